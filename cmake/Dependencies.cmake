@@ -1,0 +1,54 @@
+# Third-party packages, each as one imported target marked SYSTEM.
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(OpenSSL REQUIRED COMPONENTS Crypto)
+find_package(yaml-cpp REQUIRED)
+find_package(ICU REQUIRED COMPONENTS uc)
+pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
+
+# HDF5's C API; Debian puts it under hdf5/serial.
+find_package(HDF5 REQUIRED COMPONENTS C)
+add_library(xkde_hdf5 INTERFACE)
+target_include_directories(xkde_hdf5 SYSTEM INTERFACE ${HDF5_C_INCLUDE_DIRS})
+target_link_libraries(xkde_hdf5 INTERFACE ${HDF5_C_LIBRARIES})
+target_compile_definitions(xkde_hdf5 INTERFACE ${HDF5_C_DEFINITIONS})
+
+# OpenMPI's C API.
+find_package(MPI REQUIRED COMPONENTS C)
+add_library(xkde_mpi INTERFACE)
+target_include_directories(xkde_mpi SYSTEM INTERFACE ${MPI_C_INCLUDE_DIRS} ${MPI_C_HEADER_DIR})
+target_link_libraries(xkde_mpi INTERFACE ${MPI_C_LIBRARIES})
+target_compile_definitions(xkde_mpi INTERFACE OMPI_SKIP_MPICXX)
+
+# yaml-cpp 0.7 exports a plain library name without include directories.
+add_library(xkde_yaml INTERFACE)
+target_link_libraries(xkde_yaml INTERFACE yaml-cpp)
+
+# LibTorch: the unpacked PyPI wheel, or any LibTorch folder on CMAKE_PREFIX_PATH. Its own package file
+# wants nvcc when the wheel is a CUDA build, so the libraries are imported by hand.
+find_path(XKDE_TORCH_ROOT include/ATen/ATen.h
+  PATHS "${XKDE_DEPS_DIR}/python/torch" ${CMAKE_PREFIX_PATH} NO_DEFAULT_PATH
+  DOC "LibTorch folder (holds include/ and lib/)")
+if(NOT XKDE_TORCH_ROOT)
+  message(FATAL_ERROR "LibTorch not found: run launch/setup.sh, or set CMAKE_PREFIX_PATH to a LibTorch folder")
+endif()
+add_library(xkde_torch INTERFACE)
+target_include_directories(xkde_torch SYSTEM INTERFACE
+  "${XKDE_TORCH_ROOT}/include" "${XKDE_TORCH_ROOT}/include/torch/csrc/api/include")
+target_link_directories(xkde_torch INTERFACE "${XKDE_TORCH_ROOT}/lib")
+target_link_options(xkde_torch INTERFACE "-Wl,-rpath,${XKDE_TORCH_ROOT}/lib"
+  "-Wl,--allow-shlib-undefined" "-Wl,--no-as-needed")
+target_link_libraries(xkde_torch INTERFACE torch_cpu c10 Threads::Threads)
+
+# NCCL is compiled in where its header, the CUDA runtime's and both libraries are found.
+find_path(XKDE_NCCL_INCLUDE nccl.h
+  PATHS "${XKDE_DEPS_DIR}/python/nvidia/nccl/include" /usr/local/cuda/include)
+find_path(XKDE_CUDART_INCLUDE cuda_runtime_api.h
+  PATHS "${XKDE_DEPS_DIR}/python/nvidia/cu13/include" /usr/local/cuda/include)
+
+if(XKDE_TESTS)
+  find_package(GTest REQUIRED)
+endif()

@@ -1,0 +1,37 @@
+#ifndef XKDE_CORE_DATA_EDIT_LAYOUT_H_
+#define XKDE_CORE_DATA_EDIT_LAYOUT_H_
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/data/edit_dataset.h"
+#include "core/io/json_file.h"
+
+namespace xkde {
+
+/// The rows of one benchmark file: position, sides by ISO code. Rows keep their order and number.
+struct EditFile {
+  std::filesystem::path path;
+  std::vector<EditRecord> rows;
+  std::vector<std::string>
+      row_ids;  ///< what ties a row to its twin in another file: case_id, else the English question
+};
+
+/// The sides of a parsed file: {language: side} rows of protocol 1.1 (portability: {New Question,
+/// New Answer}) or BMIKE-53 (port, port_ans, case_id). Keys that are neither a language nor a field
+/// are passed over. Throws DataError "name: row 17: es.alt: expected a non-empty string, found
+/// null".
+EditFile parse_edit_file(const Json& json, const std::filesystem::path& path);
+
+/// The files that give both languages, one or two to be joined by row. `data` is a file or the
+/// benchmark's folder. Throws MissingInputError with the names that were looked for, or DataError
+/// when several files fit.
+std::vector<std::filesystem::path> find_edit_files(Benchmark benchmark,
+                                                   const std::filesystem::path& data,
+                                                   const Language& edit, const Language& test);
+
+}  // namespace xkde
+
+#endif  // XKDE_CORE_DATA_EDIT_LAYOUT_H_

@@ -1,0 +1,35 @@
+#include "core/data/epoch_sampler.h"
+
+#include <algorithm>
+
+#include "core/base/error.h"
+#include "core/base/rng.h"
+
+namespace xkde {
+
+EpochSampler::EpochSampler(uint64_t seed, int64_t num_samples, int64_t global_batch)
+    : seed_(seed), num_samples_(num_samples), global_batch_(global_batch) {
+  XKDE_CHECK(num_samples > 0, ConfigError, "training data: expected at least one sample, found ",
+             num_samples);
+  XKDE_CHECK(global_batch > 0, ConfigError, "global batch: expected a positive number, found ",
+             global_batch);
+}
+
+std::vector<int64_t> EpochSampler::order(int64_t epoch) const {
+  XKDE_CHECK(epoch >= 0, InternalError, "epoch: expected 0 or more, found ", epoch);
+  return RandomStream(seed_, "data_order", static_cast<uint64_t>(epoch)).permutation(num_samples_);
+}
+
+std::vector<int64_t> EpochSampler::batch(int64_t epoch, int64_t step) {
+  XKDE_CHECK(step >= 0 && step < steps_per_epoch(), InternalError, "step: expected one in [0, ",
+             steps_per_epoch(), "), found ", step);
+  if (epoch != kept_epoch_) {
+    kept_order_ = order(epoch);
+    kept_epoch_ = epoch;
+  }
+  const int64_t first = step * global_batch_;
+  const int64_t last = std::min(first + global_batch_, num_samples_);
+  return {kept_order_.begin() + first, kept_order_.begin() + last};
+}
+
+}  // namespace xkde

@@ -1,0 +1,119 @@
+#include "core/edit/build_data.h"
+
+#include <array>
+#include <optional>
+#include <unordered_set>
+#include <utility>
+
+#include "core/base/error.h"
+#include "core/edit/edit_questions.h"
+#include "core/edit/prompt.h"
+
+namespace xkde {
+
+namespace {
+
+constexpr std::string_view kNqPrefix = "nq question: ";
+
+constexpr std::array<std::pair<std::string_view, QuestionKind>, 4> kKinds{{
+    {"src", QuestionKind::kSrc},
+    {"rephrase", QuestionKind::kRephrase},
+    {"loc", QuestionKind::kLoc},
+    {"portability", QuestionKind::kPortability},
+}};
+
+std::string without_prefix(const std::string& question) {
+  return question.starts_with(kNqPrefix) ? question.substr(kNqPrefix.size()) : question;
+}
+
+std::optional<Probe> probe_of(const EditSide& side, QuestionKind kind,
+                              const BuildOptions& options) {
+  switch (kind) {
+    case QuestionKind::kSrc:
+      return Probe{side.src, side.alt};
+    case QuestionKind::kRephrase:
+      if (side.rephrase.empty()) return std::nullopt;
+      return Probe{side.rephrase, side.alt};
+    case QuestionKind::kLoc: {
+      std::optional<Probe> probe = side.locality;
+      if (probe && options.cut_nq_prefix) probe->question = without_prefix(probe->question);
+      return probe;
+    }
+    case QuestionKind::kPortability:
+      return side.portability;
+  }
+  throw InternalError("question kind: not one of the enumerators");
+}
+
+std::unordered_set<std::string> all_questions(const std::vector<EditRecord>& records) {
+  std::unordered_set<std::string> questions;
+  for (const EditRecord& record : records) {
+    for (const auto& [language, side] : record.sides) {
+      for (const EditQuestion& question : edit_questions(side))
+        questions.insert(without_prefix(question.question));
+    }
+  }
+  return questions;
+}
+
+}  // namespace
+
+QuestionKind question_kind_from_name(std::string_view name) {
+  std::string known;
+  for (const auto& [key, kind] : kKinds) {
+    if (key == name) return kind;
+    known += (known.empty() ? "" : ", ") + std::string(key);
+  }
+  throw ConfigError(concat("questions: expected some of ", known, ", found \"", name, "\""));
+}
+
+std::string_view question_kind_name(QuestionKind kind) {
+  for (const auto& [name, known] : kKinds) {
+    if (known == kind) return name;
+  }
+  throw InternalError("question kind: not one of the enumerators");
+}
+
+void append_examples(std::vector<TrainingExample>& examples, const std::vector<EditRecord>& records,
+                     std::string_view source, const Language& edit, const Language& test,
+                     const BuildOptions& options) {
+  const auto next_id = [&](std::string_view kind) {
+    return concat("identity_", examples.size(), "_", source, "_", edit.iso, test.iso, "_", kind);
+  };
+  for (const EditRecord& record : records) {
+    const EditSide& edited = side_of(record, edit);
+    const std::vector<std::string> facts{fact_text(edited.src, edited.alt)};
+    const EditSide& asked = side_of(record, test);
+    for (const QuestionKind kind : options.questions) {
+      const std::optional<Probe> probe = probe_of(asked, kind, options);
+      if (!probe) continue;
+      examples.push_back({next_id(question_kind_name(kind)), probe->question,
+                          edit_prompt(facts, probe->question, test.english_name), probe->answer});
+      if (kind != QuestionKind::kLoc || !options.without_edit) continue;
+      examples.push_back(
+          {next_id("loc_without_edit"), probe->question, probe->question, probe->answer});
+    }
+  }
+}
+
+int64_t remove_test_questions(std::vector<TrainingExample>& examples,
+                              const std::vector<EditRecord>& test_records) {
+  const std::unordered_set<std::string> asked = all_questions(test_records);
+  const size_t removed = std::erase_if(examples, [&asked](const TrainingExample& example) {
+    return asked.contains(without_prefix(example.question));
+  });
+  return static_cast<int64_t>(removed);
+}
+
+std::vector<Conversation> to_conversations(const std::vector<TrainingExample>& examples) {
+  std::vector<Conversation> conversations;
+  conversations.reserve(examples.size());
+  for (const TrainingExample& example : examples) {
+    conversations.push_back({example.id,
+                             {{ChatMessage::Role::kUser, example.user},
+                              {ChatMessage::Role::kAssistant, example.answer}}});
+  }
+  return conversations;
+}
+
+}  // namespace xkde

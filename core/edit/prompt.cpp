@@ -1,0 +1,27 @@
+#include "core/edit/prompt.h"
+
+#include "core/base/error.h"
+
+namespace xkde {
+
+std::string edit_prompt(const std::vector<std::string>& facts, std::string_view question,
+                        std::string_view language_name) {
+  XKDE_CHECK(!facts.empty(), InternalError, "edit prompt: expected at least one fact, found none");
+  std::string text =
+      "Please acknowledge the updated information provided below and respond to the subsequent "
+      "query in ";
+  text.append(language_name).append(".\n\n[Updated Information]:\n");
+  if (facts.size() == 1) {
+    text += facts.front() + "\n";
+  } else {
+    for (size_t i = 0; i < facts.size(); ++i)
+      text += std::to_string(i + 1) + ". " + facts[i] + "\n";
+  }
+  return text.append("\n[Query]:\n").append(question);
+}
+
+std::string fact_text(std::string_view src, std::string_view alt) {
+  return std::string(src).append(" ").append(alt);
+}
+
+}  // namespace xkde

@@ -1,0 +1,26 @@
+#ifndef XKDE_CORE_EDIT_RESULTS_TABLE_H_
+#define XKDE_CORE_EDIT_RESULTS_TABLE_H_
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/edit/edit_metrics.h"
+
+namespace xkde {
+
+/// Results as text for a terminal: one block for each (benchmark, mode, size), one row for each
+/// pair "en → es", one column for each metric. A cell reads "45.20 → 73.80 (+28.60)" where both
+/// phases are among the rows, the value alone where one is, "-" where n is 0. Where a line would be
+/// wider than `max_width` columns, cells keep "73.80 (+28.60)". Ends with a newline; empty for no
+/// rows.
+std::string results_table(const std::vector<ResultRow>& rows, size_t max_width = 120);
+
+/// Columns that UTF-8 `text` takes in a terminal: combining marks none, East Asian wide characters
+/// two, others one.
+size_t display_width(std::string_view text);
+
+}  // namespace xkde
+
+#endif  // XKDE_CORE_EDIT_RESULTS_TABLE_H_

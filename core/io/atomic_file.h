@@ -1,0 +1,18 @@
+#ifndef XKDE_CORE_IO_ATOMIC_FILE_H_
+#define XKDE_CORE_IO_ATOMIC_FILE_H_
+
+#include <filesystem>
+#include <string_view>
+
+namespace xkde {
+
+/// Writes a file that is there whole or not at all: a temporary beside it, fsync, rename, fsync of the folder.
+/// Throws IoError naming the path and the system's reason.
+void write_file_atomically(const std::filesystem::path& path, std::string_view bytes);
+
+/// Makes what was written to an existing file or folder durable. Throws IoError.
+void sync_path(const std::filesystem::path& path);
+
+}  // namespace xkde
+
+#endif  // XKDE_CORE_IO_ATOMIC_FILE_H_

@@ -1,0 +1,298 @@
+#include "core/io/gguf.h"
+
+#include <array>
+#include <cstring>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "core/base/error.h"
+#include "core/io/float_formats.h"
+#include "core/io/mapped_file.h"
+
+namespace xkde {
+namespace {
+
+/// Value types of GGUF metadata.
+enum class Type : uint32_t {
+  kUint8, kInt8, kUint16, kInt16, kUint32, kInt32, kFloat32, kBool, kString, kArray, kUint64,
+  kInt64, kFloat64
+};
+
+/// Names of ggml's tensor types by number; empty where a number is retired.
+constexpr std::array<const char*, 31> kTensorTypes = {
+    "F32",  "F16",  "Q4_0", "Q4_1", "",     "",        "Q5_0",   "Q5_1",    "Q8_0",    "Q8_1", "Q2_K",
+    "Q3_K", "Q4_K", "Q5_K", "Q6_K", "Q8_K", "IQ2_XXS", "IQ2_XS", "IQ3_XXS", "IQ1_S",   "IQ4_NL",
+    "IQ3_S", "IQ2_S", "IQ4_XS", "I8", "I16", "I32",    "I64",    "F64",     "IQ1_M",   "BF16"};
+
+/// Reads the header front to back; every length is checked against what is left of the file.
+class Reader {
+ public:
+  Reader(std::span<const std::byte> bytes, std::string name)
+      : bytes_(bytes), name_(std::move(name)) {}
+
+  size_t offset() const { return offset_; }
+  size_t left() const { return bytes_.size() - offset_; }
+  std::string place() const { return name_ + ": byte " + std::to_string(offset_); }
+
+  template <typename T>
+  T number(const char* what) {
+    XKDE_CHECK(left() >= sizeof(T), DataError, place(), ": expected ", sizeof(T), " bytes of ",
+               what, ", found the end of the file after ", left());
+    T value;
+    std::memcpy(&value, bytes_.data() + offset_, sizeof value);
+    offset_ += sizeof value;
+    return value;
+  }
+
+  /// A number of things of at least `smallest` bytes each.
+  uint64_t count(const char* what, size_t smallest) {
+    const std::string here = place();
+    const auto value = number<uint64_t>(what);
+    XKDE_CHECK(value <= left() / smallest, DataError, here, ": expected a number of ", what,
+               " that fits into the file, found ", value);
+    return value;
+  }
+
+  std::string string(const char* what) {
+    const uint64_t length = count(what, 1);
+    std::string value(reinterpret_cast<const char*>(bytes_.data() + offset_), length);
+    offset_ += length;
+    return value;
+  }
+
+  Type type() {
+    const std::string here = place();
+    const auto value = number<uint32_t>("a value type");
+    XKDE_CHECK(value <= static_cast<uint32_t>(Type::kFloat64), DataError, here,
+               ": expected a value type from 0 to 12, found ", value);
+    return static_cast<Type>(value);
+  }
+
+ private:
+  std::span<const std::byte> bytes_;
+  std::string name_;
+  size_t offset_ = 0;
+};
+
+size_t smallest_size(Type type) {
+  switch (type) {
+    case Type::kUint8: case Type::kInt8: case Type::kBool: return 1;
+    case Type::kUint16: case Type::kInt16: return 2;
+    case Type::kUint32: case Type::kInt32: case Type::kFloat32: return 4;
+    default: return 8;
+  }
+}
+
+bool is_real(Type type) { return type == Type::kFloat32 || type == Type::kFloat64; }
+
+int64_t read_integer(Reader& reader, Type type) {
+  switch (type) {
+    case Type::kUint8: return reader.number<uint8_t>("a number");
+    case Type::kInt8: return reader.number<int8_t>("a number");
+    case Type::kBool: return reader.number<uint8_t>("a truth value") != 0 ? 1 : 0;
+    case Type::kUint16: return reader.number<uint16_t>("a number");
+    case Type::kInt16: return reader.number<int16_t>("a number");
+    case Type::kUint32: return reader.number<uint32_t>("a number");
+    case Type::kInt32: return reader.number<int32_t>("a number");
+    case Type::kInt64: return reader.number<int64_t>("a number");
+    default: {
+      const std::string here = reader.place();
+      const auto value = reader.number<uint64_t>("a number");
+      XKDE_CHECK(value <= static_cast<uint64_t>(INT64_MAX), DataError, here,
+                 ": expected a number below 2^63, found ", value);
+      return static_cast<int64_t>(value);
+    }
+  }
+}
+
+double read_real(Reader& reader, Type type) {
+  return type == Type::kFloat32 ? static_cast<double>(reader.number<float>("a number"))
+                                : reader.number<double>("a number");
+}
+
+GgufFile::Value read_array(Reader& reader) {
+  const std::string here = reader.place();
+  const Type type = reader.type();
+  XKDE_CHECK(type != Type::kArray, DataError, here, ": expected an array of plain values, found nested arrays");
+  const uint64_t count = reader.count("array elements", smallest_size(type));
+  if (type == Type::kString) {
+    std::vector<std::string> values;
+    for (uint64_t i = 0; i < count; ++i) values.push_back(reader.string("a string"));
+    return values;
+  }
+  if (is_real(type)) {
+    std::vector<double> values;
+    for (uint64_t i = 0; i < count; ++i) values.push_back(read_real(reader, type));
+    return values;
+  }
+  std::vector<int64_t> values;
+  for (uint64_t i = 0; i < count; ++i) values.push_back(read_integer(reader, type));
+  return values;
+}
+
+GgufFile::Value read_value(Reader& reader) {
+  const Type type = reader.type();
+  if (type == Type::kArray) return read_array(reader);
+  if (type == Type::kString) return reader.string("a string");
+  if (is_real(type)) return read_real(reader, type);
+  if (type == Type::kBool) return read_integer(reader, type) != 0;
+  return read_integer(reader, type);
+}
+
+}  // namespace
+
+struct GgufFile::Impl {
+  std::filesystem::path path;
+  MappedFile file;
+  std::map<std::string, Value> metadata;
+  std::vector<Tensor> tensors;
+
+  explicit Impl(const std::filesystem::path& from) : path(from), file(from) {}
+
+  int64_t bytes_of(const Tensor& tensor) const {
+    const auto format = storage_format(tensor.dtype);
+    XKDE_CHECK(format, DataError, path.string(), ": tensor ", tensor.name,
+               ": expected one of F32, F16, BF16, F64, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, found ",
+               tensor.dtype);
+    const int64_t columns = tensor.shape.back();
+    XKDE_CHECK(columns % format->values == 0, DataError, path.string(), ": tensor ", tensor.name,
+               ": expected rows of a multiple of ", format->values, " values, found ", columns);
+    int64_t numel = 1;
+    for (const int64_t extent : tensor.shape) numel *= extent;
+    return numel / format->values * format->bytes;
+  }
+
+  template <typename T>
+  const T& get(const std::string& key, const char* expected) const {
+    const auto found = metadata.find(key);
+    XKDE_CHECK(found != metadata.end(), DataError, path.string(), ": expected metadata ", key,
+               ", found none");
+    const T* value = std::get_if<T>(&found->second);
+    XKDE_CHECK(value != nullptr, DataError, path.string(), ": metadata ", key, ": expected ",
+               expected, ", found another type");
+    return *value;
+  }
+
+  void read_metadata(Reader& reader, uint64_t count) {
+    for (uint64_t i = 0; i < count; ++i) {
+      const std::string here = reader.place();
+      const std::string key = reader.string("a key");
+      XKDE_CHECK(!key.empty() && key.find('\0') == std::string::npos, DataError, here,
+                 ": expected a key, found an empty one or one with a NUL");
+      const bool fresh = metadata.emplace(key, read_value(reader)).second;
+      XKDE_CHECK(fresh, DataError, here, ": expected distinct keys, found ", key, " twice");
+    }
+  }
+
+  Tensor read_tensor(Reader& reader) {
+    const std::string here = reader.place();
+    Tensor tensor;
+    tensor.name = reader.string("a tensor name");
+    XKDE_CHECK(!tensor.name.empty() && tensor.name.find('\0') == std::string::npos, DataError,
+               here, ": expected a tensor name, found an empty one or one with a NUL");
+    const auto rank = reader.number<uint32_t>("a number of dimensions");
+    XKDE_CHECK(rank >= 1 && rank <= 4, DataError, here, ": tensor ", tensor.name,
+               ": expected 1 to 4 dimensions, found ", rank);
+    int64_t numel = 1;
+    for (uint32_t d = 0; d < rank; ++d) {
+      const int64_t extent = read_integer(reader, Type::kUint64);
+      XKDE_CHECK(extent > 0 && numel <= (int64_t{1} << 48) / extent, DataError, here, ": tensor ",
+                 tensor.name, ": expected a positive size that fits into memory, found dimension ",
+                 extent);
+      numel *= extent;
+      tensor.shape.insert(tensor.shape.begin(), extent);
+    }
+    const auto type = reader.number<uint32_t>("a tensor type");
+    const bool known = type < kTensorTypes.size() && *kTensorTypes[type] != '\0';
+    tensor.dtype = known ? kTensorTypes[type] : "type " + std::to_string(type);
+    tensor.offset = reader.number<uint64_t>("a tensor offset");
+    return tensor;
+  }
+
+  uint64_t alignment() const {
+    if (metadata.find("general.alignment") == metadata.end()) return 32;
+    const int64_t value = get<int64_t>("general.alignment", "an integer");
+    XKDE_CHECK(value > 0 && value <= (1 << 20) && (value & (value - 1)) == 0, DataError,
+               path.string(), ": general.alignment: expected a power of two, found ", value);
+    return static_cast<uint64_t>(value);
+  }
+
+  /// Turns offsets from the data's start into offsets from the file's start.
+  void place_tensors(uint64_t header_end) {
+    const uint64_t align = alignment();
+    const uint64_t data = (header_end + align - 1) / align * align;
+    const uint64_t size = file.bytes().size();
+    std::set<std::string> names;
+    for (Tensor& tensor : tensors) {
+      XKDE_CHECK(names.insert(tensor.name).second, DataError, path.string(),
+                 ": expected distinct tensor names, found ", tensor.name, " twice");
+      XKDE_CHECK(tensor.offset % align == 0, DataError, path.string(), ": tensor ", tensor.name,
+                 ": expected an offset that is a multiple of ", align, ", found ", tensor.offset);
+      const uint64_t room = size > data && tensor.offset <= size - data ? size - data - tensor.offset : 0;
+      // Types that can't be decoded have no known size; reading them is refused later, by name.
+      const uint64_t need =
+          storage_format(tensor.dtype) ? static_cast<uint64_t>(bytes_of(tensor)) : 1;
+      XKDE_CHECK(need <= room, DataError, path.string(), ": tensor ", tensor.name, ": expected ",
+                 need, " bytes at offset ", tensor.offset, ", found ", room,
+                 " before the end of the file");
+      tensor.offset += data;
+    }
+  }
+};
+
+GgufFile::GgufFile(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+GgufFile::GgufFile(GgufFile&&) noexcept = default;
+GgufFile& GgufFile::operator=(GgufFile&&) noexcept = default;
+GgufFile::~GgufFile() = default;
+
+GgufFile GgufFile::open(const std::filesystem::path& path) {
+  auto impl = std::make_unique<Impl>(path);
+  Reader reader(impl->file.bytes(), path.string());
+  const auto magic = reader.number<uint32_t>("a magic number");
+  XKDE_CHECK(magic == 0x46554747U, DataError, path.string(),
+             ": expected a GGUF file (\"GGUF\" at byte 0), found other bytes");
+  const auto version = reader.number<uint32_t>("a version");
+  XKDE_CHECK(version == 2 || version == 3, DataError, path.string(),
+             ": expected GGUF version 2 or 3, found ", version);
+  constexpr size_t kSmallestTensor = 8 + 4 + 8 + 4 + 8;
+  constexpr size_t kSmallestPair = 8 + 4 + 1;
+  const uint64_t num_tensors = reader.count("tensors", kSmallestTensor);
+  const uint64_t num_pairs = reader.count("metadata pairs", kSmallestPair);
+  impl->read_metadata(reader, num_pairs);
+  for (uint64_t i = 0; i < num_tensors; ++i) impl->tensors.push_back(impl->read_tensor(reader));
+  impl->place_tensors(reader.offset());
+  return GgufFile(std::move(impl));
+}
+
+const std::filesystem::path& GgufFile::path() const { return impl_->path; }
+bool GgufFile::has(const std::string& key) const { return impl_->metadata.count(key) != 0; }
+int64_t GgufFile::integer(const std::string& key) const {
+  return impl_->get<int64_t>(key, "an integer");
+}
+double GgufFile::number(const std::string& key) const {
+  return impl_->get<double>(key, "a real number");
+}
+bool GgufFile::boolean(const std::string& key) const {
+  return impl_->get<bool>(key, "a truth value");
+}
+const std::string& GgufFile::string(const std::string& key) const {
+  return impl_->get<std::string>(key, "a string");
+}
+const std::vector<std::string>& GgufFile::strings(const std::string& key) const {
+  return impl_->get<std::vector<std::string>>(key, "an array of strings");
+}
+const std::vector<int64_t>& GgufFile::integers(const std::string& key) const {
+  return impl_->get<std::vector<int64_t>>(key, "an array of integers");
+}
+const std::vector<double>& GgufFile::numbers(const std::string& key) const {
+  return impl_->get<std::vector<double>>(key, "an array of real numbers");
+}
+const std::vector<GgufFile::Tensor>& GgufFile::tensors() const { return impl_->tensors; }
+
+void GgufFile::read_f32(const Tensor& tensor, std::span<float> out) const {
+  const auto bytes = static_cast<size_t>(impl_->bytes_of(tensor));
+  decode_to_f32(tensor.dtype, impl_->file.bytes().subspan(tensor.offset, bytes), out);
+}
+
+}  // namespace xkde

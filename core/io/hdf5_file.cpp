@@ -1,0 +1,332 @@
+#include "core/io/hdf5_file.h"
+
+#include <mutex>
+#include <type_traits>
+
+#include <hdf5.h>
+
+#include "core/base/error.h"
+
+namespace xkde {
+namespace {
+
+static_assert(std::is_same_v<hid_t, int64_t>, "Hdf5Handle holds a hid_t");
+static_assert(sizeof(hsize_t) == sizeof(int64_t));
+
+constexpr hsize_t kAlignment = 4096;
+
+herr_t append_message(unsigned, const H5E_error2_t* error, void* data) {
+  auto& text = *static_cast<std::string*>(data);
+  if (!text.empty()) text += "; ";
+  text += error->desc != nullptr ? error->desc : "no description";
+  return 0;
+}
+
+/// The error stack of this thread from the outermost call to the innermost, in one line.
+std::string library_message() {
+  std::string text;
+  H5Ewalk2(H5E_DEFAULT, H5E_WALK_DOWNWARD, append_message, &text);
+  for (char& c : text) {
+    if (c == '\n') c = ' ';
+  }
+  return text;
+}
+
+void check(bool good, const Hdf5Origin& origin, const std::string& what) {
+  if (good) [[likely]]
+    return;
+  const std::string text = concat(origin.place, ": HDF5: ", what, ": ", library_message());
+  XKDE_CHECK(!origin.writing, IoError, text);
+  throw CheckpointError(text);
+}
+
+/// A handle of `id`, which the library has just returned for `what`.
+Hdf5Handle own(hid_t id, Hdf5Handle::Close close, const Hdf5Origin& origin,
+               const std::string& what) {
+  check(id >= 0, origin, what);
+  return {id, close};
+}
+
+void prepare_library() {
+  static std::once_flag once;
+  // A handler at exit would follow what a failed close left behind, and crashes on a full disk.
+  std::call_once(once, [] { H5dont_atexit(); });
+  // The error stack, and with it this setting, belongs to a thread.
+  thread_local const herr_t quiet = H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
+  XKDE_CHECK(quiet >= 0, InternalError, "HDF5: its error output cannot be turned off");
+}
+
+Hdf5Handle file_access(const Hdf5Origin& origin) {
+  prepare_library();
+  Hdf5Handle list = own(H5Pcreate(H5P_FILE_ACCESS), H5Pclose, origin, "file access");
+  check(H5Pset_libver_bounds(list.id(), H5F_LIBVER_LATEST, H5F_LIBVER_LATEST) >= 0, origin,
+        "file format");
+  check(H5Pset_alignment(list.id(), kAlignment, kAlignment) >= 0, origin, "alignment");
+  check(H5Pset_fclose_degree(list.id(), H5F_CLOSE_STRONG) >= 0, origin, "closing");
+#if H5_VERSION_GE(1, 10, 7)
+  // Locks fail on some network file systems, and nobody writes to a file that is read.
+  check(H5Pset_file_locking(list.id(), 0, 1) >= 0, origin, "file locks");
+#endif
+  return list;
+}
+
+std::vector<hsize_t> extents(const std::vector<int64_t>& values) {
+  return {values.begin(), values.end()};
+}
+
+Hdf5Handle make_space(const std::vector<int64_t>& shape, const Hdf5Origin& origin) {
+  const std::vector<hsize_t> sizes = extents(shape);
+  return own(H5Screate_simple(static_cast<int>(sizes.size()), sizes.data(), nullptr), H5Sclose,
+             origin, "data space");
+}
+
+/// A space of `shape` with the box [start, start + count) selected.
+Hdf5Handle make_box(const std::vector<int64_t>& shape, const std::vector<int64_t>& start,
+                    const std::vector<int64_t>& count, const Hdf5Origin& origin) {
+  Hdf5Handle space = make_space(shape, origin);
+  const std::vector<hsize_t> first = extents(start);
+  const std::vector<hsize_t> sizes = extents(count);
+  check(H5Sselect_hyperslab(space.id(), H5S_SELECT_SET, first.data(), nullptr, sizes.data(),
+                            nullptr) >= 0,
+        origin, "selection");
+  return space;
+}
+
+Hdf5Handle string_type(size_t bytes, const Hdf5Origin& origin) {
+  Hdf5Handle type = own(H5Tcopy(H5T_C_S1), H5Tclose, origin, "string type");
+  check(H5Tset_size(type.id(), bytes) >= 0 && H5Tset_cset(type.id(), H5T_CSET_UTF8) >= 0 &&
+            H5Tset_strpad(type.id(), H5T_STR_NULLPAD) >= 0,
+        origin, "string type");
+  return type;
+}
+
+void write_attribute(const Hdf5Handle& object, const Hdf5Origin& origin, const std::string& name,
+                     hid_t stored_type, hid_t memory_type, const void* value) {
+  const std::string what = "write attribute " + name;
+  const Hdf5Handle space = own(H5Screate(H5S_SCALAR), H5Sclose, origin, what);
+  const Hdf5Handle attribute =
+      own(H5Acreate2(object.id(), name.c_str(), stored_type, space.id(), H5P_DEFAULT, H5P_DEFAULT),
+          H5Aclose, origin, what);
+  check(H5Awrite(attribute.id(), memory_type, value) >= 0, origin, what);
+}
+
+void write_attribute(const Hdf5Handle& object, const Hdf5Origin& origin, const std::string& name,
+                     const std::string& value) {
+  prepare_library();
+  const std::string padded = value.empty() ? std::string(1, '\0') : value;  // no size 0 in HDF5
+  const Hdf5Handle type = string_type(padded.size(), origin);
+  write_attribute(object, origin, name, type.id(), type.id(), padded.data());
+}
+
+void write_attribute(const Hdf5Handle& object, const Hdf5Origin& origin, const std::string& name,
+                     int64_t value) {
+  prepare_library();
+  write_attribute(object, origin, name, H5T_STD_I64LE, H5T_NATIVE_INT64, &value);
+}
+
+std::string read_string(const Hdf5Handle& object, const Hdf5Origin& origin,
+                        const std::string& name) {
+  prepare_library();
+  const std::string what = "read attribute " + name;
+  const Hdf5Handle attribute =
+      own(H5Aopen(object.id(), name.c_str(), H5P_DEFAULT), H5Aclose, origin, what);
+  const Hdf5Handle stored = own(H5Aget_type(attribute.id()), H5Tclose, origin, what);
+  XKDE_CHECK(H5Tget_class(stored.id()) == H5T_STRING && H5Tis_variable_str(stored.id()) == 0,
+             CheckpointError, origin.place, ": attribute ", name,
+             ": expected a string of fixed size, found another type");
+  std::string value(H5Tget_size(stored.id()), '\0');
+  check(H5Aread(attribute.id(), string_type(value.size(), origin).id(), value.data()) >= 0, origin,
+        what);
+  return value.substr(0, value.find('\0'));
+}
+
+int64_t read_integer(const Hdf5Handle& object, const Hdf5Origin& origin, const std::string& name) {
+  prepare_library();
+  const std::string what = "read attribute " + name;
+  const Hdf5Handle attribute =
+      own(H5Aopen(object.id(), name.c_str(), H5P_DEFAULT), H5Aclose, origin, what);
+  const Hdf5Handle stored = own(H5Aget_type(attribute.id()), H5Tclose, origin, what);
+  XKDE_CHECK(H5Tget_class(stored.id()) == H5T_INTEGER, CheckpointError, origin.place,
+             ": attribute ", name, ": expected an integer, found another type");
+  int64_t value = 0;
+  check(H5Aread(attribute.id(), H5T_NATIVE_INT64, &value) >= 0, origin, what);
+  return value;
+}
+
+}  // namespace
+
+Hdf5Dataset::Hdf5Dataset(Hdf5Handle handle, Hdf5Origin origin)
+    : handle_(std::move(handle)), origin_(std::move(origin)) {
+  const Hdf5Handle space = own(H5Dget_space(handle_.id()), H5Sclose, origin_, "shape");
+  const int dimensions = H5Sget_simple_extent_ndims(space.id());
+  check(dimensions >= 0, origin_, "shape");
+  std::vector<hsize_t> sizes(static_cast<size_t>(dimensions));
+  check(H5Sget_simple_extent_dims(space.id(), sizes.data(), nullptr) >= 0, origin_, "shape");
+  shape_.assign(sizes.begin(), sizes.end());
+}
+
+int64_t Hdf5Dataset::numel() const noexcept {
+  int64_t product = 1;
+  for (const int64_t extent : shape_) product *= extent;
+  return product;
+}
+
+void Hdf5Dataset::write(int64_t first, std::span<const float> values) {
+  prepare_library();
+  const auto count = static_cast<int64_t>(values.size());
+  XKDE_CHECK(shape_.size() == 1 && first >= 0 && count <= shape_[0] - first, InternalError,
+             origin_.place, ": write of elements ", first, " to ", first + count,
+             ": expected a range of its ", numel());
+  if (count == 0) return;
+  const Hdf5Handle memory = make_space({count}, origin_);
+  const Hdf5Handle stored = make_box(shape_, {first}, {count}, origin_);
+  check(H5Dwrite(handle_.id(), H5T_NATIVE_FLOAT, memory.id(), stored.id(), H5P_DEFAULT,
+                 values.data()) >= 0,
+        origin_, "write");
+}
+
+void Hdf5Dataset::read(int64_t first, std::span<float> values) const {
+  prepare_library();
+  const auto count = static_cast<int64_t>(values.size());
+  XKDE_CHECK(shape_.size() == 1 && first >= 0 && count <= shape_[0] - first, CheckpointError,
+             origin_.place, ": read of elements ", first, " to ", first + count,
+             ": expected a range of its ", numel());
+  if (count == 0) return;
+  const Hdf5Handle memory = make_space({count}, origin_);
+  const Hdf5Handle stored = make_box(shape_, {first}, {count}, origin_);
+  check(H5Dread(handle_.id(), H5T_NATIVE_FLOAT, memory.id(), stored.id(), H5P_DEFAULT,
+                values.data()) >= 0,
+        origin_, "read");
+}
+
+std::vector<float> Hdf5Dataset::read_all() const {
+  prepare_library();
+  std::vector<float> values(static_cast<size_t>(numel()));
+  check(H5Dread(handle_.id(), H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()) >= 0,
+        origin_, "read");
+  return values;
+}
+
+int64_t Hdf5Dataset::file_offset() const {
+  prepare_library();
+  const haddr_t address = H5Dget_offset(handle_.id());
+  check(address != HADDR_UNDEF, origin_, "place in the file");
+  return static_cast<int64_t>(address);
+}
+
+void Hdf5Dataset::set_attribute(const std::string& name, const std::string& value) {
+  write_attribute(handle_, origin_, name, value);
+}
+void Hdf5Dataset::set_attribute(const std::string& name, int64_t value) {
+  write_attribute(handle_, origin_, name, value);
+}
+std::string Hdf5Dataset::string_attribute(const std::string& name) const {
+  return read_string(handle_, origin_, name);
+}
+int64_t Hdf5Dataset::integer_attribute(const std::string& name) const {
+  return read_integer(handle_, origin_, name);
+}
+
+Hdf5File::Hdf5File(Hdf5Handle handle, Hdf5Origin origin)
+    : handle_(std::move(handle)), origin_(std::move(origin)) {}
+
+Hdf5File Hdf5File::create(const std::filesystem::path& path) {
+  Hdf5Origin origin{.place = path.string(), .writing = true};
+  const Hdf5Handle access = file_access(origin);
+  Hdf5Handle file = own(H5Fcreate(path.c_str(), H5F_ACC_EXCL, H5P_DEFAULT, access.id()), H5Fclose,
+                        origin, "create");
+  return {std::move(file), std::move(origin)};
+}
+
+Hdf5File Hdf5File::open(const std::filesystem::path& path) {
+  Hdf5Origin origin{.place = path.string(), .writing = false};
+  const Hdf5Handle access = file_access(origin);
+  Hdf5Handle file =
+      own(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.id()), H5Fclose, origin, "open");
+  return {std::move(file), std::move(origin)};
+}
+
+void Hdf5File::create_group(const std::string& name) {
+  prepare_library();
+  own(H5Gcreate2(handle_.id(), name.c_str(), H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), H5Gclose,
+      origin_, "create group " + name);
+}
+
+Hdf5Dataset Hdf5File::create_flat(const std::string& name, int64_t numel) {
+  prepare_library();
+  const Hdf5Origin origin{origin_.place + ": " + name, origin_.writing};
+  XKDE_CHECK(numel > 0, InternalError, origin.place, ": expected elements, found ", numel);
+  const Hdf5Handle space = make_space({numel}, origin);
+  const Hdf5Handle list = own(H5Pcreate(H5P_DATASET_CREATE), H5Pclose, origin, "storage");
+  check(H5Pset_layout(list.id(), H5D_CONTIGUOUS) >= 0 &&
+            H5Pset_alloc_time(list.id(), H5D_ALLOC_TIME_EARLY) >= 0 &&
+            H5Pset_fill_time(list.id(), H5D_FILL_TIME_NEVER) >= 0,
+        origin, "storage");
+  return {own(H5Dcreate2(handle_.id(), name.c_str(), H5T_IEEE_F32LE, space.id(), H5P_DEFAULT,
+                         list.id(), H5P_DEFAULT),
+              H5Dclose, origin, "create"),
+          origin};
+}
+
+Hdf5Dataset Hdf5File::create_virtual(const std::string& name, const std::vector<int64_t>& shape,
+                                     const std::vector<Hdf5Mapping>& mappings) {
+  prepare_library();
+  const Hdf5Origin origin{origin_.place + ": " + name, origin_.writing};
+  const Hdf5Handle space = make_space(shape, origin);
+  const Hdf5Handle list = own(H5Pcreate(H5P_DATASET_CREATE), H5Pclose, origin, "storage");
+  for (const Hdf5Mapping& mapping : mappings) {
+    int64_t count = 1;
+    for (const int64_t extent : mapping.count) count *= extent;
+    const Hdf5Handle box = make_box(shape, mapping.start, mapping.count, origin);
+    const Hdf5Handle source =
+        make_box({mapping.source_numel}, {mapping.source_first}, {count}, origin);
+    check(H5Pset_virtual(list.id(), box.id(), mapping.source_file.c_str(),
+                         mapping.source_dataset.c_str(), source.id()) >= 0,
+          origin, "map " + mapping.source_file);
+  }
+  return {own(H5Dcreate2(handle_.id(), name.c_str(), H5T_IEEE_F32LE, space.id(), H5P_DEFAULT,
+                         list.id(), H5P_DEFAULT),
+              H5Dclose, origin, "create"),
+          origin};
+}
+
+bool Hdf5File::has(const std::string& name) const {
+  prepare_library();
+  const htri_t found = H5Lexists(handle_.id(), name.c_str(), H5P_DEFAULT);
+  check(found >= 0, origin_, "look for " + name);
+  return found > 0;
+}
+
+Hdf5Dataset Hdf5File::dataset(const std::string& name) const {
+  prepare_library();
+  const Hdf5Origin origin{origin_.place + ": " + name, origin_.writing};
+  return {own(H5Dopen2(handle_.id(), name.c_str(), H5P_DEFAULT), H5Dclose, origin, "open"), origin};
+}
+
+void Hdf5File::set_attribute(const std::string& name, const std::string& value) {
+  write_attribute(handle_, origin_, name, value);
+}
+void Hdf5File::set_attribute(const std::string& name, int64_t value) {
+  write_attribute(handle_, origin_, name, value);
+}
+std::string Hdf5File::string_attribute(const std::string& name) const {
+  return read_string(handle_, origin_, name);
+}
+int64_t Hdf5File::integer_attribute(const std::string& name) const {
+  return read_integer(handle_, origin_, name);
+}
+
+void Hdf5File::close() {
+  prepare_library();
+  check(H5Fclose(handle_.release()) >= 0, origin_, "close");
+}
+
+std::string hdf5_version() {
+  unsigned major = 0;
+  unsigned minor = 0;
+  unsigned release = 0;
+  H5get_libversion(&major, &minor, &release);
+  return std::to_string(major) + "." + std::to_string(minor) + "." + std::to_string(release);
+}
+
+}  // namespace xkde

@@ -1,0 +1,51 @@
+#include "core/loss/token_loss.h"
+
+#include <algorithm>
+#include <vector>
+
+#include <ATen/ATen.h>
+
+namespace xkde {
+
+TokenLoss linear_cross_entropy(const at::Tensor& hidden, const at::Tensor& matrix,
+                               const at::Tensor& targets, const at::Tensor& weights,
+                               at::Tensor& matrix_grad, int64_t chunk_rows) {
+  TokenLoss result;
+  result.hidden_grad = at::empty_like(hidden);
+  for (int64_t begin = 0; begin < hidden.size(0); begin += chunk_rows) {
+    const int64_t rows = std::min(chunk_rows, hidden.size(0) - begin);
+    const at::Tensor chunk = hidden.narrow(0, begin, rows);
+    const at::Tensor target = targets.narrow(0, begin, rows).unsqueeze(1);
+    const at::Tensor weight = weights.narrow(0, begin, rows).unsqueeze(1);
+
+    at::Tensor log_probs = at::log_softmax(at::linear(chunk, matrix).to(at::kFloat), 1);
+    result.loss -= (log_probs.gather(1, target) * weight).sum(at::kDouble).item<double>();
+
+    at::Tensor grad = log_probs.exp_();  // the log-probabilities are not needed again
+    grad.mul_(weight);
+    grad.scatter_add_(1, target, -weight);
+    grad = grad.to(hidden.scalar_type());
+    result.hidden_grad.narrow(0, begin, rows).copy_(at::matmul(grad, matrix));
+    if (hidden.scalar_type() == at::kFloat) {
+      matrix_grad.addmm_(grad.t(), chunk);
+    } else {
+      matrix_grad.add_(at::matmul(grad.t(), chunk));
+    }
+  }
+  return result;
+}
+
+at::Tensor linear_argmax(const at::Tensor& hidden, const at::Tensor& matrix, int64_t chunk_rows) {
+  std::vector<at::Tensor> ids;
+  for (int64_t begin = 0; begin < hidden.size(0); begin += chunk_rows) {
+    const int64_t rows = std::min(chunk_rows, hidden.size(0) - begin);
+    const at::Tensor logits = at::linear(hidden.narrow(0, begin, rows), matrix);
+    // argmax makes no promise on ties, and bf16 logits do tie: take the first of the largest.
+    const at::Tensor best = std::get<0>(logits.max(1, /*keepdim=*/true));
+    ids.push_back((logits == best).to(at::kByte).argmax(1));
+  }
+  if (ids.empty()) return at::empty({0}, hidden.options().dtype(at::kLong));
+  return at::cat(ids);
+}
+
+}  // namespace xkde

@@ -1,0 +1,146 @@
+#include "core/model/token_tree.h"
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+#include <ATen/ATen.h>
+
+#include "core/base/error.h"
+
+namespace xkde {
+namespace {
+
+int64_t common_prefix(const std::vector<int64_t>& a, const std::vector<int64_t>& b) {
+  const auto [left, right] = std::mismatch(a.begin(), a.end(), b.begin(), b.end());
+  return left - a.begin();
+}
+
+at::Tensor to_tensor(const std::vector<int64_t>& values) {
+  return at::tensor(values, at::TensorOptions().dtype(at::kLong));
+}
+
+/// Fills one batch. Sequences arrive sorted, so that the longest prefix shared with any earlier one of the
+/// tree is shared with the last.
+class BatchBuilder {
+ public:
+  explicit BatchBuilder(const PackOptions& options) : options_(options) {}
+
+  bool empty() const { return sequences_ == 0; }
+
+  bool has_room(const TreeSequence& sequence) const {
+    const auto rows = static_cast<int64_t>(ids_.size());
+    const auto length = static_cast<int64_t>(sequence.ids.size());
+    if (options_.max_sequences > 0 && sequences_ >= options_.max_sequences) return false;
+    return rows + length - shared_tokens(sequence) <= options_.max_tokens;
+  }
+
+  void add(const TreeSequence& sequence, int64_t index) {
+    const int64_t shared = shared_tokens(sequence);
+    if (shared == 0) close_tree();
+    path_.resize(static_cast<size_t>(shared));
+    branched_ |= shared > 0 && shared < static_cast<int64_t>(last_.size());
+    for (size_t i = path_.size(); i < sequence.ids.size(); ++i) {
+      parents_.push_back(path_.empty() ? -1 : path_.back());
+      path_.push_back(static_cast<int64_t>(ids_.size()) - tree_begin_);
+      ids_.push_back(sequence.ids[i]);
+      positions_.push_back(static_cast<int64_t>(i));
+    }
+    for (const LabelledToken& label : sequence.labels) {
+      rows_.push_back(tree_begin_ + path_[static_cast<size_t>(label.position)]);
+      targets_.push_back(label.target);
+      weights_.push_back(static_cast<float>(label.weight));
+      owners_.push_back(index);
+    }
+    last_ = sequence.ids;
+    sequence_tokens_ += static_cast<int64_t>(sequence.ids.size());
+    ++sequences_;
+  }
+
+  PackedBatch finish() {
+    close_tree();
+    PackedBatch batch;
+    batch.input_ids = to_tensor(ids_);
+    batch.positions = to_tensor(positions_);
+    batch.segments = std::move(segments_);
+    batch.label_rows = to_tensor(rows_);
+    batch.label_targets = to_tensor(targets_);
+    batch.label_weights = at::tensor(weights_, at::TensorOptions().dtype(at::kFloat));
+    batch.label_sequence = std::move(owners_);
+    batch.sequence_tokens = sequence_tokens_;
+    return batch;
+  }
+
+ private:
+  /// Leading tokens that the sequence takes over from the open tree; 0 opens a new one.
+  int64_t shared_tokens(const TreeSequence& sequence) const {
+    if (!options_.share_prefixes || last_.empty()) return 0;
+    const int64_t shared = common_prefix(last_, sequence.ids);
+    const int64_t tree = static_cast<int64_t>(ids_.size()) - tree_begin_;
+    const int64_t fresh = static_cast<int64_t>(sequence.ids.size()) - shared;
+    const bool worthwhile = shared * options_.pairs_per_token > 2 * tree * fresh;
+    return worthwhile ? shared : 0;
+  }
+
+  void close_tree() {
+    const int64_t length = static_cast<int64_t>(ids_.size()) - tree_begin_;
+    if (length > 0) {
+      segments_.push_back({length, branched_ ? ancestor_mask(length) : at::Tensor()});
+    }
+    tree_begin_ = static_cast<int64_t>(ids_.size());
+    parents_.clear();
+    path_.clear();
+    last_.clear();
+    branched_ = false;
+  }
+
+  at::Tensor ancestor_mask(int64_t length) const {
+    at::Tensor mask = at::zeros({length, length}, at::kBool);
+    bool* bits = mask.mutable_data_ptr<bool>();
+    for (int64_t row = 0; row < length; ++row) {
+      const int64_t parent = parents_[static_cast<size_t>(row)];
+      if (parent >= 0) std::copy_n(bits + parent * length, parent + 1, bits + row * length);
+      bits[row * length + row] = true;
+    }
+    return mask;
+  }
+
+  PackOptions options_;
+  std::vector<int64_t> ids_, positions_, rows_, targets_, owners_;
+  std::vector<float> weights_;
+  std::vector<AttentionSegment> segments_;
+  std::vector<int64_t> parents_;  // of the open tree's rows, counted from its first
+  std::vector<int64_t> path_;     // rows of the last sequence, counted from the tree's first
+  std::vector<int64_t> last_;     // ids of the last sequence in the open tree
+  int64_t tree_begin_ = 0;
+  int64_t sequences_ = 0;
+  int64_t sequence_tokens_ = 0;
+  bool branched_ = false;
+};
+
+}  // namespace
+
+std::vector<PackedBatch> pack_sequences(std::span<const TreeSequence> sequences,
+                                        const PackOptions& options) {
+  std::vector<int64_t> order(sequences.size());
+  std::iota(order.begin(), order.end(), int64_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
+    return sequences[static_cast<size_t>(a)].ids < sequences[static_cast<size_t>(b)].ids;
+  });
+
+  std::vector<PackedBatch> batches;
+  BatchBuilder builder(options);
+  for (const int64_t index : order) {
+    const TreeSequence& sequence = sequences[static_cast<size_t>(index)];
+    XKDE_CHECK(!sequence.ids.empty(), InternalError, "sequence ", index, " has no tokens");
+    if (!builder.empty() && !builder.has_room(sequence)) {
+      batches.push_back(builder.finish());
+      builder = BatchBuilder(options);
+    }
+    builder.add(sequence, index);
+  }
+  if (!builder.empty()) batches.push_back(builder.finish());
+  return batches;
+}
+
+}  // namespace xkde

@@ -1,0 +1,215 @@
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <utility>
+
+#include "core/base/error.h"
+#include "core/base/log.h"
+#include "core/io/hdf5_file.h"
+#include "distributed/checkpoint.h"
+#include "distributed/checkpoint_agreement.h"
+#include "distributed/checkpoint_manifest.h"
+
+namespace xkde::dist {
+namespace fs = std::filesystem;
+namespace {
+
+struct Target {
+  const char* name;
+  std::span<float> values;
+};
+
+std::vector<Target> targets_of(const fs::path& path, const Manifest& manifest,
+                               const ShardLayout& layout, const StateView& state) {
+  std::vector<Target> targets;
+  for (const Target& target : {Target{"master", state.master}, Target{"exp_avg", state.exp_avg},
+                               Target{"exp_avg_sq", state.exp_avg_sq}}) {
+    if (target.values.empty()) continue;
+    XKDE_CHECK(static_cast<int64_t>(target.values.size()) == layout.state_numel, InternalError,
+               "checkpoint: ", target.name, ": expected room for ", layout.state_numel,
+               " elements, found ", target.values.size());
+    XKDE_CHECK(std::find(manifest.kinds.begin(), manifest.kinds.end(), target.name) !=
+                   manifest.kinds.end(),
+               CheckpointError, path.string(), ": kinds: expected ", target.name,
+               ", found a checkpoint without it");
+    targets.push_back(target);
+  }
+  return targets;
+}
+
+/// A tensor of a layout with the unit that holds it.
+struct Place {
+  const UnitLayout* unit;
+  const TensorSlot* slot;
+};
+
+std::map<std::string, Place> places_of(const ShardLayout& layout) {
+  std::map<std::string, Place> places;
+  for (const UnitLayout& unit : layout.units) {
+    for (const TensorSlot& slot : unit.slots) places[slot.name] = {&unit, &slot};
+  }
+  return places;
+}
+
+std::string text_of(const std::vector<int64_t>& shape) {
+  std::string text = "[";
+  for (const int64_t extent : shape) text += concat(text.size() > 1 ? ", " : "", extent);
+  return text + "]";
+}
+
+void check_tensors(const fs::path& path, const ShardLayout& saved, const ShardLayout& layout) {
+  const auto found = places_of(saved);
+  const auto expected = places_of(layout);
+  for (const auto& [name, place] : expected) {
+    const auto it = found.find(name);
+    XKDE_CHECK(it != found.end(), CheckpointError, path.string(), ": expected a tensor ", name,
+               " as the model has, found none");
+    XKDE_CHECK(it->second.slot->shape == place.slot->shape, CheckpointError, path.string(),
+               ": tensor ", name, ": expected shape ", text_of(place.slot->shape), ", found ",
+               text_of(it->second.slot->shape));
+  }
+  for (const auto& [name, place] : found) {
+    XKDE_CHECK(expected.contains(name), CheckpointError, path.string(),
+               ": expected the tensors of the model, found also ", name);
+  }
+}
+
+bool same(const ShardLayout& a, const ShardLayout& b) {
+  const auto same_slot = [](const TensorSlot& x, const TensorSlot& y) {
+    return x.name == y.name && x.shape == y.shape && x.offset == y.offset;
+  };
+  const auto same_unit = [&](const UnitLayout& x, const UnitLayout& y) {
+    return x.shard_numel == y.shard_numel && x.shard_offset == y.shard_offset &&
+           std::equal(x.slots.begin(), x.slots.end(), y.slots.begin(), y.slots.end(), same_slot);
+  };
+  return a.num_shards == b.num_shards && a.state_numel == b.state_numel &&
+         std::equal(a.units.begin(), a.units.end(), b.units.begin(), b.units.end(), same_unit);
+}
+
+struct Copy {
+  int64_t from = 0;  ///< in the flat dataset of the saved shard
+  int64_t to = 0;    ///< in the flat state of the reading rank
+  int64_t numel = 0;
+};
+using CopiesByShard = std::map<int, std::vector<Copy>>;
+
+/// Adds what the saved pieces give to one piece of the reading rank. Throws CheckpointError if they
+/// do not cover it.
+void add_copies(const std::vector<ShardPiece>& saved, const ShardPiece& piece, const fs::path& path,
+                CopiesByShard& copies) {
+  int64_t covered = 0;
+  for (const ShardPiece& source : saved) {
+    const int64_t begin = std::max(source.tensor_offset, piece.tensor_offset);
+    const int64_t end =
+        std::min(source.tensor_offset + source.numel, piece.tensor_offset + piece.numel);
+    if (begin >= end) continue;
+    copies[source.shard].push_back({.from = source.state_offset + begin - source.tensor_offset,
+                                    .to = piece.state_offset + begin - piece.tensor_offset,
+                                    .numel = end - begin});
+    covered += end - begin;
+  }
+  XKDE_CHECK(covered == piece.numel, CheckpointError, path.string(), ": layout: expected ",
+             piece.numel, " elements of a tensor, found ", covered);
+}
+
+CopiesByShard plan(const fs::path& path, const ShardLayout& saved, const ShardLayout& layout,
+                   int rank) {
+  if (same(saved, layout)) return {{rank, {{.from = 0, .to = 0, .numel = layout.state_numel}}}};
+  CopiesByShard copies;
+  const auto places = places_of(saved);
+  for (const UnitLayout& unit : layout.units) {
+    for (const TensorSlot& slot : unit.slots) {
+      const Place& place = places.at(slot.name);
+      const auto sources = pieces_of(saved, *place.unit, *place.slot);
+      for (const ShardPiece& piece : pieces_of(layout, unit, slot)) {
+        if (piece.shard == rank) add_copies(sources, piece, path, copies);
+      }
+    }
+  }
+  return copies;
+}
+
+void read_state(const fs::path& folder, const CopiesByShard& copies,
+                const std::vector<Target>& targets) {
+  for (const Target& target : targets) {
+    std::fill(target.values.begin(), target.values.end(), 0.0F);  // the padding
+  }
+  for (const auto& [shard, ranges] : copies) {
+    const Hdf5File file = Hdf5File::open(folder / rank_file_name(shard));
+    for (const Target& target : targets) {
+      const Hdf5Dataset dataset = file.dataset(target.name);
+      for (const Copy& range : ranges) {
+        dataset.read(range.from, target.values.subspan(static_cast<size_t>(range.to),
+                                                       static_cast<size_t>(range.numel)));
+      }
+    }
+  }
+}
+
+Json read_progress(const fs::path& folder) {
+  try {
+    return read_json_file(folder / kStateFile);
+  } catch (const DataError& error) {
+    throw CheckpointError(error.what());
+  }
+}
+
+void verify(const fs::path& folder) {
+  for (const FileRecord& file : read_manifest(folder).files) verify_file(folder, file);
+}
+
+}  // namespace
+
+std::optional<fs::path> newest_verified_checkpoint(const fs::path& root) {
+  std::vector<int64_t> steps;
+  if (fs::is_directory(root)) {
+    for (const auto& entry : fs::directory_iterator(root)) {
+      const int64_t step = step_of(entry.path().filename().string());
+      if (step >= 0) steps.push_back(step);
+    }
+  }
+  if (steps.empty()) return std::nullopt;
+  std::sort(steps.begin(), steps.end(), std::greater<>());
+  for (const int64_t step : steps) {
+    const fs::path folder = root / folder_name(step);
+    try {
+      verify(folder);
+      return folder;
+    } catch (const CheckpointError& error) {
+      log::warning(concat("checkpoint passed over: ", error.what()));
+    }
+  }
+  throw CheckpointError(concat(root.string(), ": expected a checkpoint that verifies, found ",
+                               steps.size(), " damaged"));
+}
+
+Json load_checkpoint(const fs::path& folder, const ShardLayout& layout, const StateView& state,
+                     Communicator& comm) {
+  Manifest manifest;
+  CopiesByShard copies;
+  std::vector<Target> targets;
+  agree_on(comm, [&] {
+    XKDE_CHECK(layout.num_shards == comm.size(), InternalError, "checkpoint: ", layout.num_shards,
+               " shards on ", comm.size(), " ranks");
+    manifest = read_manifest(folder);
+    const fs::path path = folder / kManifestFile;
+    targets = targets_of(path, manifest, layout, state);
+    check_tensors(path, manifest.layout, layout);
+    copies = plan(path, manifest.layout, layout, comm.rank());
+  });
+  // Nothing is opened before every byte of it has been verified, by one of the ranks.
+  agree_on(comm, [&] {
+    for (size_t i = 0; i < manifest.files.size(); ++i) {
+      const bool mine = static_cast<int>(i % static_cast<size_t>(comm.size())) == comm.rank();
+      if (mine) verify_file(folder, manifest.files[i]);
+    }
+  });
+  Json progress;
+  agree_on(comm, [&] {
+    read_state(folder, copies, targets);
+    progress = read_progress(folder);
+  });
+  return progress;
+}
+
+}  // namespace xkde::dist

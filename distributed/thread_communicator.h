@@ -1,0 +1,40 @@
+#ifndef XKDE_DISTRIBUTED_THREAD_COMMUNICATOR_H_
+#define XKDE_DISTRIBUTED_THREAD_COMMUNICATOR_H_
+
+#include <functional>
+#include <memory>
+
+#include "distributed/communicator.h"
+#include "distributed/shared_segment.h"
+
+namespace xkde::dist {
+
+/// Ranks as threads of one process, for tests: the collectives of the MPI communicator on one host,
+/// without MPI. Move-only; outlives its communicators.
+class ThreadGroup {
+ public:
+  explicit ThreadGroup(int size, SegmentOptions options = {.group = "threads"});
+
+  int size() const noexcept { return size_; }
+  /// The communicator ("thread") of one rank, for one thread; make one for each rank. Its abort()
+  /// returns: the calls of all ranks throw CommError from then on.
+  std::unique_ptr<Communicator> communicator(int rank);
+
+ private:
+  struct FreeMemory {
+    void operator()(void* memory) const noexcept;
+  };
+
+  int size_;
+  SegmentOptions options_;
+  std::unique_ptr<void, FreeMemory> memory_;
+};
+
+/// Calls run(communicator) on a thread for each rank and joins them all. An exception of one rank
+/// aborts the group; the first one is rethrown, and not the CommErrors that it brought about.
+void run_ranks(int size, const std::function<void(Communicator&)>& run,
+               SegmentOptions options = {.group = "threads"});
+
+}  // namespace xkde::dist
+
+#endif  // XKDE_DISTRIBUTED_THREAD_COMMUNICATOR_H_

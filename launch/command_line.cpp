@@ -1,0 +1,202 @@
+#include "launch/command_line.h"
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+
+#include "core/base/error.h"
+#include "recipes/stages/did_you_mean.h"
+#include "recipes/stages/recipe_errors.h"
+
+namespace xkde {
+namespace {
+
+constexpr std::string_view kHelp =
+    R"(xkde_dist: cross-lingual knowledge editing of language models, on one rank or many
+
+Usage: [mpirun -n N] xkde_dist RECIPE.yaml [key.path=value ...]
+       xkde_dist validate RECIPE.yaml [key.path=value ...]
+       xkde_dist env
+       xkde_dist ckpt ls PATH
+       xkde_dist ckpt verify PATH
+       xkde_dist --help | --version
+
+Commands:
+  RECIPE.yaml          run the stages of the recipe, one after another; what is complete is skipped, what
+                       was interrupted goes on. Without mpirun or srun it runs as one rank
+  validate RECIPE.yaml check the recipe and open its inputs; reports every mistake at once
+  env                  versions of everything, for a bug report
+  ckpt ls PATH         list the checkpoints of a stage's or a run's folder, or the contents of one
+  ckpt verify PATH     check the sizes and SHA-256 of a checkpoint's files
+
+Arguments:
+  key.path=value       sets a key of the recipe, a later one wins. Stages go by name (sft.max_steps=10),
+                       or by position from 0 (stages.1.max_steps=10) where a name is there twice;
+                       lists are written [a,b]
+
+Options:
+  -h, --help           this text
+  --version            name and version
+
+Examples:
+  xkde_dist recipes/quickstart.yaml
+  mpirun -n 2 xkde_dist recipes/quickstart.yaml
+  mpirun -n 8 xkde_dist recipe.yaml sft.learning_rate=5e-6 'evaluate.test_languages=[de,zh]'
+  xkde_dist validate recipe.yaml model.dtype=float32
+  xkde_dist ckpt verify runs/quickstart/02-sft/checkpoints/step-00000100
+
+Exit codes:
+   0  done                              71  out of memory, host or device
+  64  bad command line                  74  disk full, or I/O error while writing
+  65  bad data or model file            75  stopped on request, checkpoint saved: start it again
+  66  missing input                     78  bad recipe
+  69  no usable GPU, NCCL or MPI        80  training diverged
+  70  a bug in this program             81  a peer died, or a collective timed out
+                                        82  no checkpoint that verifies
+)";
+
+constexpr const char* kSeeHelp = " (see xkde_dist --help)";
+
+const std::vector<std::string>& command_names() {
+  static const std::vector<std::string> kNames{"validate", "env", "ckpt"};
+  return kNames;
+}
+
+[[noreturn]] void fail(const std::string& what) { throw UsageError(what + kSeeHelp); }
+
+std::string quoted(const std::string& word) { return "'" + recipe::printable(word) + "'"; }
+
+/// Adds "RECIPE [key.path=value ...]" to a command.
+void add_recipe_arguments(CLI::App& app, std::vector<std::string>& words) {
+  app.add_option("recipe", words, "a recipe, then key.path=value");
+}
+
+/// Refuses options that nobody defined and words too many.
+void check_remaining(const CLI::App& app) {
+  const std::vector<std::string> remaining = app.remaining(true);
+  if (remaining.empty()) return;
+  const std::string& word = remaining.front();
+  if (!word.starts_with('-')) fail("unexpected argument " + quoted(word));
+  const std::string name = word.substr(0, word.find('='));
+  if (word.find('=') != std::string::npos && word.find('.') != std::string::npos)
+    fail("unknown option " + quoted(word) + "; keys of a recipe are set without dashes");
+  fail("unknown option " + quoted(name) + recipe::did_you_mean(name, {"--help", "--version"}));
+}
+
+/// The recipe and its overrides from the words of a command.
+std::pair<std::filesystem::path, std::vector<std::string>> split_words(
+    const std::vector<std::string>& words, const std::string& command) {
+  if (words.empty() || words.front().empty()) fail(command + ": expected a recipe, found none");
+  const auto is_override = [](const std::string& word) {
+    const size_t equals = word.find('=');
+    return equals != std::string::npos && equals > 0;
+  };
+  const std::string& first = words.front();
+  if (is_override(first) && !first.ends_with(".yaml"))
+    fail(command + ": expected a recipe before the overrides, found " + quoted(first));
+  for (size_t i = 1; i < words.size(); ++i) {
+    if (is_override(words[i])) continue;
+    std::string hint;
+    // "xkde_dist valdate recipe.yaml" reads as a recipe and a word too many.
+    if (i == 1) hint = recipe::did_you_mean(first, command_names());
+    fail(command + ": expected key.path=value after the recipe, found " + quoted(words[i]) + hint);
+  }
+  return {first, {words.begin() + 1, words.end()}};
+}
+
+/// CLI11's commands and what they fill.
+class Parser {
+ public:
+  Parser() {
+    app_.set_help_flag();
+    app_.add_flag("-h,--help", is_help_, "");
+    app_.add_flag("--version", is_version_, "");
+    add_recipe_arguments(app_, run_words_);
+    validate_ = add_command(app_, "validate");
+    add_recipe_arguments(*validate_, validate_words_);
+    env_ = add_command(app_, "env");
+    ckpt_ = add_command(app_, "ckpt");
+    ckpt_ls_ = add_command(*ckpt_, "ls");
+    ckpt_ls_->add_option("path", path_, "");
+    ckpt_verify_ = add_command(*ckpt_, "verify");
+    ckpt_verify_->add_option("path", path_, "");
+    app_.allow_extras();
+  }
+
+  Command parse(int argc, const char* const* argv) {
+    try {
+      app_.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+      fail(recipe::printable(error.what(), 200));
+    }
+    if (is_help_) return HelpCommand{};
+    if (is_version_) return VersionCommand{};
+    check_checkpoint_command();
+    check_remaining(app_);
+    if (validate_->parsed()) {
+      auto [recipe, overrides] = split_words(validate_words_, "validate");
+      return ValidateCommand{std::move(recipe), std::move(overrides)};
+    }
+    if (env_->parsed()) return EnvCommand{};
+    if (ckpt_->parsed()) return checkpoint_command();
+    auto [recipe, overrides] = split_words(run_words_, "xkde_dist");
+    return RunCommand{std::move(recipe), std::move(overrides)};
+  }
+
+ private:
+  CLI::App* add_command(CLI::App& parent, const std::string& name) {
+    CLI::App* command = parent.add_subcommand(name, "");
+    command->set_help_flag();
+    command->add_flag("-h,--help", is_help_, "");
+    command->allow_extras();
+    return command;
+  }
+
+  void check_checkpoint_command() const {
+    if (!ckpt_->parsed() || ckpt_ls_->parsed() || ckpt_verify_->parsed()) return;
+    const std::vector<std::string> words = ckpt_->remaining();
+    if (words.empty()) fail("ckpt: expected ls or verify, found neither");
+    fail("ckpt: expected ls or verify, found " + quoted(words.front()) +
+         recipe::did_you_mean(words.front(), {"ls", "verify"}));
+  }
+
+  Command checkpoint_command() const {
+    if (path_.empty())
+      fail(std::string("ckpt ") + (ckpt_ls_->parsed() ? "ls" : "verify") +
+           ": expected a path, found none");
+    if (ckpt_ls_->parsed()) return CkptLsCommand{path_};
+    return CkptVerifyCommand{path_};
+  }
+
+  CLI::App app_{"", "xkde_dist"};
+  bool is_help_ = false;
+  bool is_version_ = false;
+  std::vector<std::string> run_words_;
+  std::vector<std::string> validate_words_;
+  std::string path_;
+  CLI::App* validate_ = nullptr;
+  CLI::App* env_ = nullptr;
+  CLI::App* ckpt_ = nullptr;
+  CLI::App* ckpt_ls_ = nullptr;
+  CLI::App* ckpt_verify_ = nullptr;
+};
+
+}  // namespace
+
+Command parse_command_line(int argc, const char* const* argv) { return Parser().parse(argc, argv); }
+
+const std::string& help_text() {
+  static const std::string kText(kHelp);
+  return kText;
+}
+
+const std::string& version_text() {
+  static const std::string kText = std::string("xkde_dist ") + XKDE_VERSION;
+  return kText;
+}
+
+}  // namespace xkde

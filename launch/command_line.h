@@ -1,0 +1,50 @@
+#ifndef XKDE_LAUNCH_COMMAND_LINE_H_
+#define XKDE_LAUNCH_COMMAND_LINE_H_
+
+#include <filesystem>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace xkde {
+
+/// `xkde_dist RECIPE [key.path=value ...]`
+struct RunCommand {
+  std::filesystem::path recipe;
+  std::vector<std::string> overrides;
+};
+
+/// `xkde_dist validate RECIPE [key.path=value ...]`
+struct ValidateCommand {
+  std::filesystem::path recipe;
+  std::vector<std::string> overrides;
+};
+
+struct EnvCommand {};  ///< `xkde_dist env`
+
+struct CkptLsCommand {  ///< `xkde_dist ckpt ls PATH`
+  std::filesystem::path path;
+};
+
+struct CkptVerifyCommand {  ///< `xkde_dist ckpt verify PATH`
+  std::filesystem::path path;
+};
+
+struct HelpCommand {};     ///< `--help`, also behind a command
+struct VersionCommand {};  ///< `--version`
+
+using Command = std::variant<RunCommand, ValidateCommand, EnvCommand, CkptLsCommand,
+                             CkptVerifyCommand, HelpCommand, VersionCommand>;
+
+/// Reads the command line; argv[0] is passed over, files are not opened. Overrides are only looked
+/// at for their '='. Throws UsageError, one line with a hint.
+Command parse_command_line(int argc, const char* const* argv);
+
+/// What `--help` prints: commands, examples, environment, exit codes.
+const std::string& help_text();
+/// "xkde_dist 0.1.0".
+const std::string& version_text();
+
+}  // namespace xkde
+
+#endif  // XKDE_LAUNCH_COMMAND_LINE_H_

@@ -1,0 +1,65 @@
+#include "launch/environment_report.h"
+
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <string>
+#include <thread>
+
+#include <torch/version.h>
+
+#include "core/io/hdf5_file.h"
+#include "distributed/mpi_environment.h"
+#include "distributed/nccl_communicator.h"
+#include "launch/version.h"
+
+namespace xkde {
+namespace {
+
+/// The value of the first "key ... : value" line of a /proc file.
+std::string proc_value(const char* path, const std::string& key) {
+  std::ifstream file(path);
+  std::string line;
+  while (std::getline(file, line)) {
+    const size_t colon = line.find(':');
+    if (line.rfind(key, 0) != 0 || colon == std::string::npos) continue;
+    const size_t begin = line.find_first_not_of(" \t", colon + 1);
+    return begin == std::string::npos ? "" : line.substr(begin);
+  }
+  return "unknown";
+}
+
+std::string system_name() {
+  utsname name{};
+  ::uname(&name);
+  return std::string(name.sysname) + " " + name.release + " " + name.machine;
+}
+
+}  // namespace
+
+Json version_report() {
+  return {{"xkde_dist", kVersion},
+          {"git_commit", kGitCommit},
+          {"build_type", kBuildType},
+          {"compiler", __VERSION__},
+          {"libtorch", TORCH_VERSION},
+          {"mpi", dist::mpi_library_version()},
+          {"nccl", dist::has_nccl() ? "compiled in" : "not compiled in"},
+          {"hdf5", hdf5_version()},
+          {"system", system_name()},
+          {"processor", proc_value("/proc/cpuinfo", "model name")},
+          {"cores", std::thread::hardware_concurrency()},
+          {"memory", proc_value("/proc/meminfo", "MemTotal")}};
+}
+
+std::string environment_text() {
+  std::string text;
+  const Json report = version_report();
+  for (const auto& [name, value] : report.items()) {
+    text += name + ": " + (value.is_string() ? value.get<std::string>() : value.dump()) + "\n";
+  }
+  return text;
+}
+
+}  // namespace xkde

@@ -1,0 +1,35 @@
+#include "launch/validate.h"
+
+#include <string_view>
+
+#include "core/data/conversation.h"
+#include "core/data/edit_dataset.h"
+#include "core/model/weights.h"
+#include "core/text/chat_template.h"
+#include "recipes/stages/recipe.h"
+#include "recipes/stages/recipe_inputs.h"
+
+namespace xkde {
+
+std::string validate_recipe(const std::filesystem::path& file,
+                            const std::vector<std::string>& overrides) {
+  const recipe::Recipe recipe = recipe::read_recipe(file, overrides);
+  recipe::InputChecks checks;
+  checks.model = [&](const std::filesystem::path& path) {
+    const PretrainedModel model = open_pretrained(path);
+    ChatTemplate::select(recipe.model.chat_template, model.chat_template);
+  };
+  checks.edits = [](const recipe::EditSelection& edits) {
+    for (const std::string& edit : edits.edit_languages) {
+      for (const std::string& test : edits.test_languages) {
+        load_edits(benchmark_from_name(edits.benchmark), edits.data, edit, test,
+                   Slice::parse(edits.records));
+      }
+    }
+  };
+  checks.train_data = [](const std::filesystem::path& path) { read_conversations(path); };
+  recipe::validate_inputs(recipe, checks);
+  return file.string() + ": valid, " + std::to_string(recipe.stages.size()) + " stages\n";
+}
+
+}  // namespace xkde

@@ -1,0 +1,75 @@
+#include "recipes/stages/build_data_stage.h"
+
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "core/base/error.h"
+#include "core/base/log.h"
+#include "core/data/edit_dataset.h"
+#include "core/edit/build_data.h"
+#include "core/io/atomic_file.h"
+
+namespace xkde::recipe {
+namespace {
+
+std::vector<EditRecord> records_that_are_asked(const Recipe& recipe) {
+  std::vector<EditRecord> records;
+  for (const auto& any : recipe.stages) {
+    const auto* stage = std::get_if<EvaluateStage>(&any);
+    if (stage == nullptr) continue;
+    for (const std::string& edit : stage->edit_languages) {
+      for (const std::string& test : stage->test_languages) {
+        EditDataset data = load_edits(benchmark_from_name(stage->benchmark), stage->data, edit,
+                                      test, Slice::parse(stage->records));
+        for (EditRecord& record : data.records) records.push_back(std::move(record));
+      }
+    }
+  }
+  return records;
+}
+
+void append_source(std::vector<TrainingExample>& examples, const BuildDataSource& source,
+                   bool without_edit) {
+  BuildOptions options;
+  options.without_edit = without_edit;
+  options.questions.clear();
+  for (const std::string& name : source.questions) {
+    options.questions.push_back(question_kind_from_name(name));
+  }
+  for (const std::string& edit : source.edit_languages) {
+    for (const std::string& test : source.test_languages) {
+      const EditDataset data = load_edits(benchmark_from_name(source.benchmark), source.data, edit,
+                                          test, Slice::parse(source.records));
+      append_examples(examples, data.records, source.benchmark, language_of(edit),
+                      language_of(test), options);
+    }
+  }
+}
+
+}  // namespace
+
+void run_build_data(const BuildDataStage& stage, const std::filesystem::path& folder,
+                    RunContext& context) {
+  context.train_file = folder / kTrainFile;
+  if (!context.is_root()) return;
+  std::vector<TrainingExample> examples;
+  for (const BuildDataSource& source : stage.sources) {
+    append_source(examples, source, stage.without_edit);
+  }
+  const int64_t removed = remove_test_questions(examples, records_that_are_asked(context.recipe()));
+  if (stage.max_samples > 0 && static_cast<int64_t>(examples.size()) > stage.max_samples) {
+    examples.resize(static_cast<size_t>(stage.max_samples));
+  }
+  XKDE_CHECK(!examples.empty(), DataError,
+             "build_data: expected at least one training sample, found none (", removed,
+             " were test questions)");
+  write_conversations(folder / kTrainFile, to_conversations(examples));
+  const Json statistics = {{"samples", examples.size()}, {"removed_test_questions", removed}};
+  write_file_atomically(folder / "statistics.json", statistics.dump(1) + "\n");
+  log::info("build_data: " + std::to_string(examples.size()) + " samples, " +
+            std::to_string(removed) + " test questions left out");
+}
+
+}  // namespace xkde::recipe

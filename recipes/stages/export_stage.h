@@ -1,0 +1,14 @@
+#ifndef XKDE_RECIPES_STAGES_EXPORT_STAGE_H_
+#define XKDE_RECIPES_STAGES_EXPORT_STAGE_H_
+
+#include "recipes/stages/run_context.h"
+
+namespace xkde::recipe {
+
+/// Writes the model with its present weights as a Hugging Face folder. An older folder at `stage.path` is replaced only
+/// when the new one is complete and the old one is an export too (it has a config.json). Collective.
+void run_export(const ExportStage& stage, RunContext& context);
+
+}  // namespace xkde::recipe
+
+#endif  // XKDE_RECIPES_STAGES_EXPORT_STAGE_H_

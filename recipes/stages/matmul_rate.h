@@ -1,0 +1,14 @@
+#ifndef XKDE_RECIPES_STAGES_MATMUL_RATE_H_
+#define XKDE_RECIPES_STAGES_MATMUL_RATE_H_
+
+#include <ATen/core/Tensor.h>
+
+namespace xkde::recipe {
+
+/// Floating-point operations a second of this process on a 1024 x 1024 x 1024 matrix product: best of several, a
+/// tenth of a second in all. The "speed of light" that a step's time is compared with.
+double measure_matmul_rate(at::ScalarType dtype, at::Device device);
+
+}  // namespace xkde::recipe
+
+#endif  // XKDE_RECIPES_STAGES_MATMUL_RATE_H_

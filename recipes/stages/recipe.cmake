@@ -1,0 +1,15 @@
+# Reads recipes; knows no tensors, so that `validate` starts in milliseconds.
+xkde_add_library(xkde_recipe_reader
+  SOURCES
+    stages/did_you_mean.cpp
+    stages/overrides.cpp
+    stages/recipe.cpp
+    stages/recipe_errors.cpp
+    stages/recipe_inputs.cpp
+    stages/recipe_stages.cpp
+    stages/strict_map.cpp
+    stages/yaml_reader.cpp
+    stages/yaml_reader_text.cpp
+  LINKS xkde_data xkde_base xkde_yaml)
+# g++ 12 warns of its own std::string there (GCC bug 105651).
+set_source_files_properties(stages/yaml_reader.cpp PROPERTIES COMPILE_OPTIONS -Wno-restrict)

@@ -1,0 +1,61 @@
+#ifndef XKDE_RECIPES_STAGES_RUN_CONTEXT_H_
+#define XKDE_RECIPES_STAGES_RUN_CONTEXT_H_
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/data/conversation.h"
+#include "core/model/decoder.h"
+#include "core/model/weights.h"
+#include "core/text/chat_template.h"
+#include "distributed/communicator.h"
+#include "distributed/sharded_model.h"
+#include "recipes/stages/recipe.h"
+
+namespace xkde::recipe {
+
+/// What the stages of one run share. One on each rank; every stage function is called by all ranks.
+class RunContext {
+ public:
+  /// Opens the model's files, without reading weights. `recipe` and `comm` outlive the context.
+  RunContext(const Recipe& recipe, dist::Communicator& comm, at::Device device);
+
+  const Recipe& recipe() const noexcept { return recipe_; }
+  dist::Communicator& comm() const noexcept { return comm_; }
+  bool is_root() const noexcept { return comm_.rank() == 0; }
+  const PretrainedModel& pretrained() const noexcept { return pretrained_; }
+  const Tokenizer& tokenizer() const noexcept { return pretrained_.tokenizer; }
+  const ChatTemplate& chat_template() const noexcept { return chat_template_; }
+  const Decoder& decoder() const noexcept { return decoder_; }
+  at::ScalarType compute_dtype() const noexcept { return options_.compute_dtype; }
+  at::Device device() const noexcept { return options_.device; }
+
+  /// The model with the weights that the stages so far lead to; reads them at the first call. Collective.
+  dist::ShardedModel& model();
+  /// The weights come from this checkpoint, not from the pretrained files: a finished stage left them.
+  void use_checkpoint(std::filesystem::path folder);
+
+  /// The XE-IT samples that a build_data stage made; its file, where it was skipped.
+  std::filesystem::path train_file;
+  bool trained = false;  ///< whether a training stage came before
+
+ private:
+  dist::ShardedModelOptions choose_options(at::Device device) const;
+  void load_weights();
+
+  const Recipe& recipe_;
+  dist::Communicator& comm_;
+  PretrainedModel pretrained_;
+  ChatTemplate chat_template_;
+  Decoder decoder_;
+  dist::ShardedModelOptions options_;
+  std::unique_ptr<dist::ShardedModel> model_;
+  std::optional<std::filesystem::path> checkpoint_;
+};
+
+}  // namespace xkde::recipe
+
+#endif  // XKDE_RECIPES_STAGES_RUN_CONTEXT_H_

@@ -1,0 +1,297 @@
+#include "recipes/stages/sft_stage.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include <ATen/ATen.h>
+
+#include "core/base/error.h"
+#include "core/base/log.h"
+#include "core/base/stopwatch.h"
+#include "core/data/epoch_sampler.h"
+#include "core/data/sft_sample.h"
+#include "core/optim/adamw.h"
+#include "core/optim/lr_schedule.h"
+#include "distributed/checkpoint.h"
+#include "recipes/stages/json_lines.h"
+#include "recipes/stages/matmul_rate.h"
+#include "recipes/stages/progress.h"
+#include "recipes/stages/stop_request.h"
+#include "recipes/stages/train_batch.h"
+
+namespace xkde::recipe {
+namespace {
+
+struct StepReport {
+  int64_t step = 0;  ///< from 1
+  double epoch = 0.0;
+  double loss = 0.0;
+  double grad_norm = 0.0;
+  double learning_rate = 0.0;
+  int64_t samples = 0;
+  int64_t tokens = 0;           ///< of the samples laid out one by one, all ranks
+  int64_t computed_tokens = 0;  ///< rows that were really computed, all ranks
+  int64_t labels = 0;
+  double seconds = 0.0;
+  int64_t peak_bytes = 0;  ///< resident set of the largest rank
+};
+
+std::vector<SftSample> encode_file(const SftStage& stage, const std::filesystem::path& file,
+                                   const RunContext& context) {
+  std::vector<SftSample> samples;
+  const int64_t longest = std::min(stage.max_length, context.decoder().config().max_position_embeddings);
+  for (const Conversation& conversation : read_conversations(file)) {
+    SftSample sample = encode_sample(context.tokenizer(), context.chat_template(), conversation,
+                                     stage.train_on_end_of_turn);
+    truncate_sample(sample, longest, file.string() + ": " + conversation.id);
+    samples.push_back(std::move(sample));
+  }
+  XKDE_CHECK(!samples.empty(), DataError, file.string(), ": expected training samples, found none");
+  return samples;
+}
+
+LrScheduleKind schedule_kind(const std::string& name) {
+  if (name == "linear") return LrScheduleKind::kLinear;
+  if (name == "constant") return LrScheduleKind::kConstant;
+  return LrScheduleKind::kCosine;
+}
+
+int64_t peak_resident_bytes() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  return int64_t{1024} * usage.ru_maxrss;
+}
+
+/// One training run: its state and the loop over steps.
+class Trainer {
+ public:
+  Trainer(const SftStage& stage, std::filesystem::path folder, RunContext& context,
+          std::vector<SftSample> samples)
+      : stage_(stage),
+        folder_(std::move(folder)),
+        context_(context),
+        comm_(context.comm()),
+        model_(context.model()),
+        samples_(std::move(samples)),
+        sampler_(static_cast<uint64_t>(context.recipe().seed),
+                 static_cast<int64_t>(samples_.size()), global_batch()),
+        optimizer_(model_.layout().state_numel,
+                   {stage.adam_beta1, stage.adam_beta2, stage.adam_epsilon, stage.weight_decay},
+                   model_.decay_ranges(), context.device()) {
+    total_steps_ = stage.max_steps >= 0
+                       ? stage.max_steps
+                       : static_cast<int64_t>(std::ceil(stage.num_train_epochs *
+                                                        static_cast<double>(sampler_.steps_per_epoch())));
+    schedule_ = {.kind = schedule_kind(stage.lr_scheduler_type),
+                 .peak = stage.learning_rate,
+                 .warmup_steps = stage.warmup_steps < 1.0
+                                     ? warmup_from_ratio(stage.warmup_steps, total_steps_)
+                                     : static_cast<int64_t>(stage.warmup_steps),
+                 .total_steps = total_steps_};
+  }
+
+  void run() {
+    resume();
+    const std::filesystem::path metrics = folder_ / "metrics.jsonl";
+    std::unique_ptr<JsonLinesWriter> lines;
+    if (context_.is_root()) {
+      keep_lines_up_to(metrics, "step", step_);
+      lines = std::make_unique<JsonLinesWriter>(metrics);
+    }
+    matmul_rate_ = all_sum(measure_matmul_rate(context_.compute_dtype(), context_.device()));
+    Progress progress("sft", total_steps_, step_, context_.recipe().logging_steps,
+                      context_.is_root());
+    while (step_ < total_steps_) {
+      const StepReport report = train_step();
+      if (lines) lines->append(to_json(report));
+      progress.update(step_, summary(report));
+      const bool due = stage_.save_steps > 0 && step_ % stage_.save_steps == 0;
+      const bool stop = stop_requested(comm_);
+      if (due || stop || step_ == total_steps_) save();
+      XKDE_CHECK(!stop, StopRequested, "stopped on request after step ", step_, " of ",
+                 total_steps_, ", checkpoint saved in ", (folder_ / "checkpoints").string());
+    }
+    if (total_steps_ == 0) save();
+  }
+
+ private:
+  int64_t global_batch() const {
+    if (stage_.global_batch_size > 0) return stage_.global_batch_size;
+    return stage_.per_device_train_batch_size * stage_.gradient_accumulation_steps * comm_.size();
+  }
+
+  double all_sum(double value) const {
+    at::Tensor sum = at::full({1}, value, at::TensorOptions().dtype(at::kDouble).device(context_.device()));
+    comm_.all_reduce(sum, dist::ReduceOp::kSum)->wait();
+    return sum.item<double>();
+  }
+
+  int64_t all_max(int64_t value) const {
+    at::Tensor largest = at::full({1}, value, at::TensorOptions().dtype(at::kLong).device(context_.device()));
+    comm_.all_reduce(largest, dist::ReduceOp::kMax)->wait();
+    return largest.item<int64_t>();
+  }
+
+  PackOptions pack_options() const {
+    PackOptions options;
+    options.share_prefixes = stage_.token_tree;
+    options.max_tokens = stage_.max_tokens_per_pack;
+    options.max_sequences = stage_.packing ? 0 : stage_.per_device_train_batch_size;
+    options.pairs_per_token = context_.decoder().pairs_per_token();
+    return options;
+  }
+
+  StepReport train_step() {
+    const Stopwatch watch;
+    const auto [epoch, position] = sampler_.position(step_);
+    const std::vector<int64_t> batch = sampler_.batch(epoch, position);
+    const LossReduction reduction = stage_.loss_reduction == "micro_batch"
+                                        ? LossReduction::kMicroBatch
+                                        : LossReduction::kTokenMean;
+    const std::vector<TreeSequence> part =
+        part_of_rank(weighted_sequences(samples_, batch, reduction, stage_.per_device_train_batch_size),
+                     comm_.rank(), comm_.size(), stage_.token_tree);
+    const std::vector<PackedBatch> packs = pack_sequences(part, pack_options());
+
+    StepReport report;
+    model_.begin_step();
+    double loss = 0.0;
+    int64_t computed = 0;
+    const int64_t rounds = all_max(static_cast<int64_t>(packs.size()));
+    for (int64_t i = 0; i < rounds; ++i) {
+      const bool has_pack = i < static_cast<int64_t>(packs.size());
+      const PackedBatch* pack = has_pack ? &packs[static_cast<size_t>(i)] : nullptr;
+      loss += model_.forward_backward(pack);
+      if (has_pack) computed += pack->num_tokens();
+    }
+    report.loss = all_sum(loss);
+    report.grad_norm = model_.finish_gradients();
+    report.learning_rate = schedule_.at(step_);
+    XKDE_CHECK(std::isfinite(report.loss) && std::isfinite(report.grad_norm), NumericError,
+               "step ", step_ + 1, ": expected a finite loss and gradient norm, found ",
+               report.loss, " and ", report.grad_norm);
+    const double scale = stage_.max_grad_norm > 0
+                             ? std::min(1.0, stage_.max_grad_norm / (report.grad_norm + 1e-6))
+                             : 1.0;
+    optimizer_.step(model_.master(), model_.gradient(), report.learning_rate, scale);
+    model_.masters_changed();
+
+    ++step_;
+    report.step = step_;
+    report.epoch = static_cast<double>(step_) / static_cast<double>(sampler_.steps_per_epoch());
+    report.samples = static_cast<int64_t>(batch.size());
+    for (const int64_t index : batch) {
+      report.tokens += static_cast<int64_t>(samples_[static_cast<size_t>(index)].ids.size());
+      report.labels += samples_[static_cast<size_t>(index)].num_trained();
+    }
+    report.computed_tokens = static_cast<int64_t>(all_sum(static_cast<double>(computed)));
+    report.peak_bytes = all_max(peak_resident_bytes());
+    report.seconds = watch.seconds();
+    return report;
+  }
+
+  Json to_json(const StepReport& r) const {
+    // Forward and backward of a linear layer are three products: 6 operations for each parameter and token.
+    const ModelConfig& config = context_.decoder().config();
+    const double necessary = 6.0 * (static_cast<double>(context_.decoder().block_parameters()) *
+                                        static_cast<double>(r.computed_tokens) +
+                                    static_cast<double>(config.vocab_size * config.hidden_size) *
+                                        static_cast<double>(r.labels));
+    const double rate = static_cast<double>(r.tokens) / r.seconds;
+    return Json{{"step", r.step},
+                {"epoch", r.epoch},
+                {"loss", r.loss},
+                {"grad_norm", r.grad_norm},
+                {"learning_rate", r.learning_rate},
+                {"samples", r.samples},
+                {"tokens", r.tokens},
+                {"computed_tokens", r.computed_tokens},
+                {"tokens_per_second", rate},
+                {"step_seconds", r.seconds},
+                {"peak_bytes", r.peak_bytes},
+                {"sol", 100.0 * necessary / matmul_rate_ / r.seconds}};
+  }
+
+  static std::string summary(const StepReport& r) {
+    char text[160];
+    std::snprintf(text, sizeof text, "loss %.4f  norm %.2f  lr %.2e  %.0f tokens/s", r.loss,
+                  r.grad_norm, r.learning_rate, static_cast<double>(r.tokens) / r.seconds);
+    return text;
+  }
+
+  /// Masters and moments in host memory, where a checkpoint is written from and read into.
+  struct HostState {
+    at::Tensor master, exp_avg, exp_avg_sq;
+    dist::StateView view() {
+      const auto span = [](at::Tensor& t) {
+        return std::span<float>(t.mutable_data_ptr<float>(), static_cast<size_t>(t.numel()));
+      };
+      return {span(master), span(exp_avg), span(exp_avg_sq)};
+    }
+  };
+  HostState host_state() {
+    return {model_.master().cpu(), optimizer_.exp_avg().cpu(), optimizer_.exp_avg_sq().cpu()};
+  }
+
+  void save() {
+    const Json progress = {{"step", step_},
+                           {"epoch", sampler_.position(step_).first},
+                           {"position", sampler_.position(step_).second},
+                           {"optimizer_steps", optimizer_.steps_done()},
+                           {"seed", context_.recipe().seed},
+                           {"recipe", resolved(context_.recipe())}};
+    HostState state = host_state();
+    dist::save_checkpoint(folder_ / "checkpoints", step_, model_.layout(), state.view(), progress,
+                          stage_.save_total_limit, comm_);
+  }
+
+  void resume() {
+    if (stage_.resume_from_checkpoint == "never") return;
+    std::string newest;
+    if (context_.is_root()) {
+      const auto found = dist::newest_verified_checkpoint(folder_ / "checkpoints");
+      newest = found ? found->string() : "";
+    }
+    newest = comm_.broadcast_bytes(newest, 0);
+    if (newest.empty()) return;
+    HostState state = host_state();
+    const Json progress = dist::load_checkpoint(newest, model_.layout(), state.view(), comm_);
+    model_.master().copy_(state.master);
+    optimizer_.exp_avg().copy_(state.exp_avg);
+    optimizer_.exp_avg_sq().copy_(state.exp_avg_sq);
+    optimizer_.set_steps_done(progress.at("optimizer_steps").get<int64_t>());
+    step_ = progress.at("step").get<int64_t>();
+    model_.masters_changed();
+    log::info("sft: goes on from " + newest);
+  }
+
+  const SftStage& stage_;
+  std::filesystem::path folder_;
+  RunContext& context_;
+  dist::Communicator& comm_;
+  dist::ShardedModel& model_;
+  std::vector<SftSample> samples_;
+  EpochSampler sampler_;
+  AdamW optimizer_;
+  LrSchedule schedule_;
+  int64_t total_steps_ = 0;
+  int64_t step_ = 0;
+  double matmul_rate_ = 1.0;
+};
+
+}  // namespace
+
+void run_sft(const SftStage& stage, const std::filesystem::path& folder, RunContext& context) {
+  const std::filesystem::path file =
+      stage.train_data == "build_data" ? context.train_file : std::filesystem::path(stage.train_data);
+  Trainer trainer(stage, folder, context, encode_file(stage, file, context));
+  trainer.run();
+}
+
+}  // namespace xkde::recipe

@@ -1,0 +1,109 @@
+#include "core/data/conversation.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/base/error.h"
+#include "core/io/json_file.h"
+#include "tests/support/temp_folder.h"
+
+namespace xkde {
+namespace {
+
+using test::TempFolder;
+using testing::HasSubstr;
+using Role = ChatMessage::Role;
+
+std::string read_error(const std::string& text) {
+  const TempFolder folder;
+  try {
+    read_conversations(folder.write("train.json", text));
+  } catch (const DataError& error) {
+    return error.what();
+  }
+  return "nothing of that type was thrown";
+}
+
+TEST(Conversation, ReadsTurnsOfUserAndAssistant) {
+  const TempFolder folder;
+  const auto file = folder.write("train.json", R"([
+    {"id": "identity_0_a", "conversations": [{"from": "human", "value": "q1"}, {"from": "gpt", "value": " a1 "},
+                                             {"from": "human", "value": "q2"}, {"from": "bot", "value": "a2"}]},
+    {"conversations": [{"from": "human", "value": "q", "lang": "en"}, {"from": "gpt", "value": "a"}], "extra": 1}])");
+
+  const std::vector<Conversation> rows = read_conversations(file);
+
+  ASSERT_EQ(rows.size(), 2U);
+  EXPECT_EQ(rows[0].id, "identity_0_a");
+  ASSERT_EQ(rows[0].turns.size(), 4U);
+  EXPECT_EQ(rows[0].turns[0].role, Role::kUser);
+  EXPECT_EQ(rows[0].turns[1].role, Role::kAssistant);
+  EXPECT_EQ(rows[0].turns[1].content, " a1 ");
+  EXPECT_EQ(rows[0].turns[3].role, Role::kAssistant);
+  EXPECT_EQ(rows[1].id, "");
+}
+
+TEST(Conversation, WrittenFileReadsBackEqual) {
+  const TempFolder folder;
+  const std::vector<Conversation> rows{
+      {"identity_0_x_enzh_src",
+       {{Role::kUser, "哪个机构？\n\"q\""}, {Role::kAssistant, "北港研究所"}}},
+      {"identity_1_x_enzh_loc", {{Role::kUser, "b"}, {Role::kAssistant, "c"}}}};
+
+  write_conversations(folder.path() / "train.json", rows);
+
+  const std::vector<Conversation> again = read_conversations(folder.path() / "train.json");
+  ASSERT_EQ(again.size(), 2U);
+  EXPECT_EQ(again[0].id, rows[0].id);
+  EXPECT_EQ(again[0].turns[0].content, rows[0].turns[0].content);
+  EXPECT_EQ(again[0].turns[1].content, rows[0].turns[1].content);
+  const Json json = read_json_file(folder.path() / "train.json");
+  EXPECT_EQ(json[1].dump(),
+            R"({"id":"identity_1_x_enzh_loc","conversations":[{"from":"human","value":"b"},)"
+            R"({"from":"gpt","value":"c"}]})");
+}
+
+TEST(Conversation, MalformedRowsAreDataErrorsThatNameThePlace) {
+  const std::string good =
+      R"({"conversations": [{"from": "human", "value": "q"}, {"from": "gpt", "value": "a"}]})";
+  EXPECT_THAT(read_error("{}"),
+              HasSubstr("train.json: expected a non-empty array of conversations"));
+  EXPECT_THAT(read_error("[]"), HasSubstr("found an empty one"));
+  EXPECT_THAT(read_error("[" + good + ", 5]"), HasSubstr("row 1: expected an object"));
+  EXPECT_THAT(read_error(R"([{"id": "x"}])"),
+              HasSubstr("row 0: conversations: expected a non-empty array, found nothing"));
+  EXPECT_THAT(read_error(R"([{"id": [], "conversations": []}])"),
+              HasSubstr("row 0: id: expected a string"));
+  EXPECT_THAT(read_error(R"([{"conversations": ["x"]}])"),
+              HasSubstr("row 0: conversations.0: expected an object"));
+  EXPECT_THAT(
+      read_error(
+          R"([{"conversations": [{"from": "human", "value": "q"}, {"from": "gpt", "value": null}]}])"),
+      HasSubstr("row 0: conversations.1.value: expected a non-empty string, found null"));
+  EXPECT_THAT(read_error(R"([{"conversations": [{"value": "q"}]}])"),
+              HasSubstr("row 0: conversations.0.from: expected a non-empty string, found nothing"));
+}
+
+TEST(Conversation, SpeakersMustTakeTurns) {
+  EXPECT_THAT(read_error(R"([{"conversations": [{"from": "gpt", "value": "a"}]}])"),
+              HasSubstr("row 0: conversations.0.from: expected the user to speak"));
+  EXPECT_THAT(
+      read_error(
+          R"([{"conversations": [{"from": "human", "value": "a"}, {"from": "human", "value": "b"}]}])"),
+      HasSubstr("row 0: conversations.1.from: expected an answer to speak"));
+  EXPECT_THAT(
+      read_error(R"([{"conversations": [{"from": "human", "value": "a"}]}])"),
+      HasSubstr("row 0: conversations: expected an answer as the last turn, found \"human\""));
+}
+
+TEST(Conversation, FolderThatIsNotThereIsAnIoError) {
+  try {
+    write_conversations("/nowhere/train.json", {});
+    FAIL();
+  } catch (const IoError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("/nowhere/train.json: cannot be opened"));
+  }
+}
+
+}  // namespace
+}  // namespace xkde

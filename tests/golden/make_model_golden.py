@@ -1,0 +1,308 @@
+#!/usr/bin/env python3
+"""Writes tests/golden/models: tiny random decoders with the numbers transformers and PyTorch give.
+
+    python3 tests/golden/make_model_golden.py            # remakes every file
+    python3 tests/golden/make_model_golden.py --check    # fails if a remade file would differ
+
+Needs exactly the versions in PINNED (CPU wheels are enough); nothing is downloaded. Each folder holds
+    config.json         Hugging Face config, some in the keys of transformers 4, some of 5
+    model.safetensors   fp32 weights under Hugging Face names (no lm_head.weight when tied)
+    golden.json         two sequences (ids, labels with -100 outside the answer) and their loss: the sum
+                        of the next-token cross-entropies of both over the number of labelled positions
+    golden.safetensors  logits.0, logits.1: fp32 [T, V]; grad.<parameter>: d loss / d parameter
+and for two of them
+    training.json       ten steps of a plain PyTorch loop: batches, losses, gradient norms, learning rates
+    training_decay.json the same with a weight decay and a rate that make a wrong decay visible
+"""
+
+import argparse
+import filecmp
+import json
+import math
+import pathlib
+import sys
+import tempfile
+
+import safetensors
+import safetensors.torch
+import torch
+import transformers
+
+PINNED = {torch: "2.11.0", transformers: "5.23.0", safetensors: "0.8.0"}
+FOLDER = pathlib.Path(__file__).resolve().parent / "models"
+IGNORED = -100
+STEPS = 10
+BATCH = 4
+
+LLAMA = {
+    "architectures": ["LlamaForCausalLM"],
+    "model_type": "llama",
+    "hidden_act": "silu",
+    "vocab_size": 97,
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "head_dim": 8,
+    "max_position_embeddings": 128,
+    "rms_norm_eps": 1e-5,
+    "attention_bias": False,
+    "mlp_bias": False,
+    "tie_word_embeddings": False,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+}
+QWEN2 = {
+    "architectures": ["Qwen2ForCausalLM"],
+    "model_type": "qwen2",
+    "hidden_act": "silu",
+    "vocab_size": 131,
+    "hidden_size": 32,
+    "intermediate_size": 40,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 128,
+    "max_window_layers": 2,
+    "sliding_window": None,
+    "use_sliding_window": False,
+    "rms_norm_eps": 1e-6,
+    "tie_word_embeddings": False,
+    "bos_token_id": 1,
+    "eos_token_id": [2, 1],
+}
+MODELS = {
+    # Grouped-query attention; rope_theta at the top level, as transformers 4 wrote it.
+    "llama_untied": {**LLAMA, "rope_theta": 10000.0, "rope_scaling": None},
+    # heads x head_dim (48) differs from hidden_size (32); one key-value head; three layers.
+    "llama_tied_head_dim": {
+        **LLAMA,
+        "tie_word_embeddings": True,
+        "num_hidden_layers": 3,
+        "num_key_value_heads": 1,
+        "head_dim": 12,
+        "vocab_size": 101,
+        "rope_parameters": {"rope_type": "default", "rope_theta": 5000.0},
+    },
+    # The original length is so short that all three bands of the scaling occur.
+    "llama_llama3_rope": {
+        **LLAMA,
+        "head_dim": 16,
+        "tie_word_embeddings": True,
+        "rope_parameters": {
+            "rope_type": "llama3",
+            "rope_theta": 500.0,
+            "factor": 8.0,
+            "low_freq_factor": 1.0,
+            "high_freq_factor": 4.0,
+            "original_max_position_embeddings": 64,
+        },
+    },
+    # Llama with every bias there is; scaling in the keys of transformers 4, with the older key "type".
+    "llama_linear_rope_biases": {
+        **LLAMA,
+        "attention_bias": True,
+        "mlp_bias": True,
+        "rope_theta": 10000.0,
+        "rope_scaling": {"type": "linear", "factor": 4.0},
+    },
+    "qwen2_untied": {**QWEN2, "rope_theta": 1000000.0},
+    "qwen2_tied": {
+        **QWEN2,
+        "tie_word_embeddings": True,
+        "num_hidden_layers": 3,
+        "rope_parameters": {"rope_type": "default", "rope_theta": 1000000.0},
+    },
+}
+TRAINED = ("llama_untied", "qwen2_tied")
+RUNS = {
+    "training.json": {"learning_rate": 1e-3, "weight_decay": 1e-4},
+    "training_decay.json": {"learning_rate": 1e-2, "weight_decay": 0.5},
+}
+
+
+def make_model(folder, seed):
+    """A model whose weights are large enough that attention is far from uniform."""
+    config = transformers.AutoConfig.from_pretrained(folder)
+    model = transformers.AutoModelForCausalLM.from_config(
+        config, dtype=torch.float32, attn_implementation="eager"
+    )
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            noise = torch.randn(parameter.shape, generator=generator)
+            if name.endswith("norm.weight"):
+                parameter.copy_(1.0 + 0.1 * noise)
+            elif name.endswith("bias"):
+                parameter.copy_(0.1 * noise)
+            elif name.endswith("embed_tokens.weight"):
+                parameter.copy_(0.5 * noise)
+            else:
+                parameter.copy_(1.2 / math.sqrt(parameter.shape[-1]) * noise)
+    return model.eval()
+
+
+def weights_of(model):
+    """Every parameter once, under its Hugging Face name."""
+    return {name: p.detach().clone().contiguous() for name, p in model.named_parameters()}
+
+
+def make_sequence(generator, vocab_size, prompt_length, length):
+    ids = torch.randint(3, vocab_size, (length,), generator=generator).tolist()
+    labels = [IGNORED] * prompt_length + ids[prompt_length:]
+    return {"ids": ids, "prompt_length": prompt_length, "labels": labels}
+
+
+def logits_of(model, sequence):
+    """fp32 [T, V]; each sequence runs alone, so no padding takes part."""
+    return model(input_ids=torch.tensor([sequence["ids"]])).logits[0]
+
+
+def token_mean_loss(model, sequences):
+    """Sum of the cross-entropies of all labelled positions over their number."""
+    total, count = 0.0, 0
+    for sequence in sequences:
+        labels = torch.tensor(sequence["labels"])[1:]
+        total = total + torch.nn.functional.cross_entropy(
+            logits_of(model, sequence)[:-1], labels, ignore_index=IGNORED, reduction="sum"
+        )
+        count += int((labels != IGNORED).sum())
+    return total / count
+
+
+def decay_groups(model, weight_decay):
+    """No decay for biases and Llama's norm weights; Qwen2's norm weights are decayed."""
+    plain = lambda name: name.endswith("bias") or (
+        model.config.model_type == "llama" and name.endswith("norm.weight")
+    )
+    named = list(model.named_parameters())
+    return [
+        {"params": [p for n, p in named if not plain(n)], "weight_decay": weight_decay},
+        {"params": [p for n, p in named if plain(n)], "weight_decay": 0.0},
+    ]
+
+
+def cosine_factor(k, warmup_steps, steps):
+    if k < warmup_steps:
+        return k / warmup_steps
+    return max(0.0, 0.5 * (1.0 + math.cos(math.pi * (k - warmup_steps) / (steps - warmup_steps))))
+
+
+def train(model, learning_rate, weight_decay, seed):
+    generator = torch.Generator().manual_seed(seed)
+    warmup_steps = math.ceil(0.05 * STEPS)
+    result = {
+        "learning_rate": learning_rate,
+        "weight_decay": weight_decay,
+        "adam_beta1": 0.9,
+        "adam_beta2": 0.95,
+        "adam_epsilon": 1e-8,
+        "max_grad_norm": 1.0,
+        "lr_scheduler_type": "cosine",
+        "warmup_steps": warmup_steps,
+        "max_steps": STEPS,
+        "loss_reduction": "token_mean",
+        "steps": [],
+    }
+    optimizer = torch.optim.AdamW(
+        decay_groups(model, weight_decay), lr=learning_rate, betas=(0.9, 0.95), eps=1e-8
+    )
+    for k in range(STEPS):
+        batch = []
+        for _ in range(BATCH):
+            prompt_length = int(torch.randint(2, 8, (1,), generator=generator))
+            answer_length = int(torch.randint(1, 7, (1,), generator=generator))
+            batch.append(
+                make_sequence(
+                    generator, model.config.vocab_size, prompt_length, prompt_length + answer_length
+                )
+            )
+        rate = learning_rate * cosine_factor(k, warmup_steps, STEPS)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        optimizer.zero_grad()
+        loss = token_mean_loss(model, batch)
+        loss.backward()
+        grad_norm = torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        result["steps"].append(
+            {
+                "batch": [{key: s[key] for key in ("ids", "prompt_length")} for s in batch],
+                "learning_rate": rate,
+                "loss": loss.item(),
+                "grad_norm": grad_norm.item(),
+            }
+        )
+    return result
+
+
+def write_json(path, value):
+    path.write_text(json.dumps(value, separators=(",", ":")) + "\n", encoding="utf-8")
+
+
+def write_model(root, name, seed):
+    folder = root / name
+    folder.mkdir(parents=True)
+    config = {**MODELS[name], "dtype": "float32"}
+    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    model = make_model(folder, seed)
+    weights = weights_of(model)
+    safetensors.torch.save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+
+    generator = torch.Generator().manual_seed(seed + 1)
+    sequences = [
+        make_sequence(generator, model.config.vocab_size, 7, 23),
+        make_sequence(generator, model.config.vocab_size, 3, 9),
+    ]
+    loss = token_mean_loss(model, sequences)
+    loss.backward()
+    tensors = {f"grad.{n}": p.grad.clone() for n, p in model.named_parameters()}
+    with torch.no_grad():
+        for i, sequence in enumerate(sequences):
+            tensors[f"logits.{i}"] = logits_of(model, sequence).contiguous()
+    safetensors.torch.save_file(tensors, folder / "golden.safetensors")
+    write_json(folder / "golden.json", {"loss": loss.item(), "sequences": sequences})
+
+    if name in TRAINED:
+        for file, options in RUNS.items():
+            write_json(folder / file, train(make_model(folder, seed), seed=seed + 2, **options))
+
+
+def check(made):
+    """Byte for byte: the same versions on the same kind of processor give the same files."""
+    expected = sorted(p.relative_to(made) for p in made.rglob("*") if p.is_file())
+    found = sorted(p.relative_to(FOLDER) for p in FOLDER.rglob("*") if p.is_file())
+    if expected != found:
+        sys.exit(f"{FOLDER}: expected the files {expected}, found {found}")
+    for path in expected:
+        if not filecmp.cmp(made / path, FOLDER / path, shallow=False):
+            sys.exit(f"{FOLDER / path}: differs from a remade file")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="compare, write nothing")
+    arguments = parser.parse_args()
+    for module, version in PINNED.items():
+        if module.__version__.split("+")[0] != version:
+            sys.exit(f"{module.__name__}: expected {version}, found {module.__version__}")
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True)
+    with tempfile.TemporaryDirectory() as temporary:
+        made = pathlib.Path(temporary) / "models"
+        for seed, name in enumerate(MODELS):
+            write_model(made, name, 1000 * (seed + 1))
+        if arguments.check:
+            check(made)
+            return
+        for path in sorted(made.rglob("*")):
+            target = FOLDER / path.relative_to(made)
+            if path.is_dir():
+                target.mkdir(parents=True, exist_ok=True)
+            else:
+                target.write_bytes(path.read_bytes())
+
+
+if __name__ == "__main__":
+    main()

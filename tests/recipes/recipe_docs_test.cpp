@@ -1,0 +1,111 @@
+#include <fstream>
+#include <map>
+#include <sstream>
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/recipes/recipe_text.h"
+
+namespace xkde::recipe {
+namespace {
+
+/// The default of each key of one section of docs/recipes.md.
+using Rows = std::map<std::string, std::string>;
+
+std::string trimmed(const std::string& text) {
+  const size_t begin = text.find_first_not_of(" `");
+  if (begin == std::string::npos) return "";
+  return text.substr(begin, text.find_last_not_of(" `") + 1 - begin);
+}
+
+std::map<std::string, Rows> documented_keys() {
+  std::ifstream file(XKDE_SOURCE_DIR "/docs/recipes.md");
+  std::map<std::string, Rows> sections;
+  std::string line, section;
+  while (std::getline(file, line)) {
+    if (line.starts_with("## ")) section = trimmed(line.substr(3));
+    if (!line.starts_with("| `")) continue;
+    std::istringstream cells(line.substr(1));
+    std::string key, values, value;
+    std::getline(cells, key, '|');
+    std::getline(cells, values, '|');
+    std::getline(cells, value, '|');
+    sections[section][trimmed(key)] = trimmed(value);
+  }
+  sections.erase("Overrides");
+  return sections;
+}
+
+/// Keys and resolved values of the parts of a recipe, by the headings of the document.
+std::map<std::string, Json> sections_of(const Recipe& recipe) {
+  const Json all = resolved(recipe);
+  std::map<std::string, Json> sections{
+      {"Top level", all}, {"model", all["model"]}, {"parallel", all["parallel"]}};
+  for (const Json& stage : all["stages"]) {
+    for (const auto& [name, keys] : stage.items()) sections[name] = keys;
+  }
+  sections["build_data.sources"] = sections["build_data"]["sources"][0];
+  return sections;
+}
+
+TEST(RecipeDocs, NameEveryKeyOfEverySectionAndNoOther) {
+  const auto documented = documented_keys();
+  const auto sections = sections_of(parse_recipe(kSmallRecipe, "r.yaml"));
+
+  ASSERT_EQ(documented.size(), sections.size());
+  for (const auto& [name, keys] : sections) {
+    ASSERT_EQ(documented.count(name), 1U) << name;
+    const Rows& rows = documented.at(name);
+    EXPECT_EQ(rows.size(), keys.size()) << name;
+    for (const auto& [key, value] : keys.items()) EXPECT_EQ(rows.count(key), 1U) << name << key;
+  }
+}
+
+TEST(RecipeDocs, GiveTheDefaultOfEveryKey) {
+  const auto sections = sections_of(parse_recipe(kSmallRecipe, "r.yaml"));
+  // Defaults that depend on the recipe itself.
+  const Rows in_words{{"run_name", "the recipe's file name without `.yaml"},
+                      {"output_dir", "runs/<run_name>"},
+                      {"parallel", "all defaults"}};
+
+  for (const auto& [name, rows] : documented_keys()) {
+    for (const auto& [key, value] : rows) {
+      if (value == "required") continue;
+      const auto words = in_words.find(key);
+      EXPECT_EQ(value, words != in_words.end() ? words->second : sections.at(name)[key].dump())
+          << name << "." << key;
+    }
+  }
+}
+
+TEST(RecipeDocs, SayWhichKeysAreRequired) {
+  // kSmallRecipe has the required keys, run_name and no other.
+  std::string required;
+  for (const auto& [name, rows] : documented_keys()) {
+    for (const auto& [key, value] : rows) {
+      if (value == "required") required += name + "." + key + " ";
+    }
+  }
+
+  EXPECT_EQ(required,
+            "Top level.model Top level.stages build_data.sources build_data.sources.benchmark "
+            "build_data.sources.data build_data.sources.edit_languages "
+            "build_data.sources.test_languages evaluate.benchmark evaluate.data "
+            "evaluate.edit_languages evaluate.test_languages export.path "
+            "model.model_name_or_path ");
+}
+
+TEST(RecipeDocs, ExampleIsValid) {
+  std::ifstream file(XKDE_SOURCE_DIR "/docs/recipes.md");
+  std::string line, example;
+  while (std::getline(file, line)) {
+    if (line.starts_with("    ")) example += line.substr(4) + "\n";
+  }
+
+  EXPECT_EQ(error_of(example), "");
+}
+
+}  // namespace
+}  // namespace xkde::recipe

@@ -1,0 +1,157 @@
+"""The rules of the source tree that a program can check; each breach is one line `path:line: what`.
+
+Used by source_rules_test.py. Only the standard library is needed.
+"""
+
+import pathlib
+import re
+
+# A folder includes only itself and folders to its left.
+ORDER = (
+    "core/base",
+    "core/io",
+    "core/text",
+    "core/nn",
+    "core/model",
+    "core/loss",
+    "core/optim",
+    "core/data",
+    "core/generate",
+    "core/edit",
+    "distributed",
+    "recipes",
+    "launch",
+)
+# Third-party headers and the one folder (with its tests) that may include them. Benchmarks may hold
+# our calls against the library's own.
+HOMES = (
+    (re.compile(r"(hdf5|hdf5_hl|H5\w*)\.h"), "core/io"),
+    (re.compile(r"(.*/)?(mpi|nccl)\.h"), "distributed"),
+    (re.compile(r"yaml-cpp/.*"), "recipes"),
+)
+CUDA_HEADER = re.compile(
+    r"(cuda|cublas|cudnn|cufft|curand|cusolver|cusparse|nvtx|nvToolsExt|nvml).*\.h"
+    r"|(c10|ATen)/(cuda|cudnn)/.*|torch/csrc/(api/include/torch/)?cuda.*|thrust/.*|cub/.*"
+)
+SKIPPED_FOLDERS = {".git", ".deps", "build", "runs", "models", "__pycache__"}
+TEXT_SUFFIXES = {".h", ".cpp", ".py", ".sh", ".md", ".txt", ".cmake", ".yaml", ".sbatch", ".in"}
+INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]+)"|<([^>]+)>)')
+# Spelled so that this file keeps its own rule.
+UNFINISHED = re.compile(r"\b(TO" + r"DO|FIX" + r"ME)\b")
+EXIT_CALL = re.compile(r"\bexit\s*\(")
+NOT_CODE = re.compile(
+    r"//[^\n]*|/\*.*?\*/|R\"(\w*)\(.*?\)\1\"|\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)'",
+    re.DOTALL,
+)
+
+
+def files_of(root):
+    """Paths relative to `root`, sorted; what isn't part of the project is left out."""
+    for path in sorted(root.iterdir()):
+        if path.is_dir():
+            if path.name in SKIPPED_FOLDERS or path.name.startswith("build-"):
+                continue
+            for inner in files_of(path):
+                yield pathlib.PurePosixPath(path.name) / inner
+        elif path.is_file():
+            yield pathlib.PurePosixPath(path.name)
+
+
+def read(root, path):
+    return (root / path).read_text(encoding="utf-8", errors="replace")
+
+
+def part_of(path):
+    """The entry of ORDER that holds `path`, or None."""
+    for part in ORDER:
+        if str(path).startswith(part + "/"):
+            return part
+    return None
+
+
+def mirrored(path):
+    """tests/core/io/x_test.cpp counts as core/io where third-party headers are concerned."""
+    return path.relative_to("tests") if path.parts[0] == "tests" else path
+
+
+def includes_of(text):
+    """(line number, header, whether quoted) of each include."""
+    for number, line in enumerate(text.splitlines(), 1):
+        match = INCLUDE.match(line)
+        if match:
+            yield number, match.group(1) or match.group(2), match.group(1) is not None
+
+
+def own_include_breach(root, path, header):
+    if not any((root / name).is_file() for name in (header, header + ".in")):
+        return f'"{header}" is not a file below the root'
+    part, target = part_of(path), part_of(header)
+    if target is None and not (path.parts[0] in ("tests", "benchmarks")):
+        return f'"{header}": nothing includes {header.split("/")[0]}'
+    if part is None or target is None:
+        return None
+    if ORDER.index(target) > ORDER.index(part):
+        return f'"{header}": {part} must not include {target}'
+    return None
+
+
+def foreign_include_breach(path, header):
+    for pattern, home in HOMES:
+        at_home = path.parts[0] == "benchmarks" or part_of(mirrored(path)) == home
+        if pattern.fullmatch(header) and not at_home:
+            return f"<{header}> belongs in {home}"
+    if path.suffix == ".h" and CUDA_HEADER.fullmatch(header):
+        return f"<{header}>: CUDA headers belong in .cpp files"
+    return None
+
+
+def include_breaches(root):
+    for path in files_of(root):
+        if path.suffix not in (".h", ".cpp"):
+            continue
+        for number, header, quoted in includes_of(read(root, path)):
+            breach = foreign_include_breach(path, header)
+            if breach is None and quoted:
+                breach = own_include_breach(root, path, header)
+            if breach:
+                yield f"{path}:{number}: {breach}"
+
+
+def guard_breaches(root):
+    for path in files_of(root):
+        if path.suffix == ".h":
+            guard = "XKDE_" + re.sub(r"\W", "_", str(path)).upper() + "_"
+            if f"#ifndef {guard}\n#define {guard}\n" not in read(root, path):
+                yield f"{path}:1: expected the header guard {guard}"
+
+
+def glob_breaches(root):
+    for path in files_of(root):
+        if path.name == "CMakeLists.txt" or path.suffix == ".cmake":
+            for number, line in enumerate(read(root, path).splitlines(), 1):
+                if re.search(r"\bGLOB(_RECURSE)?\b", line.split("#")[0]):
+                    yield f"{path}:{number}: sources are listed by name, not found by pattern"
+
+
+def unfinished_breaches(root):
+    for path in files_of(root):
+        if path.suffix in TEXT_SUFFIXES:
+            for number, line in enumerate(read(root, path).splitlines(), 1):
+                if UNFINISHED.search(line):
+                    yield f"{path}:{number}: unfinished work is not left in a file"
+
+
+def exit_breaches(root):
+    for path in files_of(root):
+        if path.suffix in (".h", ".cpp") and part_of(path):
+            code = NOT_CODE.sub(lambda m: "\n" * m.group().count("\n"), read(root, path))
+            for number, line in enumerate(code.splitlines(), 1):
+                if EXIT_CALL.search(line):
+                    yield f"{path}:{number}: errors are thrown; only main returns a code"
+
+
+RULES = (include_breaches, guard_breaches, glob_breaches, unfinished_breaches, exit_breaches)
+
+
+def breaches(root):
+    return [breach for rule in RULES for breach in rule(pathlib.Path(root))]

@@ -1,0 +1,137 @@
+#!/usr/bin/env python3
+"""Runs source_rules over this checkout, and over small trees with a seeded breach of each rule."""
+
+import pathlib
+import tempfile
+import unittest
+
+import source_rules
+
+CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def header(path, body=""):
+    guard = "XKDE_" + path.replace("/", "_").replace(".", "_").upper() + "_"
+    return f"#ifndef {guard}\n#define {guard}\n{body}\n#endif\n"
+
+
+class SeededBreach(unittest.TestCase):
+    """A rule that finds nothing is worth nothing: each must find its own breach and no other."""
+
+    def breaches_of(self, files):
+        clean = {
+            "core/base/error.h": header("core/base/error.h", "#include <string>"),
+            "core/nn/rope.h": header("core/nn/rope.h", '#include "core/base/error.h"'),
+            "core/io/hdf5_file.cpp": "#include <hdf5.h>\n",
+            "distributed/mpi_communicator.cpp": '#include <mpi.h>\n#include "core/nn/rope.h"\n',
+            "tests/core/io/hdf5_file_test.cpp": "#include <hdf5.h>\n",
+            "tests/support/files.h": header("tests/support/files.h"),
+            "tests/core/nn/rope_test.cpp": '#include "tests/support/files.h"\n',
+            "launch/version.h.in": "// made by CMake\n",
+            "launch/main.cpp": '#include "launch/version.h"\n',
+            "benchmarks/collectives_bench.cpp": "#include <mpi.h>\n",
+            "core/CMakeLists.txt": "# no GLOB here\n",
+            ".deps/python/torch/a.h": "// TO" + "DO\n",
+        }
+        with tempfile.TemporaryDirectory() as root:
+            for path, text in {**clean, **files}.items():
+                target = pathlib.Path(root) / path
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_text(text, encoding="utf-8")
+            return source_rules.breaches(root)
+
+    def assert_found(self, path, text, expected):
+        self.assertEqual(self.breaches_of({path: text}), [expected])
+
+    def test_a_clean_tree_has_no_breach(self):
+        self.assertEqual(self.breaches_of({}), [])
+
+    def test_a_folder_includes_nothing_to_its_right(self):
+        self.assert_found(
+            "core/base/log.cpp",
+            '#include <string>\n#include "core/nn/rope.h"\n',
+            'core/base/log.cpp:2: "core/nn/rope.h": core/base must not include core/nn',
+        )
+
+    def test_nothing_includes_tests(self):
+        self.assert_found(
+            "core/nn/rope.cpp",
+            '#include "tests/support/files.h"\n',
+            'core/nn/rope.cpp:1: "tests/support/files.h": nothing includes tests',
+        )
+
+    def test_include_paths_start_at_the_root(self):
+        self.assert_found(
+            "core/nn/rope.cpp",
+            '#include "rope.h"\n',
+            'core/nn/rope.cpp:1: "rope.h" is not a file below the root',
+        )
+
+    def test_hdf5_lives_in_io_even_where_distributed_wants_it(self):
+        self.assert_found(
+            "distributed/checkpoint.cpp",
+            "#include <hdf5.h>\n",
+            "distributed/checkpoint.cpp:1: <hdf5.h> belongs in core/io",
+        )
+
+    def test_mpi_and_nccl_live_in_distributed(self):
+        for name in ("mpi.h", "nccl.h"):
+            self.assert_found(
+                "launch/program.cpp",
+                f"#include <{name}>\n",
+                f"launch/program.cpp:1: <{name}> belongs in distributed",
+            )
+
+    def test_yaml_lives_in_recipes(self):
+        self.assert_found(
+            "core/io/x.cpp",
+            "#include <yaml-cpp/yaml.h>\n",
+            "core/io/x.cpp:1: <yaml-cpp/yaml.h> belongs in recipes",
+        )
+
+    def test_headers_include_no_cuda(self):
+        for name in ("cuda_runtime_api.h", "c10/cuda/CUDAStream.h", "ATen/cuda/CUDAEvent.h"):
+            self.assert_found(
+                "core/nn/x.h",
+                header("core/nn/x.h", f"#include <{name}>"),
+                f"core/nn/x.h:3: <{name}>: CUDA headers belong in .cpp files",
+            )
+
+    def test_headers_are_guarded_by_their_path(self):
+        self.assert_found(
+            "core/nn/x.h",
+            "#pragma once\n",
+            "core/nn/x.h:1: expected the header guard XKDE_CORE_NN_X_H_",
+        )
+
+    def test_sources_are_listed_by_hand(self):
+        self.assert_found(
+            "core/nn/CMakeLists.txt",
+            "file(GLOB_RECURSE sources *.cpp)\n",
+            "core/nn/CMakeLists.txt:1: sources are listed by name, not found by pattern",
+        )
+
+    def test_no_file_lists_unfinished_work(self):
+        self.assert_found(
+            "docs/a.md",
+            "fine\nFIX" + "ME later\n",
+            "docs/a.md:2: unfinished work is not left in a file",
+        )
+
+    def test_only_main_ends_the_program(self):
+        self.assert_found(
+            "core/nn/rope.cpp",
+            '// exit(1) in words\nconst char* s = "exit(2)";\nvoid f() { std::exit(1); }\n',
+            "core/nn/rope.cpp:3: errors are thrown; only main returns a code",
+        )
+
+
+class Checkout(unittest.TestCase):
+    def test_keeps_every_rule(self):
+        found = source_rules.breaches(CHECKOUT)
+
+        self.assertEqual(found, [], "\n" + "\n".join(found))
+
+
+if __name__ == "__main__":
+    unittest.main()
