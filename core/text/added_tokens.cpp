@@ -66,7 +66,7 @@ AddedTokens::AddedTokens(const JsonPlace& list, const Bpe& model, const Normaliz
   }
   for (const bool special : {true, false}) {
     for (size_t i = 0; i < tokens_.size(); ++i) {
-      if (tokens_[i].special == special) add_needle(list, i, normalizer);
+      if (tokens_[i].special == special) add_needle(i, normalizer);
     }
   }
 }
@@ -92,17 +92,18 @@ AddedToken AddedTokens::read(const JsonPlace& place, const Bpe& model) const {
   return token;
 }
 
-void AddedTokens::add_needle(const JsonPlace& list, size_t index, const Normalizer* normalizer) {
-  const AddedToken& token = tokens_[index];
+void AddedTokens::add_needle(size_t index, const Normalizer* normalizer) {
+  AddedToken& token = tokens_[index];
+  token.shown = token.content;
   if (!token.normalized) {
     raw_.add({token.content, index});
     return;
   }
   Piece piece{token.content, false};
   if (normalizer != nullptr) normalizer->apply(piece);
-  if (piece.text.empty())
-    list.item(index).at("content").fail("a text that the normalizer does not remove");
-  normalized_.add({piece.text, index});
+  token.shown = piece.text;
+  // A token that the normalizer removes is never found, as in the library.
+  if (!piece.text.empty()) normalized_.add({piece.text, index});
 }
 
 bool AddedTokens::stands_alone(std::string_view text, Span span) const {

@@ -21,10 +21,11 @@ namespace xkde {
 struct AddedToken {
   int64_t id = 0;
   std::string content;
+  std::string shown;         ///< how it decodes: its normalized form, or the content
   bool single_word = false;
   bool lstrip = false;
   bool rstrip = false;
-  bool normalized = false;  ///< found in the normalized text, by its own normalized form
+  bool normalized = false;   ///< found in the normalized text, by its own normalized form
   bool special = false;
 };
 
@@ -62,7 +63,7 @@ class AddedTokens {
   };
 
   AddedToken read(const JsonPlace& place, const Bpe& model) const;
-  void add_needle(const JsonPlace& list, size_t index, const Normalizer* normalizer);
+  void add_needle(size_t index, const Normalizer* normalizer);
   bool stands_alone(std::string_view text, Span span) const;
 
   std::vector<AddedToken> tokens_;

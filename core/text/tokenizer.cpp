@@ -84,7 +84,7 @@ struct Tokenizer::Impl {
   }
 
   const std::string* token_of(int64_t id) const {
-    if (const AddedToken* token = added->by_id(id)) return &token->content;
+    if (const AddedToken* token = added->by_id(id)) return &token->shown;
     return model.token_of(id);
   }
 

@@ -9,6 +9,7 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include "core/base/error.h"
 #include "core/base/rng.h"
 #include "distributed/thread_communicator.h"
 
