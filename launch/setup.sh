@@ -177,15 +177,16 @@ build_jobs() {
 }
 
 build_program() {
-  local target="$1" launcher="" wanted
+  local target="$1" launcher="" cuda=OFF wanted
+  if has_gpu; then cuda=ON; fi
   launcher="$(command -v ccache || true)"
   # Ninja runs cmake by itself when a CMakeLists.txt changed, but doesn't know of these.
-  wanted="$(sha256sum "$root/CMakePresets.json") $deps $launcher $wanted_stamp"
+  wanted="$(sha256sum "$root/CMakePresets.json") $deps $launcher $cuda $wanted_stamp"
   exec 9>"$root/build/.lock"
   flock 9
   if [[ ! -e "$build/build.ninja" || "$(cat "$build/.setup" 2>/dev/null)" != "$wanted" ]]; then
     say "configure: cmake --preset release"
-    (cd "$root" && logged 70 "cmake" cmake --fresh --preset release -DXKDE_DEPS_DIR="$deps" \
+    (cd "$root" && logged 70 "cmake" cmake --fresh --preset release -DXKDE_DEPS_DIR="$deps" -DXKDE_CUDA="$cuda" \
       -DCMAKE_CXX_COMPILER_LAUNCHER="$launcher")
     printf '%s\n' "$wanted" >"$build/.setup"
   fi

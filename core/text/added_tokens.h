@@ -21,11 +21,11 @@ namespace xkde {
 struct AddedToken {
   int64_t id = 0;
   std::string content;
-  std::string shown;         ///< how it decodes: its normalized form, or the content
+  std::string shown;  ///< how it decodes: its normalized form, or the content
   bool single_word = false;
   bool lstrip = false;
   bool rstrip = false;
-  bool normalized = false;   ///< found in the normalized text, by its own normalized form
+  bool normalized = false;  ///< found in the normalized text, by its own normalized form
   bool special = false;
 };
 

@@ -46,7 +46,8 @@ class UnicodeForm : public Normalizer {
     if (form == "NFD") base = icu::Normalizer2::getNFDInstance(status);
     if (form == "NFKC") base = icu::Normalizer2::getNFKCInstance(status);
     if (form == "NFKD") base = icu::Normalizer2::getNFKDInstance(status);
-    // The library's tables are those of Unicode 9: what is younger has no decomposition and does not move.
+    // The library's tables are those of Unicode 9: what is younger has no decomposition and does
+    // not move.
     known_.applyPattern(icu::UnicodeString::fromUTF8("[:age=9.0:]"), status).freeze();
     XKDE_CHECK(U_SUCCESS(status) && base != nullptr, InternalError, "ICU: no ", form, ": ",
                u_errorName(status));

@@ -24,11 +24,12 @@ void append(std::string& text, char32_t character);
 /// and WHATWG).
 std::string replace_ill_formed(std::string_view bytes);
 
-bool is_whitespace(char32_t character);   ///< White_Space
-bool is_numeric(char32_t character);      ///< categories Nd, Nl, No
-bool is_punctuation(char32_t character);  ///< ASCII punctuation (symbols included) or category P (Unicode 8)
-bool is_word(char32_t character);         ///< \w of UTS 18: Alphabetic, M, Nd, Pc, Join_Control
-bool is_mark(char32_t character);         ///< categories Mn, Mc, Me (Unicode 9)
+bool is_whitespace(char32_t character);  ///< White_Space
+bool is_numeric(char32_t character);     ///< categories Nd, Nl, No
+bool is_punctuation(
+    char32_t character);  ///< ASCII punctuation (symbols included) or category P (Unicode 8)
+bool is_word(char32_t character);  ///< \w of UTS 18: Alphabetic, M, Nd, Pc, Join_Control
+bool is_mark(char32_t character);  ///< categories Mn, Mc, Me (Unicode 9)
 void append_lowercase(std::string& text, char32_t character);  ///< full mapping, free of context
 
 }  // namespace xkde::unicode

@@ -64,6 +64,8 @@ class TreeBuilder : public YAML::EventHandler {
       fail(offset, concat("expected a text of at most ", limits_.max_text_bytes, " bytes, found ",
                           value.size()));
     }
+    if (value.find('\0') != std::string::npos)
+      fail(offset, "expected printable text, found the character NUL");
     YamlNode node;
     node.kind = tag == "!" ? Kind::kQuoted : Kind::kPlain;
     node.place = places_.at(offset);
@@ -243,7 +245,7 @@ YamlPtr build_tree(std::string_view text, RecipeErrors& errors, const YamlLimits
     if (parser.HandleNextDocument(builder)) parser.HandleNextDocument(builder);
   } catch (const YAML::Exception& error) {
     builder.fail(error.mark.pos < 0 ? 0 : static_cast<size_t>(error.mark.pos),
-                 "expected valid YAML, found " + explained(error.msg));
+                 "expected valid YAML, found " + explained(printable(error.msg, 200)));
   }
   return builder.root();
 }
@@ -293,7 +295,7 @@ YamlPtr read_yaml(std::string_view text, RecipeErrors& errors, const YamlLimits&
   }
   const TextFault fault = find_text_fault(text);
   if (!fault.what.empty()) fail(PlaceCounter(text).at(fault.offset), fault.what);
-  const YamlPtr root = build_tree(text, errors, limits);
+  YamlPtr root = build_tree(text, errors, limits);
   if (!root || root->kind == Kind::kNull) fail({1, 1}, "expected a recipe, found an empty file");
   if (root->kind != Kind::kMap) {
     fail(root->place, "expected a mapping (key: value) at the top level, found " + describe(*root));

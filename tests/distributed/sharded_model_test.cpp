@@ -73,7 +73,7 @@ Curve train(int ranks, bool tied, ShardedModelOptions options, PackOptions pack 
     AdamW optimizer(model.layout().state_numel, {.weight_decay = 0.01}, model.decay_ranges());
     for (uint64_t step = 0; step < 10; ++step) {
       std::vector<TreeSequence> part;
-      const std::vector<TreeSequence> all = random_sequences(7, step);
+      const std::vector<TreeSequence> all = random_sequences(7, step % 2);
       for (size_t i = 0; i < all.size(); ++i) {
         if (static_cast<int>(i) % ranks == comm.rank()) part.push_back(all[i]);
       }
@@ -109,7 +109,7 @@ INSTANTIATE_TEST_SUITE_P(TiedAndUntied, ShardedModelModes, testing::Bool());
 
 TEST_P(ShardedModelModes, EveryRankCountAndModeGivesTheLossCurveOfOneRank) {
   const Curve plain = train(1, GetParam(), {}, {.share_prefixes = false, .max_sequences = 1});
-  EXPECT_LT(plain.losses.back(), plain.losses.front());
+  EXPECT_LT(plain.losses[8], plain.losses[0]);  // it does learn: both steps see the same data
 
   for (const int ranks : {1, 2, 3, 4}) {
     for (const ShardMode shard : {ShardMode::kFull, ShardMode::kGrads}) {

@@ -162,6 +162,11 @@ TEST(YamlReader, RefusesBytesThatAreNoText) {
               HasSubstr("expected UTF-8 text"));
 }
 
+TEST(YamlReader, RefusesNulThatIsWrittenAsAnEscape) {
+  EXPECT_EQ(fault_of("a: \"x\\0y\"\n"),
+            "f:1:4: a: expected printable text, found the character NUL");
+}
+
 TEST(YamlReader, RefusesTabsInTheIndentation) {
   EXPECT_EQ(fault_of("a:\n\tb: 1\n"), "f:2:1: expected spaces as indentation, found a tab");
   EXPECT_EQ(fault_of("a:\n  \tb: 1\n"), "f:2:3: expected spaces as indentation, found a tab");
