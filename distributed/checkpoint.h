@@ -26,7 +26,8 @@ struct StateView {
 /// Files: rank_XXXXX.h5 (flat datasets "master", "exp_avg", "exp_avg_sq"), index.h5 (virtual
 /// datasets under Hugging Face names, full shapes, groups "/master", "/exp_avg", "/exp_avg_sq"),
 /// state.json (`progress`: step, epoch, position, random streams, resolved recipe), manifest.json
-/// (size and SHA-256 of every file, number of shards, layout). The folder is written as
+/// (size and SHA-256 of every file, number of shards, layout) and manifest.sha256. See
+/// docs/checkpoint_format.md. The folder is written as
 /// step-XXXXXXXX.tmp, fsynced, renamed; then LATEST is replaced by rename. Leftover *.tmp folders
 /// are removed first. Afterwards keeps the newest `keep_last` (0: all), never removing what LATEST
 /// names. Throws IoError (path, bytes needed) on a full disk or I/O error, on every rank, with

@@ -235,10 +235,12 @@ TEST_F(CheckpointTest, AWriteThatFailsHalfwayLeavesTheOldCheckpoint) {
   save(root_, 2, 1);
 
   const int plain_write = save_with_limit(root_, 300000, 200000);
-  const int inside_hdf5 = save_with_limit(root_, 10, 5000);
+  const int index_file = save_with_limit(root_, 10, 5000);
+  const int rank_file = save_with_limit(root_, 10, 2000);
 
   EXPECT_EQ(plain_write, 74);
-  EXPECT_EQ(inside_hdf5, 74);
+  EXPECT_EQ(index_file, 74);
+  EXPECT_EQ(rank_file, 74);
   EXPECT_THAT(names_in(root_), testing::ElementsAre("LATEST", "step-00000001"));
   expect_loads(*newest_verified_checkpoint(root_), 2, 1);
 }

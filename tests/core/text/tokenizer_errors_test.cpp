@@ -69,19 +69,19 @@ TEST(TokenizerErrors, VocabularyIdsMustBeDistinctIntegers) {
 TEST(TokenizerErrors, MergesMustJoinTokensOfTheVocabulary) {
   EXPECT_THAT(
       error_with([](Json& j) {
-        j["model"]["merges"] = {"a b", "a c"};
+        j["model"]["merges"] = Json::array({"a b", "a c"});
       }),
       HasSubstr(
           "t.json: model.merges[1]: expected tokens of the vocabulary (no \"ac\"), found \"a c\""));
   EXPECT_THAT(error_with([](Json& j) {
-                j["model"]["merges"] = {Json::array({"a", "z"})};
+                j["model"]["merges"] = Json::array({Json::array({"a", "z"})});
               }),
               HasSubstr("t.json: model.merges[0]: expected tokens of the vocabulary (no \"z\")"));
   EXPECT_THAT(
-      error_with([](Json& j) { j["model"]["merges"] = {"a b c"}; }),
+      error_with([](Json& j) { j["model"]["merges"] = Json::array({"a b c"}); }),
       HasSubstr(
           "t.json: model.merges[0]: expected two tokens parted by one blank, found \"a b c\""));
-  EXPECT_THAT(error_with([](Json& j) { j["model"]["merges"] = {7}; }),
+  EXPECT_THAT(error_with([](Json& j) { j["model"]["merges"] = Json::array({7}); }),
               HasSubstr("t.json: model.merges[0]: expected a pair of tokens, found 7"));
 }
 

@@ -41,7 +41,7 @@ TEST_P(TokenizerGolden, WrittenFileGivesTheFileRead) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Synthetic, TokenizerGolden, testing::ValuesIn(golden_names()),
-                         [](const auto& info) { return info.param; });
+                         [](const auto& test) { return test.param; });
 
 TEST(TokenizerGoldenFiles, AreAllThere) { EXPECT_GE(golden_names().size(), 28U); }
 
