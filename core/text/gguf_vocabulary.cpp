@@ -258,9 +258,9 @@ class GgufVocabulary {
   }
 
   static Json skeleton() {
-    return {{"version", "1.0"},     {"truncation", nullptr}, {"padding", nullptr},
-            {"added_tokens", {}},   {"normalizer", nullptr}, {"pre_tokenizer", nullptr},
-            {"post_processor", {}}, {"decoder", nullptr},    {"model", nullptr}};
+    return {{"version", "1.0"},          {"truncation", nullptr}, {"padding", nullptr},
+            {"added_tokens", nullptr},   {"normalizer", nullptr}, {"pre_tokenizer", nullptr},
+            {"post_processor", nullptr}, {"decoder", nullptr},    {"model", nullptr}};
   }
 
   static Json byte_level_step(bool use_regex) {

@@ -23,7 +23,8 @@ struct Segment {
 };
 
 /// A pattern as the `tokenizers` library understands it (Oniguruma, Ruby syntax, Unicode classes),
-/// run by PCRE2. Immutable, thread-safe.
+/// run by PCRE2. Immutable, thread-safe. Classes are those of PCRE2's Unicode version (14 in PCRE2
+/// 10.42); the library also knows the letters and numbers that were added to Unicode later.
 class Regex {
  public:
   /// Throws DataError naming `where` when the pattern is malformed, or uses a construct whose

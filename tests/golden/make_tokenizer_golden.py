@@ -7,8 +7,9 @@ Versions: tokenizers 0.23.3, transformers 5.23.0, gguf 0.19.0, Python 3.11.
 All texts are written for this purpose. Of the shared data only digests are kept: SHA-256 over the
 ids of all string values of a file in document order, each string as its number of ids and the ids,
 32-bit little endian.
-Writes tokenizer/<name>.tokenizer.json (small tokenizers trained here), tokenizer/<name>.golden.json
-(ids and decoded texts), tokenizer/smollm2.golden.json, tokenizer/shared_data.golden.json.
+Writes tokenizer/<name>.golden.json (ids and decoded texts), tokenizer/smollm2.golden.json,
+tokenizer/shared_data.golden.json. The small tokenizers, tokenizer/<name>.tokenizer.json, are trained
+only with --train, as the trainer breaks ties by chance; without it a second run gives equal files.
 """
 
 import argparse
@@ -337,6 +338,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", help="SmolLM2 GGUF file")
     parser.add_argument("--shared", help="folder that holds data/")
+    parser.add_argument("--train", action="store_true", help="train the small tokenizers anew")
     parser.add_argument("--out", default=str(pathlib.Path(__file__).parent / "tokenizer"))
     args = parser.parse_args()
     assert tokenizers.__version__ == "0.23.3", tokenizers.__version__
@@ -345,13 +347,17 @@ def main():
 
     texts = TEXTS + [text * times for text, times in LONG_TEXTS]
     write(out / "texts.json", TEXTS + [{"repeat": text, "times": times} for text, times in LONG_TEXTS])
-    for old in [*out.glob("*.tokenizer.json"), *out.glob("*.golden.json")]:
-        old.unlink()
+    if args.train:
+        for old in out.glob("*.json"):
+            if old.name != "texts.json":
+                old.unlink()
+        for name, data in synthetic_tokenizers().items():
+            write(out / f"{name}.tokenizer.json", data)
     made = {}
-    for seed, (name, data) in enumerate(synthetic_tokenizers().items()):
-        write(out / f"{name}.tokenizer.json", data)
-        made[name] = Tokenizer.from_str(json.dumps(data))
-        write(out / f"{name}.golden.json", golden(made[name], texts, seed))
+    for path in sorted(out.glob("*.tokenizer.json")):
+        name = path.name.removesuffix(".tokenizer.json")
+        made[name] = Tokenizer.from_file(str(path))
+        write(out / f"{name}.golden.json", golden(made[name], texts, sum(name.encode())))
     if args.model:
         made["smollm2"], chat_template = smollm2(args.model)
         write(out / "smollm2.golden.json", golden(made["smollm2"], texts, 99) | {"prompts": prompts(made["smollm2"], chat_template)})
