@@ -20,11 +20,12 @@ class Work {
 };
 
 /// Collectives among the ranks of one group: the only door to NCCL and MPI.
-/// Every rank makes the same calls in the same order, with contiguous tensors of one dtype (fp32, bf16, fp64, int64).
-/// bf16 sums are accumulated in fp32 and rounded once. Results are bit-equal on all ranks and from run to run: the
-/// reduction order is rank order, whatever the timing. A call enqueues on the group's own stream, after the work already on the caller's stream.
-/// Throws CommError (operation, group, rank, library message, or a mismatch of operation, dtype or size between ranks);
-/// the group is then unusable.
+/// Every rank makes the same calls in the same order, with contiguous tensors of one dtype (fp32,
+/// bf16, fp64, int64). bf16 sums are accumulated in fp32 and rounded once. Results are bit-equal on
+/// all ranks and from run to run: the reduction order is rank order, whatever the timing. A call
+/// enqueues on the group's own stream, after the work already on the caller's stream. Throws
+/// CommError (operation, group, rank, library message, or a mismatch of operation, dtype or size
+/// between ranks); the group is then unusable.
 class Communicator {
  public:
   virtual ~Communicator() = default;
@@ -35,8 +36,10 @@ class Communicator {
   [[nodiscard]] virtual std::unique_ptr<Work> all_reduce(at::Tensor tensor, ReduceOp op) = 0;
   /// shard [n] of each rank -> full [size() * n], in rank order. `shard` may be full's own slice.
   [[nodiscard]] virtual std::unique_ptr<Work> all_gather(at::Tensor full, at::Tensor shard) = 0;
-  /// full [size() * n] -> shard [n]: op over all ranks of slice rank(). `shard` may be of fp32 when `full` is bf16.
-  [[nodiscard]] virtual std::unique_ptr<Work> reduce_scatter(at::Tensor shard, at::Tensor full, ReduceOp op) = 0;
+  /// full [size() * n] -> shard [n]: op over all ranks of slice rank(). `shard` may be of fp32 when
+  /// `full` is bf16.
+  [[nodiscard]] virtual std::unique_ptr<Work> reduce_scatter(at::Tensor shard, at::Tensor full,
+                                                             ReduceOp op) = 0;
   /// tensor of `root` -> all.
   [[nodiscard]] virtual std::unique_ptr<Work> broadcast(at::Tensor tensor, int root) = 0;
   virtual void barrier() = 0;
@@ -44,12 +47,13 @@ class Communicator {
   /// Host-side lists. Bytes of every rank, in rank order, on all ranks.
   virtual std::vector<std::string> all_gather_bytes(const std::string& bytes) = 0;
   virtual std::string broadcast_bytes(const std::string& bytes, int root) = 0;
-  /// The next number 0, 1, 2, … of a counter shared by all ranks: each number goes to exactly one caller. Not a
-  /// collective: ranks call it whenever they are free. reset_counter() is one, and sets it to 0.
+  /// The next number 0, 1, 2, … of a counter shared by all ranks: each number goes to exactly one
+  /// caller. Not a collective: ranks call it whenever they are free. reset_counter() is one, and
+  /// sets it to 0.
   virtual int64_t next_ticket() = 0;
   virtual void reset_counter() = 0;
-  /// Tells the other ranks that this one fails with `exit_code`, so that none waits for it, and does not return
-  /// normally where the backend can end the whole job (MPI_Abort).
+  /// Tells the other ranks that this one fails with `exit_code`, so that none waits for it, and
+  /// does not return normally where the backend can end the whole job (MPI_Abort).
   virtual void abort(int exit_code) noexcept = 0;
 };
 

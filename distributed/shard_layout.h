@@ -9,11 +9,11 @@ namespace xkde::dist {
 
 /// One named tensor inside a unit's flat parameter vector.
 struct TensorSlot {
-  std::string name;            ///< Hugging Face name
+  std::string name;  ///< Hugging Face name
   std::vector<int64_t> shape;
-  int64_t offset = 0;          ///< first element in the unit's flat vector
+  int64_t offset = 0;  ///< first element in the unit's flat vector
   int64_t numel = 0;
-  bool decays = true;          ///< takes weight decay
+  bool decays = true;  ///< takes weight decay
 };
 
 /// A unit's parameters, flattened in order and zero-padded to a multiple of the number of shards.
@@ -25,8 +25,9 @@ struct UnitLayout {
   int64_t shard_offset = 0;  ///< where the unit's shard begins in a rank's flat state
 };
 
-/// Where every parameter of a model lives: a rank's flat fp32 state is its shards of all units, joined. Rank r's shard of a
-/// unit holds the unit's elements [r * shard_numel, (r + 1) * shard_numel).
+/// Where every parameter of a model lives: a rank's flat fp32 state is its shards of all units,
+/// joined. Rank r's shard of a unit holds the unit's elements [r * shard_numel, (r + 1) *
+/// shard_numel).
 struct ShardLayout {
   std::vector<UnitLayout> units;
   int num_shards = 1;
@@ -45,7 +46,8 @@ struct ShardPiece {
 ShardLayout make_layout(std::vector<UnitLayout> units, int num_shards);
 
 /// Where the elements of `slot` lie, in tensor order. Pieces do not overlap and cover the tensor.
-std::vector<ShardPiece> pieces_of(const ShardLayout& layout, const UnitLayout& unit, const TensorSlot& slot);
+std::vector<ShardPiece> pieces_of(const ShardLayout& layout, const UnitLayout& unit,
+                                  const TensorSlot& slot);
 
 }  // namespace xkde::dist
 

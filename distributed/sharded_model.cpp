@@ -36,16 +36,16 @@ std::vector<at::Tensor> leaves(const std::vector<at::Tensor>& tensors) {
 
 }  // namespace
 
-ShardedModel::ShardedModel(const Decoder& decoder, Communicator& comm,
-                           ShardedModelOptions options)
+ShardedModel::ShardedModel(const Decoder& decoder, Communicator& comm, ShardedModelOptions options)
     : decoder_(decoder),
       comm_(comm),
       options_(options),
       layout_(layout_of(decoder, comm.size())),
       gathered_(decoder.units().size()),
       accumulators_(decoder.units().size()) {
-  XKDE_CHECK(options_.shard != ShardMode::kFull || options_.recompute == Recompute::kBlock || alone(),
-             ConfigError, "parallel.recompute: expected block with shard: full, found none");
+  XKDE_CHECK(
+      options_.shard != ShardMode::kFull || options_.recompute == Recompute::kBlock || alone(),
+      ConfigError, "parallel.recompute: expected block with shard: full, found none");
   const auto fp32 = at::TensorOptions().dtype(at::kFloat).device(options_.device);
   master_ = at::zeros({layout_.state_numel}, fp32);
   gradient_ = at::zeros({layout_.state_numel}, fp32);
@@ -56,8 +56,7 @@ at::Tensor ShardedModel::shard_of(const at::Tensor& state, size_t unit) const {
   return state.narrow(0, layout.shard_offset, layout.shard_numel);
 }
 
-void ShardedModel::load(
-    const std::function<void(const std::string&, std::span<float>)>& read_f32) {
+void ShardedModel::load(const std::function<void(const std::string&, std::span<float>)>& read_f32) {
   for (const UnitLayout& unit : layout_.units) {
     for (const TensorSlot& slot : unit.slots) {
       at::Tensor whole = at::empty({slot.numel}, at::TensorOptions().dtype(at::kFloat));
@@ -151,8 +150,7 @@ at::Tensor ShardedModel::backward_block(size_t unit, BlockRun& run, const at::Te
   if (!run.output.defined()) run = run_block(unit, run.input, context);
   std::vector<at::Tensor> inputs = {run.input};
   inputs.insert(inputs.end(), run.parameters.begin(), run.parameters.end());
-  const std::vector<at::Tensor> grads =
-      torch::autograd::grad({run.output}, inputs, {output_grad});
+  const std::vector<at::Tensor> grads = torch::autograd::grad({run.output}, inputs, {output_grad});
   run = BlockRun{};  // frees the activations
   store_gradients(unit, grads, 1);
   return grads.front();
@@ -310,8 +308,7 @@ at::Tensor ShardedModel::predict(const PackedBatch& batch) {
   }
   const size_t head = decoder_.head_unit();
   const at::Tensor norm = decoder_.parameters(head, gathered_[head]).front();
-  const at::Tensor hidden =
-      decoder_.final_norm(x.index_select(0, batch.label_rows), norm);
+  const at::Tensor hidden = decoder_.final_norm(x.index_select(0, batch.label_rows), norm);
   const size_t owner = decoder_.tied() ? 0 : head;
   return linear_argmax(hidden, decoder_.parameters(owner, output_matrix()).back());
 }

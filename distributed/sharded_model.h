@@ -36,9 +36,9 @@ struct ShardedModelOptions {
   at::Device device = at::kCPU;
 };
 
-/// A decoder whose parameters are flat fp32 shards, one per rank, and the explicit schedule of a training step
-/// over its units: gather, compute, reduce, free. Every rank makes the same calls in the same order unless a
-/// function says otherwise. Sources: arXiv:1910.02054, arXiv:2304.11277.
+/// A decoder whose parameters are flat fp32 shards, one per rank, and the explicit schedule of a
+/// training step over its units: gather, compute, reduce, free. Every rank makes the same calls in
+/// the same order unless a function says otherwise. Sources: arXiv:1910.02054, arXiv:2304.11277.
 class ShardedModel {
  public:
   /// `decoder` and `comm` outlive the model.
@@ -55,15 +55,17 @@ class ShardedModel {
 
   /// Clears the gradient sums.
   void begin_step();
-  /// Adds the gradients of one batch and returns its part of the loss: the sum of weight * cross-entropy.
-  /// Null: this rank has no batch left while others have.
+  /// Adds the gradients of one batch and returns its part of the loss: the sum of weight *
+  /// cross-entropy. Null: this rank has no batch left while others have.
   double forward_backward(const PackedBatch* batch);
   /// Completes the gradient sums over ranks; returns their global 2-norm.
   double finish_gradients();
 
-  /// Gathers all weights, so that predict() may be called by each rank on its own. Until masters_changed().
+  /// Gathers all weights, so that predict() may be called by each rank on its own. Until
+  /// masters_changed().
   void make_resident();
-  /// The most likely next token at every label row, int64 [L]. Not collective; needs make_resident().
+  /// The most likely next token at every label row, int64 [L]. Not collective; needs
+  /// make_resident().
   at::Tensor predict(const PackedBatch& batch);
 
   /// All masters by Hugging Face name, on rank 0 (empty elsewhere).

@@ -1,13 +1,12 @@
 #include "launch/environment_report.h"
 
-#include <sys/utsname.h>
-#include <unistd.h>
-
 #include <fstream>
 #include <string>
 #include <thread>
 
+#include <sys/utsname.h>
 #include <torch/version.h>
+#include <unistd.h>
 
 #include "core/io/hdf5_file.h"
 #include "distributed/mpi_environment.h"

@@ -66,7 +66,8 @@ at::Device choose_device(const recipe::Recipe& recipe, const dist::MpiEnvironmen
 void set_threads(const recipe::Recipe& recipe, const dist::MpiEnvironment& mpi) {
   const auto cores = static_cast<int>(std::thread::hardware_concurrency());
   const int share = std::max(1, cores / mpi.local_size());
-  at::set_num_threads(recipe.parallel.threads > 0 ? static_cast<int>(recipe.parallel.threads) : share);
+  at::set_num_threads(recipe.parallel.threads > 0 ? static_cast<int>(recipe.parallel.threads)
+                                                  : share);
 }
 
 void run_recipe(const RunCommand& command, int argc, char** argv, const dist::MpiEnvironment& mpi) {
@@ -87,7 +88,8 @@ void run_recipe(const RunCommand& command, int argc, char** argv, const dist::Mp
   recipe::run_pipeline(recipe, facts, comm, device);
 }
 
-/// The run under MPI. Errors are caught here, while MPI is still up: a rank that fails ends the others.
+/// The run under MPI. Errors are caught here, while MPI is still up: a rank that fails ends the
+/// others.
 int run_with_mpi(const RunCommand& command, int argc, char** argv) {
   dist::MpiEnvironment mpi;
   log::set_rank(mpi.rank(), mpi.size());

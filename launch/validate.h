@@ -7,8 +7,8 @@
 
 namespace xkde {
 
-/// Reads a recipe strictly and opens every input that it names; all mistakes at once, as one error. Returns the line to
-/// print when there is none. Needs neither MPI nor a GPU.
+/// Reads a recipe strictly and opens every input that it names; all mistakes at once, as one error.
+/// Returns the line to print when there is none. Needs neither MPI nor a GPU.
 std::string validate_recipe(const std::filesystem::path& recipe,
                             const std::vector<std::string>& overrides);
 

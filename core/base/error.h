@@ -11,18 +11,18 @@ namespace xkde {
 /// Process exit codes, a contract with scripts and schedulers (docs/architecture.md).
 enum class ExitCode : int {
   kDone = 0,
-  kUsage = 64,          ///< bad command line
-  kBadData = 65,        ///< a data or model file is malformed
-  kMissingInput = 66,   ///< a file that the recipe names is not there
-  kNoDevice = 69,       ///< no usable GPU, NCCL or MPI
-  kInternal = 70,       ///< a bug
-  kOutOfMemory = 71,    ///< host or device memory
-  kIo = 74,             ///< disk full or I/O error while writing
-  kStopped = 75,        ///< stopped on request with a checkpoint saved
-  kBadRecipe = 78,      ///< a recipe that cannot be meant
-  kDiverged = 80,       ///< loss or gradient norm not finite
-  kPeerLost = 81,       ///< a peer died or a collective timed out
-  kNoCheckpoint = 82,   ///< no verifiable checkpoint
+  kUsage = 64,         ///< bad command line
+  kBadData = 65,       ///< a data or model file is malformed
+  kMissingInput = 66,  ///< a file that the recipe names is not there
+  kNoDevice = 69,      ///< no usable GPU, NCCL or MPI
+  kInternal = 70,      ///< a bug
+  kOutOfMemory = 71,   ///< host or device memory
+  kIo = 74,            ///< disk full or I/O error while writing
+  kStopped = 75,       ///< stopped on request with a checkpoint saved
+  kBadRecipe = 78,     ///< a recipe that cannot be meant
+  kDiverged = 80,      ///< loss or gradient norm not finite
+  kPeerLost = 81,      ///< a peer died or a collective timed out
+  kNoCheckpoint = 82,  ///< no verifiable checkpoint
 };
 
 /// Base of every error that this program raises on purpose. The message is one line that names the
@@ -42,13 +42,13 @@ class Error : public std::runtime_error {
   std::source_location origin_;
 };
 
-#define XKDE_DEFINE_ERROR_(Name, code)                                                     \
-  class Name : public Error {                                                              \
-   public:                                                                                 \
-    explicit Name(const std::string& what,                                                 \
-                  std::source_location origin = std::source_location::current())           \
-        : Error(what, code, origin) {}                                                     \
-    const char* kind() const noexcept override { return #Name; }                           \
+#define XKDE_DEFINE_ERROR_(Name, code)                                           \
+  class Name : public Error {                                                    \
+   public:                                                                       \
+    explicit Name(const std::string& what,                                       \
+                  std::source_location origin = std::source_location::current()) \
+        : Error(what, code, origin) {}                                           \
+    const char* kind() const noexcept override { return #Name; }                 \
   }
 
 XKDE_DEFINE_ERROR_(UsageError, ExitCode::kUsage);
@@ -76,10 +76,10 @@ std::string concat(const Args&... args) {
 }  // namespace xkde
 
 /// Throws `ErrorType` with the remaining arguments joined, unless `condition` holds.
-#define XKDE_CHECK(condition, ErrorType, ...)             \
-  do {                                                    \
-    if (!(condition)) [[unlikely]]                        \
-      throw ErrorType(::xkde::concat(__VA_ARGS__));       \
+#define XKDE_CHECK(condition, ErrorType, ...)       \
+  do {                                              \
+    if (!(condition)) [[unlikely]]                  \
+      throw ErrorType(::xkde::concat(__VA_ARGS__)); \
   } while (false)
 
 #endif  // XKDE_CORE_BASE_ERROR_H_

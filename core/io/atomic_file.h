@@ -6,8 +6,8 @@
 
 namespace xkde {
 
-/// Writes a file that is there whole or not at all: a temporary beside it, fsync, rename, fsync of the folder.
-/// Throws IoError naming the path and the system's reason.
+/// Writes a file that is there whole or not at all: a temporary beside it, fsync, rename, fsync of
+/// the folder. Throws IoError naming the path and the system's reason.
 void write_file_atomically(const std::filesystem::path& path, std::string_view bytes);
 
 /// Makes what was written to an existing file or folder durable. Throws IoError.

@@ -33,8 +33,8 @@ void decode_plain(const std::byte* in, std::span<float> out, const Convert& conv
   for (size_t i = 0; i < out.size(); ++i) out[i] = convert(load<Stored>(in + i * sizeof(Stored)));
 }
 
-/// Blocks of 32 numbers of 4 or 5 bits: fp16 scale, fp16 minimum (where `has_minimum`), the fifth bits (where
-/// `has_fifth`), then 16 bytes whose low halves are the first 16 numbers.
+/// Blocks of 32 numbers of 4 or 5 bits: fp16 scale, fp16 minimum (where `has_minimum`), the fifth
+/// bits (where `has_fifth`), then 16 bytes whose low halves are the first 16 numbers.
 void decode_nibbles(const std::byte* in, std::span<float> out, bool has_minimum, bool has_fifth) {
   const float centre = has_minimum ? 0.0F : (has_fifth ? 16.0F : 8.0F);
   for (size_t block = 0; block < out.size() / 32; ++block) {
@@ -80,7 +80,8 @@ float float_from_half(uint16_t bits) noexcept {
   const uint32_t exponent = (bits >> 10U) & 0x1FU;
   const uint32_t mantissa = bits & 0x3FFU;
   if (exponent == 0x1F) return std::bit_cast<float>(sign | 0x7F800000U | (mantissa << 13U));
-  if (exponent != 0) return std::bit_cast<float>(sign | ((exponent + 112U) << 23U) | (mantissa << 13U));
+  if (exponent != 0)
+    return std::bit_cast<float>(sign | ((exponent + 112U) << 23U) | (mantissa << 13U));
   const float subnormal = std::ldexp(static_cast<float>(mantissa), -24);
   return sign != 0 ? -subnormal : subnormal;
 }

@@ -14,7 +14,8 @@ float float_from_bfloat16(uint16_t bits) noexcept;
 /// Rounds to nearest, ties to even; NaN stays NaN.
 uint16_t bfloat16_from_float(float value) noexcept;
 
-/// How a file stores numbers: blocks of `values` numbers in `bytes` bytes (1 number where not quantized).
+/// How a file stores numbers: blocks of `values` numbers in `bytes` bytes (1 number where not
+/// quantized).
 struct StorageFormat {
   std::string_view name;
   int64_t values = 1;

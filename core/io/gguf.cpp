@@ -15,15 +15,27 @@ namespace {
 
 /// Value types of GGUF metadata.
 enum class Type : uint32_t {
-  kUint8, kInt8, kUint16, kInt16, kUint32, kInt32, kFloat32, kBool, kString, kArray, kUint64,
-  kInt64, kFloat64
+  kUint8,
+  kInt8,
+  kUint16,
+  kInt16,
+  kUint32,
+  kInt32,
+  kFloat32,
+  kBool,
+  kString,
+  kArray,
+  kUint64,
+  kInt64,
+  kFloat64
 };
 
 /// Names of ggml's tensor types by number; empty where a number is retired.
 constexpr std::array<const char*, 31> kTensorTypes = {
-    "F32",  "F16",  "Q4_0", "Q4_1", "",     "",        "Q5_0",   "Q5_1",    "Q8_0",    "Q8_1", "Q2_K",
-    "Q3_K", "Q4_K", "Q5_K", "Q6_K", "Q8_K", "IQ2_XXS", "IQ2_XS", "IQ3_XXS", "IQ1_S",   "IQ4_NL",
-    "IQ3_S", "IQ2_S", "IQ4_XS", "I8", "I16", "I32",    "I64",    "F64",     "IQ1_M",   "BF16"};
+    "F32",     "F16",    "Q4_0",    "Q4_1",  "",       "",      "Q5_0",  "Q5_1",
+    "Q8_0",    "Q8_1",   "Q2_K",    "Q3_K",  "Q4_K",   "Q5_K",  "Q6_K",  "Q8_K",
+    "IQ2_XXS", "IQ2_XS", "IQ3_XXS", "IQ1_S", "IQ4_NL", "IQ3_S", "IQ2_S", "IQ4_XS",
+    "I8",      "I16",    "I32",     "I64",   "F64",    "IQ1_M", "BF16"};
 
 /// Reads the header front to back; every length is checked against what is left of the file.
 class Reader {
@@ -77,10 +89,19 @@ class Reader {
 
 size_t smallest_size(Type type) {
   switch (type) {
-    case Type::kUint8: case Type::kInt8: case Type::kBool: return 1;
-    case Type::kUint16: case Type::kInt16: return 2;
-    case Type::kUint32: case Type::kInt32: case Type::kFloat32: return 4;
-    default: return 8;
+    case Type::kUint8:
+    case Type::kInt8:
+    case Type::kBool:
+      return 1;
+    case Type::kUint16:
+    case Type::kInt16:
+      return 2;
+    case Type::kUint32:
+    case Type::kInt32:
+    case Type::kFloat32:
+      return 4;
+    default:
+      return 8;
   }
 }
 
@@ -88,14 +109,22 @@ bool is_real(Type type) { return type == Type::kFloat32 || type == Type::kFloat6
 
 int64_t read_integer(Reader& reader, Type type) {
   switch (type) {
-    case Type::kUint8: return reader.number<uint8_t>("a number");
-    case Type::kInt8: return reader.number<int8_t>("a number");
-    case Type::kBool: return reader.number<uint8_t>("a truth value") != 0 ? 1 : 0;
-    case Type::kUint16: return reader.number<uint16_t>("a number");
-    case Type::kInt16: return reader.number<int16_t>("a number");
-    case Type::kUint32: return reader.number<uint32_t>("a number");
-    case Type::kInt32: return reader.number<int32_t>("a number");
-    case Type::kInt64: return reader.number<int64_t>("a number");
+    case Type::kUint8:
+      return reader.number<uint8_t>("a number");
+    case Type::kInt8:
+      return reader.number<int8_t>("a number");
+    case Type::kBool:
+      return reader.number<uint8_t>("a truth value") != 0 ? 1 : 0;
+    case Type::kUint16:
+      return reader.number<uint16_t>("a number");
+    case Type::kInt16:
+      return reader.number<int16_t>("a number");
+    case Type::kUint32:
+      return reader.number<uint32_t>("a number");
+    case Type::kInt32:
+      return reader.number<int32_t>("a number");
+    case Type::kInt64:
+      return reader.number<int64_t>("a number");
     default: {
       const std::string here = reader.place();
       const auto value = reader.number<uint64_t>("a number");
@@ -114,7 +143,8 @@ double read_real(Reader& reader, Type type) {
 GgufFile::Value read_array(Reader& reader) {
   const std::string here = reader.place();
   const Type type = reader.type();
-  XKDE_CHECK(type != Type::kArray, DataError, here, ": expected an array of plain values, found nested arrays");
+  XKDE_CHECK(type != Type::kArray, DataError, here,
+             ": expected an array of plain values, found nested arrays");
   const uint64_t count = reader.count("array elements", smallest_size(type));
   if (type == Type::kString) {
     std::vector<std::string> values;
@@ -189,8 +219,8 @@ struct GgufFile::Impl {
     const std::string here = reader.place();
     Tensor tensor;
     tensor.name = reader.string("a tensor name");
-    XKDE_CHECK(!tensor.name.empty() && tensor.name.find('\0') == std::string::npos, DataError,
-               here, ": expected a tensor name, found an empty one or one with a NUL");
+    XKDE_CHECK(!tensor.name.empty() && tensor.name.find('\0') == std::string::npos, DataError, here,
+               ": expected a tensor name, found an empty one or one with a NUL");
     const auto rank = reader.number<uint32_t>("a number of dimensions");
     XKDE_CHECK(rank >= 1 && rank <= 4, DataError, here, ": tensor ", tensor.name,
                ": expected 1 to 4 dimensions, found ", rank);
@@ -229,7 +259,8 @@ struct GgufFile::Impl {
                  ": expected distinct tensor names, found ", tensor.name, " twice");
       XKDE_CHECK(tensor.offset % align == 0, DataError, path.string(), ": tensor ", tensor.name,
                  ": expected an offset that is a multiple of ", align, ", found ", tensor.offset);
-      const uint64_t room = size > data && tensor.offset <= size - data ? size - data - tensor.offset : 0;
+      const uint64_t room =
+          size > data && tensor.offset <= size - data ? size - data - tensor.offset : 0;
       // Types that can't be decoded have no known size; reading them is refused later, by name.
       const uint64_t need =
           storage_format(tensor.dtype) ? static_cast<uint64_t>(bytes_of(tensor)) : 1;

@@ -12,21 +12,22 @@
 
 namespace xkde {
 
-/// A GGUF file (version 2 or 3, little endian), opened read-only and memory-mapped: metadata and tensors.
-/// Every count, length and offset is checked against the file's size before use.
-/// Source: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
+/// A GGUF file (version 2 or 3, little endian), opened read-only and memory-mapped: metadata and
+/// tensors. Every count, length and offset is checked against the file's size before use. Source:
+/// https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 class GgufFile {
  public:
   using Value = std::variant<uint64_t, int64_t, double, bool, std::string, std::vector<std::string>,
                              std::vector<int64_t>, std::vector<double>>;
   struct Tensor {
-    std::string name;             ///< GGUF name, e.g. "blk.0.attn_q.weight"
-    std::vector<int64_t> shape;   ///< outermost first (reverse of the file's order): [rows, columns]
-    std::string dtype;            ///< "F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1", ...
-    uint64_t offset = 0;          ///< of the data, from the start of the file
+    std::string name;            ///< GGUF name, e.g. "blk.0.attn_q.weight"
+    std::vector<int64_t> shape;  ///< outermost first (reverse of the file's order): [rows, columns]
+    std::string dtype;           ///< "F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1", ...
+    uint64_t offset = 0;         ///< of the data, from the start of the file
   };
 
-  /// Throws MissingInputError, or DataError naming file, place, what was expected and what was found.
+  /// Throws MissingInputError, or DataError naming file, place, what was expected and what was
+  /// found.
   static GgufFile open(const std::filesystem::path& path);
   GgufFile(GgufFile&&) noexcept;
   GgufFile& operator=(GgufFile&&) noexcept;
@@ -34,7 +35,8 @@ class GgufFile {
 
   const std::filesystem::path& path() const;
   bool has(const std::string& key) const;
-  /// Typed metadata. The first form throws DataError when `key` is missing; both when its type is another.
+  /// Typed metadata. The first form throws DataError when `key` is missing; both when its type is
+  /// another.
   int64_t integer(const std::string& key) const;
   double number(const std::string& key) const;
   bool boolean(const std::string& key) const;

@@ -5,7 +5,9 @@
 #include <fstream>
 #include <iterator>
 #include <optional>
-#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -64,8 +66,8 @@ std::optional<size_t> first_invalid_utf8(std::string_view text) {
   return std::nullopt;
 }
 
-/// Builds the value while it is read, and refuses what nlohmann's own parser lets pass: duplicate keys (the last
-/// wins there) and unlimited depth.
+/// Builds the value while it is read, and refuses what nlohmann's own parser lets pass: duplicate
+/// keys (the last wins there) and unlimited depth.
 class StrictBuilder : public Json::json_sax_t {
  public:
   StrictBuilder(int max_depth) : max_depth_(max_depth) {}
@@ -115,9 +117,11 @@ class StrictBuilder : public Json::json_sax_t {
       parent.push_back(std::move(value));
       return &parent.back();
     }
-    Json& slot = parent[key_];
-    slot = std::move(value);
-    return &slot;
+    // key() has refused duplicates, so the search of operator[], linear in an ordered object, is
+    // not needed: a vocabulary has a hundred thousand keys.
+    auto& members = parent.get_ref<Json::object_t&>();
+    return &members.Json::object_t::Container::emplace_back(std::move(key_), std::move(value))
+                .second;
   }
   bool add(Json value) {
     place(std::move(value));
@@ -141,7 +145,7 @@ class StrictBuilder : public Json::json_sax_t {
   int max_depth_;
   Json root_;
   std::vector<Json*> open_;
-  std::vector<std::set<std::string>> keys_;
+  std::vector<std::unordered_set<std::string>> keys_;
   std::string key_, message_;
   std::optional<size_t> position_;
 };

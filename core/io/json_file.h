@@ -18,12 +18,13 @@ struct JsonLimits {
   int max_depth = 64;
 };
 
-/// Parses one JSON value strictly: UTF-8 is validated; duplicate keys, depth beyond the limit, numbers out of
-/// range and text after the value are errors; a byte-order mark and CRLF are accepted.
-/// Throws DataError "<name>:<line>:<column>: expected ..., found ...".
+/// Parses one JSON value strictly: UTF-8 is validated; duplicate keys, depth beyond the limit,
+/// numbers out of range and text after the value are errors; a byte-order mark and CRLF are
+/// accepted. Throws DataError "<name>:<line>:<column>: expected ..., found ...".
 Json parse_json(std::string_view text, const std::string& name, const JsonLimits& limits = {});
 
-/// Reads and parses a file. Throws MissingInputError when it is not there, DataError when it is empty or malformed.
+/// Reads and parses a file. Throws MissingInputError when it is not there, DataError when it is
+/// empty or malformed.
 Json read_json_file(const std::filesystem::path& path, const JsonLimits& limits = {});
 
 }  // namespace xkde

@@ -10,7 +10,8 @@ namespace xkde {
 /// A whole file, read-only, as memory. Move-only.
 class MappedFile {
  public:
-  /// Throws MissingInputError when there is no such file, DataError when it is empty or can't be mapped.
+  /// Throws MissingInputError when there is no such file, DataError when it is empty or can't be
+  /// mapped.
   explicit MappedFile(const std::filesystem::path& path);
   ~MappedFile();
   MappedFile(MappedFile&& other) noexcept;

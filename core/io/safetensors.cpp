@@ -85,10 +85,10 @@ SafetensorsFile::SafetensorsFile(std::filesystem::path path, MappedFile file)
   const Json json = parse_json(text, name + ": header");
   for (const auto& [key, entry] : json.items()) {
     if (key == "__metadata__") {
-      XKDE_CHECK(entry.is_object() && std::all_of(entry.begin(), entry.end(),
-                                                  [](const Json& v) { return v.is_string(); }),
-                 DataError, name, ": __metadata__: expected an object of strings, found ",
-                 entry.dump());
+      XKDE_CHECK(
+          entry.is_object() &&
+              std::all_of(entry.begin(), entry.end(), [](const Json& v) { return v.is_string(); }),
+          DataError, name, ": __metadata__: expected an object of strings, found ", entry.dump());
       continue;
     }
     tensors_.push_back(parse_tensor(key, entry, name));

@@ -12,9 +12,10 @@
 
 namespace xkde {
 
-/// One .safetensors file, opened read-only and memory-mapped. The header is checked as the format demands: no more
-/// than 100 MB, tensors contiguous without holes or overlap, the last one ending with the file, sizes equal to shape times type.
-/// Source: https://github.com/huggingface/safetensors#format
+/// One .safetensors file, opened read-only and memory-mapped. The header is checked as the format
+/// demands: no more than 100 MB, tensors contiguous without holes or overlap, the last one ending
+/// with the file, sizes equal to shape times type. Source:
+/// https://github.com/huggingface/safetensors#format
 class SafetensorsFile {
  public:
   struct Tensor {
@@ -25,7 +26,8 @@ class SafetensorsFile {
     uint64_t end = 0;
   };
 
-  /// Throws MissingInputError, or DataError naming file, tensor, what was expected and what was found.
+  /// Throws MissingInputError, or DataError naming file, tensor, what was expected and what was
+  /// found.
   static SafetensorsFile open(const std::filesystem::path& path);
 
   const std::filesystem::path& path() const noexcept { return path_; }
@@ -46,8 +48,8 @@ struct TensorToWrite {
   std::vector<int64_t> shape;
 };
 
-/// Writes one file (temporary, fsync, rename) with metadata {"format": "pt"}. `read_f32(name, out)` gives the values of one
-/// tensor at a time. Throws IoError.
+/// Writes one file (temporary, fsync, rename) with metadata {"format": "pt"}. `read_f32(name, out)`
+/// gives the values of one tensor at a time. Throws IoError.
 void write_safetensors(const std::filesystem::path& path, const std::vector<TensorToWrite>& tensors,
                        const std::string& dtype,
                        const std::function<void(const std::string&, std::span<float>)>& read_f32);

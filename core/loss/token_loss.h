@@ -8,14 +8,15 @@
 namespace xkde {
 
 struct TokenLoss {
-  double loss = 0.0;          ///< sum of weight * cross-entropy
-  at::Tensor hidden_grad;     ///< of `hidden`, its dtype, [L, D]
+  double loss = 0.0;       ///< sum of weight * cross-entropy
+  at::Tensor hidden_grad;  ///< of `hidden`, its dtype, [L, D]
 };
 
-/// Weighted cross-entropy of the output matrix applied to labelled rows only, forward and backward in one pass
-/// over chunks of rows, so that no more than `chunk_rows` rows of logits exist at a time.
-/// hidden [L, D] and matrix [V, D] of one dtype; targets int64 [L]; weights fp32 [L]; the gradient of `matrix`
-/// is added to `matrix_grad`, fp32 [V, D]. Log-sum-exp and softmax are taken in fp32.
+/// Weighted cross-entropy of the output matrix applied to labelled rows only, forward and backward
+/// in one pass over chunks of rows, so that no more than `chunk_rows` rows of logits exist at a
+/// time. hidden [L, D] and matrix [V, D] of one dtype; targets int64 [L]; weights fp32 [L]; the
+/// gradient of `matrix` is added to `matrix_grad`, fp32 [V, D]. Log-sum-exp and softmax are taken
+/// in fp32.
 TokenLoss linear_cross_entropy(const at::Tensor& hidden, const at::Tensor& matrix,
                                const at::Tensor& targets, const at::Tensor& weights,
                                at::Tensor& matrix_grad, int64_t chunk_rows = 256);

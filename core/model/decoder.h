@@ -32,9 +32,10 @@ struct BlockContext {
   const std::vector<AttentionSegment>* segments = nullptr;
 };
 
-/// A Llama or Qwen2 decoder as pure functions of its units' parameters: it owns none and knows no ranks.
-/// Units: 0 the embedding, 1 … num_blocks() the blocks, head_unit() the final norm and, unless tied to the
-/// embedding, the output matrix. Sources: arXiv:2302.13971, arXiv:2407.10671; arithmetic as transformers.
+/// A Llama or Qwen2 decoder as pure functions of its units' parameters: it owns none and knows no
+/// ranks. Units: 0 the embedding, 1 … num_blocks() the blocks, head_unit() the final norm and,
+/// unless tied to the embedding, the output matrix. Sources: arXiv:2302.13971, arXiv:2407.10671;
+/// arithmetic as transformers.
 class Decoder {
  public:
   explicit Decoder(ModelConfig config);
@@ -45,11 +46,13 @@ class Decoder {
   size_t head_unit() const noexcept { return units_.size() - 1; }
   bool tied() const noexcept { return config_.tie_word_embeddings; }
 
-  /// The unit's parameters as the arithmetic wants them: views of `flat` [>= numel], neighbours that are
-  /// multiplied with the same input joined by rows (q, k, v; gate, up). In flat order, without gaps.
+  /// The unit's parameters as the arithmetic wants them: views of `flat` [>= numel], neighbours
+  /// that are multiplied with the same input joined by rows (q, k, v; gate, up). In flat order,
+  /// without gaps.
   std::vector<at::Tensor> parameters(size_t unit, const at::Tensor& flat) const;
 
-  /// Table of cosines and sines for a batch, in `dtype`, beside its segments, which must stay alive.
+  /// Table of cosines and sines for a batch, in `dtype`, beside its segments, which must stay
+  /// alive.
   BlockContext context(const PackedBatch& batch, at::ScalarType dtype) const;
   /// x [T, D] -> [T, D] through the block of unit `unit`, whose parameters() are given.
   at::Tensor block(const std::vector<at::Tensor>& parameters, const at::Tensor& x,

@@ -72,8 +72,9 @@ Json generation_config(const ModelConfig& config) {
 
 }  // namespace
 
-void export_pretrained(const fs::path& folder, const ModelConfig& config, const Tokenizer& tokenizer,
-                       const std::string& chat_template, const std::string& dtype,
+void export_pretrained(const fs::path& folder, const ModelConfig& config,
+                       const Tokenizer& tokenizer, const std::string& chat_template,
+                       const std::string& dtype,
                        const std::function<void(const std::string&, std::span<float>)>& read_f32,
                        int64_t max_shard_bytes) {
   XKDE_CHECK(dtype == "float32" || dtype == "bfloat16", ConfigError,

@@ -68,7 +68,8 @@ class GgufWeights : public WeightFile {
     return *found->second;
   }
 
-  /// GGUF keeps the two members of each rotary pair in neighbouring rows, transformers half a head apart.
+  /// GGUF keeps the two members of each rotary pair in neighbouring rows, transformers half a head
+  /// apart.
   void reorder(std::span<float> values, int64_t heads) const {
     const std::vector<float> stored(values.begin(), values.end());
     const int64_t half = config_.head_dim / 2;
@@ -125,7 +126,8 @@ ModelConfig config_from_gguf(const GgufFile& file) {
   bool tied = true;
   for (const GgufFile::Tensor& tensor : file.tensors()) {
     XKDE_CHECK(tensor.name != "rope_freqs.weight", DataError, name,
-               ": tensor rope_freqs.weight: expected no baked-in RoPE scaling, found one; use the Hugging Face folder");
+               ": tensor rope_freqs.weight: expected no baked-in RoPE scaling, found one; use the "
+               "Hugging Face folder");
     if (tensor.name == "output.weight") tied = false;
     if (tensor.name == "blk.0.attn_q.bias") json["attention_bias"] = true;
   }

@@ -11,7 +11,8 @@ namespace xkde {
 /// A config from GGUF metadata of architecture llama or qwen2. Throws DataError.
 ModelConfig config_from_gguf(const GgufFile& file);
 
-/// The file's tensors under Hugging Face names; rows of Llama's q and k come back in Hugging Face order.
+/// The file's tensors under Hugging Face names; rows of Llama's q and k come back in Hugging Face
+/// order.
 std::unique_ptr<WeightFile> open_gguf_weights(std::shared_ptr<const GgufFile> file,
                                               const ModelConfig& config);
 

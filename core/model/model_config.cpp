@@ -27,14 +27,18 @@ class ConfigReader {
                value.dump());
     return value.get<int64_t>();
   }
-  int64_t size_or(const char* key, int64_t fallback) const { return has(key) ? size(key) : fallback; }
+  int64_t size_or(const char* key, int64_t fallback) const {
+    return has(key) ? size(key) : fallback;
+  }
   double number(const char* key) const {
     const Json& value = at(key);
     XKDE_CHECK(value.is_number() && value.get<double>() > 0, DataError, place_, ": ", key,
                ": expected a positive number, found ", value.dump());
     return value.get<double>();
   }
-  double number_or(const char* key, double fallback) const { return has(key) ? number(key) : fallback; }
+  double number_or(const char* key, double fallback) const {
+    return has(key) ? number(key) : fallback;
+  }
   bool boolean_or(const char* key, bool fallback) const {
     if (!has(key)) return fallback;
     XKDE_CHECK(at(key).is_boolean(), DataError, place_, ": ", key,

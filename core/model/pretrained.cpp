@@ -85,8 +85,9 @@ std::vector<fs::path> weight_files(const fs::path& folder) {
                ": expected .safetensors weights, found a pickled file (convert it once with "
                "transformers: AutoModelForCausalLM.from_pretrained(DIR).save_pretrained(DIR))");
   }
-  throw MissingInputError(folder.string() +
-                          ": expected model.safetensors or model.safetensors.index.json, found neither");
+  throw MissingInputError(
+      folder.string() +
+      ": expected model.safetensors or model.safetensors.index.json, found neither");
 }
 
 std::string read_text(const fs::path& path) {

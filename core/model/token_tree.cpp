@@ -20,8 +20,8 @@ at::Tensor to_tensor(const std::vector<int64_t>& values) {
   return at::tensor(values, at::TensorOptions().dtype(at::kLong));
 }
 
-/// Fills one batch. Sequences arrive sorted, so that the longest prefix shared with any earlier one of the
-/// tree is shared with the last.
+/// Fills one batch. Sequences arrive sorted, so that the longest prefix shared with any earlier one
+/// of the tree is shared with the last.
 class BatchBuilder {
  public:
   explicit BatchBuilder(const PackOptions& options) : options_(options) {}

@@ -11,8 +11,8 @@
 
 namespace xkde {
 
-/// One sequence of token ids and what is asked of it: at position `position` (its input token included) the
-/// next token should be, or is compared with, `target`.
+/// One sequence of token ids and what is asked of it: at position `position` (its input token
+/// included) the next token should be, or is compared with, `target`.
 struct LabelledToken {
   int64_t position = 0;
   int64_t target = 0;
@@ -23,9 +23,9 @@ struct TreeSequence {
   std::vector<LabelledToken> labels;
 };
 
-/// Token rows of one forward pass. Sequences with a common prefix share its rows: rows form trees, a row
-/// sees its ancestors and itself, and positions count from the root, so that every sequence gets the logits
-/// that it would get alone.
+/// Token rows of one forward pass. Sequences with a common prefix share its rows: rows form trees,
+/// a row sees its ancestors and itself, and positions count from the root, so that every sequence
+/// gets the logits that it would get alone.
 struct PackedBatch {
   at::Tensor input_ids;  ///< int64 [T]
   at::Tensor positions;  ///< int64 [T]
@@ -41,11 +41,11 @@ struct PackedBatch {
 };
 
 struct PackOptions {
-  bool share_prefixes = true;   ///< token trees; false: every sequence has rows of its own
-  int64_t max_tokens = 1024;    ///< rows of one batch; a longer sequence gets a batch of its own
-  int64_t max_sequences = 0;    ///< per batch; 0: no limit (1: no packing)
-  /// How many query-key pairs of attention cost as much as one token in the linear layers: a tree takes in a
-  /// sequence only where the shared tokens are worth more than the wider attention.
+  bool share_prefixes = true;  ///< token trees; false: every sequence has rows of its own
+  int64_t max_tokens = 1024;   ///< rows of one batch; a longer sequence gets a batch of its own
+  int64_t max_sequences = 0;   ///< per batch; 0: no limit (1: no packing)
+  /// How many query-key pairs of attention cost as much as one token in the linear layers: a tree
+  /// takes in a sequence only where the shared tokens are worth more than the wider attention.
   int64_t pairs_per_token = 1000;
 };
 

@@ -22,8 +22,8 @@ struct AttentionShape {
   int64_t head_dim = 0;
 };
 
-/// Grouped-query self-attention of packed rows. qkv [T, (H + 2K) E] holds queries, keys and values side by
-/// side; the segments' lengths add up to T. Returns [T, H E]. Source: arXiv:2305.13245.
+/// Grouped-query self-attention of packed rows. qkv [T, (H + 2K) E] holds queries, keys and values
+/// side by side; the segments' lengths add up to T. Returns [T, H E]. Source: arXiv:2305.13245.
 at::Tensor packed_attention(const at::Tensor& qkv, const AttentionShape& shape,
                             const RotaryTable& rotary,
                             const std::vector<AttentionSegment>& segments);

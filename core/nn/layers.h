@@ -5,11 +5,13 @@
 
 namespace xkde {
 
-/// weight * x / rms(x): x [T, D] of any float dtype, weight [D]; the mean of squares is taken in fp32 and
-/// the result has x's dtype. Source: arXiv:1910.07467, in the rounding order of transformers.
+/// weight * x / rms(x): x [T, D] of any float dtype, weight [D]; the mean of squares is taken in
+/// fp32 and the result has x's dtype. Source: arXiv:1910.07467, in the rounding order of
+/// transformers.
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps);
 
-/// silu(gate) * up for gate_up [T, 2F] whose first F columns are the gate: [T, F]. Source: arXiv:2002.05202.
+/// silu(gate) * up for gate_up [T, 2F] whose first F columns are the gate: [T, F]. Source:
+/// arXiv:2002.05202.
 at::Tensor swiglu(const at::Tensor& gate_up);
 
 }  // namespace xkde

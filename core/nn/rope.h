@@ -11,8 +11,8 @@ namespace xkde {
 /// theta^(-2i/E) for i in [0, E/2), as fp32. Source: arXiv:2104.09864.
 std::vector<float> inverse_frequencies(int64_t head_dim, double theta);
 
-/// The long-context scaling of Llama 3.x: slow frequencies are divided by `factor`, fast ones kept, those
-/// between blended. Source: transformers modeling_rope_utils.py, _compute_llama3_parameters.
+/// The long-context scaling of Llama 3.x: slow frequencies are divided by `factor`, fast ones kept,
+/// those between blended. Source: transformers modeling_rope_utils.py, _compute_llama3_parameters.
 struct Llama3RopeScaling {
   double factor = 8.0;
   double low_freq_factor = 1.0;

@@ -35,8 +35,8 @@ void update_on_cpu(float* master, float* exp_avg, float* exp_avg_sq, const float
                    int64_t numel, const StepConstants& constants) {
   constexpr int64_t kGrain = 1 << 16;
   at::parallel_for(0, numel, kGrain, [&](int64_t begin, int64_t end) {
-    update_range(master + begin, exp_avg + begin, exp_avg_sq + begin, gradient + begin,
-                 end - begin, constants);
+    update_range(master + begin, exp_avg + begin, exp_avg_sq + begin, gradient + begin, end - begin,
+                 constants);
   });
 }
 
@@ -45,15 +45,13 @@ void update_on_device(at::Tensor master, at::Tensor exp_avg, at::Tensor exp_avg_
   const at::Tensor g = gradient * c.gradient_scale;
   exp_avg.lerp_(g, 1.0F - c.beta1);
   exp_avg_sq.mul_(c.beta2).addcmul_(g, g, 1.0F - c.beta2);
-  const at::Tensor denominator =
-      exp_avg_sq.sqrt().mul_(c.inverse_correction2_sqrt).add_(c.epsilon);
+  const at::Tensor denominator = exp_avg_sq.sqrt().mul_(c.inverse_correction2_sqrt).add_(c.epsilon);
   master.mul_(c.keep).addcdiv_(exp_avg, denominator, -c.step_size);
 }
 
 }  // namespace
 
-AdamW::AdamW(int64_t numel, AdamWOptions options, std::vector<DecayRange> ranges,
-             at::Device device)
+AdamW::AdamW(int64_t numel, AdamWOptions options, std::vector<DecayRange> ranges, at::Device device)
     : options_(options), ranges_(std::move(ranges)) {
   const auto fp32 = at::TensorOptions().dtype(at::kFloat).device(device);
   exp_avg_ = at::zeros({numel}, fp32);
@@ -83,8 +81,7 @@ void AdamW::step(at::Tensor& master, const at::Tensor& gradient, double learning
                     exp_avg_sq_.mutable_data_ptr<float>() + range.begin,
                     gradient.const_data_ptr<float>() + range.begin, numel, constants);
     } else {
-      update_on_device(master.narrow(0, range.begin, numel),
-                       exp_avg_.narrow(0, range.begin, numel),
+      update_on_device(master.narrow(0, range.begin, numel), exp_avg_.narrow(0, range.begin, numel),
                        exp_avg_sq_.narrow(0, range.begin, numel),
                        gradient.narrow(0, range.begin, numel), constants);
     }

@@ -47,8 +47,8 @@ class AdamW {
   int64_t steps_done_ = 0;
 };
 
-/// Sum of the squares of an fp32 tensor, accumulated in fp64 in an order that does not depend on the number
-/// of threads.
+/// Sum of the squares of an fp32 tensor, accumulated in fp64 in an order that does not depend on
+/// the number of threads.
 double sum_of_squares(const at::Tensor& values);
 
 }  // namespace xkde

@@ -7,8 +7,8 @@ namespace xkde {
 
 enum class LrScheduleKind { kCosine, kLinear, kConstant };
 
-/// Warm-up from 0 to the peak, then the decay of transformers' schedules (protocol 4.1). Step 0 of a
-/// schedule with a warm-up has rate 0.
+/// Warm-up from 0 to the peak, then the decay of transformers' schedules (protocol 4.1). Step 0 of
+/// a schedule with a warm-up has rate 0.
 struct LrSchedule {
   LrScheduleKind kind = LrScheduleKind::kCosine;
   double peak = 1e-5;

@@ -10,8 +10,8 @@ namespace xkde::recipe {
 /// The name of the file that a build_data stage leaves in its folder: XE-IT samples (protocol 1.5).
 inline constexpr const char* kTrainFile = "train.json";
 
-/// Turns parallel edits into XE-IT samples. Questions that any evaluate stage of the recipe asks are left out. Only
-/// rank 0 works and writes.
+/// Turns parallel edits into XE-IT samples. Questions that any evaluate stage of the recipe asks
+/// are left out. Only rank 0 works and writes.
 void run_build_data(const BuildDataStage& stage, const std::filesystem::path& folder,
                     RunContext& context);
 

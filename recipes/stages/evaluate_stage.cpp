@@ -22,7 +22,8 @@
 namespace xkde::recipe {
 namespace {
 
-/// Records that one rank scores at a time: enough to fill a batch, few enough to share the work evenly.
+/// Records that one rank scores at a time: enough to fill a batch, few enough to share the work
+/// evenly.
 constexpr int64_t kRecordsPerChunk = 8;
 
 struct Chunk {
@@ -55,8 +56,8 @@ std::vector<Chunk> cut_into_chunks(const std::vector<PairData>& pairs) {
     const std::span<const EditRecord> records = pair.data.records;
     for (size_t begin = 0; begin < records.size(); begin += kRecordsPerChunk) {
       const size_t count = std::min<size_t>(kRecordsPerChunk, records.size() - begin);
-      chunks.push_back({static_cast<int64_t>(chunks.size()), pair.languages,
-                        records.subspan(begin, count)});
+      chunks.push_back(
+          {static_cast<int64_t>(chunks.size()), pair.languages, records.subspan(begin, count)});
     }
   }
   return chunks;
@@ -90,8 +91,7 @@ std::vector<Question> ask(const Chunk& chunk, const RunContext& context) {
 }
 
 /// Fills the questions' predicted ids and returns the rows that were computed.
-int64_t predict(std::vector<Question>& questions, const EvaluateStage& stage,
-                RunContext& context) {
+int64_t predict(std::vector<Question>& questions, const EvaluateStage& stage, RunContext& context) {
   std::vector<TreeSequence> sequences;
   for (const Question& question : questions) {
     TreeSequence sequence{question.sequence.ids, {}};

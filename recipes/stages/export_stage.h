@@ -5,8 +5,9 @@
 
 namespace xkde::recipe {
 
-/// Writes the model with its present weights as a Hugging Face folder. An older folder at `stage.path` is replaced only
-/// when the new one is complete and the old one is an export too (it has a config.json). Collective.
+/// Writes the model with its present weights as a Hugging Face folder. An older folder at
+/// `stage.path` is replaced only when the new one is complete and the old one is an export too (it
+/// has a config.json). Collective.
 void run_export(const ExportStage& stage, RunContext& context);
 
 }  // namespace xkde::recipe

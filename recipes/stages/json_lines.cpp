@@ -1,13 +1,13 @@
 #include "recipes/stages/json_lines.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstring>
 #include <fstream>
 #include <string>
 #include <utility>
+
+#include <fcntl.h>
+#include <unistd.h>
 
 #include "core/base/error.h"
 #include "core/io/atomic_file.h"

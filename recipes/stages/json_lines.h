@@ -23,8 +23,9 @@ class JsonLinesWriter {
   int descriptor_ = -1;
 };
 
-/// Rewrites the file without the lines whose integer `key` is above `last`, and without a last line that was cut
-/// short: what a run that goes on from step `last` finds as its past. No effect when the file is not there.
+/// Rewrites the file without the lines whose integer `key` is above `last`, and without a last line
+/// that was cut short: what a run that goes on from step `last` finds as its past. No effect when
+/// the file is not there.
 void keep_lines_up_to(const std::filesystem::path& path, const char* key, int64_t last);
 
 }  // namespace xkde::recipe

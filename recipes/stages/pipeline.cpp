@@ -39,7 +39,8 @@ void collect_files(std::set<fs::path>& files, const std::string& benchmark, cons
   }
 }
 
-/// The data files that a stage reads. Loading them here also finds bad data before any work is done.
+/// The data files that a stage reads. Loading them here also finds bad data before any work is
+/// done.
 std::set<fs::path> files_of(const Stage& any) {
   std::set<fs::path> files;
   if (const auto* build = std::get_if<BuildDataStage>(&any)) {
@@ -72,7 +73,8 @@ class Pipeline {
     return recipe_.output_dir / stage_folder_name(i, stage_name(recipe_.stages[i]));
   }
 
-  /// A stage's fingerprint covers its keys, its files and those of every earlier stage that it builds on.
+  /// A stage's fingerprint covers its keys, its files and those of every earlier stage that it
+  /// builds on.
   void plan(RunFolder* folder) {
     std::string fingerprints;
     if (context_.is_root()) {
@@ -81,8 +83,8 @@ class Pipeline {
       std::string model_text;
       for (const fs::path& file : context_.pretrained().files) model_text += sha256_of_file(file);
       const Json all = resolved(recipe_);
-      std::string chain = sha256_hex(all.at("model").dump() + model_text +
-                                     std::to_string(recipe_.seed));
+      std::string chain =
+          sha256_hex(all.at("model").dump() + model_text + std::to_string(recipe_.seed));
       for (size_t i = 0; i < recipe_.stages.size(); ++i) {
         std::string text = chain + all.at("stages").at(i).dump();
         for (const fs::path& file : files_of(recipe_.stages[i])) {

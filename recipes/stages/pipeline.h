@@ -9,8 +9,9 @@
 
 namespace xkde::recipe {
 
-/// Runs the recipe's stages in order: skips what is complete and unchanged, goes on where a stage was broken off, runs the
-/// rest, and prints the table of results. Collective. An error passes through after run.json has its reason.
+/// Runs the recipe's stages in order: skips what is complete and unchanged, goes on where a stage
+/// was broken off, runs the rest, and prints the table of results. Collective. An error passes
+/// through after run.json has its reason.
 void run_pipeline(const Recipe& recipe, const RunFacts& facts, dist::Communicator& comm,
                   at::Device device);
 

@@ -1,10 +1,10 @@
 #include "recipes/stages/progress.h"
 
-#include <unistd.h>
-
 #include <cmath>
 #include <cstdio>
 #include <utility>
+
+#include <unistd.h>
 
 #include "core/base/log.h"
 

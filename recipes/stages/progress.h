@@ -8,8 +8,8 @@
 
 namespace xkde::recipe {
 
-/// How far a stage is, on standard error: a bar that redraws itself on a terminal, a plain line every
-/// `line_every` steps elsewhere. Only rank 0 should own an active one.
+/// How far a stage is, on standard error: a bar that redraws itself on a terminal, a plain line
+/// every `line_every` steps elsewhere. Only rank 0 should own an active one.
 class Progress {
  public:
   /// `done` steps were finished by an earlier run; the time left is judged from those of this run.

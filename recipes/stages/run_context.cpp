@@ -1,10 +1,9 @@
 #include "recipes/stages/run_context.h"
 
-#include <unistd.h>
-
 #include <utility>
 
 #include <ATen/ATen.h>
+#include <unistd.h>
 
 #include "core/base/error.h"
 #include "core/base/log.h"
@@ -75,9 +74,9 @@ void RunContext::load_weights() {
     return;
   }
   at::Tensor host = at::empty_like(model_->master(), at::kCPU);
-  const std::span<float> masters(host.mutable_data_ptr<float>(),
-                                 static_cast<size_t>(host.numel()));
-  dist::load_checkpoint(*checkpoint_, model_->layout(), {.master = masters, .exp_avg = {}, .exp_avg_sq = {}}, comm_);
+  const std::span<float> masters(host.mutable_data_ptr<float>(), static_cast<size_t>(host.numel()));
+  dist::load_checkpoint(*checkpoint_, model_->layout(),
+                        {.master = masters, .exp_avg = {}, .exp_avg_sq = {}}, comm_);
   model_->master().copy_(host);
   model_->masters_changed();
 }

@@ -33,9 +33,11 @@ class RunContext {
   at::ScalarType compute_dtype() const noexcept { return options_.compute_dtype; }
   at::Device device() const noexcept { return options_.device; }
 
-  /// The model with the weights that the stages so far lead to; reads them at the first call. Collective.
+  /// The model with the weights that the stages so far lead to; reads them at the first call.
+  /// Collective.
   dist::ShardedModel& model();
-  /// The weights come from this checkpoint, not from the pretrained files: a finished stage left them.
+  /// The weights come from this checkpoint, not from the pretrained files: a finished stage left
+  /// them.
   void use_checkpoint(std::filesystem::path folder);
 
   /// The XE-IT samples that a build_data stage made; its file, where it was skipped.

@@ -19,11 +19,12 @@ struct RunFacts {
   Json versions;                   ///< of this program and its libraries
 };
 
-/// The folder of one run (docs/architecture.md): run.json and a folder for each stage. Used on rank 0 only.
+/// The folder of one run (docs/architecture.md): run.json and a folder for each stage. Used on rank
+/// 0 only.
 class RunFolder {
  public:
-  /// Creates the folder and takes its lock, so that no second run writes there. Throws IoError or, when another run holds
-  /// the lock, ConfigError.
+  /// Creates the folder and takes its lock, so that no second run writes there. Throws IoError or,
+  /// when another run holds the lock, ConfigError.
   explicit RunFolder(std::filesystem::path path);
   ~RunFolder();
   RunFolder(const RunFolder&) = delete;
@@ -31,7 +32,8 @@ class RunFolder {
 
   /// Writes run.json with exit_reason "running".
   void write_start(const Recipe& recipe, const RunFacts& facts);
-  void add_inputs(const std::vector<std::filesystem::path>& files);  ///< their SHA-256 into run.json
+  void add_inputs(
+      const std::vector<std::filesystem::path>& files);  ///< their SHA-256 into run.json
   void write_end(const std::string& exit_reason);
 
  private:
@@ -45,8 +47,9 @@ class RunFolder {
 std::string stage_folder_name(size_t index, const std::string& name);
 
 enum class StageState { kFresh, kStarted, kDone };
-/// Compares the stage's fingerprint with the one in the folder: kDone (complete, unchanged), kStarted (unchanged, to be
-/// resumed), kFresh. A folder with another fingerprint is emptied first, since what it holds belongs to another recipe.
+/// Compares the stage's fingerprint with the one in the folder: kDone (complete, unchanged),
+/// kStarted (unchanged, to be resumed), kFresh. A folder with another fingerprint is emptied first,
+/// since what it holds belongs to another recipe.
 StageState open_stage_folder(const std::filesystem::path& folder, const std::string& fingerprint);
 /// Writes DONE, last.
 void finish_stage_folder(const std::filesystem::path& folder, const std::string& fingerprint);

@@ -1,7 +1,5 @@
 #include "recipes/stages/sft_stage.h"
 
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -10,6 +8,7 @@
 #include <utility>
 
 #include <ATen/ATen.h>
+#include <sys/resource.h>
 
 #include "core/base/error.h"
 #include "core/base/log.h"
@@ -45,7 +44,8 @@ struct StepReport {
 std::vector<SftSample> encode_file(const SftStage& stage, const std::filesystem::path& file,
                                    const RunContext& context) {
   std::vector<SftSample> samples;
-  const int64_t longest = std::min(stage.max_length, context.decoder().config().max_position_embeddings);
+  const int64_t longest =
+      std::min(stage.max_length, context.decoder().config().max_position_embeddings);
   for (const Conversation& conversation : read_conversations(file)) {
     SftSample sample = encode_sample(context.tokenizer(), context.chat_template(), conversation,
                                      stage.train_on_end_of_turn);
@@ -84,10 +84,11 @@ class Trainer {
         optimizer_(model_.layout().state_numel,
                    {stage.adam_beta1, stage.adam_beta2, stage.adam_epsilon, stage.weight_decay},
                    model_.decay_ranges(), context.device()) {
-    total_steps_ = stage.max_steps >= 0
-                       ? stage.max_steps
-                       : static_cast<int64_t>(std::ceil(stage.num_train_epochs *
-                                                        static_cast<double>(sampler_.steps_per_epoch())));
+    total_steps_ =
+        stage.max_steps >= 0
+            ? stage.max_steps
+            : static_cast<int64_t>(std::ceil(stage.num_train_epochs *
+                                             static_cast<double>(sampler_.steps_per_epoch())));
     schedule_ = {.kind = schedule_kind(stage.lr_scheduler_type),
                  .peak = stage.learning_rate,
                  .warmup_steps = stage.warmup_steps < 1.0
@@ -127,13 +128,15 @@ class Trainer {
   }
 
   double all_sum(double value) const {
-    at::Tensor sum = at::full({1}, value, at::TensorOptions().dtype(at::kDouble).device(context_.device()));
+    at::Tensor sum =
+        at::full({1}, value, at::TensorOptions().dtype(at::kDouble).device(context_.device()));
     comm_.all_reduce(sum, dist::ReduceOp::kSum)->wait();
     return sum.item<double>();
   }
 
   int64_t all_max(int64_t value) const {
-    at::Tensor largest = at::full({1}, value, at::TensorOptions().dtype(at::kLong).device(context_.device()));
+    at::Tensor largest =
+        at::full({1}, value, at::TensorOptions().dtype(at::kLong).device(context_.device()));
     comm_.all_reduce(largest, dist::ReduceOp::kMax)->wait();
     return largest.item<int64_t>();
   }
@@ -154,9 +157,9 @@ class Trainer {
     const LossReduction reduction = stage_.loss_reduction == "micro_batch"
                                         ? LossReduction::kMicroBatch
                                         : LossReduction::kTokenMean;
-    const std::vector<TreeSequence> part =
-        part_of_rank(weighted_sequences(samples_, batch, reduction, stage_.per_device_train_batch_size),
-                     comm_.rank(), comm_.size(), stage_.token_tree);
+    const std::vector<TreeSequence> part = part_of_rank(
+        weighted_sequences(samples_, batch, reduction, stage_.per_device_train_batch_size),
+        comm_.rank(), comm_.size(), stage_.token_tree);
     const std::vector<PackedBatch> packs = pack_sequences(part, pack_options());
 
     StepReport report;
@@ -173,9 +176,9 @@ class Trainer {
     report.loss = all_sum(loss);
     report.grad_norm = model_.finish_gradients();
     report.learning_rate = schedule_.at(step_);
-    XKDE_CHECK(std::isfinite(report.loss) && std::isfinite(report.grad_norm), NumericError,
-               "step ", step_ + 1, ": expected a finite loss and gradient norm, found ",
-               report.loss, " and ", report.grad_norm);
+    XKDE_CHECK(std::isfinite(report.loss) && std::isfinite(report.grad_norm), NumericError, "step ",
+               step_ + 1, ": expected a finite loss and gradient norm, found ", report.loss,
+               " and ", report.grad_norm);
     const double scale = stage_.max_grad_norm > 0
                              ? std::min(1.0, stage_.max_grad_norm / (report.grad_norm + 1e-6))
                              : 1.0;
@@ -197,7 +200,8 @@ class Trainer {
   }
 
   Json to_json(const StepReport& r) const {
-    // Forward and backward of a linear layer are three products: 6 operations for each parameter and token.
+    // Forward and backward of a linear layer are three products: 6 operations for each parameter
+    // and token.
     const ModelConfig& config = context_.decoder().config();
     const double necessary = 6.0 * (static_cast<double>(context_.decoder().block_parameters()) *
                                         static_cast<double>(r.computed_tokens) +
@@ -288,8 +292,9 @@ class Trainer {
 }  // namespace
 
 void run_sft(const SftStage& stage, const std::filesystem::path& folder, RunContext& context) {
-  const std::filesystem::path file =
-      stage.train_data == "build_data" ? context.train_file : std::filesystem::path(stage.train_data);
+  const std::filesystem::path file = stage.train_data == "build_data"
+                                         ? context.train_file
+                                         : std::filesystem::path(stage.train_data);
   Trainer trainer(stage, folder, context, encode_file(stage, file, context));
   trainer.run();
 }

@@ -7,9 +7,10 @@
 
 namespace xkde::recipe {
 
-/// XE-IT: full-parameter tuning on parallel edits (protocol 4.1). Writes metrics.jsonl and checkpoints/ into
-/// `folder`, goes on from the newest checkpoint there, and leaves the tuned weights in the context's model.
-/// Collective. Throws NumericError when the loss or the gradient norm is not finite.
+/// XE-IT: full-parameter tuning on parallel edits (protocol 4.1). Writes metrics.jsonl and
+/// checkpoints/ into `folder`, goes on from the newest checkpoint there, and leaves the tuned
+/// weights in the context's model. Collective. Throws NumericError when the loss or the gradient
+/// norm is not finite.
 void run_sft(const SftStage& stage, const std::filesystem::path& folder, RunContext& context);
 
 }  // namespace xkde::recipe

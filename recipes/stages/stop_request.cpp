@@ -1,10 +1,9 @@
 #include "recipes/stages/stop_request.h"
 
-#include <unistd.h>
-
 #include <csignal>
 
 #include <ATen/ATen.h>
+#include <unistd.h>
 
 namespace xkde::recipe {
 namespace {
@@ -26,7 +25,8 @@ void install_stop_signals() {
 }
 
 bool stop_requested(dist::Communicator& comm) {
-  at::Tensor flag = at::full({1}, static_cast<int64_t>(g_stop), at::TensorOptions().dtype(at::kLong));
+  at::Tensor flag =
+      at::full({1}, static_cast<int64_t>(g_stop), at::TensorOptions().dtype(at::kLong));
   comm.all_reduce(flag, dist::ReduceOp::kMax)->wait();
   return flag.item<int64_t>() != 0;
 }

@@ -17,14 +17,14 @@ enum class LossReduction {
   kMicroBatch,  ///< mean over micro-batches of each one's token mean (protocol Q30)
 };
 
-/// The samples of one global batch as sequences whose label weights add up to 1: how they are packed, and on
-/// how many ranks, doesn't change the loss.
+/// The samples of one global batch as sequences whose label weights add up to 1: how they are
+/// packed, and on how many ranks, doesn't change the loss.
 std::vector<TreeSequence> weighted_sequences(std::span<const SftSample> samples,
                                              std::span<const int64_t> batch,
                                              LossReduction reduction, int64_t micro_batch);
 
-/// The part of rank `rank` of `size`: neighbours in lexicographic order, so that common prefixes meet, in runs of
-/// about equal cost. `share_prefixes` as in PackOptions.
+/// The part of rank `rank` of `size`: neighbours in lexicographic order, so that common prefixes
+/// meet, in runs of about equal cost. `share_prefixes` as in PackOptions.
 std::vector<TreeSequence> part_of_rank(std::vector<TreeSequence> sequences, int rank, int size,
                                        bool share_prefixes);
 

@@ -49,8 +49,8 @@ std::vector<TreeSequence> labelled(const Json& sequences) {
   for (const Json& sequence : sequences) {
     const auto ids = sequence.at("ids").get<std::vector<int64_t>>();
     TreeSequence tree{ids, {}};
-    for (auto t = sequence.at("prompt_length").get<int64_t>();
-         t < static_cast<int64_t>(ids.size()); ++t) {
+    for (auto t = sequence.at("prompt_length").get<int64_t>(); t < static_cast<int64_t>(ids.size());
+         ++t) {
       tree.labels.push_back({t - 1, ids[static_cast<size_t>(t)], 1.0 / static_cast<double>(count)});
     }
     result.push_back(std::move(tree));
@@ -61,8 +61,7 @@ std::vector<TreeSequence> labelled(const Json& sequences) {
 class GoldenGradients : public testing::TestWithParam<const char*> {};
 INSTANTIATE_TEST_SUITE_P(LlamaAndQwen2, GoldenGradients,
                          testing::Values("llama_untied", "llama_tied_head_dim", "llama_llama3_rope",
-                                         "llama_linear_rope_biases", "qwen2_tied",
-                                         "qwen2_untied"));
+                                         "llama_linear_rope_biases", "qwen2_tied", "qwen2_untied"));
 
 TEST_P(GoldenGradients, LossAndEveryGradientEqualThoseOfTransformers) {
   const std::string name = GetParam();
@@ -88,8 +87,8 @@ TEST_P(GoldenGradients, LossAndEveryGradientEqualThoseOfTransformers) {
         for (const TensorSlot& slot : unit.slots) {
           if ("grad." + slot.name != tensor.name) continue;
           at::Tensor expected = at::empty({slot.numel}, at::kFloat);
-          file.read_f32(tensor, {expected.mutable_data_ptr<float>(),
-                                 static_cast<size_t>(slot.numel)});
+          file.read_f32(tensor,
+                        {expected.mutable_data_ptr<float>(), static_cast<size_t>(slot.numel)});
           const at::Tensor got =
               model.gradient().narrow(0, unit.shard_offset + slot.offset, slot.numel);
           EXPECT_LT((got - expected).abs().max().item<float>(), 1e-5F) << slot.name;
@@ -105,8 +104,7 @@ TEST_P(GoldenGradients, LossAndEveryGradientEqualThoseOfTransformers) {
   });
 }
 
-class GoldenTraining
-    : public testing::TestWithParam<std::tuple<const char*, const char*, int>> {};
+class GoldenTraining : public testing::TestWithParam<std::tuple<const char*, const char*, int>> {};
 INSTANTIATE_TEST_SUITE_P(TenSteps, GoldenTraining,
                          testing::Combine(testing::Values("llama_untied", "qwen2_tied"),
                                           testing::Values("training.json", "training_decay.json"),

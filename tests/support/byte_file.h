@@ -1,13 +1,13 @@
 #ifndef XKDE_TESTS_SUPPORT_BYTE_FILE_H_
 #define XKDE_TESTS_SUPPORT_BYTE_FILE_H_
 
-#include <unistd.h>
-
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <string>
+
+#include <unistd.h>
 
 namespace xkde {
 
@@ -24,9 +24,7 @@ class ByteFile {
     return *this;
   }
   /// A GGUF string: u64 length, then the characters.
-  ByteFile& string(const std::string& text) {
-    return number<uint64_t>(text.size()).raw(text);
-  }
+  ByteFile& string(const std::string& text) { return number<uint64_t>(text.size()).raw(text); }
   ByteFile& pad_to(size_t multiple) {
     bytes_.resize((bytes_.size() + multiple - 1) / multiple * multiple, '\0');
     return *this;

@@ -88,12 +88,16 @@ TEST(Gguf, RejectsEveryDamagedHeader) {
   using testing::HasSubstr;
   EXPECT_THAT(damage([](Parts& p) { p.magic = "GGML"; }), HasSubstr("expected a GGUF file"));
   EXPECT_THAT(damage([](Parts& p) { p.version = 1; }), HasSubstr("version 2 or 3, found 1"));
-  EXPECT_THAT(damage([](Parts& p) { p.num_tensors = UINT64_MAX; }), HasSubstr("fits into the file"));
+  EXPECT_THAT(damage([](Parts& p) { p.num_tensors = UINT64_MAX; }),
+              HasSubstr("fits into the file"));
   EXPECT_THAT(damage([](Parts& p) { p.num_pairs = 1ULL << 60U; }), HasSubstr("fits into the file"));
   EXPECT_THAT(damage([](Parts& p) { p.name = ""; }), HasSubstr("expected a tensor name"));
   EXPECT_THAT(damage([](Parts& p) { p.rank = 5; }), HasSubstr("1 to 4 dimensions, found 5"));
   EXPECT_THAT(damage([](Parts& p) { p.shape[0] = 0; }), HasSubstr("positive size"));
-  EXPECT_THAT(damage([](Parts& p) { p.shape = {1ULL << 40U, 1ULL << 40U}; }), HasSubstr("positive size"));
+  EXPECT_THAT(damage([](Parts& p) {
+                p.shape = {1ULL << 40U, 1ULL << 40U};
+              }),
+              HasSubstr("positive size"));
   EXPECT_THAT(damage([](Parts& p) { p.shape[1] = 3; }), HasSubstr("before the end of the file"));
   EXPECT_THAT(damage([](Parts& p) { p.offset = 32; }), HasSubstr("before the end of the file"));
   EXPECT_THAT(damage([](Parts& p) { p.offset = 8; }), HasSubstr("multiple of 32"));
@@ -105,16 +109,20 @@ TEST(Gguf, RejectsEveryDamagedHeader) {
                 p.pairs += p.pairs;
               }),
               HasSubstr("general.name twice"));
-  EXPECT_THAT(damage([](Parts& p) {
-                p.pairs = ByteFile().string("k").number(kArray).number(kArray).number<uint64_t>(1).bytes();
-              }),
-              HasSubstr("nested arrays"));
-  EXPECT_THAT(damage([](Parts& p) {
-                p.pairs = ByteFile().string("general.alignment").number(kUint32).number<uint32_t>(24).bytes();
-              }),
-              HasSubstr("power of two, found 24"));
-  EXPECT_THAT(damage([](Parts& p) { p.pairs = ByteFile().string("k").number<uint32_t>(13).bytes(); }),
-              HasSubstr("from 0 to 12, found 13"));
+  EXPECT_THAT(
+      damage([](Parts& p) {
+        p.pairs = ByteFile().string("k").number(kArray).number(kArray).number<uint64_t>(1).bytes();
+      }),
+      HasSubstr("nested arrays"));
+  EXPECT_THAT(
+      damage([](Parts& p) {
+        p.pairs =
+            ByteFile().string("general.alignment").number(kUint32).number<uint32_t>(24).bytes();
+      }),
+      HasSubstr("power of two, found 24"));
+  EXPECT_THAT(
+      damage([](Parts& p) { p.pairs = ByteFile().string("k").number<uint32_t>(13).bytes(); }),
+      HasSubstr("from 0 to 12, found 13"));
 }
 
 TEST(Gguf, RejectsEveryTruncation) {
@@ -132,22 +140,30 @@ std::vector<float> decode(const char* format, const std::string& bytes) {
 
 // fp16 0.5 is 0x3800, 1.0 is 0x3C00, -2.0 is 0xC000.
 TEST(FloatFormats, DecodeTheBlocksOfGgml) {
-  const auto q4_0 = decode("Q4_0", ByteFile().number<uint16_t>(0x3800).raw(std::string(16, '\x1F')).bytes());
+  const auto q4_0 =
+      decode("Q4_0", ByteFile().number<uint16_t>(0x3800).raw(std::string(16, '\x1F')).bytes());
   EXPECT_EQ(q4_0[0], (15 - 8) * 0.5F);
   EXPECT_EQ(q4_0[16], (1 - 8) * 0.5F);
 
-  const auto q4_1 = decode("Q4_1", ByteFile().number<uint16_t>(0x3800).number<uint16_t>(0xC000)
-                                       .raw(std::string(16, '\x2A')).bytes());
+  const auto q4_1 = decode("Q4_1", ByteFile()
+                                       .number<uint16_t>(0x3800)
+                                       .number<uint16_t>(0xC000)
+                                       .raw(std::string(16, '\x2A'))
+                                       .bytes());
   EXPECT_EQ(q4_1[3], 10 * 0.5F - 2.0F);
   EXPECT_EQ(q4_1[19], 2 * 0.5F - 2.0F);
 
-  const auto q5_0 = decode("Q5_0", ByteFile().number<uint16_t>(0x3C00).number<uint32_t>(0x00010001U)
-                                       .raw(std::string(16, '\x00')).bytes());
+  const auto q5_0 = decode("Q5_0", ByteFile()
+                                       .number<uint16_t>(0x3C00)
+                                       .number<uint32_t>(0x00010001U)
+                                       .raw(std::string(16, '\x00'))
+                                       .bytes());
   EXPECT_EQ(q5_0[0], 0.0F);
   EXPECT_EQ(q5_0[1], -16.0F);
   EXPECT_EQ(q5_0[16], 0.0F);
 
-  const auto q8_0 = decode("Q8_0", ByteFile().number<uint16_t>(0x3800).raw(std::string(32, '\xFF')).bytes());
+  const auto q8_0 =
+      decode("Q8_0", ByteFile().number<uint16_t>(0x3800).raw(std::string(32, '\xFF')).bytes());
   EXPECT_EQ(q8_0[31], -0.5F);
 }
 
@@ -157,7 +173,7 @@ TEST(FloatFormats, ConvertHalfAndBfloat16) {
   EXPECT_EQ(float_from_half(0xFBFF), -65504.0F);
   EXPECT_TRUE(float_from_half(0x7C00) > 1e38F);
   EXPECT_EQ(bfloat16_from_float(1.0F), 0x3F80);
-  EXPECT_EQ(bfloat16_from_float(0x1.01p0F), 0x3F80);   // a tie goes to the even neighbour
+  EXPECT_EQ(bfloat16_from_float(0x1.01p0F), 0x3F80);  // a tie goes to the even neighbour
   EXPECT_EQ(bfloat16_from_float(0x1.03p0F), 0x3F82);
   EXPECT_EQ(float_from_bfloat16(0x4049), 3.140625F);
 }

@@ -22,7 +22,8 @@ std::string error_of(const std::string& text, JsonLimits limits = {}) {
 }
 
 TEST(JsonFile, KeepsValuesAndTheOrderOfKeys) {
-  const Json json = parse_json(R"({"b": [1, -2, 3.5, true, null], "a": {"c": "\u00e9\ud83d\ude00"}})", "x");
+  const Json json =
+      parse_json(R"({"b": [1, -2, 3.5, true, null], "a": {"c": "\u00e9\ud83d\ude00"}})", "x");
 
   EXPECT_EQ(json.dump(), "{\"b\":[1,-2,3.5,true,null],\"a\":{\"c\":\"é😀\"}}");
 }

@@ -13,7 +13,11 @@ namespace xkde {
 namespace {
 
 std::string file_of(const std::string& header, size_t data_bytes) {
-  return ByteFile().number<uint64_t>(header.size()).raw(header).raw(std::string(data_bytes, '\0')).bytes();
+  return ByteFile()
+      .number<uint64_t>(header.size())
+      .raw(header)
+      .raw(std::string(data_bytes, '\0'))
+      .bytes();
 }
 
 std::string error_of(const std::string& bytes) {
@@ -31,13 +35,15 @@ std::string error_of(const std::string& bytes) {
 }
 
 std::string entry(const std::string& dtype, const std::string& shape, const std::string& offsets) {
-  return R"({"w":{"dtype":")" + dtype + R"(","shape":)" + shape + R"(,"data_offsets":)" + offsets + "}}";
+  return R"({"w":{"dtype":")" + dtype + R"(","shape":)" + shape + R"(,"data_offsets":)" + offsets +
+         "}}";
 }
 
 TEST(Safetensors, WhatIsWrittenComesBack) {
   const TemporaryFile file("round.safetensors", "");
   const auto values_of = [](const std::string& name, std::span<float> out) {
-    for (size_t i = 0; i < out.size(); ++i) out[i] = static_cast<float>(i) + (name == "b" ? 0.5F : 0.0F);
+    for (size_t i = 0; i < out.size(); ++i)
+      out[i] = static_cast<float>(i) + (name == "b" ? 0.5F : 0.0F);
   };
 
   for (const char* dtype : {"F32", "BF16"}) {
@@ -56,18 +62,27 @@ TEST(Safetensors, WhatIsWrittenComesBack) {
 TEST(Safetensors, RejectsEveryMalformedHeader) {
   using testing::HasSubstr;
   EXPECT_THAT(error_of("abc"), HasSubstr("at least 8 bytes, found 3"));
-  EXPECT_THAT(error_of(ByteFile().number<uint64_t>(1ULL << 40U).raw("{}").bytes()), HasSubstr("header length"));
+  EXPECT_THAT(error_of(ByteFile().number<uint64_t>(1ULL << 40U).raw("{}").bytes()),
+              HasSubstr("header length"));
   EXPECT_THAT(error_of(file_of("[]", 0)), HasSubstr("begins with '{'"));
   EXPECT_THAT(error_of(file_of("{\"w\":1}", 0)), HasSubstr("expected an object"));
-  EXPECT_THAT(error_of(file_of(R"({"w":{"dtype":"F32","shape":[4]}})", 16)), HasSubstr("key data_offsets"));
-  EXPECT_THAT(error_of(file_of(entry("F33", "[4]", "[0,16]"), 16)), HasSubstr("known type, found F33"));
-  EXPECT_THAT(error_of(file_of(entry("I32", "[4]", "[0,16]"), 16)), HasSubstr("F32, F16, BF16 or F64, found I32"));
+  EXPECT_THAT(error_of(file_of(R"({"w":{"dtype":"F32","shape":[4]}})", 16)),
+              HasSubstr("key data_offsets"));
+  EXPECT_THAT(error_of(file_of(entry("F33", "[4]", "[0,16]"), 16)),
+              HasSubstr("known type, found F33"));
+  EXPECT_THAT(error_of(file_of(entry("I32", "[4]", "[0,16]"), 16)),
+              HasSubstr("F32, F16, BF16 or F64, found I32"));
   EXPECT_THAT(error_of(file_of(entry("F32", "[5]", "[0,16]"), 16)), HasSubstr("expected 20 bytes"));
-  EXPECT_THAT(error_of(file_of(entry("F32", "[-4]", "[0,16]"), 16)), HasSubstr("non-negative integer"));
-  EXPECT_THAT(error_of(file_of(entry("F32", "[4294967296,4294967296]", "[0,16]"), 16)), HasSubstr("fits into memory"));
-  EXPECT_THAT(error_of(file_of(entry("F32", "[4]", "[4,20]"), 20)), HasSubstr("begin at 0 (no holes, no overlap), found 4"));
-  EXPECT_THAT(error_of(file_of(entry("F32", "[4]", "[0,16]"), 20)), HasSubstr("expected 16 bytes of data, found 20"));
-  EXPECT_THAT(error_of(file_of(entry("F32", "[4]", "[0,16]"), 12)), HasSubstr("expected 16 bytes of data, found 12"));
+  EXPECT_THAT(error_of(file_of(entry("F32", "[-4]", "[0,16]"), 16)),
+              HasSubstr("non-negative integer"));
+  EXPECT_THAT(error_of(file_of(entry("F32", "[4294967296,4294967296]", "[0,16]"), 16)),
+              HasSubstr("fits into memory"));
+  EXPECT_THAT(error_of(file_of(entry("F32", "[4]", "[4,20]"), 20)),
+              HasSubstr("begin at 0 (no holes, no overlap), found 4"));
+  EXPECT_THAT(error_of(file_of(entry("F32", "[4]", "[0,16]"), 20)),
+              HasSubstr("expected 16 bytes of data, found 20"));
+  EXPECT_THAT(error_of(file_of(entry("F32", "[4]", "[0,16]"), 12)),
+              HasSubstr("expected 16 bytes of data, found 12"));
   EXPECT_THAT(error_of(file_of(R"({"w":1,"w":2})", 0)), HasSubstr("duplicate key"));
   EXPECT_THAT(error_of(file_of(R"({"__metadata__":{"a":1}})", 0)), HasSubstr("object of strings"));
 }

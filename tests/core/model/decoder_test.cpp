@@ -37,14 +37,11 @@ at::Tensor flat_unit(const DecoderUnit& unit, const std::map<std::string, at::Te
 
 class GoldenModel : public testing::TestWithParam<const char*> {
  protected:
-  fs::path folder() const {
-    return fs::path(XKDE_SOURCE_DIR) / "tests/golden/models" / GetParam();
-  }
+  fs::path folder() const { return fs::path(XKDE_SOURCE_DIR) / "tests/golden/models" / GetParam(); }
 };
 INSTANTIATE_TEST_SUITE_P(LlamaAndQwen2, GoldenModel,
                          testing::Values("llama_untied", "llama_tied_head_dim", "llama_llama3_rope",
-                                         "llama_linear_rope_biases", "qwen2_tied",
-                                         "qwen2_untied"));
+                                         "llama_linear_rope_biases", "qwen2_tied", "qwen2_untied"));
 
 TEST_P(GoldenModel, LogitsEqualThoseOfTransformers) {
   const fs::path config_file = folder() / "config.json";
@@ -65,8 +62,8 @@ TEST_P(GoldenModel, LogitsEqualThoseOfTransformers) {
       x = decoder.block(decoder.parameters(unit, flat_unit(decoder.units()[unit], weights)), x,
                         context);
     }
-    const auto head = decoder.parameters(decoder.head_unit(),
-                                         flat_unit(decoder.units().back(), weights));
+    const auto head =
+        decoder.parameters(decoder.head_unit(), flat_unit(decoder.units().back(), weights));
     const at::Tensor matrix = decoder.tied() ? embedding : head.back();
     const at::Tensor logits = at::linear(decoder.final_norm(x, head.front()), matrix);
 

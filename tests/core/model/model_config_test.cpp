@@ -11,9 +11,9 @@ namespace xkde {
 namespace {
 
 Json llama() {
-  return {{"model_type", "llama"},        {"vocab_size", 100},        {"hidden_size", 64},
-          {"intermediate_size", 96},      {"num_hidden_layers", 2},   {"num_attention_heads", 4},
-          {"num_key_value_heads", 2},     {"rms_norm_eps", 1e-5},     {"rope_theta", 5000.0},
+  return {{"model_type", "llama"},         {"vocab_size", 100},      {"hidden_size", 64},
+          {"intermediate_size", 96},       {"num_hidden_layers", 2}, {"num_attention_heads", 4},
+          {"num_key_value_heads", 2},      {"rms_norm_eps", 1e-5},   {"rope_theta", 5000.0},
           {"max_position_embeddings", 64}, {"eos_token_id", {7, 8}}, {"bos_token_id", 1}};
 }
 
@@ -28,8 +28,11 @@ std::string error_of(const Json& json) {
 
 TEST(ModelConfig, ReadsBothGenerationsOfRopeKeys) {
   Json old = llama();
-  old["rope_scaling"] = {{"rope_type", "llama3"}, {"factor", 8.0}, {"low_freq_factor", 1.0},
-                         {"high_freq_factor", 4.0}, {"original_max_position_embeddings", 32}};
+  old["rope_scaling"] = {{"rope_type", "llama3"},
+                         {"factor", 8.0},
+                         {"low_freq_factor", 1.0},
+                         {"high_freq_factor", 4.0},
+                         {"original_max_position_embeddings", 32}};
   Json fresh = llama();
   fresh.erase("rope_theta");
   fresh["rope_parameters"] = old["rope_scaling"];
@@ -73,11 +76,13 @@ TEST(ModelConfig, RefusesWhatItWouldComputeWrong) {
   };
   using testing::HasSubstr;
   EXPECT_THAT(with("model_type", "mistral"), HasSubstr("expected llama or qwen2, found mistral"));
-  EXPECT_THAT(with("vocab_size", -1), HasSubstr("vocab_size: expected a positive integer, found -1"));
+  EXPECT_THAT(with("vocab_size", -1),
+              HasSubstr("vocab_size: expected a positive integer, found -1"));
   EXPECT_THAT(with("vocab_size", nullptr), HasSubstr("expected key vocab_size"));
   EXPECT_THAT(with("hidden_act", "gelu"), HasSubstr("expected silu, found gelu"));
   EXPECT_THAT(with("num_key_value_heads", 3), HasSubstr("expected a divisor of 4, found 3"));
-  EXPECT_THAT(with("rope_scaling", {{"type", "yarn"}}), HasSubstr("default, linear or llama3, found yarn"));
+  EXPECT_THAT(with("rope_scaling", {{"type", "yarn"}}),
+              HasSubstr("default, linear or llama3, found yarn"));
   EXPECT_THAT(with("quantization_config", Json::object()), HasSubstr("unquantized"));
   EXPECT_THAT(with("head_dim", 15), HasSubstr("even number, found 15"));
   EXPECT_THAT(with("hidden_size", 65), HasSubstr("multiple of num_attention_heads"));

@@ -28,9 +28,8 @@ std::vector<int64_t> visible_ids(const PackedBatch& batch, int64_t row) {
     if (row < begin + segment.length) {
       std::vector<int64_t> ids;
       for (int64_t column = 0; column < segment.length; ++column) {
-        const bool sees = segment.mask.defined()
-                              ? segment.mask[row - begin][column].item<bool>()
-                              : column <= row - begin;
+        const bool sees = segment.mask.defined() ? segment.mask[row - begin][column].item<bool>()
+                                                 : column <= row - begin;
         if (sees) ids.push_back(batch.input_ids[begin + column].item<int64_t>());
       }
       return ids;

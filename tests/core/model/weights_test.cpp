@@ -1,7 +1,5 @@
 #include "core/model/weights.h"
 
-#include <unistd.h>
-
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -10,6 +8,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "core/base/error.h"
 
@@ -21,7 +20,8 @@ using testing::HasSubstr;
 
 class Pretrained : public testing::Test {
  protected:
-  Pretrained() : folder_(fs::temp_directory_path() / ("xkde_weights_" + std::to_string(::getpid()))) {
+  Pretrained()
+      : folder_(fs::temp_directory_path() / ("xkde_weights_" + std::to_string(::getpid()))) {
     fs::remove_all(folder_);
     fs::create_directories(folder_);
   }
@@ -38,11 +38,16 @@ class Pretrained : public testing::Test {
     config.num_key_value_heads = 1;
     config.head_dim = 2;
     config.max_position_embeddings = 16;
-    const Json model = {{"type", "BPE"}, {"vocab", {{"a", 0}, {"b", 1}, {"c", 2}, {"d", 3}}},
+    const Json model = {{"type", "BPE"},
+                        {"vocab", {{"a", 0}, {"b", 1}, {"c", 2}, {"d", 3}}},
                         {"merges", Json::array()}};
-    const Json tokenizer = {{"version", "1.0"}, {"added_tokens", Json::array()}, {"normalizer", nullptr},
-                            {"pre_tokenizer", nullptr}, {"post_processor", nullptr},
-                            {"decoder", nullptr}, {"model", model}};
+    const Json tokenizer = {{"version", "1.0"},
+                            {"added_tokens", Json::array()},
+                            {"normalizer", nullptr},
+                            {"pre_tokenizer", nullptr},
+                            {"post_processor", nullptr},
+                            {"decoder", nullptr},
+                            {"model", model}};
     const fs::path path = folder_ / "model";
     fs::remove_all(path);
     export_pretrained(path, config, Tokenizer::from_json(tokenizer, nullptr, "t"), "", "float32",
@@ -97,7 +102,8 @@ TEST_F(Pretrained, AnExportedFolderOpensWithTheSameTensors) {
 }
 
 TEST_F(Pretrained, AMissingPartIsNamed) {
-  EXPECT_THAT(error_of(folder_ / "absent"), HasSubstr("expected a Hugging Face folder or a .gguf file"));
+  EXPECT_THAT(error_of(folder_ / "absent"),
+              HasSubstr("expected a Hugging Face folder or a .gguf file"));
   fs::remove(exported() / "config.json");
   EXPECT_THAT(error_of(folder_ / "model"), HasSubstr("config.json"));
   fs::remove(exported() / "tokenizer.json");
@@ -123,7 +129,8 @@ TEST_F(Pretrained, AnIndexStaysInsideItsFolder) {
   const fs::path path = exported(100);
   const std::string first = "model-00001-of-";
   fs::copy_file(path / "config.json", outside);
-  rewrite(path / "model.safetensors.index.json", "\"" + first, "\"../outside.safetensors\", \"x\": \"" + first);
+  rewrite(path / "model.safetensors.index.json", "\"" + first,
+          "\"../outside.safetensors\", \"x\": \"" + first);
   EXPECT_THAT(error_of(path), HasSubstr("expected a file of the model's folder"));
 }
 
@@ -134,9 +141,10 @@ TEST_F(Pretrained, AFailedExportLeavesNothing) {
   config.head_dim = 2;
   const Tokenizer tokenizer = open_pretrained(exported()).tokenizer;
 
-  EXPECT_THROW(export_pretrained(folder_ / "broken", config, tokenizer, "", "float32",
-                                 [](const std::string&, std::span<float>) { throw IoError("no disk"); }),
-               IoError);
+  EXPECT_THROW(
+      export_pretrained(folder_ / "broken", config, tokenizer, "", "float32",
+                        [](const std::string&, std::span<float>) { throw IoError("no disk"); }),
+      IoError);
 
   EXPECT_FALSE(fs::exists(folder_ / "broken"));
   EXPECT_FALSE(fs::exists(folder_ / "broken.tmp"));

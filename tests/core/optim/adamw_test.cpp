@@ -11,7 +11,10 @@ namespace xkde {
 namespace {
 
 at::Tensor ramp(int64_t numel, double slope, double start) {
-  return at::arange(numel, at::TensorOptions().dtype(at::kDouble)).mul(slope).add(start).to(at::kFloat);
+  return at::arange(numel, at::TensorOptions().dtype(at::kDouble))
+      .mul(slope)
+      .add(start)
+      .to(at::kFloat);
 }
 
 /// The textbook update in fp64, one element.
@@ -48,7 +51,9 @@ TEST(AdamW, EqualsTheTextbookOnEveryElement) {
 
   for (size_t k = 0; k < watched.size(); ++k) {
     // fp32 state against fp64: a few units in the last place.
-    EXPECT_NEAR(master[watched[k]].item<double>(), references[k].value, 4e-7 * (1 + std::abs(references[k].value))) << watched[k];
+    EXPECT_NEAR(master[watched[k]].item<double>(), references[k].value,
+                4e-7 * (1 + std::abs(references[k].value)))
+        << watched[k];
   }
 }
 
