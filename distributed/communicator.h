@@ -43,6 +43,11 @@ class Communicator {
   /// tensor of `root` -> all.
   [[nodiscard]] virtual std::unique_ptr<Work> broadcast(at::Tensor tensor, int root) = 0;
   virtual void barrier() = 0;
+  /// The ranks of one `color` (>= 0) as a group of their own, in rank order, which errors call
+  /// `group`. Collective; the new group's calls and this one's must come in the same order on all
+  /// ranks. This communicator outlives it.
+  [[nodiscard]] virtual std::unique_ptr<Communicator> split(int color,
+                                                            const std::string& group) = 0;
 
   /// Host-side lists. Bytes of every rank, in rank order, on all ranks.
   virtual std::vector<std::string> all_gather_bytes(const std::string& bytes) = 0;

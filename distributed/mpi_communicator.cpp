@@ -84,37 +84,53 @@ SharedMapping::SharedMapping(const MpiComm& comm, size_t bytes) : bytes_(bytes) 
              " ranks of one host (/dev/shm): ", std::strerror(worst));
 }
 
+/// Shared memory where all ranks of `comm` share a host, unless the options say otherwise.
+std::unique_ptr<Communicator> make_communicator(MpiComm comm, bool has_threads, MpiOptions options);
+
 class SharedMemoryCommunicator final : public SegmentCommunicator {
  public:
-  SharedMemoryCommunicator(SharedMapping mapping, const MpiComm& comm, SegmentOptions options)
+  SharedMemoryCommunicator(SharedMapping mapping, MpiComm comm, SegmentOptions options)
       : SegmentCommunicator(mapping.memory(), comm.size(), comm.rank(), std::move(options)),
-        mapping_(std::move(mapping)) {}
+        mapping_(std::move(mapping)),
+        comm_(std::move(comm)) {}
   std::string backend() const override { return "mpi"; }
+  std::unique_ptr<Communicator> split(int color, const std::string& group) override {
+    barrier();  // a rank that failed shows here, and not as a hang in MPI
+    return make_communicator(
+        comm_.split(color), true,
+        {.group = group, .timeout_s = options().timeout_s, .chunk_bytes = options().chunk_bytes});
+  }
   // The others get no sign in the segment: they would report this rank's error as theirs and race
   // for the exit code of the job.
   void abort(int exit_code) noexcept override { MPI_Abort(MPI_COMM_WORLD, exit_code); }
 
  private:
   SharedMapping mapping_;
+  MpiComm comm_;
 };
 
-}  // namespace
-
-std::unique_ptr<Communicator> make_mpi_communicator(const MpiEnvironment& environment,
-                                                    MpiOptions options) {
-  MpiComm comm = MpiComm::split_world(options.color, environment.rank());
+std::unique_ptr<Communicator> make_communicator(MpiComm comm, bool has_threads,
+                                                MpiOptions options) {
   const bool one_host = comm.host_size() == comm.size();
   XKDE_CHECK(one_host || options.transport != MpiTransport::kSharedMemory, CommError, "group ",
              options.group, ": its ranks are on several hosts and share no memory");
   if (!one_host || options.transport == MpiTransport::kMessages) {
-    XKDE_CHECK(environment.has_threads() || comm.size() == 1, CommError, "group ", options.group,
+    XKDE_CHECK(has_threads || comm.size() == 1, CommError, "group ", options.group,
                ": ranks on several hosts need an MPI with MPI_THREAD_MULTIPLE");
     return make_message_communicator(std::move(comm), options.group, options.timeout_s);
   }
   SegmentOptions segment{
       .group = options.group, .timeout_s = options.timeout_s, .chunk_bytes = options.chunk_bytes};
   SharedMapping mapping(comm, SegmentCommunicator::memory_bytes(comm.size(), options.chunk_bytes));
-  return std::make_unique<SharedMemoryCommunicator>(std::move(mapping), comm, std::move(segment));
+  return std::make_unique<SharedMemoryCommunicator>(std::move(mapping), std::move(comm),
+                                                    std::move(segment));
+}
+
+}  // namespace
+
+std::unique_ptr<Communicator> make_mpi_communicator(const MpiEnvironment& environment,
+                                                    MpiOptions options) {
+  return make_communicator(MpiComm::world(), environment.has_threads(), std::move(options));
 }
 
 }  // namespace xkde::dist

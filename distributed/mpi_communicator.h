@@ -14,15 +14,14 @@ namespace xkde::dist {
 enum class MpiTransport { kAuto, kSharedMemory, kMessages };
 
 struct MpiOptions {
-  std::string group = "world";             ///< names the group in errors
-  int color = 0;                           ///< >= 0; ranks of one color form a group, in rank order
-  double timeout_s = 1800;                 ///< how long a rank waits for the others
-  int64_t chunk_bytes = int64_t{2} << 20;  ///< shared memory: per rank and phase
+  std::string group = "world";                   ///< names the group in errors
+  double timeout_s = 1800;                       ///< how long a rank waits for the others
+  int64_t chunk_bytes = int64_t{2} << 20;        ///< shared memory: per rank and phase
   MpiTransport transport = MpiTransport::kAuto;  ///< shared memory if all ranks share a host
 };
 
-/// A communicator ("mpi") for CPU tensors; every rank of the job calls it, with the same options
-/// but for group and color. Collectives run at the call and are over when it returns: Work::wait()
+/// A communicator ("mpi") for CPU tensors of all ranks of the job, each of which calls it with the
+/// same options. Collectives run at the call and are over when it returns: Work::wait()
 /// does nothing. Ranks compare operation, dtype, size and sequence number before any data moves.
 /// next_ticket() makes progress while other ranks compute, and may be called from any thread.
 /// abort() is MPI_Abort of the whole job. `environment` outlives the communicator.

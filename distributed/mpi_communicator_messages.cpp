@@ -101,6 +101,10 @@ class MessageCommunicator final : public Communicator {
   std::unique_ptr<Work> reduce_scatter(at::Tensor shard, at::Tensor full, ReduceOp op) override;
   std::unique_ptr<Work> broadcast(at::Tensor tensor, int root) override;
   void barrier() override { start({.operation = Operation::kBarrier}); }
+  std::unique_ptr<Communicator> split(int color, const std::string& group) override {
+    barrier();  // a rank that failed shows here, and not as a hang in MPI
+    return make_message_communicator(comm_.split(color), group, timeout_s_);
+  }
   std::vector<std::string> all_gather_bytes(const std::string& bytes) override;
   std::string broadcast_bytes(const std::string& bytes, int root) override;
   int64_t next_ticket() override;

@@ -40,9 +40,15 @@ void MpiComm::free() noexcept {
   MPI_Comm_free(&comm_);
 }
 
-MpiComm MpiComm::split_world(int color, int rank) {
+MpiComm MpiComm::world() {
   MPI_Comm comm = MPI_COMM_NULL;
-  mpi_check(MPI_Comm_split(MPI_COMM_WORLD, color, rank, &comm), "MPI_Comm_split");
+  mpi_check(MPI_Comm_dup(MPI_COMM_WORLD, &comm), "MPI_Comm_dup");
+  return MpiComm(comm);
+}
+
+MpiComm MpiComm::split(int color) const {
+  MPI_Comm comm = MPI_COMM_NULL;
+  mpi_check(MPI_Comm_split(comm_, color, rank(), &comm), "MPI_Comm_split");
   return MpiComm(comm);
 }
 

@@ -20,8 +20,10 @@ class MpiComm {
   MpiComm(const MpiComm&) = delete;
   MpiComm& operator=(const MpiComm&) = delete;
 
-  /// Ranks of MPI_COMM_WORLD with the same `color`, in rank order. All ranks call it.
-  static MpiComm split_world(int color, int rank);
+  /// A copy of MPI_COMM_WORLD. All ranks call it, as the functions below.
+  static MpiComm world();
+  /// Ranks with the same `color`, in rank order.
+  MpiComm split(int color) const;
   MpiComm duplicate() const;
   /// Leaves it to the end of the process: after a failure its messages may still be on the way, and
   /// MPI would hand its context, and them with it, to the next communicator.

@@ -60,8 +60,10 @@ class NcclWork final : public Work {
 class NcclCommunicator final : public Communicator {
  public:
   NcclCommunicator(Communicator& bootstrap, const NcclLibrary& nccl, const Gpu& gpu, int device,
-                   NcclOptions options)
-      : bootstrap_(bootstrap),
+                   NcclOptions options, std::unique_ptr<Communicator> owned = nullptr)
+      : owned_bootstrap_(std::move(owned)),
+        bootstrap_(bootstrap),
+        nccl_(nccl),
         gpu_(gpu),
         device_(c10::DeviceType::CUDA, static_cast<at::DeviceIndex>(device)),
         stream_(gpu.getStreamFromGlobalPool(device_, true)),
@@ -82,6 +84,7 @@ class NcclCommunicator final : public Communicator {
   std::unique_ptr<Work> reduce_scatter(at::Tensor shard, at::Tensor full, ReduceOp op) override;
   std::unique_ptr<Work> broadcast(at::Tensor tensor, int root) override;
   void barrier() override;
+  std::unique_ptr<Communicator> split(int color, const std::string& group) override;
   std::vector<std::string> all_gather_bytes(const std::string& bytes) override {
     comm_.check_alive();
     return bootstrap_.all_gather_bytes(bytes);
@@ -103,7 +106,9 @@ class NcclCommunicator final : public Communicator {
   void reduce_parts(const CollectiveCall& call, const Parts& mine, at::Tensor out, ReduceOp op);
   Parts slices(const at::Tensor& flat) const;
 
+  std::unique_ptr<Communicator> owned_bootstrap_;  // of a split group
   Communicator& bootstrap_;
+  const NcclLibrary& nccl_;
   const Gpu& gpu_;
   at::Device device_;
   c10::Stream stream_;
@@ -240,6 +245,18 @@ void NcclCommunicator::barrier() {
   gpu_.synchronizeStream(stream_);
   comm_.check_alive();
   bootstrap_.barrier();
+}
+
+std::unique_ptr<Communicator> NcclCommunicator::split(int color, const std::string& group) {
+  comm_.check_alive();
+  std::unique_ptr<Communicator> bootstrap = bootstrap_.split(color, group);
+  Communicator& members = *bootstrap;
+  NcclOptions options = options_;
+  options.group = group;
+  auto comm = std::make_unique<NcclCommunicator>(members, nccl_, gpu_, device_.index(),
+                                                 std::move(options), std::move(bootstrap));
+  comm->connect();
+  return comm;
 }
 
 }  // namespace

@@ -186,16 +186,17 @@ std::string SegmentCommunicator::missing_ranks() const {
 void SegmentCommunicator::give_up() {
   failure_ = concat("group ", options_.group, ": rank ", missing_ranks(), " did not arrive at ",
                     title(call_), " within ", options_.timeout_s, " s");
-  mark_failed(static_cast<int>(ExitCode::kPeerLost));
+  mark_failed(memory_, rank_, static_cast<int>(ExitCode::kPeerLost));
   throw CommError(failure_);
 }
 
-void SegmentCommunicator::mark_failed(int exit_code) noexcept {
+void SegmentCommunicator::mark_failed(void* memory, int rank, int exit_code) noexcept {
   // The code first: who sees the rank must find it. A second failure changes nothing.
-  if (header().failed_rank.load() >= 0) return;
-  header().exit_code.store(exit_code);
+  Header& header = *static_cast<Header*>(memory);
+  if (header.failed_rank.load() >= 0) return;
+  header.exit_code.store(exit_code);
   int32_t none = -1;
-  header().failed_rank.compare_exchange_strong(none, rank_, std::memory_order_release);
+  header.failed_rank.compare_exchange_strong(none, rank, std::memory_order_release);
 }
 
 int64_t SegmentCommunicator::bytes_of(int rank) const noexcept {

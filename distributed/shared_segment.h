@@ -50,8 +50,9 @@ class SegmentCommunicator : public Communicator {
   void reset_counter() override;
 
  protected:
-  /// Makes every waiting or later call of every rank throw CommError.
-  void mark_failed(int exit_code) noexcept;
+  /// Makes every waiting or later call of every rank on `memory` throw CommError, which names
+  /// `rank`.
+  static void mark_failed(void* memory, int rank, int exit_code) noexcept;
   const SegmentOptions& options() const noexcept { return options_; }
 
  private:

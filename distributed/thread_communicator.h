@@ -9,11 +9,15 @@
 
 namespace xkde::dist {
 
+class ThreadMemory;
+
 /// Ranks as threads of one process, for tests: the collectives of the MPI communicator on one host,
-/// without MPI. Move-only; outlives its communicators.
+/// without MPI. Move-only.
 class ThreadGroup {
  public:
   explicit ThreadGroup(int size, SegmentOptions options = {.group = "threads"});
+  ThreadGroup(ThreadGroup&&) = default;
+  ThreadGroup& operator=(ThreadGroup&&) = default;
 
   int size() const noexcept { return size_; }
   /// The communicator ("thread") of one rank, for one thread; make one for each rank. Its abort()
@@ -21,13 +25,9 @@ class ThreadGroup {
   std::unique_ptr<Communicator> communicator(int rank);
 
  private:
-  struct FreeMemory {
-    void operator()(void* memory) const noexcept;
-  };
-
   int size_;
   SegmentOptions options_;
-  std::unique_ptr<void, FreeMemory> memory_;
+  std::shared_ptr<ThreadMemory> memory_;
 };
 
 /// Calls run(communicator) on a thread for each rank and joins them all. An exception of one rank

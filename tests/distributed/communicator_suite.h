@@ -287,6 +287,26 @@ TYPED_TEST_P(CommunicatorSuite, BarrierOrdersAllRanks) {
   });
 }
 
+TYPED_TEST_P(CommunicatorSuite, ColorsPartAGroupInRankOrder) {
+  this->run([this](Communicator& comm) {
+    const int color = comm.rank() % 2;
+    const auto part = comm.split(color, "color " + std::to_string(color));
+    auto sum = this->on_device(at::full({4}, comm.rank(), at::kLong));
+
+    part->all_reduce(sum, ReduceOp::kSum)->wait();
+
+    int64_t expected = 0;
+    for (int r = color; r < comm.size(); r += 2) expected += r;
+    EXPECT_EQ(sum.cpu()[3].template item<int64_t>(), expected);
+    EXPECT_EQ(part->rank(), comm.rank() / 2);
+    EXPECT_EQ(part->size(), (comm.size() + 1 - color) / 2);
+    EXPECT_EQ(part->backend(), comm.backend());
+    auto all = this->on_device(at::ones({1}, at::kLong));
+    comm.all_reduce(all, ReduceOp::kSum)->wait();
+    EXPECT_EQ(all.cpu()[0].template item<int64_t>(), comm.size());
+  });
+}
+
 TYPED_TEST_P(CommunicatorSuite, MismatchedSizesAreNamed) {
   if (!TypeParam::kChecksCalls) GTEST_SKIP() << "this backend does not compare calls";
   this->run([this](Communicator& comm) {
@@ -359,8 +379,9 @@ REGISTER_TYPED_TEST_SUITE_P(CommunicatorSuite, AllReduceEqualsRankOrderBitForBit
                             AllGatherTakesShardInPlace, BroadcastCopiesTensorOfEachRoot,
                             RepeatedRunsGiveEqualBits, MaxKeepsNan, ByteListsComeInRankOrder,
                             BroadcastBytesKeepsZeroBytesAndLength, TicketsAreUniqueAndComplete,
-                            BarrierOrdersAllRanks, MismatchedSizesAreNamed,
-                            MismatchedOperationsAreNamed, ArgumentsThatOnlyABugGivesAreRefused);
+                            BarrierOrdersAllRanks, ColorsPartAGroupInRankOrder,
+                            MismatchedSizesAreNamed, MismatchedOperationsAreNamed,
+                            ArgumentsThatOnlyABugGivesAreRefused);
 
 }  // namespace xkde::dist
 

@@ -113,21 +113,5 @@ TYPED_TEST(MpiTransportTest, UnwindingDoesNotWaitForOthers) {
   EXPECT_LT(stopwatch.seconds(), 20);
 }
 
-TEST(MpiCommunicator, ColorsPartTheJobIntoGroups) {
-  const MpiEnvironment& environment = mpi_test_environment();
-  const int color = environment.rank() % 2;
-
-  const auto comm = make_mpi_communicator(
-      environment, {.group = concat("color ", color), .color = color, .timeout_s = 60});
-  auto tensor = at::full({4}, environment.rank(), at::kLong);
-  comm->all_reduce(tensor, ReduceOp::kSum)->wait();
-
-  int64_t sum = 0;
-  for (int r = color; r < environment.size(); r += 2) sum += r;
-  EXPECT_EQ(comm->rank(), environment.rank() / 2);
-  EXPECT_EQ(comm->backend(), "mpi");
-  EXPECT_EQ(tensor[3].item<int64_t>(), sum);
-}
-
 }  // namespace
 }  // namespace xkde::dist
