@@ -66,6 +66,8 @@ function(xkde_add_test name)
     endforeach()
   else()
     add_test(NAME ${name} COMMAND ${name})
-    set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT})
+    # One thread each: ranks as threads, and ctest's parallel tests, would fight for the cores.
+    set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT}
+      ENVIRONMENT "OMP_NUM_THREADS=1")
   endif()
 endfunction()

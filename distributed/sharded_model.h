@@ -14,14 +14,20 @@
 #include "core/model/token_tree.h"
 #include "core/optim/adamw.h"
 #include "distributed/communicator.h"
+#include "distributed/gathered_weights.h"
+#include "distributed/gradient_sums.h"
+#include "distributed/process_mesh.h"
 #include "distributed/shard_layout.h"
 
 namespace xkde::dist {
 
-/// What is sharded. Masters, moments and gradient sums always are.
+/// How much of the state a rank holds. Masters, moments and gradient sums are in shards, except
+/// with kNone; see docs/decisions/0001-sharded-engine.md.
 enum class ShardMode {
-  kFull,   ///< a unit's weights exist only while it computes (ZeRO-3)
-  kGrads,  ///< the gathered weights stay through the step (ZeRO-2)
+  kFull,       ///< a unit's weights exist only while it computes (ZeRO-3)
+  kGrads,      ///< the gathered weights stay through the step (ZeRO-2)
+  kOptimizer,  ///< and a rank's whole gradient sums, which are scattered once a step (ZeRO-1)
+  kNone,       ///< every rank holds everything (data parallel)
 };
 /// What the backward pass does with the activations of a block.
 enum class Recompute {
@@ -32,7 +38,11 @@ enum class Recompute {
 struct ShardedModelOptions {
   at::ScalarType compute_dtype = at::kFloat;  ///< fp32 or bf16, over fp32 masters
   ShardMode shard = ShardMode::kGrads;
-  Recompute recompute = Recompute::kNone;  ///< kFull needs kBlock
+  int replicate = 1;  ///< copies of the model, each in shards on size / replicate ranks; kNone: all
+  Recompute recompute = Recompute::kNone;
+  at::ScalarType grad_reduce_dtype = at::kFloat;  ///< fp32 or bf16: gradients between ranks
+  int64_t prefetch = 0;            ///< units that are gathered ahead of the one that computes
+  bool offload_optimizer = false;  ///< masters (and so the optimizer) in host memory
   at::Device device = at::kCPU;
 };
 
@@ -47,19 +57,21 @@ class ShardedModel {
   /// Fills this rank's masters; `read_f32(name, out)` gives whole tensors. Not collective.
   void load(const std::function<void(const std::string&, std::span<float>)>& read_f32);
   const ShardLayout& layout() const noexcept { return layout_; }
-  at::Tensor& master() noexcept { return master_; }      ///< fp32 [layout().state_numel]
-  at::Tensor& gradient() noexcept { return gradient_; }  ///< fp32, as master()
-  std::vector<DecayRange> decay_ranges() const;          ///< of this rank's state
+  const ProcessMesh& mesh() const noexcept { return mesh_; }
+  at::Tensor& master() noexcept { return master_; }          ///< fp32 [layout().state_numel]
+  at::Tensor& gradient() noexcept { return sums_.shard(); }  ///< fp32, as master(), on the device
+  std::vector<DecayRange> decay_ranges() const;              ///< of this rank's state
   /// To be called after master() has been written to from outside.
   void masters_changed();
 
   /// Clears the gradient sums.
   void begin_step();
   /// Adds the gradients of one batch and returns its part of the loss: the sum of weight *
-  /// cross-entropy. Null: this rank has no batch left while others have.
-  double forward_backward(const PackedBatch* batch);
+  /// cross-entropy. Null: this rank has no batch left while others have. `last`: of this step, on
+  /// all ranks.
+  double forward_backward(const PackedBatch* batch, bool last);
   /// Completes the gradient sums over ranks; returns their global 2-norm.
-  double finish_gradients();
+  double finish_gradients() { return sums_.finish(); }
 
   /// Gathers all weights, so that predict() may be called by each rank on its own. Until
   /// masters_changed().
@@ -68,7 +80,7 @@ class ShardedModel {
   /// make_resident().
   at::Tensor predict(const PackedBatch& batch);
 
-  /// All masters by Hugging Face name, on rank 0 (empty elsewhere).
+  /// All masters by Hugging Face name, in host memory, on rank 0 (empty elsewhere).
   std::map<std::string, at::Tensor> gather_masters();
 
  private:
@@ -76,30 +88,26 @@ class ShardedModel {
     at::Tensor input, output;
     std::vector<at::Tensor> parameters;
   };
-  bool alone() const { return comm_.size() == 1; }
-  at::Tensor shard_of(const at::Tensor& state, size_t unit) const;
-  void unshard(size_t unit);
-  void reshard(size_t unit);
-  at::Tensor embed(const PackedBatch& batch) const;
-  BlockRun run_block(size_t unit, const at::Tensor& x, const BlockContext& context) const;
+  /// The unit's parameters; starts to gather the next units in `direction` too.
+  std::vector<at::Tensor> parameters(size_t unit, int direction);
+  void release(size_t unit);
+  BlockRun run_block(const at::Tensor& x, const BlockContext& context,
+                     const std::vector<at::Tensor>& parameters) const;
+  at::Tensor forward_block(size_t unit, const at::Tensor& x, const BlockContext& context,
+                           BlockRun& run);
   at::Tensor backward_block(size_t unit, BlockRun& run, const at::Tensor& output_grad,
-                            const BlockContext& context);
+                            const BlockContext& context, bool last);
   double backward_head(const PackedBatch& batch, const at::Tensor& x, at::Tensor& x_grad);
-  const at::Tensor& output_matrix() const;
-  at::Tensor accumulator(size_t unit);
-  void store_gradients(size_t unit, const std::vector<at::Tensor>& grads, size_t first);
-  void reduce_gradients(size_t unit);
-  void reduce_into_shard(size_t unit, const at::Tensor& full);
+  size_t output_unit() const { return decoder_.tied() ? 0 : decoder_.head_unit(); }
 
   const Decoder& decoder_;
-  Communicator& comm_;
   ShardedModelOptions options_;
+  ProcessMesh mesh_;
   ShardLayout layout_;
-  at::Tensor master_, gradient_;
-  std::vector<at::Tensor> gathered_;      // compute dtype, whole units; undefined: not gathered
-  std::vector<at::Tensor> spare_;         // buffers of resharded blocks
-  at::Tensor block_gradient_;             // fp32, one whole block
-  std::vector<at::Tensor> accumulators_;  // fp32, whole embedding and head, over a step
+  bool frees_;  ///< gathered weights go after use
+  at::Tensor master_;
+  GatheredWeights weights_;
+  GradientSums sums_;
 };
 
 }  // namespace xkde::dist

@@ -13,9 +13,10 @@ namespace xkde::recipe {
 namespace {
 
 constexpr std::string_view kBackends[] = {"auto", "mpi", "nccl"};
-constexpr std::string_view kShards[] = {"auto", "full", "grads"};
-constexpr std::string_view kLaterShards[] = {"optimizer", "none"};
+constexpr std::string_view kShards[] = {"auto", "full", "grads", "optimizer", "none"};
 constexpr std::string_view kRecomputes[] = {"auto", "block", "none"};
+constexpr Condition<int64_t> kPrefetch{
+    "an integer from -1 to 8", [](const int64_t& value) { return value >= -1 && value <= 8; }};
 constexpr std::string_view kTemplates[] = {"auto", "chatml", "chatml_no_system", "llama2", "plain"};
 
 constexpr Condition<int64_t> kThreads{
@@ -104,16 +105,16 @@ ModelSection ModelSection::parse(StrictMap map) {
 ParallelSection ParallelSection::parse(StrictMap map) {
   ParallelSection parallel;
   map.optional("backend", parallel.backend, Names{kBackends});
-  map.optional("shard", parallel.shard, Names{kShards, kLaterShards});
+  map.optional("shard", parallel.shard, Names{kShards});
   map.optional("replicate", parallel.replicate, kPositive);
-  if (parallel.replicate != 1) {
-    map.add_error("replicate", concat("expected 1, found ", parallel.replicate,
-                                      ", which is not available in this version"));
+  if (parallel.shard == "none" && parallel.replicate != 1) {
+    map.add_error("replicate", concat("expected no such key with shard: none, found ",
+                                      parallel.replicate, "; every rank is a copy then"));
   }
   map.optional("recompute", parallel.recompute, Names{kRecomputes});
-  const bool keeps_full_graph = parallel.shard == "full" && parallel.recompute == "none";
-  if (keeps_full_graph)
-    map.add_error("recompute", "expected auto or block with shard: full, found none");
+  map.optional("prefetch", parallel.prefetch, kPrefetch);
+  map.optional("grad_reduce_dtype", parallel.grad_reduce_dtype, kDtypeNames);
+  map.optional("offload_optimizer", parallel.offload_optimizer);
   map.optional("threads", parallel.threads, kThreads);
   map.done();
   return parallel;
@@ -180,6 +181,9 @@ Json resolved(const Recipe& recipe) {
                       {"shard", parallel.shard},
                       {"replicate", parallel.replicate},
                       {"recompute", parallel.recompute},
+                      {"prefetch", parallel.prefetch},
+                      {"grad_reduce_dtype", parallel.grad_reduce_dtype},
+                      {"offload_optimizer", parallel.offload_optimizer},
                       {"threads", parallel.threads}};
   json["logging_steps"] = recipe.logging_steps;
   json["stages"] = std::move(stages);

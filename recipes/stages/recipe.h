@@ -26,10 +26,13 @@ struct ModelSection {
 /// `parallel:` all of it ours; "auto" leaves a choice to the program.
 struct ParallelSection {
   std::string backend = "auto";    ///< or mpi, nccl
-  std::string shard = "auto";      ///< or full (ZeRO-3), grads (ZeRO-2)
+  std::string shard = "auto";      ///< or full (ZeRO-3), grads (ZeRO-2), optimizer (ZeRO-1), none
   int64_t replicate = 1;           ///< groups of ranks that hold the whole state
   std::string recompute = "auto";  ///< or block, none
-  int64_t threads = 0;             ///< of a rank; 0: the cores of a host shared among its ranks
+  int64_t prefetch = -1;           ///< units gathered ahead; -1: 1 on a GPU, 0 on CPU ranks
+  std::string grad_reduce_dtype = "float32";  ///< or bfloat16: gradients between ranks
+  bool offload_optimizer = false;             ///< masters and moments in host memory
+  int64_t threads = 0;  ///< of a rank; 0: the cores of a host shared among its ranks
 
   static ParallelSection parse(StrictMap map);
 };

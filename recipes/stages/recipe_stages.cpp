@@ -131,6 +131,7 @@ Json to_json(const SftStage& stage) {
   json["packing"] = stage.packing;
   json["token_tree"] = stage.token_tree;
   json["max_tokens_per_pack"] = stage.max_tokens_per_pack;
+  json["labelled_head"] = stage.labelled_head;
   json["train_on_end_of_turn"] = stage.train_on_end_of_turn;
   json["max_length"] = stage.max_length;
   json["save_steps"] = stage.save_steps;
@@ -205,6 +206,7 @@ SftStage SftStage::parse(StrictMap map) {
   map.optional("packing", stage.packing);
   map.optional("token_tree", stage.token_tree);
   map.optional("max_tokens_per_pack", stage.max_tokens_per_pack, kPositive);
+  map.optional("labelled_head", stage.labelled_head);
   map.optional("train_on_end_of_turn", stage.train_on_end_of_turn);
   map.optional("max_length", stage.max_length, kPositive);
   map.optional("save_steps", stage.save_steps, kNotNegative);

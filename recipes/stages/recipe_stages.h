@@ -70,6 +70,7 @@ struct SftStage {
   bool packing = true;                 ///< ours: same losses, less padding
   bool token_tree = true;              ///< ours: same losses, shared prefixes computed once
   int64_t max_tokens_per_pack = 1024;  ///< ours
+  bool labelled_head = true;           ///< ours: same losses, logits only where a label is
   bool train_on_end_of_turn = true;
   int64_t max_length = 32768;
   int64_t save_steps = 0;                       ///< 0: only at the end

@@ -36,20 +36,36 @@ RunContext::RunContext(const Recipe& recipe, dist::Communicator& comm, at::Devic
       decoder_(pretrained_.config),
       options_(choose_options(device)) {}
 
+dist::ShardMode RunContext::choose_shard(at::ScalarType compute_dtype) const {
+  const std::string& shard = recipe_.parallel.shard;
+  if (shard == "full") return dist::ShardMode::kFull;
+  if (shard == "grads") return dist::ShardMode::kGrads;
+  if (shard == "optimizer") return dist::ShardMode::kOptimizer;
+  if (shard == "none") return dist::ShardMode::kNone;
+  const auto bytes = static_cast<int64_t>(at::elementSize(compute_dtype));
+  const int64_t gathered = num_parameters(pretrained_.config) * bytes;
+  // Gathered weights that stay may take a quarter of a rank's share of the memory.
+  const bool stays = gathered <= physical_memory_bytes() / comm_.size() / 4;
+  return stays || comm_.size() == 1 ? dist::ShardMode::kGrads : dist::ShardMode::kFull;
+}
+
 dist::ShardedModelOptions RunContext::choose_options(at::Device device) const {
   dist::ShardedModelOptions options;
   options.compute_dtype = recipe_.model.dtype == "float32" ? at::kFloat : at::kBFloat16;
   options.device = device;
-  const int64_t bytes = options.compute_dtype == at::kFloat ? 4 : 2;
-  const int64_t gathered = num_parameters(pretrained_.config) * bytes;
-  // Gathered weights that stay may take a quarter of a rank's share of the memory.
-  const bool stays = gathered <= physical_memory_bytes() / comm_.size() / 4;
-  const std::string& shard = recipe_.parallel.shard;
-  const bool full = shard == "full" || (shard == "auto" && !stays && comm_.size() > 1);
-  options.shard = full ? dist::ShardMode::kFull : dist::ShardMode::kGrads;
-  const std::string& recompute = recipe_.parallel.recompute;
-  const bool block = recompute == "block" || (recompute == "auto" && full);
+  const ParallelSection& parallel = recipe_.parallel;
+  XKDE_CHECK(comm_.size() % parallel.replicate == 0, ConfigError,
+             recipe_.origin.place_of("parallel.replicate"),
+             ": parallel.replicate: expected a divisor of the ", comm_.size(), " ranks, found ",
+             parallel.replicate);
+  options.replicate = static_cast<int>(parallel.replicate);
+  options.shard = choose_shard(options.compute_dtype);
+  const bool block = parallel.recompute == "block" ||
+                     (parallel.recompute == "auto" && options.shard == dist::ShardMode::kFull);
   options.recompute = block ? dist::Recompute::kBlock : dist::Recompute::kNone;
+  options.prefetch = parallel.prefetch >= 0 ? parallel.prefetch : (device.is_cuda() ? 1 : 0);
+  options.grad_reduce_dtype = parallel.grad_reduce_dtype == "float32" ? at::kFloat : at::kBFloat16;
+  options.offload_optimizer = parallel.offload_optimizer;
   return options;
 }
 

@@ -45,6 +45,7 @@ class RunContext {
   bool trained = false;  ///< whether a training stage came before
 
  private:
+  dist::ShardMode choose_shard(at::ScalarType compute_dtype) const;
   dist::ShardedModelOptions choose_options(at::Device device) const;
   void load_weights();
 

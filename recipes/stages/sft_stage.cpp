@@ -83,7 +83,7 @@ class Trainer {
                  static_cast<int64_t>(samples_.size()), global_batch()),
         optimizer_(model_.layout().state_numel,
                    {stage.adam_beta1, stage.adam_beta2, stage.adam_epsilon, stage.weight_decay},
-                   model_.decay_ranges(), context.device()) {
+                   model_.decay_ranges(), model_.master().device()) {
     total_steps_ =
         stage.max_steps >= 0
             ? stage.max_steps
@@ -157,9 +157,10 @@ class Trainer {
     const LossReduction reduction = stage_.loss_reduction == "micro_batch"
                                         ? LossReduction::kMicroBatch
                                         : LossReduction::kTokenMean;
-    const std::vector<TreeSequence> part = part_of_rank(
+    std::vector<TreeSequence> part = part_of_rank(
         weighted_sequences(samples_, batch, reduction, stage_.per_device_train_batch_size),
         comm_.rank(), comm_.size(), stage_.token_tree);
+    if (!stage_.labelled_head) label_all_tokens(part);
     const std::vector<PackedBatch> packs = pack_sequences(part, pack_options());
 
     StepReport report;
@@ -170,7 +171,7 @@ class Trainer {
     for (int64_t i = 0; i < rounds; ++i) {
       const bool has_pack = i < static_cast<int64_t>(packs.size());
       const PackedBatch* pack = has_pack ? &packs[static_cast<size_t>(i)] : nullptr;
-      loss += model_.forward_backward(pack);
+      loss += model_.forward_backward(pack, i + 1 == rounds);
       if (has_pack) computed += pack->num_tokens();
     }
     report.loss = all_sum(loss);
@@ -182,7 +183,8 @@ class Trainer {
     const double scale = stage_.max_grad_norm > 0
                              ? std::min(1.0, stage_.max_grad_norm / (report.grad_norm + 1e-6))
                              : 1.0;
-    optimizer_.step(model_.master(), model_.gradient(), report.learning_rate, scale);
+    optimizer_.step(model_.master(), model_.gradient().to(model_.master().device()),
+                    report.learning_rate, scale);
     model_.masters_changed();
 
     ++step_;

@@ -35,6 +35,22 @@ std::vector<TreeSequence> weighted_sequences(std::span<const SftSample> samples,
   return sequences;
 }
 
+void label_all_tokens(std::vector<TreeSequence>& sequences) {
+  for (TreeSequence& sequence : sequences) {
+    std::vector<LabelledToken> labels;
+    auto next = sequence.labels.begin();
+    const auto length = static_cast<int64_t>(sequence.ids.size());
+    for (int64_t position = 0; position < length; ++position) {
+      if (next != sequence.labels.end() && next->position == position) {
+        labels.push_back(*next++);
+      } else if (position + 1 < length) {
+        labels.push_back({position, sequence.ids[static_cast<size_t>(position) + 1], 0.0});
+      }
+    }
+    sequence.labels = std::move(labels);
+  }
+}
+
 std::vector<TreeSequence> part_of_rank(std::vector<TreeSequence> sequences, int rank, int size,
                                        bool share_prefixes) {
   if (size == 1) return sequences;

@@ -23,6 +23,10 @@ std::vector<TreeSequence> weighted_sequences(std::span<const SftSample> samples,
                                              std::span<const int64_t> batch,
                                              LossReduction reduction, int64_t micro_batch);
 
+/// Gives every token but the last a label, of weight 0 where it had none: what a program computes
+/// that knows no labelled rows. Losses stay the same.
+void label_all_tokens(std::vector<TreeSequence>& sequences);
+
 /// The part of rank `rank` of `size`: neighbours in lexicographic order, so that common prefixes
 /// meet, in runs of about equal cost. `share_prefixes` as in PackOptions.
 std::vector<TreeSequence> part_of_rank(std::vector<TreeSequence> sequences, int rank, int size,

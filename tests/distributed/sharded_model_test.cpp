@@ -81,7 +81,7 @@ Curve train(int ranks, bool tied, ShardedModelOptions options, PackOptions pack 
       model.begin_step();
       double loss = 0;
       for (size_t i = 0; i < all.size(); ++i) {  // more rounds than packs: the rest are empty
-        loss += model.forward_backward(i < packs.size() ? &packs[i] : nullptr);
+        loss += model.forward_backward(i < packs.size() ? &packs[i] : nullptr, i + 1 == all.size());
       }
       at::Tensor sum = at::full({1}, loss, at::kDouble);
       comm.all_reduce(sum, ReduceOp::kSum)->wait();
@@ -112,12 +112,50 @@ TEST_P(ShardedModelModes, EveryRankCountAndModeGivesTheLossCurveOfOneRank) {
   EXPECT_LT(plain.losses[8], plain.losses[0]);  // it does learn: both steps see the same data
 
   for (const int ranks : {1, 2, 3, 4}) {
-    for (const ShardMode shard : {ShardMode::kFull, ShardMode::kGrads}) {
-      SCOPED_TRACE(std::to_string(ranks) + (shard == ShardMode::kFull ? " full" : " grads"));
-      // fp32 sums in another order: 1e-5 over ten steps.
-      expect_equal(train(ranks, GetParam(), {.shard = shard, .recompute = Recompute::kBlock}),
-                   plain, 1e-5);
+    for (const ShardMode shard :
+         {ShardMode::kFull, ShardMode::kGrads, ShardMode::kOptimizer, ShardMode::kNone}) {
+      for (const Recompute recompute : {Recompute::kBlock, Recompute::kNone}) {
+        SCOPED_TRACE(concat(ranks, " ranks, mode ", static_cast<int>(shard), ", recompute ",
+                            static_cast<int>(recompute)));
+        // fp32 sums in another order: 1e-5 over ten steps. Two packs a rank, so sums span packs.
+        expect_equal(train(ranks, GetParam(), {.shard = shard, .recompute = recompute},
+                           {.max_sequences = 2}),
+                     plain, 1e-5);
+      }
     }
+  }
+}
+
+TEST_P(ShardedModelModes, CopiesOfShardsGiveTheLossCurveOfOneRank) {
+  const Curve plain = train(1, GetParam(), {});
+  for (const ShardMode shard : {ShardMode::kFull, ShardMode::kGrads, ShardMode::kOptimizer}) {
+    SCOPED_TRACE(static_cast<int>(shard));
+    expect_equal(train(4, GetParam(), {.shard = shard, .replicate = 2}, {.max_sequences = 1}),
+                 plain, 1e-5);
+    expect_equal(train(3, GetParam(), {.shard = shard, .replicate = 3}), plain, 1e-5);
+  }
+}
+
+TEST_P(ShardedModelModes, GatheringAheadChangesNoBit) {
+  for (const int64_t prefetch : {1, 2, 9}) {
+    expect_equal(train(2, GetParam(), {.shard = ShardMode::kFull, .prefetch = prefetch}),
+                 train(2, GetParam(), {.shard = ShardMode::kFull}), 0.0);
+  }
+}
+
+TEST_P(ShardedModelModes, OptimizerInHostMemoryChangesNoBit) {
+  expect_equal(train(2, GetParam(), {.offload_optimizer = true}), train(2, GetParam(), {}), 0.0);
+}
+
+TEST_P(ShardedModelModes, GradientsThatTravelInBf16StayNear) {
+  const Curve plain = train(1, GetParam(), {});
+  for (const ShardMode shard : {ShardMode::kGrads, ShardMode::kOptimizer, ShardMode::kNone}) {
+    const Curve rounded =
+        train(3, GetParam(), {.shard = shard, .grad_reduce_dtype = at::kBFloat16});
+    for (size_t i = 0; i < plain.losses.size(); ++i) {
+      EXPECT_NEAR(rounded.losses[i], plain.losses[i], 0.02) << "step " << i;
+    }
+    EXPECT_NE(rounded.norms, plain.norms);  // it does round
   }
 }
 
@@ -184,13 +222,11 @@ TEST(ShardedModel, MastersComeBackAsTheyWereLoaded) {
   });
 }
 
-TEST(ShardedModel, RefusesToKeepActivationsOfWeightsThatGo) {
+TEST(ShardedModel, RefusesCopiesThatDoNotDivideTheRanks) {
   const Decoder decoder(tiny_config(true));
-  EXPECT_THROW(run_ranks(2,
-                         [&](Communicator& comm) {
-                           ShardedModel model(decoder, comm, {.shard = ShardMode::kFull});
-                         }),
-               ConfigError);
+  EXPECT_THROW(
+      run_ranks(3, [&](Communicator& comm) { ShardedModel(decoder, comm, {.replicate = 2}); }),
+      ConfigError);
 }
 
 }  // namespace

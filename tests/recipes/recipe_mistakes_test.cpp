@@ -88,8 +88,8 @@ TEST(RecipeMistakes, MistypedKeysAreFoundWithASuggestion) {
       {"backend", "backends", "r.yaml:6:3: parallel.backends: unknown key; did you mean 'backend'"},
       {"recompute", "recompte", "r.yaml:9:3: parallel.recompte: unknown key; did you mean"},
       {"replicate: 1", "zebra: 1",
-       "r.yaml:8:3: parallel.zebra: unknown key; expected backend, shard, replicate, recompute or "
-       "threads"},
+       "r.yaml:8:3: parallel.zebra: unknown key; expected backend, shard, replicate, recompute, "
+       "prefetch, grad_reduce_dtype, offload_optimizer or threads"},
       {"without_edit", "without_edits", "r.yaml:21:7: build_data.without_edits: unknown key; did"},
       {"questions", "question",
        "r.yaml:20:11: build_data.sources.0.question: unknown key; did you mean 'questions'?"},
@@ -186,7 +186,7 @@ TEST(RecipeMistakes, NamesThatAreNoneAreFoundWithASuggestion) {
        "r.yaml:6:12: parallel.backend: expected auto, mpi or nccl, found ncl; did you mean "
        "'nccl'?"},
       {"shard: auto", "shard: ful",
-       "r.yaml:7:10: parallel.shard: expected auto, full or grads, found "
+       "r.yaml:7:10: parallel.shard: expected auto, full, grads, optimizer or none, found "
        "ful; did you mean 'full'?"},
       {"recompute: auto", "recompute: yes",
        "r.yaml:9:14: parallel.recompute: expected auto, block or none, found yes"},
@@ -210,14 +210,6 @@ TEST(RecipeMistakes, NamesThatAreNoneAreFoundWithASuggestion) {
 
 TEST(RecipeMistakes, WhatThisVersionDoesNotHaveIsRefusedInThoseWords) {
   const Mistake mistakes[] = {
-      {"shard: auto", "shard: optimizer",
-       "r.yaml:7:10: parallel.shard: expected auto, full or "
-       "grads, found optimizer, which is not available in this "
-       "version"},
-      {"shard: auto", "shard: none", "found none, which is not available in this version"},
-      {"replicate: 1", "replicate: 2",
-       "r.yaml:8:14: parallel.replicate: expected 1, found 2, which "
-       "is not available in this version"},
       {"mode: single", "mode: batch",
        "r.yaml:38:13: evaluate.mode: expected single, found batch, "
        "which is not available in this version"},
@@ -260,8 +252,12 @@ TEST(RecipeMistakes, WrongStructureIsFound) {
        "      global_batch_size: 8",
        "r.yaml:27:36: sft.per_device_train_batch_size: expected global_batch_size or this key, "
        "found both"},
-      {"  shard: auto\n  replicate: 1\n  recompute: auto", "  shard: full\n  recompute: none",
-       "r.yaml:8:14: parallel.recompute: expected auto or block with shard: full, found none"},
+      {"  shard: auto\n  replicate: 1", "  shard: none\n  replicate: 2",
+       "r.yaml:8:14: parallel.replicate: expected no such key with shard: none, found 2; every "
+       "rank "
+       "is a copy then"},
+      {"  recompute: auto", "  recompute: auto\n  prefetch: 9",
+       "r.yaml:10:13: parallel.prefetch: expected an integer from -1 to 8, found 9"},
   };
   for (const Mistake& mistake : mistakes) {
     const std::string text = with(kRecipe, mistake.part, mistake.by);

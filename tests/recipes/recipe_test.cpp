@@ -82,7 +82,8 @@ TEST(Recipe, KeepsWhatIsWritten) {
   const Recipe recipe = parse_recipe(
       "run_name: a\nseed: 7\noutput_dir: ${HOME}/x\n"
       "model: {model_name_or_path: ~/m, dtype: float32, chat_template: llama2}\n"
-      "parallel: {backend: mpi, shard: grads, replicate: 1, recompute: block, threads: 3}\n"
+      "parallel: {backend: mpi, shard: optimizer, replicate: 2, recompute: block, threads: 3,\n"
+      "           prefetch: 2, grad_reduce_dtype: bfloat16, offload_optimizer: true}\n"
       "stages:\n"
       "  - evaluate: {benchmark: bizsre, data: d, edit_languages: [cs], test_languages: [du, en],\n"
       "               mode: single, sizes: [1], records: '-25:', max_tokens_per_batch: 9}\n"
@@ -94,6 +95,10 @@ TEST(Recipe, KeepsWhatIsWritten) {
   EXPECT_EQ(recipe.model.model_name_or_path, "~/m");
   EXPECT_EQ(recipe.model.chat_template, "llama2");
   EXPECT_EQ(recipe.parallel.threads, 3);
+  EXPECT_EQ(recipe.parallel.replicate, 2);
+  EXPECT_EQ(recipe.parallel.prefetch, 2);
+  EXPECT_EQ(recipe.parallel.grad_reduce_dtype, "bfloat16");
+  EXPECT_TRUE(recipe.parallel.offload_optimizer);
   const auto& evaluate = std::get<EvaluateStage>(recipe.stages.at(0));
   EXPECT_EQ(evaluate.benchmark, "bizsre");
   EXPECT_EQ(evaluate.data, "d");
@@ -128,7 +133,7 @@ TEST(Recipe, ResolvedRecipeIsOrderedAndComplete) {
   for (const auto& [key, value] : all.items()) keys.push_back(key);
   EXPECT_EQ(keys, recipe_keys());
   EXPECT_EQ(all["stages"].size(), 4U);
-  EXPECT_EQ(all["stages"][1]["sft"].size(), 23U);
+  EXPECT_EQ(all["stages"][1]["sft"].size(), 24U);
   EXPECT_EQ(all["stages"][0]["build_data"]["sources"][0]["questions"].dump(),
             R"(["src","rephrase","loc"])");
 }

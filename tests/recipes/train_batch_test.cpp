@@ -58,6 +58,21 @@ TEST(TrainBatch, MicroBatchWeighsEveryMicroBatchAlike) {
   EXPECT_DOUBLE_EQ(pairs[2].labels[0].weight, 1.0 / 2);
 }
 
+TEST(TrainBatch, LabelsOfAllTokensWeighNothingMore) {
+  auto sequences = weighted_sequences(kSamples, kBatch, LossReduction::kTokenMean, 1);
+  const auto before = sequences;
+
+  label_all_tokens(sequences);
+
+  EXPECT_DOUBLE_EQ(total_weight(sequences), total_weight(before));
+  ASSERT_EQ(sequences[1].labels.size(), 3U);  // of ids 1, 2, 3
+  EXPECT_EQ(sequences[1].labels[0].position, 0);
+  EXPECT_EQ(sequences[1].labels[0].target, 2);
+  EXPECT_EQ(sequences[1].labels[0].weight, 0.0);
+  EXPECT_EQ(sequences[1].labels[2].target, 4);
+  EXPECT_GT(sequences[1].labels[2].weight, 0.0);
+}
+
 TEST(TrainBatch, EverySequenceGoesToExactlyOneRank) {
   const auto sequences = weighted_sequences(kSamples, kBatch, LossReduction::kTokenMean, 1);
   for (const int size : {1, 2, 3, 5}) {
