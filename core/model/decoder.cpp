@@ -6,7 +6,6 @@
 #include <ATen/ATen.h>
 
 #include "core/base/error.h"
-#include "core/nn/attention.h"
 #include "core/nn/layers.h"
 
 namespace xkde {
@@ -154,17 +153,21 @@ std::vector<at::Tensor> Decoder::parameters(size_t unit, const at::Tensor& flat)
 BlockContext Decoder::context(const PackedBatch& batch, at::ScalarType dtype) const {
   const at::Tensor frequencies =
       at::tensor(frequencies_, at::TensorOptions().dtype(at::kFloat)).to(batch.positions.device());
-  return {rotary_table(batch.positions, frequencies, dtype), &batch.segments};
+  return {rotary_table(batch.positions, frequencies, dtype),
+          plan_attention(batch.segments, attention_shape(), dtype, batch.positions.device())};
+}
+
+AttentionShape Decoder::attention_shape() const {
+  return {config_.num_attention_heads, config_.num_key_value_heads, config_.head_dim};
 }
 
 at::Tensor Decoder::block(const std::vector<at::Tensor>& parameters, const at::Tensor& x,
                           const BlockContext& context) const {
   const BlockParameters p(config_, parameters);
-  const AttentionShape shape{config_.num_attention_heads, config_.num_key_value_heads,
-                             config_.head_dim};
   const at::Tensor normed = rms_norm(x, p.input_norm, config_.rms_norm_eps);
   const at::Tensor qkv = linear(normed, p.qkv, p.qkv_bias);
-  const at::Tensor attended = packed_attention(qkv, shape, context.rotary, *context.segments);
+  const at::Tensor attended =
+      packed_attention(qkv, attention_shape(), context.rotary, context.attention);
   const at::Tensor middle = x + linear(attended, p.output, p.output_bias);
   const at::Tensor gate_up =
       linear(rms_norm(middle, p.post_norm, config_.rms_norm_eps), p.gate_up, p.gate_up_bias);

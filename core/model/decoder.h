@@ -9,6 +9,7 @@
 
 #include "core/model/model_config.h"
 #include "core/model/token_tree.h"
+#include "core/nn/attention.h"
 #include "core/nn/rope.h"
 
 namespace xkde {
@@ -29,7 +30,7 @@ struct DecoderUnit {
 /// What all blocks of one forward pass share.
 struct BlockContext {
   RotaryTable rotary;
-  const std::vector<AttentionSegment>* segments = nullptr;
+  AttentionPlan attention;
 };
 
 /// A Llama or Qwen2 decoder as pure functions of its units' parameters: it owns none and knows no
@@ -51,8 +52,7 @@ class Decoder {
   /// without gaps.
   std::vector<at::Tensor> parameters(size_t unit, const at::Tensor& flat) const;
 
-  /// Table of cosines and sines for a batch, in `dtype`, beside its segments, which must stay
-  /// alive.
+  /// Table of cosines and sines for a batch, in `dtype`, beside the plan of its attention.
   BlockContext context(const PackedBatch& batch, at::ScalarType dtype) const;
   /// x [T, D] -> [T, D] through the block of unit `unit`, whose parameters() are given.
   at::Tensor block(const std::vector<at::Tensor>& parameters, const at::Tensor& x,
@@ -67,6 +67,7 @@ class Decoder {
 
  private:
   DecoderUnit make_block(int64_t layer) const;
+  AttentionShape attention_shape() const;
   ModelConfig config_;
   std::vector<DecoderUnit> units_;
   std::vector<float> frequencies_;

@@ -16,10 +16,6 @@ int64_t common_prefix(const std::vector<int64_t>& a, const std::vector<int64_t>&
   return left - a.begin();
 }
 
-at::Tensor to_tensor(const std::vector<int64_t>& values) {
-  return at::tensor(values, at::TensorOptions().dtype(at::kLong));
-}
-
 /// Fills one batch. Sequences arrive sorted, so that the longest prefix shared with any earlier one
 /// of the tree is shared with the last.
 class BatchBuilder {
@@ -60,12 +56,12 @@ class BatchBuilder {
   PackedBatch finish() {
     close_tree();
     PackedBatch batch;
-    batch.input_ids = to_tensor(ids_);
-    batch.positions = to_tensor(positions_);
+    batch.input_ids = to_tensor(ids_, at::kLong);
+    batch.positions = to_tensor(positions_, at::kLong);
     batch.segments = std::move(segments_);
-    batch.label_rows = to_tensor(rows_);
-    batch.label_targets = to_tensor(targets_);
-    batch.label_weights = at::tensor(weights_, at::TensorOptions().dtype(at::kFloat));
+    batch.label_rows = to_tensor(rows_, at::kLong);
+    batch.label_targets = to_tensor(targets_, at::kLong);
+    batch.label_weights = to_tensor(weights_, at::kFloat);
     batch.label_sequence = std::move(owners_);
     batch.sequence_tokens = sequence_tokens_;
     return batch;
@@ -85,7 +81,7 @@ class BatchBuilder {
   void close_tree() {
     const int64_t length = static_cast<int64_t>(ids_.size()) - tree_begin_;
     if (length > 0) {
-      segments_.push_back({length, branched_ ? ancestor_mask(length) : at::Tensor()});
+      segments_.push_back({length, branched_ ? nodes() : std::vector<TreeNode>()});
     }
     tree_begin_ = static_cast<int64_t>(ids_.size());
     parents_.clear();
@@ -94,15 +90,31 @@ class BatchBuilder {
     branched_ = false;
   }
 
-  at::Tensor ancestor_mask(int64_t length) const {
-    at::Tensor mask = at::zeros({length, length}, at::kBool);
-    bool* bits = mask.mutable_data_ptr<bool>();
-    for (int64_t row = 0; row < length; ++row) {
-      const int64_t parent = parents_[static_cast<size_t>(row)];
-      if (parent >= 0) std::copy_n(bits + parent * length, parent + 1, bits + row * length);
-      bits[row * length + row] = true;
+  /// The open tree's rows as runs: one ends where its last row has not exactly the next as a child.
+  std::vector<TreeNode> nodes() const {
+    std::vector<int64_t> children(parents_.size());
+    for (const int64_t parent : parents_) {
+      if (parent >= 0) ++children[static_cast<size_t>(parent)];
     }
-    return mask;
+    std::vector<TreeNode> nodes;
+    std::vector<int64_t> node_of_row;
+    for (size_t row = 0; row < parents_.size(); ++row) {
+      const int64_t parent = parents_[row];
+      const bool extends = parent >= 0 && parent + 1 == static_cast<int64_t>(row) &&
+                           children[static_cast<size_t>(parent)] == 1;
+      if (extends) {
+        ++nodes.back().length;
+      } else {
+        nodes.push_back({1, parent < 0 ? -1 : node_of_row[static_cast<size_t>(parent)]});
+      }
+      node_of_row.push_back(static_cast<int64_t>(nodes.size()) - 1);
+    }
+    return nodes;
+  }
+
+  template <typename Value>
+  at::Tensor to_tensor(const std::vector<Value>& values, at::ScalarType dtype) const {
+    return at::tensor(values, at::TensorOptions().dtype(dtype)).to(options_.device);
   }
 
   PackOptions options_;

@@ -47,6 +47,7 @@ struct PackOptions {
   /// How many query-key pairs of attention cost as much as one token in the linear layers: a tree
   /// takes in a sequence only where the shared tokens are worth more than the wider attention.
   int64_t pairs_per_token = 1000;
+  at::Device device = at::kCPU;  ///< of the batches' tensors
 };
 
 /// Lays the sequences out in batches, in lexicographic order of their ids, ties in the given order.

@@ -1,10 +1,9 @@
 #include "core/nn/attention.h"
 
+#include <cmath>
 #include <optional>
 
 #include <ATen/ATen.h>
-
-#include "core/base/error.h"
 
 namespace xkde {
 namespace {
@@ -20,36 +19,70 @@ at::Tensor heads_first(const at::Tensor& x, int64_t repeats) {
   return repeated.transpose(0, 1).unsqueeze(0);
 }
 
+/// One call a segment. q [T, H, E]; k, v [T, K, E] -> [T, H E].
+at::Tensor segment_attention(const at::Tensor& queries, const at::Tensor& keys,
+                             const at::Tensor& values, const AttentionPlan& plan) {
+  const int64_t repeats = queries.size(1) / keys.size(1);
+  const std::vector<at::Tensor> q = queries.split_with_sizes(plan.lengths, 0);
+  const std::vector<at::Tensor> k = keys.split_with_sizes(plan.lengths, 0);
+  const std::vector<at::Tensor> v = values.split_with_sizes(plan.lengths, 0);
+  std::vector<at::Tensor> outputs;
+  for (size_t i = 0; i < plan.lengths.size(); ++i) {
+    const bool causal = !plan.masks[i].defined();
+    const auto mask = causal ? std::nullopt : std::make_optional(plan.masks[i]);
+    const at::Tensor out = at::scaled_dot_product_attention(
+        heads_first(q[i], 1), heads_first(k[i], repeats), heads_first(v[i], repeats), mask,
+        /*dropout_p=*/0.0, causal);
+    outputs.push_back(out.squeeze(0).transpose(0, 1).reshape({plan.lengths[i], -1}));
+  }
+  return outputs.size() == 1 ? outputs.front() : at::cat(outputs, 0);
+}
+
 }  // namespace
 
+AttentionPlan plan_attention(const std::vector<AttentionSegment>& segments,
+                             const AttentionShape& shape, at::ScalarType dtype, at::Device device) {
+  if (flash_takes(device, dtype, shape.head_dim)) {
+    return plan_attention(segments, flash_kernel(), device);
+  }
+  AttentionPlan plan;
+  for (const AttentionSegment& segment : segments) {
+    plan.lengths.push_back(segment.length);
+    plan.masks.push_back(segment.nodes.empty() ? at::Tensor()
+                                               : tree_mask(segment.nodes).to(device));
+  }
+  return plan;
+}
+
+AttentionPlan plan_attention(const std::vector<AttentionSegment>& segments,
+                             const VarlenKernel& kernel, at::Device device) {
+  std::vector<TreeNode> nodes;
+  for (const AttentionSegment& segment : segments) {
+    const auto first = static_cast<int64_t>(nodes.size());
+    if (segment.nodes.empty()) nodes.push_back({segment.length, -1});
+    for (const TreeNode& node : segment.nodes) {
+      nodes.push_back({node.length, node.parent < 0 ? -1 : first + node.parent});
+    }
+  }
+  AttentionPlan plan;
+  plan.tree = make_tree_plan(nodes, device);
+  plan.kernel = &kernel;
+  return plan;
+}
+
 at::Tensor packed_attention(const at::Tensor& qkv, const AttentionShape& shape,
-                            const RotaryTable& rotary,
-                            const std::vector<AttentionSegment>& segments) {
+                            const RotaryTable& rotary, const AttentionPlan& plan) {
   const int64_t tokens = qkv.size(0);
   const int64_t queries = shape.num_heads;
   const int64_t keys = shape.num_kv_heads;
-  const int64_t repeats = queries / keys;
   const at::Tensor heads = qkv.view({tokens, queries + 2 * keys, shape.head_dim});
   const std::vector<at::Tensor> parts = heads.split_with_sizes({queries + keys, keys}, 1);
   const at::Tensor rotated = apply_rotary(parts[0], rotary);
   const std::vector<at::Tensor> qk = rotated.split_with_sizes({queries, keys}, 1);
-
-  std::vector<int64_t> lengths;
-  for (const AttentionSegment& segment : segments) lengths.push_back(segment.length);
-  const std::vector<at::Tensor> q = qk[0].split_with_sizes(lengths, 0);
-  const std::vector<at::Tensor> k = qk[1].split_with_sizes(lengths, 0);
-  const std::vector<at::Tensor> v = parts[1].split_with_sizes(lengths, 0);
-
-  std::vector<at::Tensor> outputs;
-  for (size_t i = 0; i < segments.size(); ++i) {
-    const bool causal = !segments[i].mask.defined();
-    const auto mask = causal ? std::nullopt : std::make_optional(segments[i].mask);
-    const at::Tensor out = at::scaled_dot_product_attention(
-        heads_first(q[i], 1), heads_first(k[i], repeats), heads_first(v[i], repeats), mask,
-        /*dropout_p=*/0.0, causal);
-    outputs.push_back(out.squeeze(0).transpose(0, 1).reshape({lengths[i], -1}));
-  }
-  return outputs.size() == 1 ? outputs.front() : at::cat(outputs, 0);
+  if (!plan.tree) return segment_attention(qk[0], qk[1], parts[1], plan);
+  const double scale = 1.0 / std::sqrt(static_cast<double>(shape.head_dim));
+  return tree_attention(qk[0], qk[1], parts[1], plan.tree, *plan.kernel, scale)
+      .reshape({tokens, queries * shape.head_dim});
 }
 
 }  // namespace xkde

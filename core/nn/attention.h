@@ -2,18 +2,20 @@
 #define XKDE_CORE_NN_ATTENTION_H_
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
 
 #include "core/nn/rope.h"
+#include "core/nn/tree_attention.h"
 
 namespace xkde {
 
-/// A run of consecutive rows that attend only among themselves.
+/// A run of consecutive rows that attend only among themselves: one sequence, or one token tree.
 struct AttentionSegment {
   int64_t length = 0;
-  at::Tensor mask;  ///< bool [length, length], true where row i sees row j; undefined: plain causal
+  std::vector<TreeNode> nodes;  ///< of a tree, `length` rows in all; empty: plain causal
 };
 
 struct AttentionShape {
@@ -22,11 +24,25 @@ struct AttentionShape {
   int64_t head_dim = 0;
 };
 
+/// What all layers need to know of a batch's segments, made once for a batch. Where
+/// flash_takes() them, trees are two kernel calls; elsewhere (on a CPU, and in fp32 on a GPU) each
+/// segment is a call of its own, a tree's with a mask.
+struct AttentionPlan {
+  std::shared_ptr<const TreePlan> tree;  ///< defined: all segments by `kernel`
+  const VarlenKernel* kernel = nullptr;
+  std::vector<int64_t> lengths;   ///< else: rows of each segment
+  std::vector<at::Tensor> masks;  ///< and bool [length, length]; undefined: plain causal
+};
+AttentionPlan plan_attention(const std::vector<AttentionSegment>& segments,
+                             const AttentionShape& shape, at::ScalarType dtype, at::Device device);
+/// The plan that gives all segments to `kernel`.
+AttentionPlan plan_attention(const std::vector<AttentionSegment>& segments,
+                             const VarlenKernel& kernel, at::Device device);
+
 /// Grouped-query self-attention of packed rows. qkv [T, (H + 2K) E] holds queries, keys and values
-/// side by side; the segments' lengths add up to T. Returns [T, H E]. Source: arXiv:2305.13245.
+/// side by side; the plan's segments have T rows. Returns [T, H E]. Source: arXiv:2305.13245.
 at::Tensor packed_attention(const at::Tensor& qkv, const AttentionShape& shape,
-                            const RotaryTable& rotary,
-                            const std::vector<AttentionSegment>& segments);
+                            const RotaryTable& rotary, const AttentionPlan& plan);
 
 }  // namespace xkde
 

@@ -1,5 +1,6 @@
 #include "core/model/token_tree.h"
 
+#include <utility>
 #include <vector>
 
 #include <ATen/ATen.h>
@@ -27,9 +28,10 @@ std::vector<int64_t> visible_ids(const PackedBatch& batch, int64_t row) {
   for (const AttentionSegment& segment : batch.segments) {
     if (row < begin + segment.length) {
       std::vector<int64_t> ids;
+      const at::Tensor mask = segment.nodes.empty() ? at::Tensor() : tree_mask(segment.nodes);
       for (int64_t column = 0; column < segment.length; ++column) {
-        const bool sees = segment.mask.defined() ? segment.mask[row - begin][column].item<bool>()
-                                                 : column <= row - begin;
+        const bool sees =
+            mask.defined() ? mask[row - begin][column].item<bool>() : column <= row - begin;
         if (sees) ids.push_back(batch.input_ids[begin + column].item<int64_t>());
       }
       return ids;
@@ -50,7 +52,19 @@ TEST(TokenTree, SharesEveryCommonPrefixOnce) {
   EXPECT_EQ(values(batches[0].positions), (std::vector<int64_t>{0, 1, 2, 3, 3, 4, 2, 0, 1}));
   EXPECT_EQ(batches[0].sequence_tokens, 14);
   ASSERT_EQ(batches[0].segments.size(), 2U);
-  EXPECT_FALSE(batches[0].segments[1].mask.defined());
+  EXPECT_TRUE(batches[0].segments[1].nodes.empty());
+}
+
+TEST(TokenTree, NodesAreTheLongestRunsWithoutABranch) {
+  const auto batches = pack_sequences(kFamily, {});
+
+  // 1 2 | 3 (4 | 6 7) | 5
+  std::vector<std::pair<int64_t, int64_t>> nodes;
+  for (const TreeNode& node : batches.at(0).segments.at(0).nodes) {
+    nodes.emplace_back(node.length, node.parent);
+  }
+  EXPECT_EQ(nodes,
+            (std::vector<std::pair<int64_t, int64_t>>{{2, -1}, {1, 0}, {1, 1}, {2, 1}, {1, 0}}));
 }
 
 TEST(TokenTree, EveryLabelSeesExactlyItsOwnSequence) {
