@@ -185,12 +185,4 @@ int64_t Decoder::block_parameters() const {
          (2 * q + 2 * kv + 3 * config_.intermediate_size);
 }
 
-int64_t Decoder::pairs_per_token() const {
-  // Multiply-adds of a token in the linear layers over those of one pair in attention; attention
-  // reaches about a third of a matrix product's rate.
-  const int64_t pair =
-      2 * config_.num_hidden_layers * config_.num_attention_heads * config_.head_dim;
-  return std::max<int64_t>(1, block_parameters() / (3 * pair));
-}
-
 }  // namespace xkde

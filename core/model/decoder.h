@@ -62,8 +62,6 @@ class Decoder {
 
   /// Linear multiply-adds of one token's forward pass through the blocks.
   int64_t block_parameters() const;
-  /// PackOptions::pairs_per_token for this model.
-  int64_t pairs_per_token() const;
 
  private:
   DecoderUnit make_block(int64_t layer) const;

@@ -71,11 +71,7 @@ class BatchBuilder {
   /// Leading tokens that the sequence takes over from the open tree; 0 opens a new one.
   int64_t shared_tokens(const TreeSequence& sequence) const {
     if (!options_.share_prefixes || last_.empty()) return 0;
-    const int64_t shared = common_prefix(last_, sequence.ids);
-    const int64_t tree = static_cast<int64_t>(ids_.size()) - tree_begin_;
-    const int64_t fresh = static_cast<int64_t>(sequence.ids.size()) - shared;
-    const bool worthwhile = shared * options_.pairs_per_token > 2 * tree * fresh;
-    return worthwhile ? shared : 0;
+    return common_prefix(last_, sequence.ids);
   }
 
   void close_tree() {

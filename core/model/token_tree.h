@@ -41,12 +41,9 @@ struct PackedBatch {
 };
 
 struct PackOptions {
-  bool share_prefixes = true;  ///< token trees; false: every sequence has rows of its own
-  int64_t max_tokens = 1024;   ///< rows of one batch; a longer sequence gets a batch of its own
-  int64_t max_sequences = 0;   ///< per batch; 0: no limit (1: no packing)
-  /// How many query-key pairs of attention cost as much as one token in the linear layers: a tree
-  /// takes in a sequence only where the shared tokens are worth more than the wider attention.
-  int64_t pairs_per_token = 1000;
+  bool share_prefixes = true;    ///< token trees; false: every sequence has rows of its own
+  int64_t max_tokens = 1024;     ///< rows of one batch; a longer sequence gets a batch of its own
+  int64_t max_sequences = 0;     ///< per batch; 0: no limit (1: no packing)
   at::Device device = at::kCPU;  ///< of the batches' tensors
 };
 

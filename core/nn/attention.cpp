@@ -38,6 +38,19 @@ at::Tensor segment_attention(const at::Tensor& queries, const at::Tensor& keys,
   return outputs.size() == 1 ? outputs.front() : at::cat(outputs, 0);
 }
 
+/// The nodes of all segments; a plain one is a node.
+std::vector<TreeNode> all_nodes(const std::vector<AttentionSegment>& segments) {
+  std::vector<TreeNode> nodes;
+  for (const AttentionSegment& segment : segments) {
+    const auto first = static_cast<int64_t>(nodes.size());
+    if (segment.nodes.empty()) nodes.push_back({segment.length, -1});
+    for (const TreeNode& node : segment.nodes) {
+      nodes.push_back({node.length, node.parent < 0 ? -1 : first + node.parent});
+    }
+  }
+  return nodes;
+}
+
 }  // namespace
 
 AttentionPlan plan_attention(const std::vector<AttentionSegment>& segments,
@@ -45,6 +58,14 @@ AttentionPlan plan_attention(const std::vector<AttentionSegment>& segments,
   if (flash_takes(device, dtype, shape.head_dim)) {
     return plan_attention(segments, flash_kernel(), device);
   }
+  AttentionPlan plan;
+  const bool has_kernels = dtype == at::kFloat || dtype == at::kBFloat16;
+  if (device.is_cpu() && has_kernels) plan.paths = make_path_plan(all_nodes(segments));
+  return plan.paths ? plan : plan_masked_attention(segments, device);
+}
+
+AttentionPlan plan_masked_attention(const std::vector<AttentionSegment>& segments,
+                                    at::Device device) {
   AttentionPlan plan;
   for (const AttentionSegment& segment : segments) {
     plan.lengths.push_back(segment.length);
@@ -56,22 +77,17 @@ AttentionPlan plan_attention(const std::vector<AttentionSegment>& segments,
 
 AttentionPlan plan_attention(const std::vector<AttentionSegment>& segments,
                              const VarlenKernel& kernel, at::Device device) {
-  std::vector<TreeNode> nodes;
-  for (const AttentionSegment& segment : segments) {
-    const auto first = static_cast<int64_t>(nodes.size());
-    if (segment.nodes.empty()) nodes.push_back({segment.length, -1});
-    for (const TreeNode& node : segment.nodes) {
-      nodes.push_back({node.length, node.parent < 0 ? -1 : first + node.parent});
-    }
-  }
   AttentionPlan plan;
-  plan.tree = make_tree_plan(nodes, device);
+  plan.tree = make_tree_plan(all_nodes(segments), device);
   plan.kernel = &kernel;
   return plan;
 }
 
 at::Tensor packed_attention(const at::Tensor& qkv, const AttentionShape& shape,
                             const RotaryTable& rotary, const AttentionPlan& plan) {
+  if (plan.paths) {
+    return path_attention(qkv, {shape.num_heads, shape.num_kv_heads}, rotary, plan.paths);
+  }
   const int64_t tokens = qkv.size(0);
   const int64_t queries = shape.num_heads;
   const int64_t keys = shape.num_kv_heads;

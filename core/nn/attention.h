@@ -7,6 +7,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "core/nn/path_attention.h"
 #include "core/nn/rope.h"
 #include "core/nn/tree_attention.h"
 
@@ -24,17 +25,21 @@ struct AttentionShape {
   int64_t head_dim = 0;
 };
 
-/// What all layers need to know of a batch's segments, made once for a batch. Where
-/// flash_takes() them, trees are two kernel calls; elsewhere (on a CPU, and in fp32 on a GPU) each
-/// segment is a call of its own, a tree's with a mask.
+/// What all layers need to know of a batch's segments, made once for a batch. On a GPU, where
+/// flash_takes() them, trees are two kernel calls; on a CPU, unless sequences are very long, a
+/// batch of paths. Else each segment is a call of its own, a tree's with a mask.
 struct AttentionPlan {
   std::shared_ptr<const TreePlan> tree;  ///< defined: all segments by `kernel`
   const VarlenKernel* kernel = nullptr;
-  std::vector<int64_t> lengths;   ///< else: rows of each segment
-  std::vector<at::Tensor> masks;  ///< and bool [length, length]; undefined: plain causal
+  std::shared_ptr<const PathPlan> paths;  ///< else, defined: all segments by paths
+  std::vector<int64_t> lengths;           ///< else: rows of each segment
+  std::vector<at::Tensor> masks;          ///< and bool [length, length]; undefined: plain causal
 };
 AttentionPlan plan_attention(const std::vector<AttentionSegment>& segments,
                              const AttentionShape& shape, at::ScalarType dtype, at::Device device);
+/// The plan that masks each segment, for any device and dtype.
+AttentionPlan plan_masked_attention(const std::vector<AttentionSegment>& segments,
+                                    at::Device device);
 /// The plan that gives all segments to `kernel`.
 AttentionPlan plan_attention(const std::vector<AttentionSegment>& segments,
                              const VarlenKernel& kernel, at::Device device);

@@ -1,16 +1,120 @@
 #include "core/nn/layers.h"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include "core/nn/cpu_kernels.h"
 
 namespace xkde {
+namespace {
+
+using c10::BFloat16;
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+constexpr int64_t kRowsPerTask = 16;
+
+/// Whether the fused loops take them.
+bool has_kernels(const at::Tensor& x) {
+  return x.is_cpu() && x.dim() == 2 &&
+         (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16);
+}
+
+template <typename T>
+struct RmsNorm : torch::autograd::Function<RmsNorm<T>> {
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& weight,
+                            double eps) {
+    const int64_t width = x.size(1);
+    at::Tensor out = at::empty_like(x);
+    at::Tensor scale = at::empty({x.size(0)}, x.options().dtype(at::kFloat));
+    const T* from = x.const_data_ptr<T>();
+    const T* w = weight.const_data_ptr<T>();
+    T* to = out.mutable_data_ptr<T>();
+    float* s = scale.mutable_data_ptr<float>();
+    at::parallel_for(0, x.size(0), kRowsPerTask, [&](int64_t begin, int64_t end) {
+      cpu::rms_norm(from + begin * width, w, to + begin * width, s + begin, end - begin, width,
+                    static_cast<float>(eps));
+    });
+    context->save_for_backward({x, weight, scale});
+    return out;
+  }
+
+  static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+    const variable_list saved = context->get_saved_variables();
+    const at::Tensor &x = saved[0], &weight = saved[1], &scale = saved[2];
+    const at::Tensor grad = gradients[0].contiguous();
+    const int64_t rows = x.size(0);
+    const int64_t width = x.size(1);
+    at::Tensor x_grad = at::empty_like(x);
+    // Partial sums by blocks of rows, added in their order: the same for any number of threads.
+    constexpr int64_t kBlock = 128;
+    const int64_t blocks = (rows + kBlock - 1) / kBlock;
+    at::Tensor partial = at::zeros({blocks, width}, x.options().dtype(at::kFloat));
+    at::parallel_for(0, blocks, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t block = begin; block < end; ++block) {
+        const int64_t first = block * kBlock;
+        const int64_t at = first * width;
+        cpu::rms_norm_backward(grad.const_data_ptr<T>() + at, x.const_data_ptr<T>() + at,
+                               weight.const_data_ptr<T>(), scale.const_data_ptr<float>() + first,
+                               x_grad.mutable_data_ptr<T>() + at,
+                               partial.mutable_data_ptr<float>() + block * width,
+                               std::min(kBlock, rows - first), width);
+      }
+    });
+    return {x_grad, partial.sum(0).to(weight.scalar_type()), at::Tensor()};
+  }
+};
+
+template <typename T>
+struct SwiGlu : torch::autograd::Function<SwiGlu<T>> {
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& gate_up) {
+    const int64_t width = gate_up.size(1) / 2;
+    at::Tensor out = at::empty({gate_up.size(0), width}, gate_up.options());
+    const T* from = gate_up.const_data_ptr<T>();
+    T* to = out.mutable_data_ptr<T>();
+    at::parallel_for(0, gate_up.size(0), kRowsPerTask, [&](int64_t begin, int64_t end) {
+      cpu::swiglu(from + 2 * begin * width, to + begin * width, end - begin, width);
+    });
+    context->save_for_backward({gate_up});
+    return out;
+  }
+
+  static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+    const at::Tensor gate_up = context->get_saved_variables()[0];
+    const at::Tensor grad = gradients[0].contiguous();
+    const int64_t width = grad.size(1);
+    at::Tensor gate_up_grad = at::empty_like(gate_up);
+    const T* from = gate_up.const_data_ptr<T>();
+    const T* g = grad.const_data_ptr<T>();
+    T* to = gate_up_grad.mutable_data_ptr<T>();
+    at::parallel_for(0, grad.size(0), kRowsPerTask, [&](int64_t begin, int64_t end) {
+      cpu::swiglu_backward(g + begin * width, from + 2 * begin * width, to + 2 * begin * width,
+                           end - begin, width);
+    });
+    return {gate_up_grad};
+  }
+};
+
+}  // namespace
 
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps) {
+  if (has_kernels(x) && weight.scalar_type() == x.scalar_type()) {
+    const at::Tensor rows = x.contiguous();
+    if (x.scalar_type() == at::kFloat) return RmsNorm<float>::apply(rows, weight, eps);
+    return RmsNorm<BFloat16>::apply(rows, weight, eps);
+  }
   const at::Tensor wide = x.to(at::kFloat);
   const at::Tensor scale = wide.square().mean({-1}, /*keepdim=*/true).add(eps).rsqrt();
   return weight * (wide * scale).to(x.scalar_type());
 }
 
 at::Tensor swiglu(const at::Tensor& gate_up) {
+  if (has_kernels(gate_up)) {
+    const at::Tensor rows = gate_up.contiguous();
+    if (gate_up.scalar_type() == at::kFloat) return SwiGlu<float>::apply(rows);
+    return SwiGlu<BFloat16>::apply(rows);
+  }
   const int64_t width = gate_up.size(-1) / 2;
   const std::vector<at::Tensor> halves = gate_up.split_with_sizes({width, width}, -1);
   return at::silu(halves[0]) * halves[1];

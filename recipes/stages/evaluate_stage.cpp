@@ -104,7 +104,6 @@ int64_t predict(std::vector<Question>& questions, const EvaluateStage& stage, Ru
   const PackOptions options{.share_prefixes = true,
                             .max_tokens = stage.max_tokens_per_batch,
                             .max_sequences = 0,
-                            .pairs_per_token = context.decoder().pairs_per_token(),
                             .device = context.device()};
   int64_t rows = 0;
   for (const PackedBatch& batch : pack_sequences(sequences, options)) {

@@ -146,7 +146,6 @@ class Trainer {
     options.share_prefixes = stage_.token_tree;
     options.max_tokens = stage_.max_tokens_per_pack;
     options.max_sequences = stage_.packing ? 0 : stage_.per_device_train_batch_size;
-    options.pairs_per_token = context_.decoder().pairs_per_token();
     options.device = context_.device();
     return options;
   }

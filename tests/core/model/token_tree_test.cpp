@@ -119,15 +119,15 @@ TEST(TokenTree, KeepsToTheSequenceLimit) {
   EXPECT_EQ(batches.size(), kFamily.size());
 }
 
-TEST(TokenTree, AShortPrefixDoesNotJoinWideTrees) {
+TEST(TokenTree, OneCommonTokenIsComputedOnce) {
   std::vector<int64_t> left(100, 5), right(100, 7);
   left[0] = right[0] = 1;
 
-  const auto batches = pack_sequences(std::vector<TreeSequence>{sequence(left), sequence(right)},
-                                      {.pairs_per_token = 10});
+  const auto batches =
+      pack_sequences(std::vector<TreeSequence>{sequence(left), sequence(right)}, {});
 
-  EXPECT_EQ(batches.at(0).segments.size(), 2U);
-  EXPECT_EQ(batches.at(0).num_tokens(), 200);
+  EXPECT_EQ(batches.at(0).segments.size(), 1U);
+  EXPECT_EQ(batches.at(0).num_tokens(), 199);
 }
 
 }  // namespace

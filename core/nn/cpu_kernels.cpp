@@ -1,0 +1,249 @@
+#include "core/nn/cpu_kernels.h"
+
+#include <bit>
+#include <cmath>
+
+namespace xkde::cpu {
+namespace {
+
+using c10::BFloat16;
+
+// The compiler makes one version for each instruction set and the loader picks; bodies are inlined
+// into each. Loops are written so that they vectorise without reordering sums: in lanes.
+#define XKDE_CLONES [[gnu::target_clones("default", "avx2", "arch=x86-64-v4")]]
+#define XKDE_INLINE [[gnu::always_inline]] inline
+
+constexpr int64_t kLanes = 16;
+
+XKDE_INLINE float load(const float* p) { return *p; }
+XKDE_INLINE float load(const BFloat16* p) {
+  return std::bit_cast<float>(static_cast<uint32_t>(p->x) << 16);
+}
+XKDE_INLINE void store(float* p, float value) { *p = value; }
+XKDE_INLINE void store(BFloat16* p, float value) {
+  const auto bits = std::bit_cast<uint32_t>(value);
+  const uint32_t rounded = (bits + 0x7FFFU + ((bits >> 16) & 1U)) >> 16;
+  p->x = static_cast<uint16_t>(value != value ? 0x7FC0U : rounded);
+}
+template <typename T>
+XKDE_INLINE float rounded(float value) {
+  T result;
+  store(&result, value);
+  return load(&result);
+}
+
+/// exp(x), relative error below 3e-7 (Cephes' polynomial), 0 below -87.
+XKDE_INLINE float exponential(float x) {
+  constexpr float kShift = 12582912.0F;  // 1.5 * 2^23: adding it rounds to an integer
+  const float clamped = x < -87.3F ? -87.3F : (x > 88.3F ? 88.3F : x);
+  const float n = (clamped * 1.44269504088896341F + kShift) - kShift;
+  float r = clamped - n * 0.693359375F;
+  r = r + n * 2.12194440e-4F;
+  float p = 1.9875691500e-4F;
+  p = p * r + 1.3981999507e-3F;
+  p = p * r + 8.3334519073e-3F;
+  p = p * r + 4.1665795894e-2F;
+  p = p * r + 1.6666665459e-1F;
+  p = p * r + 5.0000001201e-1F;
+  p = p * r * r + r + 1.0F;
+  const float power = std::bit_cast<float>((static_cast<int32_t>(n) + 127) << 23);
+  return x < -87.3F ? 0.0F : p * power;
+}
+
+/// Sum of term(i) over [0, n), in kLanes partial sums.
+template <typename Term>
+XKDE_INLINE float lane_sum(int64_t n, Term term) {
+  float lanes[kLanes] = {};
+  const int64_t whole = n - n % kLanes;
+  for (int64_t i = 0; i < whole; i += kLanes) {
+    for (int64_t lane = 0; lane < kLanes; ++lane) lanes[lane] += term(i + lane);
+  }
+  float sum = 0.0F;
+  for (int64_t i = whole; i < n; ++i) sum += term(i);
+  for (int64_t lane = 0; lane < kLanes; ++lane) sum += lanes[lane];
+  return sum;
+}
+
+template <typename T>
+XKDE_INLINE void rms_norm_body(const T* x, const T* weight, T* out, float* scale, int64_t rows,
+                               int64_t width, float eps) {
+  for (int64_t t = 0; t < rows; ++t) {
+    const T* row = x + t * width;
+    T* to = out + t * width;
+    const float squares =
+        lane_sum(width, [row](int64_t i) { return load(row + i) * load(row + i); });
+    const float inverse = 1.0F / std::sqrt(squares / static_cast<float>(width) + eps);
+    scale[t] = inverse;
+    for (int64_t i = 0; i < width; ++i) {
+      store(to + i, load(weight + i) * rounded<T>(load(row + i) * inverse));
+    }
+  }
+}
+
+template <typename T>
+XKDE_INLINE void rms_norm_backward_body(const T* out_grad, const T* x, const T* weight,
+                                        const float* scale, T* x_grad, float* weight_grad,
+                                        int64_t rows, int64_t width) {
+  for (int64_t t = 0; t < rows; ++t) {
+    const T* g = out_grad + t * width;
+    const T* row = x + t * width;
+    T* to = x_grad + t * width;
+    const float inverse = scale[t];
+    const float dot = lane_sum(width, [g, weight, row](int64_t i) {
+      return load(g + i) * load(weight + i) * load(row + i);
+    });
+    const float along = dot * inverse * inverse / static_cast<float>(width);
+    for (int64_t i = 0; i < width; ++i) {
+      store(to + i, inverse * (load(g + i) * load(weight + i) - load(row + i) * along));
+      weight_grad[i] += load(g + i) * rounded<T>(load(row + i) * inverse);
+    }
+  }
+}
+
+template <typename T>
+XKDE_INLINE void swiglu_body(const T* gate_up, T* out, int64_t rows, int64_t width) {
+  for (int64_t t = 0; t < rows; ++t) {
+    const T* gate = gate_up + 2 * t * width;
+    const T* up = gate + width;
+    T* to = out + t * width;
+    for (int64_t i = 0; i < width; ++i) {
+      const float g = load(gate + i);
+      const float silu = rounded<T>(g / (1.0F + exponential(-g)));
+      store(to + i, silu * load(up + i));
+    }
+  }
+}
+
+// Rows come as parameters: that is where the compiler believes __restrict.
+template <typename T>
+XKDE_INLINE void swiglu_backward_row(const T* __restrict grad, const T* __restrict gate,
+                                     const T* __restrict up, T* __restrict to_gate,
+                                     T* __restrict to_up, int64_t width) {
+  for (int64_t i = 0; i < width; ++i) {
+    const float g = load(gate + i);
+    const float d = load(grad + i);
+    const float sigmoid = 1.0F / (1.0F + exponential(-g));
+    store(to_gate + i, d * load(up + i) * sigmoid * (1.0F + g * (1.0F - sigmoid)));
+    store(to_up + i, d * rounded<T>(g * sigmoid));
+  }
+}
+
+template <typename T>
+XKDE_INLINE void swiglu_backward_body(const T* out_grad, const T* gate_up, T* gate_up_grad,
+                                      int64_t rows, int64_t width) {
+  for (int64_t t = 0; t < rows; ++t) {
+    const T* gate = gate_up + 2 * t * width;
+    T* to = gate_up_grad + 2 * t * width;
+    swiglu_backward_row(out_grad + t * width, gate, gate + width, to, to + width, width);
+  }
+}
+
+template <typename X, typename T>
+XKDE_INLINE void rotate_body(const X* __restrict x, const T* __restrict cos,
+                             const T* __restrict sin, T* __restrict out, int64_t width,
+                             float sign) {
+  const int64_t half = width / 2;
+  for (int64_t i = 0; i < half; ++i) {
+    const float a = load(x + i);
+    const float b = load(x + half + i);
+    store(out + i, a * load(cos + i) - sign * b * load(sin + i));
+    store(out + half + i, b * load(cos + half + i) + sign * a * load(sin + half + i));
+  }
+}
+
+template <typename T>
+XKDE_INLINE void masked_softmax_body(T* scores, int64_t begin, int64_t end, int64_t width,
+                                     float scale) {
+  float largest = -INFINITY;
+  for (int64_t i = begin; i < end; ++i) {
+    const float value = load(scores + i);
+    largest = value > largest ? value : largest;
+  }
+  for (int64_t i = 0; i < begin; ++i) store(scores + i, 0.0F);
+  const int64_t count = end - begin;
+  T* row = scores + begin;
+  // The row may be rounded: its sum is that of the exact values.
+  float lanes[kLanes] = {};
+  const int64_t whole = count - count % kLanes;
+  for (int64_t i = 0; i < whole; i += kLanes) {
+    for (int64_t lane = 0; lane < kLanes; ++lane) {
+      lanes[lane] += exponential(scale * (load(row + i + lane) - largest));
+    }
+  }
+  float sum = 0.0F;
+  for (int64_t i = whole; i < count; ++i) sum += exponential(scale * (load(row + i) - largest));
+  for (int64_t lane = 0; lane < kLanes; ++lane) sum += lanes[lane];
+  const float inverse = 1.0F / sum;
+  for (int64_t i = 0; i < count; ++i) {
+    store(row + i, exponential(scale * (load(row + i) - largest)) * inverse);
+  }
+  for (int64_t i = end; i < width; ++i) store(scores + i, 0.0F);
+}
+
+template <typename T>
+XKDE_INLINE void softmax_backward_body(const T* probabilities, T* gradient, int64_t width,
+                                       float scale) {
+  const float dot = lane_sum(width, [probabilities, gradient](int64_t i) {
+    return load(probabilities + i) * load(gradient + i);
+  });
+  for (int64_t i = 0; i < width; ++i) {
+    store(gradient + i, scale * load(probabilities + i) * (load(gradient + i) - dot));
+  }
+}
+
+template <typename T>
+XKDE_INLINE void add_to_body(const T* x, float* sum, int64_t width) {
+  for (int64_t i = 0; i < width; ++i) sum[i] += load(x + i);
+}
+
+}  // namespace
+
+// One definition for each dtype: the attribute does not reach templates.
+#define XKDE_FOR_BOTH(define) define(float) define(BFloat16)
+
+#define XKDE_RMS_NORM(T)                                                                     \
+  XKDE_CLONES void rms_norm(const T* x, const T* weight, T* out, float* scale, int64_t rows, \
+                            int64_t width, float eps) {                                      \
+    rms_norm_body(x, weight, out, scale, rows, width, eps);                                  \
+  }                                                                                          \
+  XKDE_CLONES void rms_norm_backward(const T* out_grad, const T* x, const T* weight,         \
+                                     const float* scale, T* x_grad, float* weight_grad,      \
+                                     int64_t rows, int64_t width) {                          \
+    rms_norm_backward_body(out_grad, x, weight, scale, x_grad, weight_grad, rows, width);    \
+  }
+XKDE_FOR_BOTH(XKDE_RMS_NORM)
+
+#define XKDE_SWIGLU(T)                                                                   \
+  XKDE_CLONES void swiglu(const T* gate_up, T* out, int64_t rows, int64_t width) {       \
+    swiglu_body(gate_up, out, rows, width);                                              \
+  }                                                                                      \
+  XKDE_CLONES void swiglu_backward(const T* out_grad, const T* gate_up, T* gate_up_grad, \
+                                   int64_t rows, int64_t width) {                        \
+    swiglu_backward_body(out_grad, gate_up, gate_up_grad, rows, width);                  \
+  }
+XKDE_FOR_BOTH(XKDE_SWIGLU)
+
+#define XKDE_ROTATE(T)                                                                   \
+  XKDE_CLONES void rotate(const T* x, const T* cos, const T* sin, T* out, int64_t width, \
+                          bool inverse) {                                                \
+    rotate_body(x, cos, sin, out, width, inverse ? -1.0F : 1.0F);                        \
+  }                                                                                      \
+  XKDE_CLONES void rotate_back(const float* x, const T* cos, const T* sin, T* out,       \
+                               int64_t width) {                                          \
+    rotate_body(x, cos, sin, out, width, -1.0F);                                         \
+  }
+XKDE_FOR_BOTH(XKDE_ROTATE)
+
+#define XKDE_SOFTMAX(T)                                                                 \
+  XKDE_CLONES void masked_softmax(T* scores, int64_t begin, int64_t end, int64_t width, \
+                                  float scale) {                                        \
+    masked_softmax_body(scores, begin, end, width, scale);                              \
+  }                                                                                     \
+  XKDE_CLONES void softmax_backward(const T* probabilities, T* gradient, int64_t width, \
+                                    float scale) {                                      \
+    softmax_backward_body(probabilities, gradient, width, scale);                       \
+  }                                                                                     \
+  XKDE_CLONES void add_to(const T* x, float* sum, int64_t width) { add_to_body(x, sum, width); }
+XKDE_FOR_BOTH(XKDE_SOFTMAX)
+
+}  // namespace xkde::cpu
