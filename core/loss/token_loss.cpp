@@ -6,10 +6,21 @@
 #include <ATen/ATen.h>
 
 namespace xkde {
+namespace {
+
+/// A GPU needs many rows for each pass over the matrix to run at the rate of its products; a CPU
+/// does with few, and then the allocator reuses the logits' memory.
+int64_t rows_of_chunk(int64_t asked, const at::Tensor& hidden) {
+  if (asked > 0) return asked;
+  return hidden.is_cpu() ? 128 : 1024;
+}
+
+}  // namespace
 
 TokenLoss linear_cross_entropy(const at::Tensor& hidden, const at::Tensor& matrix,
                                const at::Tensor& targets, const at::Tensor& weights,
                                at::Tensor& matrix_grad, int64_t chunk_rows) {
+  chunk_rows = rows_of_chunk(chunk_rows, hidden);
   TokenLoss result;
   result.hidden_grad = at::empty_like(hidden);
   for (int64_t begin = 0; begin < hidden.size(0); begin += chunk_rows) {
@@ -24,18 +35,17 @@ TokenLoss linear_cross_entropy(const at::Tensor& hidden, const at::Tensor& matri
     at::Tensor grad = log_probs.exp_();  // the log-probabilities are not needed again
     grad.mul_(weight);
     grad.scatter_add_(1, target, -weight);
+    // On a CPU the fp32 product is added in place: a bf16 one would need a second [V, D].
+    if (hidden.is_cpu()) matrix_grad.addmm_(grad.t(), chunk.to(at::kFloat));
     grad = grad.to(hidden.scalar_type());
+    if (!hidden.is_cpu()) matrix_grad.add_(at::matmul(grad.t(), chunk));
     result.hidden_grad.narrow(0, begin, rows).copy_(at::matmul(grad, matrix));
-    if (hidden.scalar_type() == at::kFloat) {
-      matrix_grad.addmm_(grad.t(), chunk);
-    } else {
-      matrix_grad.add_(at::matmul(grad.t(), chunk));
-    }
   }
   return result;
 }
 
 at::Tensor linear_argmax(const at::Tensor& hidden, const at::Tensor& matrix, int64_t chunk_rows) {
+  chunk_rows = rows_of_chunk(chunk_rows, hidden);
   std::vector<at::Tensor> ids;
   for (int64_t begin = 0; begin < hidden.size(0); begin += chunk_rows) {
     const int64_t rows = std::min(chunk_rows, hidden.size(0) - begin);

@@ -16,14 +16,14 @@ struct TokenLoss {
 /// in one pass over chunks of rows, so that no more than `chunk_rows` rows of logits exist at a
 /// time. hidden [L, D] and matrix [V, D] of one dtype; targets int64 [L]; weights fp32 [L]; the
 /// gradient of `matrix` is added to `matrix_grad`, fp32 [V, D]. Log-sum-exp and softmax are taken
-/// in fp32.
+/// in fp32. `chunk_rows` 0: as the device likes it.
 TokenLoss linear_cross_entropy(const at::Tensor& hidden, const at::Tensor& matrix,
                                const at::Tensor& targets, const at::Tensor& weights,
-                               at::Tensor& matrix_grad, int64_t chunk_rows = 256);
+                               at::Tensor& matrix_grad, int64_t chunk_rows = 0);
 
 /// The most likely token of each row, int64 [L]; the lowest id wins a tie.
 at::Tensor linear_argmax(const at::Tensor& hidden, const at::Tensor& matrix,
-                         int64_t chunk_rows = 256);
+                         int64_t chunk_rows = 0);
 
 }  // namespace xkde
 

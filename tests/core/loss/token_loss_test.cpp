@@ -1,0 +1,44 @@
+#include "core/loss/token_loss.h"
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+#include <torch/csrc/autograd/autograd.h>
+
+namespace xkde {
+namespace {
+
+class LinearCrossEntropy : public testing::TestWithParam<at::ScalarType> {};
+INSTANTIATE_TEST_SUITE_P(Types, LinearCrossEntropy, testing::Values(at::kFloat, at::kBFloat16));
+
+TEST_P(LinearCrossEntropy, LossAndGradientsEqualAutogradForAnyChunk) {
+  at::manual_seed(4);
+  const at::Tensor hidden = at::randn({19, 12}).to(GetParam());
+  const at::Tensor matrix = at::randn({31, 12}).to(GetParam());
+  const at::Tensor targets = at::randint(31, {19}, at::kLong);
+  const at::Tensor weights = at::rand({19});
+  const at::Tensor h = hidden.to(at::kDouble).requires_grad_(true);
+  const at::Tensor m = matrix.to(at::kDouble).requires_grad_(true);
+  const at::Tensor rows = at::log_softmax(at::matmul(h, m.t()), 1).gather(1, targets.unsqueeze(1));
+  const at::Tensor loss = -(rows.squeeze(1) * weights).sum();
+  const auto grads = torch::autograd::grad({loss}, {h, m});
+  const double tolerance = GetParam() == at::kFloat ? 1e-5 : 4e-2;
+
+  for (const int64_t chunk : {0, 1, 7, 19}) {
+    at::Tensor matrix_grad = at::ones({31, 12});
+    const TokenLoss got =
+        linear_cross_entropy(hidden, matrix, targets, weights, matrix_grad, chunk);
+
+    EXPECT_NEAR(got.loss, loss.item<double>(), 20 * tolerance) << chunk;
+    EXPECT_LT((got.hidden_grad - grads[0]).abs().max().item<double>(), tolerance) << chunk;
+    EXPECT_LT((matrix_grad - 1 - grads[1]).abs().max().item<double>(), tolerance) << chunk;
+  }
+}
+
+TEST(LinearArgmax, TakesTheLowestOfEqualLogits) {
+  const at::Tensor matrix = at::tensor({0.0F, 1.0F, 1.0F}).unsqueeze(1);
+  EXPECT_EQ(linear_argmax(at::ones({1, 1}), matrix)[0].item<int64_t>(), 1);
+  EXPECT_EQ(linear_argmax(at::empty({0, 1}), matrix).numel(), 0);
+}
+
+}  // namespace
+}  // namespace xkde
