@@ -322,8 +322,10 @@ const std::vector<double>& GgufFile::numbers(const std::string& key) const {
 const std::vector<GgufFile::Tensor>& GgufFile::tensors() const { return impl_->tensors; }
 
 void GgufFile::read_f32(const Tensor& tensor, std::span<float> out) const {
-  const auto bytes = static_cast<size_t>(impl_->bytes_of(tensor));
-  decode_to_f32(tensor.dtype, impl_->file.bytes().subspan(tensor.offset, bytes), out);
+  const auto size = static_cast<size_t>(impl_->bytes_of(tensor));
+  const auto bytes = impl_->file.bytes().subspan(tensor.offset, size);
+  decode_to_f32(tensor.dtype, bytes, out);
+  impl_->file.forget(bytes);
 }
 
 }  // namespace xkde

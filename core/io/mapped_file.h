@@ -17,6 +17,9 @@ class MappedFile {
   MappedFile(MappedFile&& other) noexcept;
   MappedFile& operator=(MappedFile&& other) noexcept;
   std::span<const std::byte> bytes() const noexcept { return bytes_; }
+  /// Gives the memory of a part of bytes() back; it is read from disk, or the system's cache, when
+  /// it is touched again. For what is read once: mapped pages count as a process's memory.
+  void forget(std::span<const std::byte> part) const noexcept;
 
  private:
   std::span<const std::byte> bytes_;

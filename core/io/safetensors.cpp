@@ -116,7 +116,9 @@ SafetensorsFile SafetensorsFile::open(const std::filesystem::path& path) {
 void SafetensorsFile::read_f32(const Tensor& tensor, std::span<float> out) const {
   XKDE_CHECK(storage_format(tensor.dtype), DataError, path_.string(), ": tensor ", tensor.name,
              ": expected F32, F16, BF16 or F64, found ", tensor.dtype);
-  decode_to_f32(tensor.dtype, file_.bytes().subspan(tensor.begin, tensor.end - tensor.begin), out);
+  const auto bytes = file_.bytes().subspan(tensor.begin, tensor.end - tensor.begin);
+  decode_to_f32(tensor.dtype, bytes, out);
+  file_.forget(bytes);
 }
 
 void write_safetensors(const std::filesystem::path& path, const std::vector<TensorToWrite>& tensors,
