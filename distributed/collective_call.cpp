@@ -58,8 +58,9 @@ void check_sizes(const char* operation, const at::Tensor& full, const at::Tensor
 
 }  // namespace
 
-std::string title(const CollectiveCall& call) {
-  return concat(name(call.operation), " #", call.sequence);
+std::string title(const CollectiveCall& call, std::string_view phase) {
+  const std::string text = concat(name(call.operation), " #", call.sequence);
+  return phase.empty() ? text : concat(text, " (", phase, ")");
 }
 
 std::string describe(const CollectiveCall& call) {

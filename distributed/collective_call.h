@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include <ATen/core/Tensor.h>
 
@@ -35,8 +36,8 @@ struct CollectiveCall {
   int64_t bytes = 0;          ///< of this rank's string; ranks may differ
 };
 
-/// "all_gather #12".
-std::string title(const CollectiveCall& call);
+/// "all_gather #12 (block 7)", without a phase "all_gather #12".
+std::string title(const CollectiveCall& call, std::string_view phase = {});
 /// "all_gather(Float, 20 elements)".
 std::string describe(const CollectiveCall& call);
 /// Throws CommError unless all ranks (calls[r] is that of rank r) ask for the same.

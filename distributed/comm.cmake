@@ -1,5 +1,6 @@
 set(comm_sources
-  collective_call.cpp cpu_reduce.cpp shared_segment.cpp thread_communicator.cpp
+  arrival_board.cpp collective_call.cpp cpu_reduce.cpp gpu_of_rank.cpp shared_memory.cpp
+  shared_segment.cpp thread_communicator.cpp
   mpi_handles.cpp mpi_environment.cpp mpi_communicator.cpp mpi_communicator_messages.cpp)
 if(XKDE_NCCL_INCLUDE AND XKDE_CUDART_INCLUDE)
   list(APPEND comm_sources nccl_guard.cpp nccl_communicator.cpp)

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
@@ -22,7 +23,8 @@ class Work {
 /// Collectives among the ranks of one group: the only door to NCCL and MPI.
 /// Every rank makes the same calls in the same order, with contiguous tensors of one dtype (fp32,
 /// bf16, fp64, int64). bf16 sums are accumulated in fp32 and rounded once. Results are bit-equal on
-/// all ranks and from run to run: the reduction order is rank order, whatever the timing. A call
+/// all ranks and from run to run: the reduction order is rank order, whatever the timing ("nccl":
+/// NcclOptions::deterministic). A call
 /// enqueues on the group's own stream, after the work already on the caller's stream. Throws
 /// CommError (operation, group, rank, library message, or a mismatch of operation, dtype or size
 /// between ranks); the group is then unusable.
@@ -43,6 +45,8 @@ class Communicator {
   /// tensor of `root` -> all.
   [[nodiscard]] virtual std::unique_ptr<Work> broadcast(at::Tensor tensor, int root) = 0;
   virtual void barrier() = 0;
+  /// What this rank is at ("block 7"), for the errors of the calls that follow. Not a collective.
+  void set_phase(std::string_view phase) { phase_ = phase; }
   /// The ranks of one `color` (>= 0) as a group of their own, in rank order, which errors call
   /// `group`. Collective; the new group's calls and this one's must come in the same order on all
   /// ranks. This communicator outlives it.
@@ -60,6 +64,12 @@ class Communicator {
   /// Tells the other ranks that this one fails with `exit_code`, so that none waits for it, and
   /// does not return normally where the backend can end the whole job (MPI_Abort).
   virtual void abort(int exit_code) noexcept = 0;
+
+ protected:
+  const std::string& phase() const noexcept { return phase_; }
+
+ private:
+  std::string phase_;
 };
 
 }  // namespace xkde::dist

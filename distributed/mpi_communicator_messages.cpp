@@ -185,8 +185,9 @@ void MessageCommunicator::await(std::vector<MPI_Request>& requests, const std::v
     int done = 0;
     const int code =
         MPI_Testall(static_cast<int>(requests.size()), requests.data(), &done, MPI_STATUSES_IGNORE);
-    if (code != MPI_SUCCESS) failure_ = concat("group ", group_, ": ", title(call_), " failed");
-    mpi_check(code, title(call_).c_str());
+    if (code != MPI_SUCCESS)
+      failure_ = concat("group ", group_, ": ", title(call_, phase()), " failed");
+    mpi_check(code, title(call_, phase()).c_str());
     if (done != 0) return;
     const double seconds = waited.seconds();
     if (seconds > timeout_s_) give_up(requests, peers);
@@ -213,8 +214,8 @@ void MessageCommunicator::give_up(std::vector<MPI_Request>& requests,
   missing.erase(std::unique(missing.begin(), missing.end()), missing.end());
   std::string names;
   for (const int peer : missing) names += concat(names.empty() ? "" : ", ", peer);
-  failure_ = concat("group ", group_, ": rank ", names, " did not arrive at ", title(call_),
-                    " within ", timeout_s_, " s");
+  failure_ = concat("group ", group_, ": rank ", names, " did not arrive at ",
+                    title(call_, phase()), " within ", timeout_s_, " s");
   throw CommError(failure_);
 }
 

@@ -15,6 +15,7 @@
 #include <dlfcn.h>
 
 #include "core/base/error.h"
+#include "distributed/arrival_board.h"
 #include "distributed/collective_call.h"
 #include "distributed/nccl_guard.h"
 
@@ -70,10 +71,11 @@ class NcclCommunicator final : public Communicator {
         native_stream_(gpu.getStreamNativeHandle(stream_)),
         options_(std::move(options)),
         checker_{bootstrap.size(), c10::DeviceType::CUDA},
-        comm_(nccl, concat("group ", options_.group, ": rank ", bootstrap.rank(), ": "),
+        board_(bootstrap),
+        comm_(nccl, board_, concat("group ", options_.group, ": rank ", bootstrap.rank(), ": "),
               options_.timeout_s) {}
 
-  /// The part of construction that waits for the others.
+  /// The part of construction that needs the GPU.
   void connect();
 
   int rank() const noexcept override { return bootstrap_.rank(); }
@@ -103,7 +105,8 @@ class NcclCommunicator final : public Communicator {
   CollectiveCall start(CollectiveCall call);
   std::unique_ptr<Work> enqueue(const CollectiveCall& call, Parts tensors,
                                 const std::function<void()>& body);
-  void reduce_parts(const CollectiveCall& call, const Parts& mine, at::Tensor out, ReduceOp op);
+  bool is_native(at::ScalarType dtype, ReduceOp op) const;
+  void reduce_parts(const Parts& mine, at::Tensor out, ReduceOp op);
   Parts slices(const at::Tensor& flat) const;
 
   std::unique_ptr<Communicator> owned_bootstrap_;  // of a split group
@@ -116,6 +119,7 @@ class NcclCommunicator final : public Communicator {
   NcclOptions options_;
   CallChecker checker_;
   int64_t sequence_ = 0;
+  ArrivalBoard board_;
   GuardedNcclComm comm_;
 };
 
@@ -154,16 +158,20 @@ std::unique_ptr<Work> NcclCommunicator::enqueue(const CollectiveCall& call, Part
   c10::Event ready(c10::DeviceType::CUDA);
   ready.record(caller);
   ready.block(stream_);
+  comm_.begin(call, phase());
   body();
   auto done = std::make_shared<c10::Event>(c10::DeviceType::CUDA);
   done->record(stream_);
-  comm_.watch(call, done);
+  comm_.watch(done);
   return std::make_unique<NcclWork>(comm_, gpu_, device_, std::move(done), std::move(tensors));
 }
 
+bool NcclCommunicator::is_native(at::ScalarType dtype, ReduceOp op) const {
+  return !options_.deterministic && op == ReduceOp::kSum && dtype != at::kBFloat16;
+}
+
 /// mine[r]: this rank's part of what rank r reduces; out: the part of this rank.
-void NcclCommunicator::reduce_parts(const CollectiveCall& call, const Parts& mine, at::Tensor out,
-                                    ReduceOp op) {
+void NcclCommunicator::reduce_parts(const Parts& mine, at::Tensor out, ReduceOp op) {
   constexpr int64_t kChunkBytes = int64_t{16} << 20;  // of each peer, held while they are added
   const auto own = static_cast<size_t>(rank());
   const int64_t step = kChunkBytes / static_cast<int64_t>(mine[0].element_size());
@@ -184,7 +192,7 @@ void NcclCommunicator::reduce_parts(const CollectiveCall& call, const Parts& min
       sends.push_back(chunk(mine[r]));
       parts.push_back(r == own ? sends[r] : staging[static_cast<int64_t>(r)]);
     }
-    if (size() > 1) comm_.exchange(call, sends, parts, native_stream_);
+    if (size() > 1) comm_.exchange(sends, parts, native_stream_);
     if (count == 0) continue;
     at::Tensor sum = parts[0].to(wide, /*non_blocking=*/false, /*copy=*/true);
     for (size_t r = 1; r < parts.size(); ++r) {
@@ -211,37 +219,40 @@ std::unique_ptr<Work> NcclCommunicator::all_reduce(at::Tensor tensor, ReduceOp o
   constexpr int64_t kWholeBytes = int64_t{256} << 10;  // one exchange in place of two
   const CollectiveCall call = start(checker_.all_reduce(tensor, op));
   return enqueue(call, {tensor}, [&] {
+    if (is_native(tensor.scalar_type(), op)) return comm_.sum_all(tensor, native_stream_);
     const at::Tensor flat = tensor.view({-1});
     if (static_cast<int64_t>(flat.nbytes()) <= kWholeBytes) {
       // Every rank reduces the whole; it fits one chunk, so no result is sent on as an input.
-      return reduce_parts(call, Parts(static_cast<size_t>(size()), flat), flat, op);
+      return reduce_parts(Parts(static_cast<size_t>(size()), flat), flat, op);
     }
     const Parts parts = slices(flat);
     const at::Tensor own = parts[static_cast<size_t>(rank())];
-    reduce_parts(call, parts, own, op);
-    if (size() > 1) comm_.exchange(call, Parts(parts.size(), own), parts, native_stream_);
+    reduce_parts(parts, own, op);
+    if (size() > 1) comm_.exchange(Parts(parts.size(), own), parts, native_stream_);
   });
 }
 
 std::unique_ptr<Work> NcclCommunicator::all_gather(at::Tensor full, at::Tensor shard) {
   const CollectiveCall call = start(checker_.all_gather(full, shard, rank()));
-  return enqueue(call, {full, shard}, [&] { comm_.all_gather(call, full, shard, native_stream_); });
+  return enqueue(call, {full, shard}, [&] { comm_.all_gather(full, shard, native_stream_); });
 }
 
 std::unique_ptr<Work> NcclCommunicator::reduce_scatter(at::Tensor shard, at::Tensor full,
                                                        ReduceOp op) {
   const CollectiveCall call = start(checker_.reduce_scatter(shard, full, op, rank()));
-  return enqueue(call, {shard, full},
-                 [&] { reduce_parts(call, slices(full.view({-1})), shard.view({-1}), op); });
+  return enqueue(call, {shard, full}, [&] {
+    if (is_native(full.scalar_type(), op)) return comm_.sum_scatter(shard, full, native_stream_);
+    reduce_parts(slices(full.view({-1})), shard.view({-1}), op);
+  });
 }
 
 std::unique_ptr<Work> NcclCommunicator::broadcast(at::Tensor tensor, int root) {
   const CollectiveCall call = start(checker_.broadcast(tensor, root));
-  return enqueue(call, {tensor}, [&] { comm_.broadcast(call, tensor, root, native_stream_); });
+  return enqueue(call, {tensor}, [&] { comm_.broadcast(tensor, root, native_stream_); });
 }
 
 void NcclCommunicator::barrier() {
-  start({.operation = Operation::kBarrier});
+  comm_.begin(start({.operation = Operation::kBarrier}), phase());
   gpu_.synchronizeStream(stream_);
   comm_.check_alive();
   bootstrap_.barrier();
@@ -249,6 +260,8 @@ void NcclCommunicator::barrier() {
 
 std::unique_ptr<Communicator> NcclCommunicator::split(int color, const std::string& group) {
   comm_.check_alive();
+  // A communicator of its own, not ncclCommSplit's child: the watchdog of one group may abort it
+  // while the other works on, and no parent has to live as long or be idle.
   std::unique_ptr<Communicator> bootstrap = bootstrap_.split(color, group);
   Communicator& members = *bootstrap;
   NcclOptions options = options_;

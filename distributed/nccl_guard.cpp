@@ -26,6 +26,8 @@ struct NcclLibrary {
   decltype(&ncclSend) send;
   decltype(&ncclRecv) recv;
   decltype(&ncclAllGather) all_gather;
+  decltype(&ncclAllReduce) all_reduce;
+  decltype(&ncclReduceScatter) reduce_scatter;
   decltype(&ncclBroadcast) broadcast;
 };
 
@@ -54,6 +56,8 @@ NcclLibrary open_nccl() {
   bind(handle, "ncclSend", nccl.send);
   bind(handle, "ncclRecv", nccl.recv);
   bind(handle, "ncclAllGather", nccl.all_gather);
+  bind(handle, "ncclAllReduce", nccl.all_reduce);
+  bind(handle, "ncclReduceScatter", nccl.reduce_scatter);
   bind(handle, "ncclBroadcast", nccl.broadcast);
   return nccl;
 }
@@ -80,8 +84,10 @@ const NcclLibrary& nccl_library() {
   return library;
 }
 
-GuardedNcclComm::GuardedNcclComm(const NcclLibrary& nccl, std::string label, double timeout_s)
+GuardedNcclComm::GuardedNcclComm(const NcclLibrary& nccl, ArrivalBoard& board, std::string label,
+                                 double timeout_s)
     : nccl_(nccl),
+      board_(board),
       label_(std::move(label)),
       timeout_s_(timeout_s),
       exceptions_(std::uncaught_exceptions()) {}
@@ -142,7 +148,8 @@ void GuardedNcclComm::settle(const std::string& what) {
       if (result == ncclSuccess) return;
       if (result != ncclInProgress) fail(concat(label_, what, ": ", words(result)));
       if (waited.seconds() > timeout_s_) {
-        fail(concat(label_, what, ": the other ranks did not arrive within ", timeout_s_, " s"));
+        fail(concat(label_, what, " did not begin within ", timeout_s_,
+                    " s: ", board_.missing(current_.call)));
       }
       check_alive();
     }
@@ -169,23 +176,27 @@ void GuardedNcclComm::init(const std::string& bytes, int rank, int size) {
   watchdog_ = std::jthread([this](std::stop_token stop) { run_watchdog(stop); });
 }
 
-void GuardedNcclComm::issue(const CollectiveCall& call,
-                            const std::function<int(ncclComm*)>& calls) {
+void GuardedNcclComm::begin(const CollectiveCall& call, std::string_view phase) {
+  current_ = {call, title(call, phase)};
+  board_.arrive(call, phase);
+}
+
+void GuardedNcclComm::issue(const std::function<int(ncclComm*)>& calls) {
   {
     const std::lock_guard lock(mutex_);
     check_alive();
     const int result = calls(comm_);
     if (result != ncclSuccess && result != ncclInProgress) {
-      fail(concat(label_, title(call), ": ", words(result)));
+      fail(concat(label_, current_.title, ": ", words(result)));
     }
     check_alive();
   }
-  settle(title(call));
+  settle(current_.title);
 }
 
-void GuardedNcclComm::watch(const CollectiveCall& call, std::shared_ptr<c10::Event> done) {
+void GuardedNcclComm::watch(std::shared_ptr<c10::Event> done) {
   const std::lock_guard lock(mutex_);
-  pending_.push_back({call, std::move(done), Stopwatch()});
+  pending_.push_back({current_, std::move(done), Stopwatch()});
 }
 
 void GuardedNcclComm::check_pending() {
@@ -197,11 +208,12 @@ void GuardedNcclComm::check_pending() {
   }
   if (comm_ == nullptr) return;
   if (const int result = state(); result != ncclSuccess && result != ncclInProgress) {
-    const std::string at = pending_.empty() ? "between collectives" : title(pending_.front().call);
+    const std::string at = pending_.empty() ? "between collectives" : pending_.front().named.title;
     fail(concat(label_, at, ": ", words(result)));
   } else if (!pending_.empty() && pending_.front().waited.seconds() > timeout_s_) {
-    fail(concat(label_, title(pending_.front().call), ": did not end within ", timeout_s_,
-                " s; a rank did not arrive, or called another collective"));
+    const Named& named = pending_.front().named;
+    fail(concat(label_, named.title, " did not end within ", timeout_s_,
+                " s: ", board_.missing(named.call)));
   }
 }
 
@@ -227,10 +239,9 @@ std::string GuardedNcclComm::make_id() {
   return result == ncclSuccess ? std::string(id.internal, sizeof(id.internal)) : std::string();
 }
 
-void GuardedNcclComm::exchange(const CollectiveCall& call, const Parts& sends,
-                               const Parts& receives, void* stream) {
+void GuardedNcclComm::exchange(const Parts& sends, const Parts& receives, void* stream) {
   auto* const queue = static_cast<cudaStream_t>(stream);
-  issue(call, [&](ncclComm* comm) {
+  issue([&](ncclComm* comm) {
     ncclResult_t worst = nccl_.group_start();
     const auto note = [&worst](ncclResult_t result) {
       if (result != ncclSuccess && result != ncclInProgress) worst = result;
@@ -254,20 +265,36 @@ void GuardedNcclComm::exchange(const CollectiveCall& call, const Parts& sends,
   });
 }
 
-void GuardedNcclComm::all_gather(const CollectiveCall& call, const at::Tensor& full,
-                                 const at::Tensor& shard, void* stream) {
+void GuardedNcclComm::all_gather(const at::Tensor& full, const at::Tensor& shard, void* stream) {
   if (shard.numel() == 0) return;
-  issue(call, [&](ncclComm* comm) {
+  issue([&](ncclComm* comm) {
     return static_cast<int>(nccl_.all_gather(
         shard.const_data_ptr(), full.mutable_data_ptr(), static_cast<size_t>(shard.numel()),
         nccl_type(shard.scalar_type()), comm, static_cast<cudaStream_t>(stream)));
   });
 }
 
-void GuardedNcclComm::broadcast(const CollectiveCall& call, const at::Tensor& tensor, int root,
-                                void* stream) {
+void GuardedNcclComm::sum_all(const at::Tensor& tensor, void* stream) {
   if (tensor.numel() == 0) return;
-  issue(call, [&](ncclComm* comm) {
+  issue([&](ncclComm* comm) {
+    return static_cast<int>(nccl_.all_reduce(
+        tensor.const_data_ptr(), tensor.mutable_data_ptr(), static_cast<size_t>(tensor.numel()),
+        nccl_type(tensor.scalar_type()), ncclSum, comm, static_cast<cudaStream_t>(stream)));
+  });
+}
+
+void GuardedNcclComm::sum_scatter(const at::Tensor& shard, const at::Tensor& full, void* stream) {
+  if (shard.numel() == 0) return;
+  issue([&](ncclComm* comm) {
+    return static_cast<int>(nccl_.reduce_scatter(
+        full.const_data_ptr(), shard.mutable_data_ptr(), static_cast<size_t>(shard.numel()),
+        nccl_type(shard.scalar_type()), ncclSum, comm, static_cast<cudaStream_t>(stream)));
+  });
+}
+
+void GuardedNcclComm::broadcast(const at::Tensor& tensor, int root, void* stream) {
+  if (tensor.numel() == 0) return;
+  issue([&](ncclComm* comm) {
     return static_cast<int>(nccl_.broadcast(
         tensor.const_data_ptr(), tensor.mutable_data_ptr(), static_cast<size_t>(tensor.numel()),
         nccl_type(tensor.scalar_type()), root, comm, static_cast<cudaStream_t>(stream)));

@@ -169,8 +169,9 @@ void SegmentCommunicator::check_alive() {
   const int failed = header().failed_rank.load(std::memory_order_acquire);
   if (failed < 0) return;
   const std::string missing = missing_ranks();
-  failure_ = concat("group ", options_.group, ": rank ", failed, " failed with exit code ",
-                    header().exit_code.load(), ", seen by rank ", rank_, " at ", title(call_));
+  failure_ =
+      concat("group ", options_.group, ": rank ", failed, " failed with exit code ",
+             header().exit_code.load(), ", seen by rank ", rank_, " at ", title(call_, phase()));
   if (!missing.empty()) failure_ += concat(", where rank ", missing, " did not arrive");
   throw CommError(failure_);
 }
@@ -185,7 +186,7 @@ std::string SegmentCommunicator::missing_ranks() const {
 
 void SegmentCommunicator::give_up() {
   failure_ = concat("group ", options_.group, ": rank ", missing_ranks(), " did not arrive at ",
-                    title(call_), " within ", options_.timeout_s, " s");
+                    title(call_, phase()), " within ", options_.timeout_s, " s");
   mark_failed(memory_, rank_, static_cast<int>(ExitCode::kPeerLost));
   throw CommError(failure_);
 }

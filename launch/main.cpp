@@ -10,11 +10,13 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
+#include <c10/core/impl/DeviceGuardImplInterface.h>
 
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/io/json_file.h"
 #include "distributed/checkpoint.h"
+#include "distributed/gpu_of_rank.h"
 #include "distributed/mpi_communicator.h"
 #include "distributed/mpi_environment.h"
 #include "distributed/nccl_communicator.h"
@@ -60,7 +62,10 @@ at::Device choose_device(const recipe::Recipe& recipe, const dist::MpiEnvironmen
   if (backend == "mpi" || (backend == "auto" && !gpu)) return at::kCPU;
   XKDE_CHECK(gpu, DeviceError,
              "parallel.backend: expected a GPU and a build with NCCL for nccl, found none");
-  return {at::kCUDA, static_cast<c10::DeviceIndex>(mpi.local_rank())};
+  const int gpus = c10::impl::getDeviceGuardImpl(c10::DeviceType::CUDA)->deviceCount();
+  const int own =
+      dist::gpu_of_rank(mpi.local_rank(), mpi.local_size(), gpus, dist::ranks_may_share_gpus());
+  return {at::kCUDA, static_cast<c10::DeviceIndex>(own)};
 }
 
 void set_threads(const recipe::Recipe& recipe, const dist::MpiEnvironment& mpi) {

@@ -57,6 +57,15 @@ TEST(ThreadGroup, MissingRanksAreNamedAfterTheTimeOut) {
               HasSubstr("rank 1 failed with exit code 81"));
 }
 
+TEST(ThreadGroup, TimeOutsNameThePhase) {
+  ThreadGroup group(2, {.group = "late", .timeout_s = 0.05});
+  const auto comm = group.communicator(0);
+  comm->set_phase("block 7");
+
+  EXPECT_EQ(message_of<CommError>([&] { comm->barrier(); }),
+            "group late: rank 1 did not arrive at barrier #1 (block 7) within 0.05 s");
+}
+
 TEST(ThreadGroup, AbortEndsTheWaitOfAllOthers) {
   run_ranks(4, [](Communicator& comm) {
     comm.barrier();
