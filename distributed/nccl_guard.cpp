@@ -148,8 +148,9 @@ void GuardedNcclComm::settle(const std::string& what) {
       if (result == ncclSuccess) return;
       if (result != ncclInProgress) fail(concat(label_, what, ": ", words(result)));
       if (waited.seconds() > timeout_s_) {
+        const bool meeting = current_.call.sequence == 0;
         fail(concat(label_, what, " did not begin within ", timeout_s_,
-                    " s: ", board_.missing(current_.call)));
+                    " s: ", meeting ? "a rank did not arrive" : board_.missing(current_.call)));
       }
       check_alive();
     }

@@ -1,0 +1,298 @@
+// Training steps of the sharded engine on random weights: one JSON line a case, from rank 0.
+//   mpirun -n 2 engine_bench [--shape smollm2-135m] [--layers 0] [--shard grads] [--dtype bf16]
+//                            [--tokens 1024] [--sequence 128] [--recompute none] [--packs 1]
+//                            [--device cpu] [--steps 5]
+// Every rank takes --packs packs a step; a step is the forward and backward passes, the reduction
+// over ranks and AdamW, timed at its slowest rank. `sol` is the strictly necessary matrix work of
+// all ranks at the rate that each measures before the steps, in percent of the step.
+
+#include <algorithm>
+#include <cstdint>
+#include <iostream>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <ATen/ATen.h>
+#include <ATen/DeviceAccelerator.h>
+#include <ATen/Parallel.h>
+#include <CLI/CLI.hpp>
+#include <c10/core/impl/DeviceGuardImplInterface.h>
+#include <nlohmann/json.hpp>
+#include <sys/resource.h>
+
+#include "core/base/error.h"
+#include "core/base/rng.h"
+#include "core/base/stopwatch.h"
+#include "core/model/decoder.h"
+#include "core/optim/adamw.h"
+#include "distributed/gpu_of_rank.h"
+#include "distributed/mpi_communicator.h"
+#include "distributed/mpi_environment.h"
+#include "distributed/nccl_communicator.h"
+#include "distributed/sharded_model.h"
+#include "recipes/stages/matmul_rate.h"
+
+namespace {
+
+using xkde::Decoder;
+using xkde::ModelConfig;
+using xkde::PackedBatch;
+using xkde::TreeSequence;
+
+struct Settings {
+  std::string shape = "smollm2-135m";
+  int64_t layers = 0;  ///< 0: all of the shape's
+  std::string shard = "grads";
+  std::string recompute = "none";
+  std::string dtype = "bf16";
+  std::string device = "cpu";
+  int64_t tokens = 1024;   ///< rows of a pack
+  int64_t sequence = 128;  ///< tokens of a sequence
+  int64_t shared = 0;      ///< leading tokens that the sequences of a pack share
+  int64_t packs = 1;       ///< of a rank and step
+  int steps = 5;
+  int threads = 1;
+  std::string commit;
+};
+
+struct Shape {
+  int64_t vocab, hidden, inner, layers, heads, kv_heads;
+  bool tied, bias;
+};
+
+/// Sizes of the models' config.json files.
+const std::map<std::string, Shape>& shapes() {
+  static const std::map<std::string, Shape> all = {
+      {"tiny", {512, 64, 160, 2, 4, 2, true, false}},
+      {"smollm2-135m", {49152, 576, 1536, 30, 9, 3, true, false}},
+      {"qwen2.5-1.5b", {151936, 1536, 8960, 28, 12, 2, true, true}},
+      {"qwen2.5-7b", {152064, 3584, 18944, 28, 28, 4, false, true}},
+      {"llama2-7b", {32000, 4096, 11008, 32, 32, 32, false, false}}};
+  return all;
+}
+
+ModelConfig config_of(const Settings& settings) {
+  const Shape& shape = shapes().at(settings.shape);
+  ModelConfig config;
+  config.family = shape.bias ? xkde::ModelFamily::kQwen2 : xkde::ModelFamily::kLlama;
+  config.vocab_size = shape.vocab;
+  config.hidden_size = shape.hidden;
+  config.intermediate_size = shape.inner;
+  config.num_hidden_layers = settings.layers > 0 ? settings.layers : shape.layers;
+  config.num_attention_heads = shape.heads;
+  config.num_key_value_heads = shape.kv_heads;
+  config.head_dim = shape.hidden / shape.heads;
+  config.max_position_embeddings = 4096;
+  config.tie_word_embeddings = shape.tied;
+  config.attention_bias = shape.bias;
+  return config;
+}
+
+/// Packs of exactly `tokens` rows where the sequence length divides them; half of each sequence's
+/// fresh tokens are labelled.
+std::vector<PackedBatch> make_packs(const Settings& settings, const Decoder& decoder, int rank,
+                                    at::Device device) {
+  xkde::RandomStream random(7, "packs", static_cast<uint64_t>(rank));
+  const auto vocab = static_cast<uint64_t>(decoder.config().vocab_size);
+  const int64_t fresh = settings.sequence - settings.shared;
+  const int64_t count = std::max<int64_t>(1, (settings.tokens - settings.shared) / fresh);
+  std::vector<PackedBatch> packs;
+  for (int64_t p = 0; p < settings.packs; ++p) {
+    std::vector<TreeSequence> sequences;
+    for (int64_t s = 0; s < count; ++s) {
+      TreeSequence sequence;
+      for (int64_t t = 0; t < settings.sequence; ++t) {
+        sequence.ids.push_back(t < settings.shared ? t : static_cast<int64_t>(random.below(vocab)));
+      }
+      for (int64_t t = settings.sequence - fresh / 2; t < settings.sequence; ++t) {
+        sequence.labels.push_back({t, static_cast<int64_t>(random.below(vocab)),
+                                   1.0 / static_cast<double>(count * settings.packs * fresh)});
+      }
+      sequences.push_back(std::move(sequence));
+    }
+    auto batches = xkde::pack_sequences(sequences, {.share_prefixes = settings.shared > 0,
+                                                    .max_tokens = settings.tokens,
+                                                    .pairs_per_token = 1 << 30,
+                                                    .device = device});
+    packs.push_back(std::move(batches.front()));
+  }
+  return packs;
+}
+
+/// Ones for norms, else the same million normal numbers over and over: drawing billions takes
+/// longer than the steps.
+void random_weights(const std::string& name, std::span<float> out) {
+  if (name.find("norm") != std::string::npos) {
+    std::ranges::fill(out, 1.0F);
+    return;
+  }
+  static const at::Tensor pattern = at::normal(0.0, 0.02, {1'000'003});
+  const float* values = pattern.const_data_ptr<float>();
+  for (size_t begin = 0; begin < out.size();) {
+    const size_t length = std::min(out.size() - begin, static_cast<size_t>(pattern.numel()));
+    std::copy_n(values, length, out.begin() + static_cast<std::ptrdiff_t>(begin));
+    begin += length;
+  }
+}
+
+int64_t peak_bytes(at::Device device) {
+  if (device.is_cuda()) {
+    const auto stats = at::accelerator::getDeviceStats(device.index());
+    return stats.allocated_bytes[static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE)]
+        .peak;
+  }
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return int64_t{1024} * usage.ru_maxrss;
+}
+
+double over_ranks(xkde::dist::Communicator& comm, at::Device device, double value,
+                  xkde::dist::ReduceOp op) {
+  at::Tensor tensor = at::full({1}, value, at::TensorOptions(at::kDouble).device(device));
+  comm.all_reduce(tensor, op)->wait();
+  return tensor.item<double>();
+}
+
+/// Multiply-adds twice: 6 for each parameter of the blocks and token, and of the matrix and label.
+double necessary_operations(const Decoder& decoder, const std::vector<PackedBatch>& packs) {
+  double tokens = 0, labels = 0;
+  for (const PackedBatch& pack : packs) {
+    tokens += static_cast<double>(pack.num_tokens());
+    labels += static_cast<double>(pack.label_rows.numel());
+  }
+  const ModelConfig& config = decoder.config();
+  return 6.0 * (static_cast<double>(decoder.block_parameters()) * tokens +
+                static_cast<double>(config.vocab_size * config.hidden_size) * labels);
+}
+
+double run_step(xkde::dist::ShardedModel& model, xkde::AdamW& optimizer,
+                const std::vector<PackedBatch>& packs, double* loss) {
+  const xkde::Stopwatch watch;
+  model.begin_step();
+  *loss = 0.0;
+  for (const PackedBatch& pack : packs) *loss += model.forward_backward(&pack);
+  const double norm = model.finish_gradients();
+  optimizer.step(model.master(), model.gradient(), 1e-5, std::min(1.0, 1.0 / norm));
+  model.masters_changed();
+  // The update of a device that works asynchronously is part of the step.
+  [[maybe_unused]] const float updated = model.master()[0].item<float>();
+  return watch.seconds();
+}
+
+void run(const Settings& settings, xkde::dist::Communicator& comm, at::Device device) {
+  using xkde::dist::ReduceOp;
+  const Decoder decoder(config_of(settings));
+  const at::ScalarType dtype = settings.dtype == "fp32" ? at::kFloat : at::kBFloat16;
+  const double rate =
+      over_ranks(comm, device, xkde::recipe::measure_matmul_rate(dtype, device), ReduceOp::kSum);
+  xkde::dist::ShardedModel model(
+      decoder, comm,
+      {.compute_dtype = dtype,
+       .shard =
+           settings.shard == "full" ? xkde::dist::ShardMode::kFull : xkde::dist::ShardMode::kGrads,
+       .recompute = settings.recompute == "block" ? xkde::dist::Recompute::kBlock
+                                                  : xkde::dist::Recompute::kNone,
+       .device = device});
+  at::manual_seed(7);  // equal weights on all ranks
+  model.load(random_weights);
+  xkde::AdamW optimizer(model.layout().state_numel, {}, model.decay_ranges(), device);
+  const std::vector<PackedBatch> packs = make_packs(settings, decoder, comm.rank(), device);
+
+  double loss = 0;
+  std::vector<double> seconds;
+  constexpr int kWarmUp = 2;
+  for (int step = 0; step < kWarmUp + settings.steps; ++step) {
+    comm.barrier();
+    const double own = run_step(model, optimizer, packs, &loss);
+    const double slowest = over_ranks(comm, device, own, ReduceOp::kMax);
+    if (step >= kWarmUp) seconds.push_back(slowest);
+  }
+  std::sort(seconds.begin(), seconds.end());
+  const double median = seconds[seconds.size() / 2];
+  double tokens = 0;
+  for (const PackedBatch& pack : packs) tokens += static_cast<double>(pack.num_tokens());
+  tokens = over_ranks(comm, device, tokens, ReduceOp::kSum);
+  const double work =
+      over_ranks(comm, device, necessary_operations(decoder, packs), ReduceOp::kSum);
+  const double peak =
+      over_ranks(comm, device, static_cast<double>(peak_bytes(device)), ReduceOp::kMax);
+  const nlohmann::json line = {{"bench", "engine"},
+                               {"shape", settings.shape},
+                               {"layers", decoder.num_blocks()},
+                               {"shard", settings.shard},
+                               {"recompute", settings.recompute},
+                               {"dtype", settings.dtype},
+                               {"device", settings.device},
+                               {"backend", comm.backend()},
+                               {"ranks", comm.size()},
+                               {"threads", settings.threads},
+                               {"tokens_per_pack", settings.tokens},
+                               {"sequence", settings.sequence},
+                               {"shared", settings.shared},
+                               {"packs", settings.packs},
+                               {"steps", settings.steps},
+                               {"loss", loss},
+                               {"step_seconds_median", median},
+                               {"step_seconds_max", seconds.back()},
+                               {"tokens_per_second", tokens / median},
+                               {"matmul_tflops_all_ranks", rate / 1e12},
+                               {"sol", 100.0 * work / rate / median},
+                               {"peak_bytes", static_cast<int64_t>(peak)},
+                               {"commit", settings.commit}};
+  if (comm.rank() == 0) std::cout << line.dump() << std::endl;
+}
+
+at::Device choose_device(const Settings& settings, const xkde::dist::MpiEnvironment& mpi) {
+  if (settings.device == "cpu") return at::kCPU;
+  XKDE_CHECK(at::hasCUDA(), xkde::DeviceError,
+             "--device cuda: found no GPU in this build and host");
+  const int gpus = c10::impl::getDeviceGuardImpl(c10::DeviceType::CUDA)->deviceCount();
+  const int own = xkde::dist::gpu_of_rank(mpi.local_rank(), mpi.local_size(), gpus,
+                                          xkde::dist::ranks_may_share_gpus());
+  return {at::kCUDA, static_cast<c10::DeviceIndex>(own)};
+}
+
+CLI::App& add_options(CLI::App& app, Settings& settings) {
+  std::vector<std::string> names;
+  for (const auto& [name, shape] : shapes()) names.push_back(name);
+  app.add_option("--shape", settings.shape)->check(CLI::IsMember(names));
+  app.add_option("--layers", settings.layers, "blocks, 0: all")->check(CLI::Range(0, 128));
+  app.add_option("--shard", settings.shard)->check(CLI::IsMember({"full", "grads"}));
+  app.add_option("--recompute", settings.recompute)->check(CLI::IsMember({"block", "none"}));
+  app.add_option("--dtype", settings.dtype)->check(CLI::IsMember({"bf16", "fp32"}));
+  app.add_option("--device", settings.device)->check(CLI::IsMember({"cpu", "cuda"}));
+  app.add_option("--tokens", settings.tokens, "rows of a pack")->check(CLI::Range(16, 1 << 20));
+  app.add_option("--sequence", settings.sequence, "tokens of one")->check(CLI::Range(4, 4096));
+  app.add_option("--shared", settings.shared, "leading tokens that all of a pack share");
+  app.add_option("--packs", settings.packs, "of a rank and step")->check(CLI::Range(1, 1024));
+  app.add_option("--steps", settings.steps, "timed")->check(CLI::Range(1, 1000));
+  app.add_option("--threads", settings.threads, "of a rank")->check(CLI::Range(1, 1024));
+  app.add_option("--commit", settings.commit, "copied into the line");
+  return app;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Settings settings;
+  CLI::App app{"Training steps of the sharded engine on random weights"};
+  CLI11_PARSE(add_options(app, settings), argc, argv);
+  const xkde::dist::MpiEnvironment mpi;
+  try {
+    XKDE_CHECK(settings.shared + 2 <= settings.sequence, xkde::ConfigError,
+               "--shared: expected at most ", settings.sequence - 2, ", found ", settings.shared);
+    at::set_num_threads(settings.threads);
+    const at::Device device = choose_device(settings, mpi);
+    const auto host = xkde::dist::make_mpi_communicator(mpi);
+    std::unique_ptr<xkde::dist::Communicator> gpu;
+    if (device.is_cuda()) gpu = xkde::dist::make_nccl_communicator(*host, device.index());
+    run(settings, gpu ? *gpu : *host, device);
+  } catch (const xkde::Error& error) {
+    std::cerr << "engine_bench: " << error.kind() << ": " << error.what() << "\n";
+    mpi.abort(static_cast<int>(error.exit_code()));
+  }
+  return 0;
+}
