@@ -38,6 +38,7 @@ programs=(
   benchmarks/engine_bench
   tests/core/nn/tree_attention_test
   tests/core/optim/adamw_test
+  tests/core/optim/adamw_device_test
   tests/core/model/decoder_test
   tests/distributed/nccl_communicator_test
   tests/distributed/gpu_training_test

@@ -80,7 +80,7 @@ run() {
     OMPI_MCA_mca_base_component_path="$unpacked/openmpi/lib/openmpi3" \
     OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 \
     timeout "${XKDE_CASE_S:-240}" "$unpacked/openmpi/bin/mpirun" --oversubscribe --bind-to none \
-    --mca btl self,vader --mca pml ob1 -x LD_LIBRARY_PATH -n "$ranks" \
+    --mca plm isolated --mca btl self,vader --mca pml ob1 -x LD_LIBRARY_PATH -n "$ranks" \
     "$unpacked/bin/$program" "$@" >"$results/$name.log" 2>&1 || rc=$?
   "$python" - "$name" "$rc" "$began" "$device" "$commit" "$results/$name.log" <<'PYTHON' | tee -a "$results/results.jsonl"
 import json, sys, time
@@ -107,6 +107,7 @@ PYTHON
 run_checks() {
   run tree_attention "$torch_nccl" 1 tree_attention_test
   run adamw "$torch_nccl" 1 adamw_test
+  run adamw_device "$torch_nccl" 1 adamw_device_test
   run decoder_golden "$torch_nccl" 1 decoder_test
   run golden_training "$torch_nccl" 1 golden_training_test
   run sharded_model "$torch_nccl" 1 sharded_model_test

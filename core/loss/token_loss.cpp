@@ -23,6 +23,7 @@ TokenLoss linear_cross_entropy(const at::Tensor& hidden, const at::Tensor& matri
   chunk_rows = rows_of_chunk(chunk_rows, hidden);
   TokenLoss result;
   result.hidden_grad = at::empty_like(hidden);
+  at::Tensor loss = at::zeros({}, hidden.options().dtype(at::kDouble));
   for (int64_t begin = 0; begin < hidden.size(0); begin += chunk_rows) {
     const int64_t rows = std::min(chunk_rows, hidden.size(0) - begin);
     const at::Tensor chunk = hidden.narrow(0, begin, rows);
@@ -30,7 +31,7 @@ TokenLoss linear_cross_entropy(const at::Tensor& hidden, const at::Tensor& matri
     const at::Tensor weight = weights.narrow(0, begin, rows).unsqueeze(1);
 
     at::Tensor log_probs = at::log_softmax(at::linear(chunk, matrix).to(at::kFloat), 1);
-    result.loss -= (log_probs.gather(1, target) * weight).sum(at::kDouble).item<double>();
+    loss.sub_((log_probs.gather(1, target) * weight).sum(at::kDouble));
 
     at::Tensor grad = log_probs.exp_();  // the log-probabilities are not needed again
     grad.mul_(weight);
@@ -41,6 +42,7 @@ TokenLoss linear_cross_entropy(const at::Tensor& hidden, const at::Tensor& matri
     if (!hidden.is_cpu()) matrix_grad.add_(at::matmul(grad.t(), chunk));
     result.hidden_grad.narrow(0, begin, rows).copy_(at::matmul(grad, matrix));
   }
+  result.loss = loss.item<double>();  // the one wait for a device
   return result;
 }
 

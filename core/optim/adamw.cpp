@@ -8,6 +8,8 @@
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
+#include "core/optim/adamw_device.h"
+
 namespace xkde {
 namespace {
 
@@ -59,15 +61,6 @@ void update_on_cpu(float* master, float* exp_avg, float* exp_avg_sq, const float
   });
 }
 
-void update_on_device(at::Tensor master, at::Tensor exp_avg, at::Tensor exp_avg_sq,
-                      const at::Tensor& gradient, const StepConstants& c) {
-  const at::Tensor g = gradient * c.gradient_scale;
-  exp_avg.lerp_(g, 1.0F - c.beta1);
-  exp_avg_sq.mul_(c.beta2).addcmul_(g, g, 1.0F - c.beta2);
-  const at::Tensor denominator = exp_avg_sq.sqrt().mul_(c.inverse_correction2_sqrt).add_(c.epsilon);
-  master.mul_(c.keep).addcdiv_(exp_avg, denominator, -c.step_size);
-}
-
 }  // namespace
 
 AdamW::AdamW(int64_t numel, AdamWOptions options, std::vector<DecayRange> ranges, at::Device device)
@@ -80,6 +73,10 @@ AdamW::AdamW(int64_t numel, AdamWOptions options, std::vector<DecayRange> ranges
 void AdamW::step(at::Tensor& master, const at::Tensor& gradient, double learning_rate,
                  double gradient_scale) {
   ++steps_done_;
+  if (!master.is_cpu()) {
+    return adamw_on_device(master, exp_avg_, exp_avg_sq_, gradient, ranges_, options_, steps_done_,
+                           learning_rate, gradient_scale);
+  }
   const auto t = static_cast<double>(steps_done_);
   const double correction1 = 1.0 - std::pow(options_.beta1, t);
   const double correction2 = 1.0 - std::pow(options_.beta2, t);
@@ -94,21 +91,30 @@ void AdamW::step(at::Tensor& master, const at::Tensor& gradient, double learning
         .keep = static_cast<float>(1.0 - learning_rate * decay),
         .gradient_scale = static_cast<float>(gradient_scale)};
     const int64_t numel = range.end - range.begin;
-    if (master.is_cpu()) {
-      update_on_cpu(master.mutable_data_ptr<float>() + range.begin,
-                    exp_avg_.mutable_data_ptr<float>() + range.begin,
-                    exp_avg_sq_.mutable_data_ptr<float>() + range.begin,
-                    gradient.const_data_ptr<float>() + range.begin, numel, constants);
-    } else {
-      update_on_device(master.narrow(0, range.begin, numel), exp_avg_.narrow(0, range.begin, numel),
-                       exp_avg_sq_.narrow(0, range.begin, numel),
-                       gradient.narrow(0, range.begin, numel), constants);
-    }
+    update_on_cpu(master.mutable_data_ptr<float>() + range.begin,
+                  exp_avg_.mutable_data_ptr<float>() + range.begin,
+                  exp_avg_sq_.mutable_data_ptr<float>() + range.begin,
+                  gradient.const_data_ptr<float>() + range.begin, numel, constants);
   }
 }
 
+namespace {
+
+/// In pieces: the whole in fp64 would take twice the memory of the gradients.
+double sum_of_squares_on_device(const at::Tensor& values) {
+  constexpr int64_t kPiece = int64_t{1} << 24;
+  at::Tensor total = at::zeros({}, values.options().dtype(at::kDouble));
+  for (int64_t begin = 0; begin < values.numel(); begin += kPiece) {
+    const int64_t length = std::min(kPiece, values.numel() - begin);
+    total.add_(values.narrow(0, begin, length).to(at::kDouble).square_().sum());
+  }
+  return total.item<double>();
+}
+
+}  // namespace
+
 double sum_of_squares(const at::Tensor& values) {
-  if (!values.is_cpu()) return values.to(at::kDouble).square().sum().item<double>();
+  if (!values.is_cpu()) return sum_of_squares_on_device(values);
   constexpr int64_t kChunk = 1 << 16;
   const float* data = values.const_data_ptr<float>();
   const int64_t numel = values.numel();

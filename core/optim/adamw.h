@@ -32,6 +32,7 @@ class AdamW {
         at::Device device = at::kCPU);
 
   /// One update: gradients are multiplied by `gradient_scale` (clipping) first. fp32 [numel] each.
+  /// Off the CPU `gradient` is left multiplied.
   void step(at::Tensor& master, const at::Tensor& gradient, double learning_rate,
             double gradient_scale);
 
