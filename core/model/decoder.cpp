@@ -6,6 +6,7 @@
 #include <ATen/ATen.h>
 
 #include "core/base/error.h"
+#include "core/nn/device_copy.h"
 #include "core/nn/layers.h"
 
 namespace xkde {
@@ -151,8 +152,8 @@ std::vector<at::Tensor> Decoder::parameters(size_t unit, const at::Tensor& flat)
 }
 
 BlockContext Decoder::context(const PackedBatch& batch, at::ScalarType dtype) const {
-  const at::Tensor frequencies =
-      at::tensor(frequencies_, at::TensorOptions().dtype(at::kFloat)).to(batch.positions.device());
+  const at::Tensor frequencies = copy_to_device(
+      at::tensor(frequencies_, at::TensorOptions().dtype(at::kFloat)), batch.positions.device());
   return {rotary_table(batch.positions, frequencies, dtype),
           plan_attention(batch.segments, attention_shape(), dtype, batch.positions.device())};
 }

@@ -7,6 +7,7 @@
 #include <ATen/ATen.h>
 
 #include "core/base/error.h"
+#include "core/nn/device_copy.h"
 
 namespace xkde {
 namespace {
@@ -110,7 +111,7 @@ class BatchBuilder {
 
   template <typename Value>
   at::Tensor to_tensor(const std::vector<Value>& values, at::ScalarType dtype) const {
-    return at::tensor(values, at::TensorOptions().dtype(dtype)).to(options_.device);
+    return copy_to_device(at::tensor(values, at::TensorOptions().dtype(dtype)), options_.device);
   }
 
   PackOptions options_;

@@ -5,6 +5,8 @@
 
 #include <ATen/ATen.h>
 
+#include "core/nn/device_copy.h"
+
 namespace xkde {
 namespace {
 
@@ -70,7 +72,7 @@ AttentionPlan plan_masked_attention(const std::vector<AttentionSegment>& segment
   for (const AttentionSegment& segment : segments) {
     plan.lengths.push_back(segment.length);
     plan.masks.push_back(segment.nodes.empty() ? at::Tensor()
-                                               : tree_mask(segment.nodes).to(device));
+                                               : copy_to_device(tree_mask(segment.nodes), device));
   }
   return plan;
 }

@@ -7,6 +7,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "core/base/error.h"
+#include "core/nn/device_copy.h"
 
 namespace xkde {
 namespace {
@@ -58,7 +59,7 @@ struct CallBuilder {
   }
   VarlenCall build(bool causal, at::Device device) const {
     const auto to_device = [&](const std::vector<int>& begins) {
-      return at::tensor(begins, at::TensorOptions().dtype(at::kInt)).to(device);
+      return copy_to_device(at::tensor(begins, at::TensorOptions().dtype(at::kInt)), device);
     };
     return {to_device(q_begins), to_device(k_begins), longest_q, longest_k, causal};
   }
@@ -197,7 +198,7 @@ std::shared_ptr<const TreePlan> make_tree_plan(const std::vector<TreeNode>& node
     plan.levels.push_back(static_cast<int64_t>(query_rows.size()));
   }
   const auto to_device = [&](const std::vector<int64_t>& rows) {
-    return at::tensor(rows, at::TensorOptions().dtype(at::kLong)).to(device);
+    return copy_to_device(at::tensor(rows, at::TensorOptions().dtype(at::kLong)), device);
   };
   plan.own = own.build(true, device);
   plan.above = above.build(false, device);
