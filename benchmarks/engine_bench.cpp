@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <exception>
 #include <iostream>
 #include <map>
 #include <memory>
@@ -281,6 +282,7 @@ int main(int argc, char** argv) {
   CLI::App app{"Training steps of the sharded engine on random weights"};
   CLI11_PARSE(add_options(app, settings), argc, argv);
   const xkde::dist::MpiEnvironment mpi;
+  int exit_code = 0;
   try {
     XKDE_CHECK(settings.shared + 2 <= settings.sequence, xkde::ConfigError,
                "--shared: expected at most ", settings.sequence - 2, ", found ", settings.shared);
@@ -291,8 +293,12 @@ int main(int argc, char** argv) {
     if (device.is_cuda()) gpu = xkde::dist::make_nccl_communicator(*host, device.index());
     run(settings, gpu ? *gpu : *host, device);
   } catch (const xkde::Error& error) {
-    std::cerr << "engine_bench: " << error.kind() << ": " << error.what() << "\n";
-    mpi.abort(static_cast<int>(error.exit_code()));
+    std::cerr << "engine_bench: " << error.kind() << ": " << error.what() << std::endl;
+    exit_code = static_cast<int>(error.exit_code());
+  } catch (const std::exception& error) {  // LibTorch's, out of memory among them
+    std::cerr << "engine_bench: " << error.what() << std::endl;
+    exit_code = static_cast<int>(xkde::ExitCode::kInternal);
   }
-  return 0;
+  if (exit_code != 0 && mpi.size() > 1) mpi.abort(exit_code);  // the others may wait
+  return exit_code;
 }
