@@ -43,6 +43,13 @@ using xkde::ModelConfig;
 using xkde::PackedBatch;
 using xkde::TreeSequence;
 
+xkde::dist::ShardMode shard_mode(const std::string& name) {
+  using xkde::dist::ShardMode;
+  if (name == "full") return ShardMode::kFull;
+  if (name == "optimizer") return ShardMode::kOptimizer;
+  return name == "none" ? ShardMode::kNone : ShardMode::kGrads;
+}
+
 struct Settings {
   std::string shape = "smollm2-135m";
   int64_t layers = 0;  ///< 0: all of the shape's
@@ -116,7 +123,6 @@ std::vector<PackedBatch> make_packs(const Settings& settings, const Decoder& dec
     }
     auto batches = xkde::pack_sequences(sequences, {.share_prefixes = settings.shared > 0,
                                                     .max_tokens = settings.tokens,
-                                                    .pairs_per_token = 1 << 30,
                                                     .device = device});
     packs.push_back(std::move(batches.front()));
   }
@@ -174,7 +180,9 @@ double run_step(xkde::dist::ShardedModel& model, xkde::AdamW& optimizer,
   const xkde::Stopwatch watch;
   model.begin_step();
   *loss = 0.0;
-  for (const PackedBatch& pack : packs) *loss += model.forward_backward(&pack);
+  for (const PackedBatch& pack : packs) {
+    *loss += model.forward_backward(&pack, &pack == &packs.back());
+  }
   const double norm = model.finish_gradients();
   optimizer.step(model.master(), model.gradient(), 1e-5, std::min(1.0, 1.0 / norm));
   model.masters_changed();
@@ -192,8 +200,7 @@ void run(const Settings& settings, xkde::dist::Communicator& comm, at::Device de
   xkde::dist::ShardedModel model(
       decoder, comm,
       {.compute_dtype = dtype,
-       .shard =
-           settings.shard == "full" ? xkde::dist::ShardMode::kFull : xkde::dist::ShardMode::kGrads,
+       .shard = shard_mode(settings.shard),
        .recompute = settings.recompute == "block" ? xkde::dist::Recompute::kBlock
                                                   : xkde::dist::Recompute::kNone,
        .device = device});
@@ -261,7 +268,8 @@ CLI::App& add_options(CLI::App& app, Settings& settings) {
   for (const auto& [name, shape] : shapes()) names.push_back(name);
   app.add_option("--shape", settings.shape)->check(CLI::IsMember(names));
   app.add_option("--layers", settings.layers, "blocks, 0: all")->check(CLI::Range(0, 128));
-  app.add_option("--shard", settings.shard)->check(CLI::IsMember({"full", "grads"}));
+  app.add_option("--shard", settings.shard)
+      ->check(CLI::IsMember({"full", "grads", "optimizer", "none"}));
   app.add_option("--recompute", settings.recompute)->check(CLI::IsMember({"block", "none"}));
   app.add_option("--dtype", settings.dtype)->check(CLI::IsMember({"bf16", "fp32"}));
   app.add_option("--device", settings.device)->check(CLI::IsMember({"cpu", "cuda"}));

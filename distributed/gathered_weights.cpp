@@ -62,6 +62,7 @@ void GatheredWeights::start(size_t index) {
   if (shards_.size() == 1) {
     unit.filled = true;
   } else {
+    shards_.set_phase(layout.name);
     unit.pending = shards_.all_gather(unit.flat, own);
   }
 }

@@ -112,6 +112,7 @@ void GradientSums::scatter(size_t unit, at::Tensor full, bool last) {
   const bool first = std::exchange(slice_stale_[unit], 0) != 0;
   const at::Tensor result =
       first ? slice(unit) : at::empty({layout_.units[unit].shard_numel}, shard_.options());
+  mesh_.shards().set_phase(layout_.units[unit].name);
   std::unique_ptr<Work> work = mesh_.shards().reduce_scatter(result, full, ReduceOp::kSum);
   reductions_.push_back({unit, std::move(full), result, first, last, std::move(work)});
 }
@@ -128,6 +129,7 @@ void GradientSums::sum_copies(size_t unit) {
   if (mesh_.num_copies() == 1) return;
   const at::Tensor own = slice(unit);
   at::Tensor sum = own.to(options_.reduce_dtype);
+  mesh_.copies().set_phase(layout_.units[unit].name);
   std::unique_ptr<Work> work = mesh_.copies().all_reduce(sum, ReduceOp::kSum);
   copy_sums_.push_back({own, std::move(sum), std::move(work)});
 }
@@ -142,6 +144,7 @@ double GradientSums::finish() {
   at::Tensor sum = at::full({1}, sum_of_squares(shard_), at::TensorOptions().dtype(at::kDouble));
   if (!alone()) {
     sum = sum.to(options_.device);
+    mesh_.shards().set_phase("gradient norm");
     mesh_.shards().all_reduce(sum, ReduceOp::kSum)->wait();
   }
   return std::sqrt(sum.item<double>());

@@ -197,12 +197,19 @@ double ShardedModel::forward_backward(const PackedBatch* batch, bool last) {
   for (size_t unit = head - 1; unit >= 1; --unit) {
     x_grad = backward_block(unit, runs[unit], x_grad, context, last);
   }
-  if (batch != nullptr) {
-    at::Tensor embedding_grad = decoder_.parameters(0, sums_.accumulator(0)).front();
-    embedding_grad.index_add_(0, batch->input_ids, x_grad.to(at::kFloat));
-  }
+  if (batch != nullptr) backward_embedding(*batch, x_grad);
   if (last) sums_.close(0);
   return loss;
+}
+
+void ShardedModel::backward_embedding(const PackedBatch& batch, const at::Tensor& x_grad) {
+  at::Tensor rows = x_grad.to(at::kFloat);
+  const int64_t pad = decoder_.config().pad_token_id;
+  // As torch.nn.Embedding with a padding_idx, which transformers gives it: looking the token up
+  // teaches it nothing, even where it is also the end of a turn.
+  if (pad >= 0) rows = rows.masked_fill(batch.input_ids.eq(pad).unsqueeze(1), 0.0);
+  at::Tensor embedding_grad = decoder_.parameters(0, sums_.accumulator(0)).front();
+  embedding_grad.index_add_(0, batch.input_ids, rows);
 }
 
 void ShardedModel::make_resident() {

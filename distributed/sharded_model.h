@@ -98,6 +98,7 @@ class ShardedModel {
   at::Tensor backward_block(size_t unit, BlockRun& run, const at::Tensor& output_grad,
                             const BlockContext& context, bool last);
   double backward_head(const PackedBatch& batch, const at::Tensor& x, at::Tensor& x_grad);
+  void backward_embedding(const PackedBatch& batch, const at::Tensor& x_grad);
   size_t output_unit() const { return decoder_.tied() ? 0 : decoder_.head_unit(); }
 
   const Decoder& decoder_;

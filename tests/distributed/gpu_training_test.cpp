@@ -74,11 +74,11 @@ Curve train(const Decoder& decoder, Communicator& comm, const ShardedModelOption
   for (size_t i = 0; i < all.size(); ++i) {
     if (static_cast<int>(i) % comm.size() == comm.rank()) part.push_back(all[i]);
   }
-  const auto packs = pack_sequences(part, {.pairs_per_token = 100'000, .device = options.device});
+  const auto packs = pack_sequences(part, {.device = options.device});
   Curve curve;
   for (int step = 0; step < 5; ++step) {
     model.begin_step();
-    at::Tensor loss = at::full({1}, model.forward_backward(&packs.at(0)),
+    at::Tensor loss = at::full({1}, model.forward_backward(&packs.at(0), true),
                                at::TensorOptions(at::kDouble).device(options.device));
     comm.all_reduce(loss, ReduceOp::kSum)->wait();
     curve.losses.push_back(loss.item<double>());

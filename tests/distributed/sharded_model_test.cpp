@@ -222,6 +222,23 @@ TEST(ShardedModel, MastersComeBackAsTheyWereLoaded) {
   });
 }
 
+TEST(ShardedModel, LookingThePadTokenUpTeachesItNothing) {
+  ModelConfig config = tiny_config(false);
+  config.pad_token_id = 2;  // in every sequence
+  const Decoder decoder(config);
+  run_ranks(1, [&](Communicator& comm) {
+    ShardedModel model(decoder, comm, {});
+    model.load(random_weights);
+    const auto packs = pack_sequences(random_sequences(3, 0), {});
+    model.begin_step();
+    model.forward_backward(&packs.front(), true);
+
+    const at::Tensor rows = decoder.parameters(0, model.gradient()).front();
+    EXPECT_EQ(rows[2].abs().max().item<float>(), 0.0F);
+    EXPECT_GT(rows[3].abs().max().item<float>(), 0.0F);
+  });
+}
+
 TEST(ShardedModel, RefusesCopiesThatDoNotDivideTheRanks) {
   const Decoder decoder(tiny_config(true));
   EXPECT_THROW(
