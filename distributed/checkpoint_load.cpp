@@ -113,8 +113,8 @@ void add_copies(const std::vector<ShardPiece>& saved, const ShardPiece& piece, c
 }
 
 CopiesByShard plan(const fs::path& path, const ShardLayout& saved, const ShardLayout& layout,
-                   int rank) {
-  if (same(saved, layout)) return {{rank, {{.from = 0, .to = 0, .numel = layout.state_numel}}}};
+                   int shard) {
+  if (same(saved, layout)) return {{shard, {{.from = 0, .to = 0, .numel = layout.state_numel}}}};
   CopiesByShard copies;
   const auto places = places_of(saved);
   for (const UnitLayout& unit : layout.units) {
@@ -122,7 +122,7 @@ CopiesByShard plan(const fs::path& path, const ShardLayout& saved, const ShardLa
       const Place& place = places.at(slot.name);
       const auto sources = pieces_of(saved, *place.unit, *place.slot);
       for (const ShardPiece& piece : pieces_of(layout, unit, slot)) {
-        if (piece.shard == rank) add_copies(sources, piece, path, copies);
+        if (piece.shard == shard) add_copies(sources, piece, path, copies);
       }
     }
   }
@@ -154,11 +154,11 @@ Json read_progress(const fs::path& folder) {
   }
 }
 
-void verify(const fs::path& folder) {
+}  // namespace
+
+void verify_checkpoint(const fs::path& folder) {
   for (const FileRecord& file : read_manifest(folder).files) verify_file(folder, file);
 }
-
-}  // namespace
 
 std::optional<fs::path> newest_verified_checkpoint(const fs::path& root) {
   std::vector<int64_t> steps;
@@ -173,7 +173,7 @@ std::optional<fs::path> newest_verified_checkpoint(const fs::path& root) {
   for (const int64_t step : steps) {
     const fs::path folder = root / folder_name(step);
     try {
-      verify(folder);
+      verify_checkpoint(folder);
       return folder;
     } catch (const CheckpointError& error) {
       log::warning(concat("checkpoint passed over: ", error.what()));
@@ -184,28 +184,28 @@ std::optional<fs::path> newest_verified_checkpoint(const fs::path& root) {
 }
 
 Json load_checkpoint(const fs::path& folder, const ShardLayout& layout, const StateView& state,
-                     Communicator& comm) {
+                     Communicator& world) {
   Manifest manifest;
   CopiesByShard copies;
   std::vector<Target> targets;
-  agree_on(comm, [&] {
-    XKDE_CHECK(layout.num_shards == comm.size(), InternalError, "checkpoint: ", layout.num_shards,
-               " shards on ", comm.size(), " ranks");
+  agree_on(world, [&] {
+    XKDE_CHECK(world.size() % layout.num_shards == 0, InternalError,
+               "checkpoint: ", layout.num_shards, " shards on ", world.size(), " ranks");
     manifest = read_manifest(folder);
     const fs::path path = folder / kManifestFile;
     targets = targets_of(path, manifest, layout, state);
     check_tensors(path, manifest.layout, layout);
-    copies = plan(path, manifest.layout, layout, comm.rank());
+    copies = plan(path, manifest.layout, layout, world.rank() % layout.num_shards);
   });
   // Nothing is opened before every byte of it has been verified, by one of the ranks.
-  agree_on(comm, [&] {
+  agree_on(world, [&] {
     for (size_t i = 0; i < manifest.files.size(); ++i) {
-      const bool mine = static_cast<int>(i % static_cast<size_t>(comm.size())) == comm.rank();
+      const bool mine = static_cast<int>(i % static_cast<size_t>(world.size())) == world.rank();
       if (mine) verify_file(folder, manifest.files[i]);
     }
   });
   Json progress;
-  agree_on(comm, [&] {
+  agree_on(world, [&] {
     read_state(folder, copies, targets);
     progress = read_progress(folder);
   });

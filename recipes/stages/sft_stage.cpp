@@ -253,8 +253,9 @@ class Trainer {
                            {"seed", context_.recipe().seed},
                            {"recipe", resolved(context_.recipe())}};
     HostState state = host_state();
-    dist::save_checkpoint(folder_ / "checkpoints", step_, model_.layout(), state.view(), progress,
-                          stage_.save_total_limit, comm_);
+    dist::save_checkpoint(
+        folder_ / "checkpoints", model_.layout(), state.view(),
+        {.step = step_, .progress = progress, .keep_last = stage_.save_total_limit}, comm_);
   }
 
   void resume() {

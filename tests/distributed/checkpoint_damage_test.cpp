@@ -7,7 +7,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -143,25 +142,6 @@ TEST_F(DamageTest, NothingVerifiableIsAnError) {
               HasSubstr("expected a checkpoint that verifies, found 2 damaged"));
 }
 
-/// A small file system in memory under `root`, or a reason why there is none.
-class SmallDisk {
- public:
-  SmallDisk(const fs::path& folder, const std::string& options) : folder_(folder) {
-    fs::create_directories(folder);
-    mounted_ = ::mount("tmpfs", folder.c_str(), "tmpfs", 0, options.c_str()) == 0;
-  }
-  ~SmallDisk() {
-    if (mounted_) ::umount2(folder_.c_str(), MNT_DETACH);
-  }
-  SmallDisk(const SmallDisk&) = delete;
-  SmallDisk& operator=(const SmallDisk&) = delete;
-  bool mounted() const { return mounted_; }
-
- private:
-  fs::path folder_;
-  bool mounted_ = false;
-};
-
 TEST_F(CheckpointTest, AFullDiskLeavesTheOldCheckpoint) {
   const fs::path disk = root_ / "disk";
   const SmallDisk mounted(disk, "size=1m");
@@ -173,8 +153,10 @@ TEST_F(CheckpointTest, AFullDiskLeavesTheOldCheckpoint) {
   run_ranks(2, [&](Communicator& comm) {
     const ShardLayout layout = make_layout(small_units(), 2);
     OwnedState state = state_at(layout, comm.rank(), 2);
-    messages[static_cast<size_t>(comm.rank())] = message_of<IoError>(
-        [&] { save_checkpoint(disk, 2, layout, state.view(), progress_at(2), 1, comm); });
+    messages[static_cast<size_t>(comm.rank())] = message_of<IoError>([&] {
+      save_checkpoint(disk, layout, state.view(),
+                      {.step = 2, .progress = progress_at(2), .keep_last = 1}, comm);
+    });
   });
 
   for (const std::string& message : messages) {
@@ -225,7 +207,8 @@ int save_with_limit(const fs::path& root, size_t progress_bytes, rlim_t limit_by
       const ShardLayout layout = make_layout(small_units(), 2);
       OwnedState state = state_at(layout, comm.rank(), 2);
       const Json progress{{"filler", std::string(progress_bytes, 'x')}};
-      save_checkpoint(root, 2, layout, state.view(), progress, 0, comm);
+      save_checkpoint(root, layout, state.view(), {.step = 2, .progress = progress, .keep_last = 0},
+                      comm);
     });
   });
   std::exit(message.find("File too large") != std::string::npos ? 74 : 1);  // with all handlers

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include <sys/mount.h>
+
 #include "core/base/error.h"
 #include "distributed/thread_communicator.h"
 
@@ -90,20 +92,23 @@ void save(const fs::path& root, int ranks, int64_t step, int64_t keep_last, bool
   run_ranks(ranks, [&](Communicator& comm) {
     const ShardLayout layout = make_layout(small_units(), ranks);
     OwnedState state = state_at(layout, comm.rank(), step, moments);
-    save_checkpoint(root, step, layout, state.view(), progress_at(step), keep_last, comm);
+    save_checkpoint(root, layout, state.view(),
+                    {.step = step, .progress = progress_at(step), .keep_last = keep_last}, comm);
   });
 }
 
-void expect_loads(const fs::path& folder, int ranks, int64_t step, bool moments) {
+void expect_loads(const fs::path& folder, int ranks, int64_t step, bool moments, int copies) {
   run_ranks(ranks, [&](Communicator& comm) {
-    const ShardLayout layout = make_layout(small_units(), ranks);
+    const int shards = ranks / copies;
+    const ShardLayout layout = make_layout(small_units(), shards);
     OwnedState state = empty_state(layout, moments);
 
     const Json progress = load_checkpoint(folder, layout, state.view(), comm);
 
     EXPECT_EQ(progress, progress_at(step));
     int64_t different = 0;
-    for_each_element(layout, comm.rank(), [&](const std::string& name, int64_t i, size_t place) {
+    const int shard = comm.rank() % shards;
+    for_each_element(layout, shard, [&](const std::string& name, int64_t i, size_t place) {
       if (state.master[place] != value_of("master", name, i, step)) ++different;
       if (!moments) return;
       if (state.exp_avg[place] != value_of("exp_avg", name, i, step)) ++different;
@@ -120,6 +125,15 @@ std::vector<std::string> names_in(const fs::path& folder) {
   }
   std::sort(names.begin(), names.end());
   return names;
+}
+
+SmallDisk::SmallDisk(const fs::path& folder, const std::string& options) : folder_(folder) {
+  fs::create_directories(folder);
+  mounted_ = ::mount("tmpfs", folder.c_str(), "tmpfs", 0, options.c_str()) == 0;
+}
+
+SmallDisk::~SmallDisk() {
+  if (mounted_) ::umount2(folder_.c_str(), MNT_DETACH);
 }
 
 }  // namespace xkde::dist

@@ -41,12 +41,27 @@ Json progress_at(int64_t step);
 void save(const std::filesystem::path& root, int ranks, int64_t step, int64_t keep_last = 0,
           bool moments = true);
 
-/// Loads on `ranks` ranks and expects every element of every tensor of `step`.
-void expect_loads(const std::filesystem::path& folder, int ranks, int64_t step,
-                  bool moments = true);
+/// Loads on `ranks` ranks, in `copies` copies, and expects every element of every tensor of `step`.
+void expect_loads(const std::filesystem::path& folder, int ranks, int64_t step, bool moments = true,
+                  int copies = 1);
 
 /// Names in a folder, sorted.
 std::vector<std::string> names_in(const std::filesystem::path& folder);
+
+/// A small file system in memory at `folder`, where the user may mount one.
+class SmallDisk {
+ public:
+  /// `options` as of mount -t tmpfs: "size=1m".
+  SmallDisk(const std::filesystem::path& folder, const std::string& options);
+  ~SmallDisk();
+  SmallDisk(const SmallDisk&) = delete;
+  SmallDisk& operator=(const SmallDisk&) = delete;
+  bool mounted() const { return mounted_; }
+
+ private:
+  std::filesystem::path folder_;
+  bool mounted_ = false;
+};
 
 /// The message of the `ErrorType` that `act` throws.
 template <typename ErrorType>

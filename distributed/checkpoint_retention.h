@@ -1,0 +1,33 @@
+#ifndef XKDE_DISTRIBUTED_CHECKPOINT_RETENTION_H_
+#define XKDE_DISTRIBUTED_CHECKPOINT_RETENTION_H_
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+namespace xkde::dist {
+
+inline constexpr const char* kLatestFile = "LATEST";  ///< names the checkpoint written last
+inline constexpr const char* kBestFile = "BEST";      ///< names the one with the lowest score
+inline constexpr const char* kTemporary = ".tmp";     ///< ends the name of what is unfinished
+
+/// The folder that LATEST or BEST names; "" where there is none.
+std::string named_by(const std::filesystem::path& root, const char* file);
+
+/// Whether a checkpoint of this name and score is to be BEST: there is none whose state.json tells
+/// a lower or equal score, or it is this one, written again.
+bool is_best(const std::filesystem::path& root, const std::string& name, double score);
+
+/// Removes unfinished folders and files of ours.
+void remove_leftovers(const std::filesystem::path& root);
+
+/// Removes all but the newest `keep_last` folders and those that LATEST and BEST name.
+void remove_old(const std::filesystem::path& root, int64_t keep_last);
+
+/// Throws IoError.
+void rename_file(const std::filesystem::path& from, const std::filesystem::path& to);
+
+}  // namespace xkde::dist
+
+#endif  // XKDE_DISTRIBUTED_CHECKPOINT_RETENTION_H_
