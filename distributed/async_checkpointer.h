@@ -1,0 +1,63 @@
+#ifndef XKDE_DISTRIBUTED_ASYNC_CHECKPOINTER_H_
+#define XKDE_DISTRIBUTED_ASYNC_CHECKPOINTER_H_
+
+#include <filesystem>
+#include <functional>
+#include <future>
+#include <memory>
+#include <stop_token>
+#include <string>
+
+#include "distributed/checkpoint.h"
+#include "distributed/checkpoint_save.h"
+#include "distributed/communicator.h"
+#include "distributed/page_buffer.h"
+
+namespace xkde::dist {
+
+/// save_checkpoint() beside the next steps: save() only copies the state; a thread of low priority
+/// writes it, and another on rank 0 makes it a checkpoint. These threads never communicate: the
+/// ranks must tell each other when all are done, and call poll(). Errors of the threads are thrown
+/// by the next poll(), finish() or save(), as save_checkpoint() throws them: on every rank, with
+/// the old checkpoint intact. One save runs at a time. Calls are collective over `world` unless
+/// they say otherwise.
+class AsyncCheckpointer {
+ public:
+  /// Allocates a second copy of the state, in host memory. `layout` and `world` outlive the object.
+  /// Not collective.
+  AsyncCheckpointer(std::filesystem::path root, const ShardLayout& layout, bool moments,
+                    Communicator& world);
+  /// Breaks off a running save, of which no more than a temporary folder stays. Not collective.
+  ~AsyncCheckpointer();
+  AsyncCheckpointer(const AsyncCheckpointer&) = delete;
+  AsyncCheckpointer& operator=(const AsyncCheckpointer&) = delete;
+
+  /// Finishes an earlier save; then `copy_into(buffers)` fills this rank's buffers, and returns.
+  void save(const std::function<void(const StateView&)>& copy_into, CheckpointInfo info);
+  /// Whether a thread of this rank is at work. Not collective; takes no time.
+  bool is_writing() const;
+  /// Goes on with a save when no rank is at work: `anyone_writing` is whether is_writing() holds on
+  /// any rank, and must be the same on all. Never waits for a disk.
+  void poll(bool anyone_writing);
+  /// Waits until the last save is a durable checkpoint. No effect when it is.
+  void finish();
+
+ private:
+  enum class Stage { kIdle, kWriting, kCompleting };
+  void run_at_low_priority(std::function<std::string()> work);
+  void advance();
+  StateView buffers() const;
+
+  std::filesystem::path root_;
+  const ShardLayout& layout_;
+  Communicator& world_;
+  PageBuffer master_, exp_avg_, exp_avg_sq_;
+  std::unique_ptr<CheckpointSave> save_;
+  Stage stage_ = Stage::kIdle;
+  std::stop_source stop_;
+  std::future<std::string> thread_;  // last: its end is waited for first
+};
+
+}  // namespace xkde::dist
+
+#endif  // XKDE_DISTRIBUTED_ASYNC_CHECKPOINTER_H_
