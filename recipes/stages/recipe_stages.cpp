@@ -136,6 +136,8 @@ Json to_json(const SftStage& stage) {
   json["max_length"] = stage.max_length;
   json["save_steps"] = stage.save_steps;
   json["save_total_limit"] = stage.save_total_limit;
+  json["async_save"] = stage.async_save;
+  json["keep_best"] = stage.keep_best;
   json["resume_from_checkpoint"] = stage.resume_from_checkpoint;
   return json;
 }
@@ -211,6 +213,8 @@ SftStage SftStage::parse(StrictMap map) {
   map.optional("max_length", stage.max_length, kPositive);
   map.optional("save_steps", stage.save_steps, kNotNegative);
   map.optional("save_total_limit", stage.save_total_limit, kPositive);
+  map.optional("async_save", stage.async_save);
+  map.optional("keep_best", stage.keep_best);
   map.optional("resume_from_checkpoint", stage.resume_from_checkpoint, Names{kResumes});
   for (const auto& [key, why] : kForeignSftKeys) map.refuse(key, std::string(why));
   map.done();

@@ -75,6 +75,8 @@ struct SftStage {
   int64_t max_length = 32768;
   int64_t save_steps = 0;                       ///< 0: only at the end
   int64_t save_total_limit = 2;                 ///< ours
+  bool async_save = true;                       ///< ours: written beside the next steps
+  bool keep_best = false;                       ///< ours: that of the lowest training loss, too
   std::string resume_from_checkpoint = "auto";  ///< ours; or never
 
   bool uses_built_data() const { return train_data == kBuiltData; }

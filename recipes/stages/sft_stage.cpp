@@ -17,12 +17,12 @@
 #include "core/data/sft_sample.h"
 #include "core/optim/adamw.h"
 #include "core/optim/lr_schedule.h"
-#include "distributed/checkpoint.h"
 #include "recipes/stages/json_lines.h"
 #include "recipes/stages/matmul_rate.h"
 #include "recipes/stages/progress.h"
 #include "recipes/stages/stop_request.h"
 #include "recipes/stages/train_batch.h"
+#include "recipes/stages/train_checkpoints.h"
 
 namespace xkde::recipe {
 namespace {
@@ -83,7 +83,8 @@ class Trainer {
                  static_cast<int64_t>(samples_.size()), global_batch()),
         optimizer_(model_.layout().state_numel,
                    {stage.adam_beta1, stage.adam_beta2, stage.adam_epsilon, stage.weight_decay},
-                   model_.decay_ranges(), model_.master().device()) {
+                   model_.decay_ranges(), model_.master().device()),
+        checkpoints_(stage, folder_ / "checkpoints", context, optimizer_) {
     total_steps_ =
         stage.max_steps >= 0
             ? stage.max_steps
@@ -98,7 +99,7 @@ class Trainer {
   }
 
   void run() {
-    resume();
+    step_ = checkpoints_.resume();
     const std::filesystem::path metrics = folder_ / "metrics.jsonl";
     std::unique_ptr<JsonLinesWriter> lines;
     if (context_.is_root()) {
@@ -112,13 +113,20 @@ class Trainer {
       const StepReport report = train_step();
       if (lines) lines->append(to_json(report));
       progress.update(step_, summary(report));
+      checkpoints_.add_loss(report.loss);
       const bool due = stage_.save_steps > 0 && step_ % stage_.save_steps == 0;
-      const bool stop = stop_requested(comm_);
-      if (due || stop || step_ == total_steps_) save();
-      XKDE_CHECK(!stop, StopRequested, "stopped on request after step ", step_, " of ",
-                 total_steps_, ", checkpoint saved in ", (folder_ / "checkpoints").string());
+      const StepEnd end = agree_on_step_end(comm_, checkpoints_.is_writing());
+      checkpoints_.poll(end.is_writing);
+      if (due || end.stop_requested || step_ == total_steps_) save();
+      if (end.stop_requested || step_ == total_steps_) checkpoints_.finish();
+      XKDE_CHECK(!end.stop_requested, StopRequested, "stopped on request after step ", step_,
+                 " of ", total_steps_, ", checkpoint saved in ",
+                 (folder_ / "checkpoints").string());
     }
-    if (total_steps_ == 0) save();
+    if (total_steps_ == 0) {
+      save();
+      checkpoints_.finish();
+    }
   }
 
  private:
@@ -231,51 +239,9 @@ class Trainer {
     return text;
   }
 
-  /// Masters and moments in host memory, where a checkpoint is written from and read into.
-  struct HostState {
-    at::Tensor master, exp_avg, exp_avg_sq;
-    dist::StateView view() {
-      const auto span = [](at::Tensor& t) {
-        return std::span<float>(t.mutable_data_ptr<float>(), static_cast<size_t>(t.numel()));
-      };
-      return {span(master), span(exp_avg), span(exp_avg_sq)};
-    }
-  };
-  HostState host_state() {
-    return {model_.master().cpu(), optimizer_.exp_avg().cpu(), optimizer_.exp_avg_sq().cpu()};
-  }
-
   void save() {
-    const Json progress = {{"step", step_},
-                           {"epoch", sampler_.position(step_).first},
-                           {"position", sampler_.position(step_).second},
-                           {"optimizer_steps", optimizer_.steps_done()},
-                           {"seed", context_.recipe().seed},
-                           {"recipe", resolved(context_.recipe())}};
-    HostState state = host_state();
-    dist::save_checkpoint(
-        folder_ / "checkpoints", model_.layout(), state.view(),
-        {.step = step_, .progress = progress, .keep_last = stage_.save_total_limit}, comm_);
-  }
-
-  void resume() {
-    if (stage_.resume_from_checkpoint == "never") return;
-    std::string newest;
-    if (context_.is_root()) {
-      const auto found = dist::newest_verified_checkpoint(folder_ / "checkpoints");
-      newest = found ? found->string() : "";
-    }
-    newest = comm_.broadcast_bytes(newest, 0);
-    if (newest.empty()) return;
-    HostState state = host_state();
-    const Json progress = dist::load_checkpoint(newest, model_.layout(), state.view(), comm_);
-    model_.master().copy_(state.master);
-    optimizer_.exp_avg().copy_(state.exp_avg);
-    optimizer_.exp_avg_sq().copy_(state.exp_avg_sq);
-    optimizer_.set_steps_done(progress.at("optimizer_steps").get<int64_t>());
-    step_ = progress.at("step").get<int64_t>();
-    model_.masters_changed();
-    log::info("sft: goes on from " + newest);
+    const auto [epoch, position] = sampler_.position(step_);
+    checkpoints_.save(step_, epoch, position);
   }
 
   const SftStage& stage_;
@@ -286,6 +252,7 @@ class Trainer {
   std::vector<SftSample> samples_;
   EpochSampler sampler_;
   AdamW optimizer_;
+  TrainCheckpoints checkpoints_;
   LrSchedule schedule_;
   int64_t total_steps_ = 0;
   int64_t step_ = 0;

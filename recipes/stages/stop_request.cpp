@@ -1,6 +1,7 @@
 #include "recipes/stages/stop_request.h"
 
 #include <csignal>
+#include <vector>
 
 #include <ATen/ATen.h>
 #include <unistd.h>
@@ -24,11 +25,11 @@ void install_stop_signals() {
   for (const int signal : {SIGUSR1, SIGTERM, SIGINT}) ::sigaction(signal, &action, nullptr);
 }
 
-bool stop_requested(dist::Communicator& comm) {
-  at::Tensor flag =
-      at::full({1}, static_cast<int64_t>(g_stop), at::TensorOptions().dtype(at::kLong));
-  comm.all_reduce(flag, dist::ReduceOp::kMax)->wait();
-  return flag.item<int64_t>() != 0;
+StepEnd agree_on_step_end(dist::Communicator& comm, bool is_writing) {
+  const std::vector<int64_t> mine{g_stop, is_writing ? 1 : 0};
+  at::Tensor flags = at::tensor(mine, at::TensorOptions().dtype(at::kLong));
+  comm.all_reduce(flags, dist::ReduceOp::kMax)->wait();
+  return {flags[0].item<int64_t>() != 0, flags[1].item<int64_t>() != 0};
 }
 
 }  // namespace xkde::recipe

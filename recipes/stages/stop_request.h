@@ -9,8 +9,15 @@ namespace xkde::recipe {
 /// second SIGINT ends it at once.
 void install_stop_signals();
 
-/// Whether any rank was asked to stop. Collective: all ranks get the same answer at the same step.
-bool stop_requested(dist::Communicator& comm);
+/// What holds on any rank at the end of a step.
+struct StepEnd {
+  bool stop_requested = false;
+  bool is_writing = false;  ///< a checkpoint, beside the steps
+};
+
+/// Joins what this rank says with the others'. Collective: all get the same answer at the same
+/// step.
+StepEnd agree_on_step_end(dist::Communicator& comm, bool is_writing);
 
 }  // namespace xkde::recipe
 

@@ -149,6 +149,10 @@ TEST(RecipeMistakes, ValuesOfTheWrongKindAreFound) {
        "r.yaml:29:19: sft.adam_beta1: expected a number in [0, 1), found 1.0"},
       {"save_total_limit: 2", "save_total_limit: 0",
        "r.yaml:31:25: sft.save_total_limit: expected a positive integer, found 0"},
+      {"save_total_limit: 2", "async_save: yes",
+       "r.yaml:31:19: sft.async_save: expected true or false, found yes"},
+      {"save_total_limit: 2", "keep_best: 1",
+       "r.yaml:31:18: sft.keep_best: expected true or false, found 1"},
       {"path: out", "path: {a: b}", "r.yaml:41:13: export.path: expected a path, found a mapping"},
       {"\"0:40\"", "40",
        "r.yaml:19:20: build_data.sources.0.records: expected a slice "

@@ -60,6 +60,8 @@ TEST(Recipe, SftDefaultsAreThoseOfThePapersCode) {
   EXPECT_EQ(sft.max_tokens_per_pack, 1024);
   EXPECT_EQ(sft.save_steps, 0);
   EXPECT_EQ(sft.save_total_limit, 2);
+  EXPECT_TRUE(sft.async_save);
+  EXPECT_FALSE(sft.keep_best);
   EXPECT_EQ(sft.resume_from_checkpoint, "auto");
 }
 
@@ -133,7 +135,7 @@ TEST(Recipe, ResolvedRecipeIsOrderedAndComplete) {
   for (const auto& [key, value] : all.items()) keys.push_back(key);
   EXPECT_EQ(keys, recipe_keys());
   EXPECT_EQ(all["stages"].size(), 4U);
-  EXPECT_EQ(all["stages"][1]["sft"].size(), 24U);
+  EXPECT_EQ(all["stages"][1]["sft"].size(), 26U);
   EXPECT_EQ(all["stages"][0]["build_data"]["sources"][0]["questions"].dump(),
             R"(["src","rephrase","loc"])");
 }

@@ -1,0 +1,114 @@
+#include "recipes/stages/train_checkpoints.h"
+
+#include <span>
+#include <string>
+#include <utility>
+
+#include <ATen/ATen.h>
+
+#include "core/base/log.h"
+#include "distributed/checkpoint.h"
+
+namespace xkde::recipe {
+namespace {
+
+std::span<float> span_of(at::Tensor& host) {
+  return {host.mutable_data_ptr<float>(), static_cast<size_t>(host.numel())};
+}
+
+void copy_into(std::span<float> out, const at::Tensor& values) {
+  at::from_blob(out.data(), {static_cast<int64_t>(out.size())},
+                at::TensorOptions().dtype(at::kFloat))
+      .copy_(values);
+}
+
+/// Masters and moments in host memory: themselves, where they are there anyway.
+struct HostState {
+  at::Tensor master, exp_avg, exp_avg_sq;
+  HostState(at::Tensor& masters, AdamW& optimizer)
+      : master(masters.cpu()),
+        exp_avg(optimizer.exp_avg().cpu()),
+        exp_avg_sq(optimizer.exp_avg_sq().cpu()) {}
+  dist::StateView view() { return {span_of(master), span_of(exp_avg), span_of(exp_avg_sq)}; }
+};
+
+}  // namespace
+
+TrainCheckpoints::TrainCheckpoints(const SftStage& stage, std::filesystem::path root,
+                                   RunContext& context, AdamW& optimizer)
+    : stage_(stage), root_(std::move(root)), context_(context), optimizer_(optimizer) {
+  // A single save at the end has no steps to run beside, and no need of a second state.
+  if (!stage.async_save || stage.save_steps == 0) return;
+  async_ = std::make_unique<dist::AsyncCheckpointer>(root_, context.model().layout(), true,
+                                                     context.comm());
+}
+
+int64_t TrainCheckpoints::resume() {
+  if (stage_.resume_from_checkpoint == "never") return 0;
+  std::string newest;
+  if (context_.is_root()) {
+    const auto found = dist::newest_verified_checkpoint(root_);
+    newest = found ? found->string() : "";
+  }
+  newest = context_.comm().broadcast_bytes(newest, 0);
+  if (newest.empty()) return 0;
+  dist::ShardedModel& model = context_.model();
+  HostState state(model.master(), optimizer_);
+  const Json progress =
+      dist::load_checkpoint(newest, model.layout(), state.view(), context_.comm());
+  model.master().copy_(state.master);
+  optimizer_.exp_avg().copy_(state.exp_avg);
+  optimizer_.exp_avg_sq().copy_(state.exp_avg_sq);
+  optimizer_.set_steps_done(progress.at("optimizer_steps").get<int64_t>());
+  model.masters_changed();
+  log::info("sft: goes on from " + newest);
+  return progress.at("step").get<int64_t>();
+}
+
+void TrainCheckpoints::add_loss(double loss) {
+  loss_sum_ += loss;
+  ++losses_;
+}
+
+dist::CheckpointInfo TrainCheckpoints::info(int64_t step, int64_t epoch, int64_t position) {
+  dist::CheckpointInfo info{.step = step,
+                            .progress = {{"step", step},
+                                         {"epoch", epoch},
+                                         {"position", position},
+                                         {"optimizer_steps", optimizer_.steps_done()},
+                                         {"seed", context_.recipe().seed},
+                                         {"recipe", resolved(context_.recipe())}},
+                            .keep_last = stage_.save_total_limit};
+  if (stage_.keep_best && losses_ > 0) info.score = loss_sum_ / static_cast<double>(losses_);
+  loss_sum_ = 0.0;
+  losses_ = 0;
+  return info;
+}
+
+void TrainCheckpoints::save(int64_t step, int64_t epoch, int64_t position) {
+  dist::ShardedModel& model = context_.model();
+  if (!async_) {
+    HostState state(model.master(), optimizer_);
+    dist::save_checkpoint(root_, model.layout(), state.view(), info(step, epoch, position),
+                          context_.comm());
+    return;
+  }
+  const auto copy = [&](const dist::StateView& out) {
+    copy_into(out.master, model.master());
+    copy_into(out.exp_avg, optimizer_.exp_avg());
+    copy_into(out.exp_avg_sq, optimizer_.exp_avg_sq());
+  };
+  async_->save(copy, info(step, epoch, position));
+}
+
+bool TrainCheckpoints::is_writing() const { return async_ && async_->is_writing(); }
+
+void TrainCheckpoints::poll(bool anyone_writing) {
+  if (async_) async_->poll(anyone_writing);
+}
+
+void TrainCheckpoints::finish() {
+  if (async_) async_->finish();
+}
+
+}  // namespace xkde::recipe

@@ -1,0 +1,52 @@
+#ifndef XKDE_RECIPES_STAGES_TRAIN_CHECKPOINTS_H_
+#define XKDE_RECIPES_STAGES_TRAIN_CHECKPOINTS_H_
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+
+#include "core/optim/adamw.h"
+#include "distributed/async_checkpointer.h"
+#include "recipes/stages/run_context.h"
+
+namespace xkde::recipe {
+
+/// The checkpoints of one training stage: the model's masters, the optimizer's moments and how far
+/// the run is. Collective, unless a function says otherwise.
+class TrainCheckpoints {
+ public:
+  /// They lie in `root`. Nothing is read or written yet; all arguments outlive the object.
+  TrainCheckpoints(const SftStage& stage, std::filesystem::path root, RunContext& context,
+                   AdamW& optimizer);
+
+  /// Fills model and optimizer from the newest checkpoint that verifies, if there is one and the
+  /// stage may go on from it. Returns its step, else 0. Throws CheckpointError.
+  int64_t resume();
+  /// Counts a step's loss, equal on all ranks, into the mean since the last save. Not collective.
+  void add_loss(double loss);
+  /// Saves the present state: durable on return, or, with async_save and steps between saves, soon
+  /// after. Throws IoError, of the save before too.
+  void save(int64_t step, int64_t epoch, int64_t position);
+  /// Whether this rank writes beside the steps. Not collective.
+  bool is_writing() const;
+  /// To be called at each step's end; `anyone_writing`: is_writing() on any rank. Never waits for a
+  /// disk. Throws IoError.
+  void poll(bool anyone_writing);
+  /// Waits until the last save is durable. Throws IoError.
+  void finish();
+
+ private:
+  dist::CheckpointInfo info(int64_t step, int64_t epoch, int64_t position);
+
+  const SftStage& stage_;
+  std::filesystem::path root_;
+  RunContext& context_;
+  AdamW& optimizer_;
+  double loss_sum_ = 0.0;
+  int64_t losses_ = 0;
+  std::unique_ptr<dist::AsyncCheckpointer> async_;
+};
+
+}  // namespace xkde::recipe
+
+#endif  // XKDE_RECIPES_STAGES_TRAIN_CHECKPOINTS_H_
