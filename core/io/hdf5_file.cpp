@@ -233,7 +233,9 @@ Hdf5File::Hdf5File(Hdf5Handle handle, Hdf5Origin origin)
 Hdf5File Hdf5File::create(const std::filesystem::path& path) {
   Hdf5Origin origin{.place = path.string(), .writing = true};
   const Hdf5Handle access = file_access(origin);
-  Hdf5Handle file = own(H5Fcreate(path.c_str(), H5F_ACC_EXCL, H5P_DEFAULT, access.id()), H5Fclose,
+  const Hdf5Handle list = own(H5Pcreate(H5P_FILE_CREATE), H5Pclose, origin, "storage");
+  check(H5Pset_obj_track_times(list.id(), false) >= 0, origin, "storage");
+  Hdf5Handle file = own(H5Fcreate(path.c_str(), H5F_ACC_EXCL, list.id(), access.id()), H5Fclose,
                         origin, "create");
   return {std::move(file), std::move(origin)};
 }
@@ -248,8 +250,11 @@ Hdf5File Hdf5File::open(const std::filesystem::path& path) {
 
 void Hdf5File::create_group(const std::string& name) {
   prepare_library();
-  own(H5Gcreate2(handle_.id(), name.c_str(), H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), H5Gclose,
-      origin_, "create group " + name);
+  const std::string what = "create group " + name;
+  const Hdf5Handle list = own(H5Pcreate(H5P_GROUP_CREATE), H5Pclose, origin_, what);
+  check(H5Pset_obj_track_times(list.id(), false) >= 0, origin_, what);
+  own(H5Gcreate2(handle_.id(), name.c_str(), H5P_DEFAULT, list.id(), H5P_DEFAULT), H5Gclose,
+      origin_, what);
 }
 
 Hdf5Dataset Hdf5File::create_flat(const std::string& name, int64_t numel) {
@@ -259,6 +264,7 @@ Hdf5Dataset Hdf5File::create_flat(const std::string& name, int64_t numel) {
   const Hdf5Handle space = make_space({numel}, origin);
   const Hdf5Handle list = own(H5Pcreate(H5P_DATASET_CREATE), H5Pclose, origin, "storage");
   check(H5Pset_layout(list.id(), H5D_CONTIGUOUS) >= 0 &&
+            H5Pset_obj_track_times(list.id(), false) >= 0 &&
             H5Pset_alloc_time(list.id(), H5D_ALLOC_TIME_EARLY) >= 0 &&
             H5Pset_fill_time(list.id(), H5D_FILL_TIME_NEVER) >= 0,
         origin, "storage");
@@ -274,6 +280,7 @@ Hdf5Dataset Hdf5File::create_virtual(const std::string& name, const std::vector<
   const Hdf5Origin origin{origin_.place + ": " + name, origin_.writing};
   const Hdf5Handle space = make_space(shape, origin);
   const Hdf5Handle list = own(H5Pcreate(H5P_DATASET_CREATE), H5Pclose, origin, "storage");
+  check(H5Pset_obj_track_times(list.id(), false) >= 0, origin, "storage");
   for (const Hdf5Mapping& mapping : mappings) {
     int64_t count = 1;
     for (const int64_t extent : mapping.count) count *= extent;

@@ -79,9 +79,9 @@ struct Hdf5Mapping {
 };
 
 /// An HDF5 file of our own: the newest file format (its metadata carry checksums), no file locks,
-/// and the library's errors as exceptions in place of text on standard error. Files of others are
-/// not to be opened with it: the library crashes on some malformed ones. Threads may use files of
-/// their own at the same time.
+/// no times inside (equal content gives equal bytes), and the library's errors as exceptions in
+/// place of text on standard error. Files of others are not to be opened with it: the library
+/// crashes on some malformed ones. Threads may use files of their own at the same time.
 class Hdf5File {
  public:
   /// Creates a file; fails when the path exists.
