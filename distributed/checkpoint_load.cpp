@@ -9,6 +9,7 @@
 #include "distributed/checkpoint.h"
 #include "distributed/checkpoint_agreement.h"
 #include "distributed/checkpoint_manifest.h"
+#include "distributed/checkpoint_tensors.h"
 
 namespace xkde::dist {
 namespace fs = std::filesystem;
@@ -35,43 +36,6 @@ std::vector<Target> targets_of(const fs::path& path, const Manifest& manifest,
     targets.push_back(target);
   }
   return targets;
-}
-
-/// A tensor of a layout with the unit that holds it.
-struct Place {
-  const UnitLayout* unit;
-  const TensorSlot* slot;
-};
-
-std::map<std::string, Place> places_of(const ShardLayout& layout) {
-  std::map<std::string, Place> places;
-  for (const UnitLayout& unit : layout.units) {
-    for (const TensorSlot& slot : unit.slots) places[slot.name] = {&unit, &slot};
-  }
-  return places;
-}
-
-std::string text_of(const std::vector<int64_t>& shape) {
-  std::string text = "[";
-  for (const int64_t extent : shape) text += concat(text.size() > 1 ? ", " : "", extent);
-  return text + "]";
-}
-
-void check_tensors(const fs::path& path, const ShardLayout& saved, const ShardLayout& layout) {
-  const auto found = places_of(saved);
-  const auto expected = places_of(layout);
-  for (const auto& [name, place] : expected) {
-    const auto it = found.find(name);
-    XKDE_CHECK(it != found.end(), CheckpointError, path.string(), ": expected a tensor ", name,
-               " as the model has, found none");
-    XKDE_CHECK(it->second.slot->shape == place.slot->shape, CheckpointError, path.string(),
-               ": tensor ", name, ": expected shape ", text_of(place.slot->shape), ", found ",
-               text_of(it->second.slot->shape));
-  }
-  for (const auto& [name, place] : found) {
-    XKDE_CHECK(expected.contains(name), CheckpointError, path.string(),
-               ": expected the tensors of the model, found also ", name);
-  }
 }
 
 bool same(const ShardLayout& a, const ShardLayout& b) {
@@ -119,7 +83,7 @@ CopiesByShard plan(const fs::path& path, const ShardLayout& saved, const ShardLa
   const auto places = places_of(saved);
   for (const UnitLayout& unit : layout.units) {
     for (const TensorSlot& slot : unit.slots) {
-      const Place& place = places.at(slot.name);
+      const TensorPlace& place = places.at(slot.name);
       const auto sources = pieces_of(saved, *place.unit, *place.slot);
       for (const ShardPiece& piece : pieces_of(layout, unit, slot)) {
         if (piece.shard == shard) add_copies(sources, piece, path, copies);

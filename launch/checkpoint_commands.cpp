@@ -1,11 +1,16 @@
 #include "launch/checkpoint_commands.h"
 
 #include <cstdint>
-#include <fstream>
 #include <set>
+#include <span>
 
 #include "core/base/error.h"
+#include "core/model/weights.h"
 #include "distributed/checkpoint.h"
+#include "distributed/checkpoint_manifest.h"
+#include "distributed/checkpoint_retention.h"
+#include "distributed/checkpoint_tensors.h"
+#include "distributed/shard_layout.h"
 
 namespace xkde {
 namespace {
@@ -25,12 +30,36 @@ void require_folder(const fs::path& path) {
              ": expected a folder of checkpoints, found none");
 }
 
+bool is_checkpoint(const fs::path& path) { return fs::exists(path / dist::kManifestFile); }
+
+/// `path`, if it is a checkpoint, or the newest one in it.
+fs::path verified_checkpoint(const fs::path& path) {
+  require_folder(path);
+  if (is_checkpoint(path)) {
+    dist::verify_checkpoint(path);
+    return path;
+  }
+  const auto newest = dist::newest_verified_checkpoint(path);
+  XKDE_CHECK(newest.has_value(), MissingInputError, path.string(),
+             ": expected step-* folders, found none");
+  return *newest;
+}
+
+/// All tensors of a model in one unit and shard: only their names and shapes matter.
+dist::ShardLayout layout_of(const ModelConfig& config) {
+  dist::UnitLayout unit{.name = "model", .slots = {}};
+  for (const TensorShape& tensor : expected_tensors(config)) {
+    unit.slots.push_back({.name = tensor.name, .shape = tensor.shape});
+  }
+  return dist::make_layout({unit}, 1);
+}
+
 }  // namespace
 
 std::string list_checkpoints(const fs::path& path) {
   require_folder(path);
-  std::string latest;
-  std::getline(std::ifstream(path / "LATEST"), latest);
+  const std::string latest = dist::named_by(path, dist::kLatestFile);
+  const std::string best = dist::named_by(path, dist::kBestFile);
   std::set<fs::path> folders;
   for (const fs::directory_entry& entry : fs::directory_iterator(path)) {
     const std::string name = entry.path().filename().string();
@@ -43,17 +72,25 @@ std::string list_checkpoints(const fs::path& path) {
   for (const fs::path& folder : folders) {
     const std::string name = folder.filename().string();
     text += name + "  " + std::to_string(bytes_in(folder)) + " bytes" +
-            (name == latest ? "  LATEST" : "") + "\n";
+            (name == latest ? "  LATEST" : "") + (name == best ? "  BEST" : "") + "\n";
   }
   return text;
 }
 
 std::string verify_checkpoints(const fs::path& path) {
-  require_folder(path);
-  const auto newest = dist::newest_verified_checkpoint(path);
-  XKDE_CHECK(newest.has_value(), MissingInputError, path.string(),
-             ": expected step-* folders, found none");
-  return newest->string() + ": verified\n";
+  return verified_checkpoint(path).string() + ": verified\n";
+}
+
+std::string export_checkpoint(const fs::path& path, const fs::path& out, const fs::path& model,
+                              const std::string& dtype) {
+  XKDE_CHECK(!fs::exists(out), IoError, out.string(), ": expected no such folder yet, found one");
+  const PretrainedModel pretrained = open_pretrained(model);
+  const fs::path folder = is_checkpoint(path) ? path : verified_checkpoint(path);
+  dist::CheckpointTensors tensors(folder, layout_of(pretrained.config));
+  export_pretrained(
+      out, pretrained.config, pretrained.tokenizer, pretrained.chat_template, dtype,
+      [&](const std::string& name, std::span<float> values) { tensors.read(name, values); });
+  return folder.string() + ": exported to " + out.string() + "\n";
 }
 
 }  // namespace xkde

@@ -6,14 +6,22 @@
 
 namespace xkde {
 
-/// `ckpt ls PATH`: a line for each checkpoint folder under `path`, the one that LATEST names
-/// marked. Throws MissingInputError when there is none.
+/// `ckpt ls PATH`: a line for each checkpoint folder under `path`, those that LATEST and
+/// BEST name marked. Throws MissingInputError when there is none.
 std::string list_checkpoints(const std::filesystem::path& path);
 
-/// `ckpt verify PATH`: checks sizes and SHA-256 of every file of the newest checkpoint under
-/// `path`, falling back to older ones; says which holds. Throws CheckpointError when none does,
-/// MissingInputError when there is none.
+/// `ckpt verify PATH`: checks sizes and SHA-256 of every file of a checkpoint, or of the newest one
+/// under `path`, falling back to older ones; says which holds. Throws CheckpointError when none
+/// does, MissingInputError when there is none.
 std::string verify_checkpoints(const std::filesystem::path& path);
+
+/// `ckpt export CHECKPOINT OUT_DIR --model MODEL`: writes the weights of a checkpoint, or of the
+/// newest one below a folder that verifies, as a Hugging Face folder, which appears when it is
+/// complete. Config, tokenizer and chat template come from `model`, a Hugging Face folder or a
+/// .gguf file. `dtype`: "bfloat16" or "float32". Throws CheckpointError when it is damaged or of
+/// another model, IoError when `out` is there already, MissingInputError, DataError.
+std::string export_checkpoint(const std::filesystem::path& path, const std::filesystem::path& out,
+                              const std::filesystem::path& model, const std::string& dtype);
 
 }  // namespace xkde
 

@@ -23,6 +23,7 @@ Usage: [mpirun -n N] xkde_dist RECIPE.yaml [key.path=value ...]
        xkde_dist env
        xkde_dist ckpt ls PATH
        xkde_dist ckpt verify PATH
+       xkde_dist ckpt export CHECKPOINT OUT_DIR --model MODEL [--dtype bfloat16|float32]
        xkde_dist --help | --version
 
 Commands:
@@ -30,8 +31,11 @@ Commands:
                        was interrupted goes on. Without mpirun or srun it runs as one rank
   validate RECIPE.yaml check the recipe and open its inputs; reports every mistake at once
   env                  versions of everything, for a bug report
-  ckpt ls PATH         list the checkpoints of a stage's or a run's folder, or the contents of one
-  ckpt verify PATH     check the sizes and SHA-256 of a checkpoint's files
+  ckpt ls PATH         list the checkpoints in a folder
+  ckpt verify PATH     check the sizes and SHA-256 of a checkpoint's files, or of the newest in a folder
+  ckpt export CHECKPOINT OUT_DIR
+                       write a checkpoint of any number of ranks as a Hugging Face folder, in one process;
+                       --model is the Hugging Face folder or .gguf file that the training began with
 
 Arguments:
   key.path=value       sets a key of the recipe, a later one wins. Stages go by name (sft.max_steps=10),
@@ -39,6 +43,8 @@ Arguments:
                        lists are written [a,b]
 
 Options:
+  --model MODEL        ckpt export: where config and tokenizer come from
+  --dtype DTYPE        ckpt export: bfloat16 (default) or float32
   -h, --help           this text
   --version            name and version
 
@@ -48,6 +54,7 @@ Examples:
   mpirun -n 8 xkde_dist recipe.yaml sft.learning_rate=5e-6 'evaluate.test_languages=[de,zh]'
   xkde_dist validate recipe.yaml model.dtype=float32
   xkde_dist ckpt verify runs/quickstart/02-sft/checkpoints/step-00000100
+  xkde_dist ckpt export runs/quickstart/02-sft/checkpoints out --model models/SmolLM2-135M-Instruct
 
 Exit codes:
    0  done                              71  out of memory, host or device
@@ -124,6 +131,11 @@ class Parser {
     ckpt_ls_->add_option("path", path_, "");
     ckpt_verify_ = add_command(*ckpt_, "verify");
     ckpt_verify_->add_option("path", path_, "");
+    ckpt_export_ = add_command(*ckpt_, "export");
+    ckpt_export_->add_option("path", path_, "");
+    ckpt_export_->add_option("out", out_, "");
+    ckpt_export_->add_option("--model", model_, "");
+    ckpt_export_->add_option("--dtype", dtype_, "")->check(CLI::IsMember({"bfloat16", "float32"}));
     app_.allow_extras();
   }
 
@@ -157,17 +169,22 @@ class Parser {
   }
 
   void check_checkpoint_command() const {
-    if (!ckpt_->parsed() || ckpt_ls_->parsed() || ckpt_verify_->parsed()) return;
+    if (!ckpt_->parsed() || !ckpt_->get_subcommands().empty()) return;
     const std::vector<std::string> words = ckpt_->remaining();
-    if (words.empty()) fail("ckpt: expected ls or verify, found neither");
-    fail("ckpt: expected ls or verify, found " + quoted(words.front()) +
-         recipe::did_you_mean(words.front(), {"ls", "verify"}));
+    if (words.empty()) fail("ckpt: expected ls, verify or export, found none");
+    fail("ckpt: expected ls, verify or export, found " + quoted(words.front()) +
+         recipe::did_you_mean(words.front(), {"ls", "verify", "export"}));
   }
 
   Command checkpoint_command() const {
     if (path_.empty())
-      fail(std::string("ckpt ") + (ckpt_ls_->parsed() ? "ls" : "verify") +
+      fail("ckpt " + ckpt_->get_subcommands().front()->get_name() +
            ": expected a path, found none");
+    if (ckpt_export_->parsed()) {
+      if (out_.empty()) fail("ckpt export: expected a folder to write, found none");
+      if (model_.empty()) fail("ckpt export: expected --model MODEL, found none");
+      return CkptExportCommand{path_, out_, model_, dtype_};
+    }
     if (ckpt_ls_->parsed()) return CkptLsCommand{path_};
     return CkptVerifyCommand{path_};
   }
@@ -177,12 +194,14 @@ class Parser {
   bool is_version_ = false;
   std::vector<std::string> run_words_;
   std::vector<std::string> validate_words_;
-  std::string path_;
+  std::string path_, out_, model_;
+  std::string dtype_ = CkptExportCommand().dtype;
   CLI::App* validate_ = nullptr;
   CLI::App* env_ = nullptr;
   CLI::App* ckpt_ = nullptr;
   CLI::App* ckpt_ls_ = nullptr;
   CLI::App* ckpt_verify_ = nullptr;
+  CLI::App* ckpt_export_ = nullptr;
 };
 
 }  // namespace

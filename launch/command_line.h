@@ -30,11 +30,17 @@ struct CkptVerifyCommand {  ///< `xkde_dist ckpt verify PATH`
   std::filesystem::path path;
 };
 
+/// `xkde_dist ckpt export CHECKPOINT OUT_DIR --model MODEL [--dtype DTYPE]`
+struct CkptExportCommand {
+  std::filesystem::path path, out, model;
+  std::string dtype = "bfloat16";  ///< or "float32"
+};
+
 struct HelpCommand {};     ///< `--help`, also behind a command
 struct VersionCommand {};  ///< `--version`
 
 using Command = std::variant<RunCommand, ValidateCommand, EnvCommand, CkptLsCommand,
-                             CkptVerifyCommand, HelpCommand, VersionCommand>;
+                             CkptVerifyCommand, CkptExportCommand, HelpCommand, VersionCommand>;
 
 /// Reads the command line; argv[0] is passed over, files are not opened. Overrides are only looked
 /// at for their '='. Throws UsageError, one line with a hint.

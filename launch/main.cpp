@@ -125,6 +125,8 @@ int dispatch(int argc, char** argv) {
     print(list_checkpoints(ls->path));
   } else if (const auto* verify = std::get_if<CkptVerifyCommand>(&command)) {
     print(verify_checkpoints(verify->path));
+  } else if (const auto* out = std::get_if<CkptExportCommand>(&command)) {
+    print(export_checkpoint(out->path, out->out, out->model, out->dtype));
   } else if (std::holds_alternative<HelpCommand>(command)) {
     print(help_text());
   } else {

@@ -70,6 +70,19 @@ TEST(CommandLine, ReadsTheOtherCommands) {
   EXPECT_EQ(std::get<CkptVerifyCommand>(parse({"ckpt", "verify", "runs/x"})).path, "runs/x");
 }
 
+TEST(CommandLine, ExportsACheckpoint) {
+  const auto plain =
+      std::get<CkptExportCommand>(parse({"ckpt", "export", "runs/x", "out", "--model", "m.gguf"}));
+  const auto wide = std::get<CkptExportCommand>(
+      parse({"ckpt", "export", "--dtype", "float32", "--model", "m", "runs/x", "out"}));
+
+  EXPECT_EQ(plain.path, "runs/x");
+  EXPECT_EQ(plain.out, "out");
+  EXPECT_EQ(plain.model, "m.gguf");
+  EXPECT_EQ(plain.dtype, "bfloat16");
+  EXPECT_EQ(wide.dtype, "float32");
+}
+
 TEST(CommandLine, HelpAndVersionAreFoundAnywhere) {
   EXPECT_TRUE(std::holds_alternative<HelpCommand>(parse({"--help"})));
   EXPECT_TRUE(std::holds_alternative<HelpCommand>(parse({"-h"})));
@@ -98,8 +111,13 @@ TEST(CommandLine, RefusesWhatItDoesNotKnowInOneLineWithAHint) {
       {{"a.yaml", "=3"}, "expected key.path=value after the recipe, found '=3'"},
       {{"seed=3", "a.yaml"}, "expected a recipe before the overrides, found 'seed=3'"},
       {{"env", "more"}, "'more'"},
-      {{"ckpt"}, "ckpt: expected ls or verify"},
-      {{"ckpt", "lst", "x"}, "ckpt: expected ls or verify, found 'lst'; did you mean 'ls'?"},
+      {{"ckpt"}, "ckpt: expected ls, verify or export"},
+      {{"ckpt", "lst", "x"},
+       "ckpt: expected ls, verify or export, found 'lst'; did you mean 'ls'?"},
+      {{"ckpt", "export"}, "ckpt export: expected a path, found none"},
+      {{"ckpt", "export", "a"}, "ckpt export: expected a folder to write, found none"},
+      {{"ckpt", "export", "a", "b"}, "ckpt export: expected --model MODEL, found none"},
+      {{"ckpt", "export", "a", "b", "--model", "m", "--dtype", "int8"}, "--dtype: int8 not in"},
       {{"ckpt", "verify"}, "ckpt verify: expected a path, found none"},
       {{"ckpt", "ls", "a", "b"}, "unexpected argument 'b'"},
   };
@@ -113,9 +131,9 @@ TEST(CommandLine, RefusesWhatItDoesNotKnowInOneLineWithAHint) {
 }
 
 TEST(CommandLine, HelpListsCommandsExamplesAndExitCodes) {
-  for (const char* part :
-       {"validate RECIPE.yaml", "ckpt ls PATH", "ckpt verify PATH", "xkde_dist env", "--version",
-        "key.path=value", "Examples:", "mpirun -n 2", "Exit codes:"}) {
+  for (const char* part : {"validate RECIPE.yaml", "ckpt ls PATH", "ckpt verify PATH",
+                           "ckpt export CHECKPOINT OUT_DIR", "xkde_dist env", "--version",
+                           "key.path=value", "Examples:", "mpirun -n 2", "Exit codes:"}) {
     EXPECT_THAT(help_text(), HasSubstr(part));
   }
   for (const ExitCode code :
