@@ -8,161 +8,16 @@ Needs python3 and mpirun only.
 import json
 import os
 import random
-import shutil
 import signal
-import struct
 import subprocess
 import sys
-import tempfile
 import time
 import unittest
 
-BINARY = None
-WORDS = "what which river name city of is the a in answer new old fact query blue red".split()
+from tiny_run import RECIPE, TinyRunTest, count_lines, kill_family
 
 
-def byte_alphabet():
-    """The printable characters that stand for the 256 bytes in a byte-level BPE."""
-    kept = list(range(33, 127)) + list(range(161, 173)) + list(range(174, 256))
-    alphabet, extra = {}, 0
-    for byte in range(256):
-        if byte in kept:
-            alphabet[byte] = chr(byte)
-        else:
-            alphabet[byte] = chr(256 + extra)
-            extra += 1
-    return alphabet
-
-
-def write_model(folder):
-    """A Hugging Face folder: Llama, 2 layers, 258 tokens (bytes and two turn marks)."""
-    os.makedirs(folder)
-    width, inner, heads, kv, layers, vocabulary = 24, 40, 3, 1, 2, 258
-    head = 8
-    config = dict(model_type="llama", vocab_size=vocabulary, hidden_size=width, intermediate_size=inner,
-                  num_hidden_layers=layers, num_attention_heads=heads, num_key_value_heads=kv, head_dim=head,
-                  max_position_embeddings=2048, rms_norm_eps=1e-5, tie_word_embeddings=True, hidden_act="silu",
-                  rope_theta=10000.0, eos_token_id=257, bos_token_id=256)
-    with open(f"{folder}/config.json", "w") as file:
-        json.dump(config, file)
-    vocab = {character: byte for byte, character in byte_alphabet().items()}
-    marks = [dict(id=256 + i, content=text, single_word=False, lstrip=False, rstrip=False, normalized=False,
-                  special=True) for i, text in enumerate(["<|im_start|>", "<|im_end|>"])]
-    level = dict(type="ByteLevel", add_prefix_space=False, trim_offsets=True, use_regex=True)
-    tokenizer = dict(version="1.0", truncation=None, padding=None, added_tokens=marks, normalizer=None,
-                     pre_tokenizer=level, post_processor=None, decoder=level,
-                     model=dict(type="BPE", dropout=None, unk_token=None, continuing_subword_prefix=None,
-                                end_of_word_suffix=None, fuse_unk=False, byte_fallback=False,
-                                ignore_merges=False, vocab=vocab, merges=[]))
-    with open(f"{folder}/tokenizer.json", "w") as file:
-        json.dump(tokenizer, file)
-    shapes = {"model.embed_tokens.weight": [vocabulary, width], "model.norm.weight": [width]}
-    for layer in range(layers):
-        prefix = f"model.layers.{layer}."
-        shapes |= {prefix + "input_layernorm.weight": [width],
-                   prefix + "self_attn.q_proj.weight": [heads * head, width],
-                   prefix + "self_attn.k_proj.weight": [kv * head, width],
-                   prefix + "self_attn.v_proj.weight": [kv * head, width],
-                   prefix + "self_attn.o_proj.weight": [width, heads * head],
-                   prefix + "post_attention_layernorm.weight": [width],
-                   prefix + "mlp.gate_proj.weight": [inner, width],
-                   prefix + "mlp.up_proj.weight": [inner, width],
-                   prefix + "mlp.down_proj.weight": [width, inner]}
-    rng = random.Random(5)
-    header, data = {}, b""
-    for name, shape in shapes.items():
-        count = 1
-        for extent in shape:
-            count *= extent
-        values = [1.0] * count if "norm" in name else [rng.gauss(0, 0.08) for _ in range(count)]
-        begin = len(data)
-        data += struct.pack(f"<{count}f", *values)
-        header[name] = dict(dtype="F32", shape=shape, data_offsets=[begin, len(data)])
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    with open(f"{folder}/model.safetensors", "wb") as file:
-        file.write(struct.pack("<Q", len(text)) + text + data)
-
-
-def write_edits(path, count):
-    rng = random.Random(9)
-
-    def phrase(words):
-        return " ".join(rng.choice(WORDS) for _ in range(words))
-
-    def side():
-        return dict(subject=phrase(2), src=phrase(5) + "?", rephrase=phrase(5) + "?", alt=phrase(2),
-                    loc=phrase(4) + "?", loc_ans=phrase(1),
-                    portability={"New Question": phrase(5) + "?", "New Answer": phrase(1)})
-
-    records = [dict(en=side(), es=side()) for _ in range(count)]
-    with open(path, "w") as file:
-        json.dump(records, file)
-    return records
-
-
-def count_lines(path):
-    if not os.path.exists(path):
-        return 0
-    with open(path, "rb") as file:
-        return file.read().count(b"\n")
-
-
-RECIPE = """\
-run_name: tiny
-output_dir: {out}
-logging_steps: 100
-model: {{model_name_or_path: {root}/model, dtype: float32, chat_template: chatml_no_system}}
-parallel: {{threads: 1}}
-stages:
-  - build_data:
-      sources:
-        - {{benchmark: mzsre, data: {root}/edits_enes.json, edit_languages: [en], test_languages: [es], records: "0:12"}}
-  - sft: {{global_batch_size: 5, max_steps: 10, learning_rate: 1.0e-2, save_steps: 2}}
-  - evaluate:
-      benchmark: mzsre
-      data: {root}/edits_enes.json
-      edit_languages: [en]
-      test_languages: [es]
-      records: "12:20"
-  - export: {{path: {out}/hf, dtype: float32}}
-"""
-
-
-class EndToEnd(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.root = tempfile.mkdtemp(prefix="xkde_end_to_end_")
-        write_model(f"{cls.root}/model")
-        cls.records = write_edits(f"{cls.root}/edits_enes.json", 20)
-
-    @classmethod
-    def tearDownClass(cls):
-        shutil.rmtree(cls.root)
-
-    def recipe(self, out, text=RECIPE):
-        path = f"{self.root}/{out}.yaml"
-        with open(path, "w") as file:
-            file.write(text.format(out=f"{self.root}/{out}", root=self.root))
-        return path
-
-    def command(self, arguments, ranks=1):
-        if ranks == 1:
-            return [BINARY, *arguments]
-        root = ["--allow-run-as-root"] if os.geteuid() == 0 else []
-        return ["mpirun", *root, "--oversubscribe", "--bind-to", "none", "-n", str(ranks), BINARY, *arguments]
-
-    def run_program(self, arguments, ranks=1):
-        return subprocess.run(self.command(arguments, ranks), capture_output=True, text=True, timeout=300,
-                              env=dict(os.environ, OMP_NUM_THREADS="1"))
-
-    def lines(self, out, name):
-        with open(f"{self.root}/{out}/{name}") as file:
-            return [json.loads(line) for line in file]
-
-    def losses(self, out):
-        return [line["loss"] for line in self.lines(out, "02-sft/metrics.jsonl")]
-
+class EndToEnd(TinyRunTest):
     def test_one_two_and_three_ranks_give_the_same_curve_and_files(self):
         for ranks in (1, 2, 3):
             result = self.run_program([self.recipe(f"ranks{ranks}")], ranks)
@@ -196,19 +51,14 @@ class EndToEnd(unittest.TestCase):
         metrics = f"{self.root}/killed/02-sft/metrics.jsonl"
         rng = random.Random(3)
         for _ in range(3):
-            process = subprocess.Popen(self.command([path], 2), stdout=subprocess.DEVNULL,
-                                       stderr=subprocess.DEVNULL, start_new_session=True,
-                                       env=dict(os.environ, OMP_NUM_THREADS="1"))
+            process = self.start([path], 2)
             deadline = time.time() + 60
             wanted = rng.randint(1, 8)
             while time.time() < deadline and process.poll() is None:
                 if count_lines(metrics) >= wanted:
                     break
                 time.sleep(0.002)
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            subprocess.run(["pkill", "-9", "-f", path], check=False)
-            time.sleep(0.5)
+            kill_family(process)
         result = self.run_program([path], 2)
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertEqual(self.losses("killed"), self.losses("whole"))
@@ -260,5 +110,5 @@ class EndToEnd(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    BINARY = os.path.abspath(sys.argv.pop(1))
+    TinyRunTest.binary = os.path.abspath(sys.argv.pop(1))
     unittest.main()

@@ -1,0 +1,269 @@
+#!/usr/bin/env python3
+"""Checkpoints of whole runs: SIGKILL at random moments, damage, full disks, copies, export.
+
+usage: checkpoint_run_test.py XKDE_DIST_BINARY
+Needs python3 and mpirun only.
+"""
+
+import filecmp
+import os
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import unittest
+
+from tiny_run import RECIPE as TINY_RECIPE
+from tiny_run import TinyRunTest, count_lines, kill_family, write_model
+
+SEED = 20
+KILLS = 20
+STEPS_A_KILL = 8
+RECIPE = """\
+output_dir: {out}
+logging_steps: 1000
+model: {{model_name_or_path: {root}/model, dtype: float32, chat_template: chatml_no_system}}
+parallel: {{threads: 1}}
+stages:
+  - build_data:
+      sources:
+        - {{benchmark: mzsre, data: {root}/edits_enes.json, edit_languages: [en], test_languages: [es], records: "0:12"}}
+  - sft: {{global_batch_size: 5, max_steps: STEPS, learning_rate: 1.0e-2, save_steps: 2}}
+"""
+
+
+def with_steps(steps):
+    return RECIPE.replace("STEPS", str(steps))
+
+
+def flip_bit(path):
+    with open(path, "r+b") as file:
+        file.seek(os.path.getsize(path) // 2)
+        byte = file.read(1)[0]
+        file.seek(-1, os.SEEK_CUR)
+        file.write(bytes([byte ^ 4]))
+
+
+class CheckpointRun(TinyRunTest):
+    def checkpoints(self, out):
+        return f"{self.root}/{out}/02-sft/checkpoints"
+
+    def folders(self, out):
+        """Names of complete checkpoints, oldest first."""
+        path = self.checkpoints(out)
+        if not os.path.isdir(path):
+            return []
+        return sorted(name for name in os.listdir(path) if name.startswith("step-") and not name.endswith(".tmp"))
+
+    def is_saving(self, out):
+        path = self.checkpoints(out)
+        return os.path.isdir(path) and any(name.endswith(".tmp") for name in os.listdir(path))
+
+    def run_well(self, arguments, ranks=1):
+        result = self.run_program(arguments, ranks)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        return result
+
+    def kill_once(self, path, out, rng, number):
+        """Starts the run and kills it at a random moment; says whether a save was under way."""
+        process = self.start([path], 2)
+        try:
+            kind = rng.choice(["start", "lines", "lines", "save", "save"])
+            lines = number * STEPS_A_KILL + rng.randrange(STEPS_A_KILL)
+            delay = rng.random() * (1.5 if kind == "start" else 0.02)
+            metrics = f"{self.root}/{out}/02-sft/metrics.jsonl"
+            deadline = time.time() + 60
+            while kind != "start" and process.poll() is None and time.time() < deadline:
+                if count_lines(metrics) >= lines and (kind == "lines" or self.is_saving(out)):
+                    break
+                time.sleep(0.001)
+            if kind != "save":
+                time.sleep(delay)
+            self.assertIsNone(process.poll(), f"seed {SEED}, kill {number}: the run ended by itself")
+        finally:
+            kill_family(process)
+        return self.is_saving(out)
+
+    def test_a_run_killed_twenty_times_ends_as_one_that_was_not(self):
+        text = with_steps(STEPS_A_KILL * (KILLS + 4))
+        self.run_well([self.recipe("whole", text)], 2)
+        path = self.recipe("killed", text)
+        rng = random.Random(SEED)
+        during_saves = sum(self.kill_once(path, "killed", rng, number) for number in range(KILLS))
+        self.assertGreaterEqual(during_saves, 3, f"seed {SEED}: of {KILLS} kills")
+        self.run_well([path], 2)
+        self.assertEqual(self.losses("killed"), self.losses("whole"), f"seed {SEED}")
+        self.run_well(["ckpt", "verify", self.checkpoints("killed")])
+        self.assertEqual(self.folders("killed"), self.folders("whole"))
+        self.assertFalse(self.is_saving("killed"))
+
+    def test_synchronous_and_asynchronous_saves_are_the_same_files(self):
+        text = with_steps(6)
+        self.run_well([self.recipe("async", text)], 2)
+        self.run_well([self.recipe("sync", text.replace("save_steps: 2", "save_steps: 2, async_save: false"))], 2)
+        self.assertEqual(self.folders("async"), ["step-00000004", "step-00000006"])
+        self.assertEqual(self.folders("sync"), self.folders("async"))
+        for folder in self.folders("async"):
+            for rank in (0, 1):
+                files = [f"{self.checkpoints(out)}/{folder}/rank_0000{rank}.h5" for out in ("async", "sync")]
+                self.assertTrue(filecmp.cmp(*files, shallow=False), files)
+
+    def test_copies_of_a_model_write_one_checkpoint_and_go_on_from_it(self):
+        text = with_steps(8).replace("threads: 1", "threads: 1, replicate: 2")
+        self.run_well([self.recipe("copies", text)], 4)
+        folder = f"{self.checkpoints('copies')}/step-00000008"
+        self.assertEqual(sorted(name for name in os.listdir(folder) if name.startswith("rank_")),
+                         ["rank_00000.h5", "rank_00001.h5"])
+        losses = self.losses("copies")
+        os.remove(f"{self.root}/copies/02-sft/DONE")
+        shutil.rmtree(folder)
+        self.run_well([f"{self.root}/copies.yaml"], 4)
+        self.assertEqual(self.losses("copies"), losses)
+
+    def test_the_best_checkpoint_is_kept(self):
+        text = with_steps(12).replace("save_steps: 2", "save_steps: 2, save_total_limit: 1, keep_best: true")
+        # With this rate the loss falls first, and rises again.
+        self.run_well([self.recipe("best", text.replace("1.0e-2", "1.0"))])
+        losses = self.losses("best")
+        means = {end: (losses[end - 2] + losses[end - 1]) / 2 for end in range(2, 13, 2)}
+        best = f"step-{min(means, key=means.get):08d}"
+        with open(f"{self.checkpoints('best')}/BEST") as file:
+            self.assertEqual(file.read(), best + "\n")
+        self.assertEqual(self.folders("best"), sorted({best, "step-00000012"}))
+
+    def interrupted(self, out, ranks=2, steps=400):
+        """A run killed after it has left at least two checkpoints; returns their names."""
+        path = self.recipe(out, with_steps(steps))
+        process = self.start([path], ranks)
+        deadline = time.time() + 60
+        while len(self.folders(out)) < 2 and process.poll() is None and time.time() < deadline:
+            time.sleep(0.002)
+        self.assertIsNone(process.poll())
+        kill_family(process)
+        folders = self.folders(out)
+        self.assertGreaterEqual(len(folders), 2)
+        return folders
+
+    def expect_one_error(self, result, code, kind, *words):
+        self.assertEqual(result.returncode, code, result.stderr)
+        errors = [line for line in result.stderr.splitlines() if kind in line]
+        self.assertEqual(len(errors), 1, result.stderr)
+        for word in words:
+            self.assertIn(word, errors[0])
+
+    def test_an_exported_checkpoint_equals_the_export_stage(self):
+        self.run_well([self.recipe("exported", TINY_RECIPE)], 2)
+        stage, ours = f"{self.root}/exported/hf", f"{self.root}/exported/ours"
+        for dtype, arguments in (("float32", ["--dtype", "float32"]), ("bfloat16", [])):
+            self.run_well([f"{self.root}/exported.yaml", f"export.dtype={dtype}"])
+            self.run_well(["ckpt", "export", f"{self.checkpoints('exported')}/step-00000010", ours,
+                           "--model", f"{self.root}/model", *arguments])
+            names = sorted(os.listdir(stage))
+            self.assertIn("model.safetensors", names)
+            self.assertEqual(sorted(os.listdir(ours)), names)
+            self.assertEqual(filecmp.cmpfiles(stage, ours, names, shallow=False)[0], names)
+            shutil.rmtree(ours)
+        # What was exported is a model, of which the newest checkpoint can be exported.
+        self.run_well(["ckpt", "export", self.checkpoints("exported"), ours, "--model", stage])
+
+    def test_an_export_that_cannot_be_leaves_nothing(self):
+        self.run_well([self.recipe("unexported", with_steps(2))])
+        checkpoint, out = f"{self.checkpoints('unexported')}/step-00000002", f"{self.root}/not_there"
+        write_model(f"{self.root}/other", layers=3)
+        arguments = ["ckpt", "export", checkpoint, out, "--model"]
+        self.expect_one_error(self.run_program([*arguments, f"{self.root}/other"]), 82, "CheckpointError",
+                              "expected a tensor model.layers.2.", "found none")
+        self.expect_one_error(self.run_program([*arguments, f"{self.root}/nothing"]), 66, "MissingInputError", "nothing")
+        self.expect_one_error(self.run_program(["ckpt", "export", checkpoint, self.root, "--model", f"{self.root}/model"]),
+                              74, "IoError", "expected no such folder yet")
+        flip_bit(f"{checkpoint}/rank_00000.h5")
+        self.expect_one_error(self.run_program([*arguments, f"{self.root}/model"]), 82, "CheckpointError",
+                              "rank_00000.h5: SHA-256: expected")
+        self.assertEqual([name for name in os.listdir(self.root) if name.startswith("not_there")], [])
+
+    def test_damage_is_named_and_the_older_checkpoint_is_used(self):
+        damages = {
+            "truncated": (lambda path: os.truncate(path, os.path.getsize(path) // 2), r"expected \d+ bytes, found \d+"),
+            "flipped": (flip_bit, "SHA-256: expected"),
+            "missing": (os.remove, "expected a file of"),
+        }
+        for name, (damage, words) in damages.items():
+            *_, older, newest = self.interrupted(name)
+            shutil.copytree(self.checkpoints(name), f"{self.root}/{name}_kept")
+            damage(f"{self.checkpoints(name)}/{newest}/rank_00001.h5")
+            process = subprocess.Popen(self.command([f"{self.root}/{name}.yaml"], 2), stdout=subprocess.DEVNULL,
+                                       stderr=subprocess.PIPE, text=True)
+            text = ""
+            for line in process.stderr:
+                text += line
+                if "goes on from" in line:
+                    break
+            kill_family(process)
+            process.stderr.close()
+            self.assertRegex(text, f"{newest}/rank_00001.h5: {words}")
+            self.assertIn(f"goes on from {self.checkpoints(name)}/{older}", text)
+            # And with no checkpoint left there is one line, and nothing is touched.
+            shutil.rmtree(self.checkpoints(name))
+            shutil.copytree(f"{self.root}/{name}_kept", self.checkpoints(name))
+            for folder in self.folders(name):
+                damage(f"{self.checkpoints(name)}/{folder}/rank_00001.h5")
+            before = self.folders(name)
+            result = self.run_program([f"{self.root}/{name}.yaml"])
+            self.expect_one_error(result, 82, "CheckpointError", "expected a checkpoint that verifies")
+            self.assertEqual(self.folders(name), before)
+            self.assertEqual(self.run_program([f"{self.root}/{name}.yaml"], 2).returncode, 82)
+
+    def test_a_checkpoint_of_another_model_is_refused(self):
+        write_model(f"{self.root}/shallow", layers=1)
+        self.run_well([self.recipe("shallow_run", with_steps(2).replace("{root}/model", "{root}/shallow"))])
+        self.interrupted("mixed", ranks=1)
+        shutil.rmtree(self.checkpoints("mixed"))
+        shutil.copytree(self.checkpoints("shallow_run"), self.checkpoints("mixed"))
+        result = self.run_program([f"{self.root}/mixed.yaml"])
+        self.expect_one_error(result, 82, "CheckpointError", "expected a tensor model.layers.1.", "found none")
+        self.assertEqual(self.folders("mixed"), ["step-00000002"])
+
+    def test_a_write_that_fails_beside_the_steps_exits_74(self):
+        path = self.recipe("limited", with_steps(2000))
+        process = subprocess.Popen(self.command([path]), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                                   preexec_fn=lambda: signal.signal(signal.SIGXFSZ, signal.SIG_IGN),
+                                   restore_signals=False)
+        deadline = time.time() + 60
+        while len(self.folders("limited")) < 2 and process.poll() is None and time.time() < deadline:
+            time.sleep(0.002)
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (150000, 150000))  # less than the rank file
+        _, errors = process.communicate(timeout=60)
+        result = subprocess.CompletedProcess(path, process.returncode, stderr=errors)
+        self.expect_one_error(result, 74, "IoError", ".tmp/rank_00000.h5", "File too large")
+        self.assertFalse(self.is_saving("limited"))
+        self.assertEqual(len(self.folders("limited")), 2)
+        self.run_well(["ckpt", "verify", self.checkpoints("limited")])
+
+    def test_a_full_disk_exits_74(self):
+        disk = f"{self.root}/disk"
+        os.makedirs(disk)
+        options = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", disk]
+        if subprocess.run(options, capture_output=True).returncode != 0:
+            self.skipTest("this user may not mount a small file system")
+        try:
+            self.interrupted("disk/full")
+            shutil.rmtree(f"{self.root}/disk/full/02-sft/checkpoints/{self.folders('disk/full')[0]}")
+            folders = self.folders("disk/full")
+            room = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize
+            with open(f"{disk}/filler", "wb") as file:
+                file.write(b"x" * (room - 100000))  # enough for all but a checkpoint
+            result = self.run_program([f"{disk}/full.yaml"])
+            self.expect_one_error(result, 74, "IoError", "disk full: a checkpoint needs", "available are")
+            self.assertEqual(self.folders("disk/full"), folders)
+            self.assertEqual(self.run_program([f"{disk}/full.yaml"], 2).returncode, 74)
+            self.run_well(["ckpt", "verify", self.checkpoints("disk/full")])
+        finally:
+            subprocess.run(["umount", "-l", disk], check=True)
+
+
+if __name__ == "__main__":
+    TinyRunTest.binary = os.path.abspath(sys.argv.pop(1))
+    unittest.main()
