@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "core/base/error.h"
+#include "core/io/sha256.h"
 #include "distributed/thread_communicator.h"
 #include "tests/distributed/checkpoint_support.h"
 
@@ -94,6 +95,37 @@ TEST_F(CheckpointTest, ABrokenOffSaveLeavesTheOldCheckpoint) {
   EXPECT_EQ(newest_verified_checkpoint(root_), root_ / "step-00000001");
   save(root_, 2, 3, 1);
   EXPECT_THAT(names_in(root_), ElementsAre("LATEST", "step-00000003"));
+}
+
+TEST_F(CheckpointTest, LargeStatesAreTheSameFilesFromPagesAndFromOddPlaces) {
+  const std::vector<UnitLayout> units{
+      {.name = "a", .slots = {{.name = "a.weight", .shape = {1201, 1009}}}},
+      {.name = "b", .slots = {{.name = "b.weight", .shape = {1031, 1500}}}}};
+  run_ranks(2, [&](Communicator& comm) {
+    const ShardLayout layout = make_layout(units, 2);
+    OwnedState state = empty_state(layout);
+    float next = static_cast<float>(comm.rank());
+    for (auto* values : {&state.master, &state.exp_avg, &state.exp_avg_sq}) {
+      for (float& value : *values) value = next += 0.25F;
+    }
+    AsyncCheckpointer checkpointer(root_ / "pages", layout, true, comm);
+    checkpointer.save([&](const StateView& out) { copy(state, out); }, info_at(1));
+    checkpointer.finish();
+    save_checkpoint(root_ / "odd", layout, state.view(), info_at(1), comm);
+
+    OwnedState loaded = empty_state(layout);
+    load_checkpoint(root_ / "pages" / "step-00000001", layout, loaded.view(), comm);
+    EXPECT_TRUE(loaded.master == state.master);
+    EXPECT_TRUE(loaded.exp_avg == state.exp_avg);
+    EXPECT_TRUE(loaded.exp_avg_sq == state.exp_avg_sq);
+  });
+
+  for (const std::string& name : names_in(root_ / "pages" / "step-00000001")) {
+    const auto digest = [&](const char* root) {
+      return sha256_of_file(root_ / root / "step-00000001" / name);
+    };
+    EXPECT_EQ(digest("pages"), digest("odd")) << name;
+  }
 }
 
 /// Saves step 2 while `spoil` is done to the disk after its space was checked; the messages of all
