@@ -329,6 +329,7 @@ void Hdf5File::close() {
 }
 
 std::string hdf5_version() {
+  prepare_library();  // this call, too, would start the library with its handler at exit
   unsigned major = 0;
   unsigned minor = 0;
   unsigned release = 0;

@@ -223,5 +223,14 @@ TEST_F(Hdf5FileTest, EndsInAnOrderlyWayWhenNothingMoreFits) {
   EXPECT_EXIT(fill_disk(folder_ / "full.h5"), testing::ExitedWithCode(74), "");
 }
 
+TEST_F(Hdf5FileTest, AskingForTheVersionFirstChangesNothingThere) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const auto act = [&] {
+    (void)hdf5_version();  // in a process of its own, the first call of the library
+    fill_disk(folder_ / "full.h5");
+  };
+  EXPECT_EXIT(act(), testing::ExitedWithCode(74), "");
+}
+
 }  // namespace
 }  // namespace xkde
