@@ -195,7 +195,7 @@ class CheckpointRun(TinyRunTest):
             shutil.copytree(self.checkpoints(name), f"{self.root}/{name}_kept")
             damage(f"{self.checkpoints(name)}/{newest}/rank_00001.h5")
             process = subprocess.Popen(self.command([f"{self.root}/{name}.yaml"], 2), stdout=subprocess.DEVNULL,
-                                       stderr=subprocess.PIPE, text=True)
+                                       stderr=subprocess.PIPE, text=True, env=self.environment())
             text = ""
             for line in process.stderr:
                 text += line
@@ -229,7 +229,7 @@ class CheckpointRun(TinyRunTest):
     def test_a_write_that_fails_beside_the_steps_exits_74(self):
         path = self.recipe("limited", with_steps(2000))
         process = subprocess.Popen(self.command([path]), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-                                   preexec_fn=lambda: signal.signal(signal.SIGXFSZ, signal.SIG_IGN),
+                                   env=self.environment(), preexec_fn=lambda: signal.signal(signal.SIGXFSZ, signal.SIG_IGN),
                                    restore_signals=False)
         deadline = time.time() + 60
         while len(self.folders("limited")) < 2 and process.poll() is None and time.time() < deadline:

@@ -191,9 +191,14 @@ class TinyRunTest(unittest.TestCase):
         root = ["--allow-run-as-root"] if os.geteuid() == 0 else []
         return ["mpirun", *root, "--oversubscribe", "--bind-to", "none", "-n", str(ranks), self.binary, *arguments]
 
+    def environment(self):
+        """MPI's own files go below `root`: a killed job does not remove them."""
+        return dict(os.environ, OMP_NUM_THREADS="1", OMPI_MCA_orte_tmpdir_base=f"{self.root}/mpi",
+                    OMPI_MCA_btl_vader_backing_directory=self.root)
+
     def run_program(self, arguments, ranks=1):
         return subprocess.run(self.command(arguments, ranks), capture_output=True, text=True, timeout=300,
-                              env=dict(os.environ, OMP_NUM_THREADS="1"))
+                              env=self.environment())
 
     def lines(self, out, name):
         with open(f"{self.root}/{out}/{name}") as file:
@@ -205,4 +210,4 @@ class TinyRunTest(unittest.TestCase):
     def start(self, arguments, ranks=1):
         """The program in the background, its output thrown away."""
         return subprocess.Popen(self.command(arguments, ranks), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                                env=dict(os.environ, OMP_NUM_THREADS="1"))
+                                env=self.environment())
