@@ -120,8 +120,9 @@ void run(const xkde::dist::MpiEnvironment& environment, const Settings& settings
   for (const auto dtype : {at::kFloat, at::kBFloat16}) {
     const int64_t numel =
         (settings.megabytes << 20) / static_cast<int64_t>(c10::elementSize(dtype));
-    const auto full = at::zeros({numel / comm->size() * comm->size()}, dtype);
-    const auto shard = at::zeros({numel / comm->size()}, dtype);
+    // Ones, not zeros: pages that nobody has written to are all the same one.
+    const auto full = at::ones({numel / comm->size() * comm->size()}, dtype);
+    const auto shard = at::ones({numel / comm->size()}, dtype);
     for (const Case& c : make_cases(*comm, full, shard, "xkde " + settings.transport)) {
       measure(c, settings, environment.rank(), environment.size());
     }

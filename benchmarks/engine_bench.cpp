@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <exception>
 #include <iostream>
+#include <limits>
 #include <map>
 #include <memory>
 #include <span>
@@ -22,17 +23,20 @@
 #include <CLI/CLI.hpp>
 #include <c10/core/impl/DeviceGuardImplInterface.h>
 #include <nlohmann/json.hpp>
-#include <sys/resource.h>
 
 #include "core/base/error.h"
+#include "core/base/process_memory.h"
 #include "core/base/rng.h"
 #include "core/base/stopwatch.h"
 #include "core/model/decoder.h"
 #include "core/optim/adamw.h"
 #include "distributed/gpu_of_rank.h"
+#include "distributed/machine_presets.h"
+#include "distributed/machine_probe.h"
 #include "distributed/mpi_communicator.h"
 #include "distributed/mpi_environment.h"
 #include "distributed/nccl_communicator.h"
+#include "distributed/planner.h"
 #include "distributed/sharded_model.h"
 #include "recipes/stages/matmul_rate.h"
 
@@ -121,9 +125,9 @@ std::vector<PackedBatch> make_packs(const Settings& settings, const Decoder& dec
       }
       sequences.push_back(std::move(sequence));
     }
-    auto batches = xkde::pack_sequences(sequences, {.share_prefixes = settings.shared > 0,
-                                                    .max_tokens = settings.tokens,
-                                                    .device = device});
+    auto batches = xkde::pack_sequences(
+        sequences,
+        {.share_prefixes = settings.shared > 0, .max_tokens = settings.tokens, .device = device});
     packs.push_back(std::move(batches.front()));
   }
   return packs;
@@ -146,14 +150,29 @@ void random_weights(const std::string& name, std::span<float> out) {
 }
 
 int64_t peak_bytes(at::Device device) {
-  if (device.is_cuda()) {
-    const auto stats = at::accelerator::getDeviceStats(device.index());
-    return stats.allocated_bytes[static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE)]
-        .peak;
-  }
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return int64_t{1024} * usage.ru_maxrss;
+  if (device.is_cpu()) return xkde::peak_resident_bytes();
+  const auto stats = at::accelerator::getDeviceStats(device.index());
+  return stats.allocated_bytes[static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE)]
+      .peak;
+}
+
+/// What the planner says of the packs, which are all alike.
+xkde::dist::Plan predicted(const Decoder& decoder, const xkde::dist::EngineOptions& options,
+                           int ranks, const std::vector<PackedBatch>& packs) {
+  xkde::dist::PlanRequest request;
+  request.model = xkde::dist::shape_of(decoder);
+  request.ranks = ranks;
+  request.options = options;
+  request.shard = options.shard;
+  request.recompute = options.recompute;
+  request.largest = xkde::dist::shape_of(packs.front(), options.device.type());
+  request.work = xkde::dist::work_of(packs, options.device.type());
+  request.memory = xkde::dist::memory_constants(options.device.type());
+  request.available_bytes = std::numeric_limits<int64_t>::max();
+  request.machine = options.device.is_cpu()
+                        ? xkde::dist::probe_cpu(decoder, packs.front(), options, ranks)
+                        : xkde::dist::machine_preset("h100").machine;
+  return xkde::dist::choose_plan(request);
 }
 
 double over_ranks(xkde::dist::Communicator& comm, at::Device device, double value,
@@ -197,17 +216,19 @@ void run(const Settings& settings, xkde::dist::Communicator& comm, at::Device de
   const at::ScalarType dtype = settings.dtype == "fp32" ? at::kFloat : at::kBFloat16;
   const double rate =
       over_ranks(comm, device, xkde::recipe::measure_matmul_rate(dtype, device), ReduceOp::kSum);
-  xkde::dist::ShardedModel model(
-      decoder, comm,
-      {.compute_dtype = dtype,
-       .shard = shard_mode(settings.shard),
-       .recompute = settings.recompute == "block" ? xkde::dist::Recompute::kBlock
-                                                  : xkde::dist::Recompute::kNone,
-       .device = device});
+  const xkde::dist::EngineOptions options{.compute_dtype = dtype,
+                                          .shard = shard_mode(settings.shard),
+                                          .recompute = settings.recompute == "block"
+                                                           ? xkde::dist::Recompute::kBlock
+                                                           : xkde::dist::Recompute::kNone,
+                                          .device = device};
+  const std::vector<PackedBatch> packs = make_packs(settings, decoder, comm.rank(), device);
+  const int64_t baseline = device.is_cpu() ? xkde::resident_bytes() : 0;
+  if (device.is_cpu()) xkde::reset_peak_resident_bytes();
+  xkde::dist::ShardedModel model(decoder, comm, options);
   at::manual_seed(7);  // equal weights on all ranks
   model.load(random_weights);
   xkde::AdamW optimizer(model.layout().state_numel, {}, model.decay_ranges(), device);
-  const std::vector<PackedBatch> packs = make_packs(settings, decoder, comm.rank(), device);
 
   double loss = 0;
   std::vector<double> seconds;
@@ -226,7 +247,13 @@ void run(const Settings& settings, xkde::dist::Communicator& comm, at::Device de
   const double work =
       over_ranks(comm, device, necessary_operations(decoder, packs), ReduceOp::kSum);
   const double peak =
-      over_ranks(comm, device, static_cast<double>(peak_bytes(device)), ReduceOp::kMax);
+      over_ranks(comm, device, static_cast<double>(peak_bytes(device) - baseline), ReduceOp::kMax);
+  if (comm.rank() != 0) {
+    comm.barrier();  // the first rank measures the machine while the others sleep
+    return;
+  }
+  const xkde::dist::Plan plan = predicted(decoder, options, comm.size(), packs);
+  comm.barrier();
   const nlohmann::json line = {{"bench", "engine"},
                                {"shape", settings.shape},
                                {"layers", decoder.num_blocks()},
@@ -248,9 +275,13 @@ void run(const Settings& settings, xkde::dist::Communicator& comm, at::Device de
                                {"tokens_per_second", tokens / median},
                                {"matmul_tflops_all_ranks", rate / 1e12},
                                {"sol", 100.0 * work / rate / median},
+                               {"predicted_seconds", plan.seconds.total()},
                                {"peak_bytes", static_cast<int64_t>(peak)},
+                               {"predicted_bytes", plan.memory.peak()},
+                               {"predicted_bytes_by_kind", plan.memory.items()},
+                               {"predicted_seconds_by_part", plan.seconds.items()},
                                {"commit", settings.commit}};
-  if (comm.rank() == 0) std::cout << line.dump() << std::endl;
+  std::cout << line.dump() << std::endl;
 }
 
 at::Device choose_device(const Settings& settings, const xkde::dist::MpiEnvironment& mpi) {

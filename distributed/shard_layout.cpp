@@ -5,8 +5,13 @@
 
 namespace xkde::dist {
 
-ShardLayout make_layout(std::vector<UnitLayout> units, int num_shards) {
+int64_t shard_numel_of(int64_t numel, int num_shards) {
   constexpr int64_t kAlign = 16;
+  const int64_t stride = kAlign * num_shards;
+  return (numel + stride - 1) / stride * kAlign;
+}
+
+ShardLayout make_layout(std::vector<UnitLayout> units, int num_shards) {
   ShardLayout layout;
   layout.num_shards = num_shards;
   for (UnitLayout& unit : units) {
@@ -17,8 +22,7 @@ ShardLayout make_layout(std::vector<UnitLayout> units, int num_shards) {
       slot.offset = unit.numel;
       unit.numel += slot.numel;
     }
-    const int64_t stride = kAlign * num_shards;
-    unit.shard_numel = (unit.numel + stride - 1) / stride * kAlign;
+    unit.shard_numel = shard_numel_of(unit.numel, num_shards);
     unit.shard_offset = layout.state_numel;
     layout.state_numel += unit.shard_numel;
   }

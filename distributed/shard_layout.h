@@ -42,7 +42,10 @@ struct ShardPiece {
   int64_t numel = 0;
 };
 
-/// Fills offsets: slots in order; shard_numel a multiple of 16 elements (one cache line).
+/// Elements of each of `num_shards` shards of `numel`: a multiple of 16 (one cache line).
+int64_t shard_numel_of(int64_t numel, int num_shards);
+
+/// Fills offsets: slots in order.
 ShardLayout make_layout(std::vector<UnitLayout> units, int num_shards);
 
 /// Where the elements of `slot` lie, in tensor order. Pieces do not overlap and cover the tensor.

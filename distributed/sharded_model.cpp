@@ -24,7 +24,7 @@ ShardLayout layout_of(const Decoder& decoder, int ranks) {
   return make_layout(std::move(units), ranks);
 }
 
-at::TensorOptions state_options(const ShardedModelOptions& options) {
+at::TensorOptions state_options(const EngineOptions& options) {
   const auto fp32 = at::TensorOptions().dtype(at::kFloat);
   if (!options.offload_optimizer) return fp32.device(options.device);
   return fp32.device(at::kCPU).pinned_memory(options.device.is_cuda());
@@ -41,7 +41,7 @@ std::vector<at::Tensor> leaves(const std::vector<at::Tensor>& tensors) {
 
 }  // namespace
 
-ShardedModel::ShardedModel(const Decoder& decoder, Communicator& comm, ShardedModelOptions options)
+ShardedModel::ShardedModel(const Decoder& decoder, Communicator& comm, EngineOptions options)
     : decoder_(decoder),
       options_(options),
       mesh_(comm, options.shard == ShardMode::kNone ? comm.size() : options.replicate),

@@ -14,6 +14,7 @@
 #include "core/model/token_tree.h"
 #include "core/optim/adamw.h"
 #include "distributed/communicator.h"
+#include "distributed/engine_options.h"
 #include "distributed/gathered_weights.h"
 #include "distributed/gradient_sums.h"
 #include "distributed/process_mesh.h"
@@ -21,38 +22,13 @@
 
 namespace xkde::dist {
 
-/// How much of the state a rank holds. Masters, moments and gradient sums are in shards, except
-/// with kNone; see docs/decisions/0001-sharded-engine.md.
-enum class ShardMode {
-  kFull,       ///< a unit's weights exist only while it computes (ZeRO-3)
-  kGrads,      ///< the gathered weights stay through the step (ZeRO-2)
-  kOptimizer,  ///< and a rank's whole gradient sums, which are scattered once a step (ZeRO-1)
-  kNone,       ///< every rank holds everything (data parallel)
-};
-/// What the backward pass does with the activations of a block.
-enum class Recompute {
-  kBlock,  ///< keep the block's input, compute the rest again
-  kNone,   ///< keep all
-};
-
-struct ShardedModelOptions {
-  at::ScalarType compute_dtype = at::kFloat;  ///< fp32 or bf16, over fp32 masters
-  ShardMode shard = ShardMode::kGrads;
-  int replicate = 1;  ///< copies of the model, each in shards on size / replicate ranks; kNone: all
-  Recompute recompute = Recompute::kNone;
-  at::ScalarType grad_reduce_dtype = at::kFloat;  ///< fp32 or bf16: gradients between ranks
-  int64_t prefetch = 0;            ///< units that are gathered ahead of the one that computes
-  bool offload_optimizer = false;  ///< masters (and so the optimizer) in host memory
-  at::Device device = at::kCPU;
-};
-
 /// A decoder whose parameters are flat fp32 shards, one per rank, and the explicit schedule of a
 /// training step over its units: gather, compute, reduce, free. Every rank makes the same calls in
 /// the same order unless a function says otherwise. Sources: arXiv:1910.02054, arXiv:2304.11277.
 class ShardedModel {
  public:
   /// `decoder` and `comm` outlive the model.
-  ShardedModel(const Decoder& decoder, Communicator& comm, ShardedModelOptions options);
+  ShardedModel(const Decoder& decoder, Communicator& comm, EngineOptions options);
 
   /// Fills this rank's masters; `read_f32(name, out)` gives whole tensors. Not collective.
   void load(const std::function<void(const std::string&, std::span<float>)>& read_f32);
@@ -102,7 +78,7 @@ class ShardedModel {
   size_t output_unit() const { return decoder_.tied() ? 0 : decoder_.head_unit(); }
 
   const Decoder& decoder_;
-  ShardedModelOptions options_;
+  EngineOptions options_;
   ProcessMesh mesh_;
   ShardLayout layout_;
   bool frees_;  ///< gathered weights go after use

@@ -91,4 +91,30 @@ if ((ranks > cores || ranks > $(physical_cores))); then
 fi
 threads=$((cores / ranks))
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-$((threads > 0 ? threads : 1))}"
-exec mpirun "${flags[@]}" "$program" "$recipe" "${overrides[@]}"
+
+# mpirun answers Ctrl-C by killing its ranks a second or two later, which is too soon for a checkpoint. So it gets a process
+# group of its own, and the first Ctrl-C (or SIGTERM) becomes the signal that stops a run after its step; the second is mpirun's.
+stops=0
+interrupted=no
+stop() {
+  interrupted=yes
+  stops=$((stops + 1))
+  if ((stops == 1)); then
+    printf '\n[run] stops after this step, with a checkpoint; again to end it at once\n' >&2
+    kill -USR1 "$mpirun" 2>/dev/null
+  else
+    kill -INT "$mpirun" 2>/dev/null
+  fi
+}
+set -m
+mpirun "${flags[@]}" "$program" "$recipe" "${overrides[@]}" </dev/null &
+mpirun=$!
+set +m
+trap stop INT TERM
+code=0
+while :; do
+  interrupted=no
+  if wait "$mpirun"; then code=0; else code=$?; fi
+  [[ "$interrupted" == yes ]] || break
+done
+exit "$code"

@@ -6,21 +6,13 @@
 #include <ATen/ATen.h>
 
 namespace xkde {
-namespace {
 
-/// A GPU needs many rows for each pass over the matrix to run at the rate of its products; a CPU
-/// does with few, and then the allocator reuses the logits' memory.
-int64_t rows_of_chunk(int64_t asked, const at::Tensor& hidden) {
-  if (asked > 0) return asked;
-  return hidden.is_cpu() ? 128 : 1024;
-}
-
-}  // namespace
+int64_t default_chunk_rows(at::Device device) { return device.is_cpu() ? 128 : 1024; }
 
 TokenLoss linear_cross_entropy(const at::Tensor& hidden, const at::Tensor& matrix,
                                const at::Tensor& targets, const at::Tensor& weights,
                                at::Tensor& matrix_grad, int64_t chunk_rows) {
-  chunk_rows = rows_of_chunk(chunk_rows, hidden);
+  if (chunk_rows == 0) chunk_rows = default_chunk_rows(hidden.device());
   TokenLoss result;
   result.hidden_grad = at::empty_like(hidden);
   at::Tensor loss = at::zeros({}, hidden.options().dtype(at::kDouble));
@@ -47,7 +39,7 @@ TokenLoss linear_cross_entropy(const at::Tensor& hidden, const at::Tensor& matri
 }
 
 at::Tensor linear_argmax(const at::Tensor& hidden, const at::Tensor& matrix, int64_t chunk_rows) {
-  chunk_rows = rows_of_chunk(chunk_rows, hidden);
+  if (chunk_rows == 0) chunk_rows = default_chunk_rows(hidden.device());
   std::vector<at::Tensor> ids;
   for (int64_t begin = 0; begin < hidden.size(0); begin += chunk_rows) {
     const int64_t rows = std::min(chunk_rows, hidden.size(0) - begin);

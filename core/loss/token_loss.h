@@ -12,11 +12,16 @@ struct TokenLoss {
   at::Tensor hidden_grad;  ///< of `hidden`, its dtype, [L, D]
 };
 
+/// Rows of logits that exist at once on `device`, unless asked otherwise: a GPU needs many for each
+/// pass over the matrix to run at the rate of its products; a CPU does with few, and then the
+/// allocator reuses the logits' memory.
+int64_t default_chunk_rows(at::Device device);
+
 /// Weighted cross-entropy of the output matrix applied to labelled rows only, forward and backward
 /// in one pass over chunks of rows, so that no more than `chunk_rows` rows of logits exist at a
 /// time. hidden [L, D] and matrix [V, D] of one dtype; targets int64 [L]; weights fp32 [L]; the
 /// gradient of `matrix` is added to `matrix_grad`, fp32 [V, D]. Log-sum-exp and softmax are taken
-/// in fp32. `chunk_rows` 0: as the device likes it.
+/// in fp32. `chunk_rows` 0: default_chunk_rows().
 TokenLoss linear_cross_entropy(const at::Tensor& hidden, const at::Tensor& matrix,
                                const at::Tensor& targets, const at::Tensor& weights,
                                at::Tensor& matrix_grad, int64_t chunk_rows = 0);

@@ -40,8 +40,9 @@ at::Tensor segment_attention(const at::Tensor& queries, const at::Tensor& keys,
   return outputs.size() == 1 ? outputs.front() : at::cat(outputs, 0);
 }
 
-/// The nodes of all segments; a plain one is a node.
-std::vector<TreeNode> all_nodes(const std::vector<AttentionSegment>& segments) {
+}  // namespace
+
+std::vector<TreeNode> nodes_of(const std::vector<AttentionSegment>& segments) {
   std::vector<TreeNode> nodes;
   for (const AttentionSegment& segment : segments) {
     const auto first = static_cast<int64_t>(nodes.size());
@@ -53,8 +54,6 @@ std::vector<TreeNode> all_nodes(const std::vector<AttentionSegment>& segments) {
   return nodes;
 }
 
-}  // namespace
-
 AttentionPlan plan_attention(const std::vector<AttentionSegment>& segments,
                              const AttentionShape& shape, at::ScalarType dtype, at::Device device) {
   if (flash_takes(device, dtype, shape.head_dim)) {
@@ -62,7 +61,7 @@ AttentionPlan plan_attention(const std::vector<AttentionSegment>& segments,
   }
   AttentionPlan plan;
   const bool has_kernels = dtype == at::kFloat || dtype == at::kBFloat16;
-  if (device.is_cpu() && has_kernels) plan.paths = make_path_plan(all_nodes(segments));
+  if (device.is_cpu() && has_kernels) plan.paths = make_path_plan(nodes_of(segments));
   return plan.paths ? plan : plan_masked_attention(segments, device);
 }
 
@@ -80,7 +79,7 @@ AttentionPlan plan_masked_attention(const std::vector<AttentionSegment>& segment
 AttentionPlan plan_attention(const std::vector<AttentionSegment>& segments,
                              const VarlenKernel& kernel, at::Device device) {
   AttentionPlan plan;
-  plan.tree = make_tree_plan(all_nodes(segments), device);
+  plan.tree = make_tree_plan(nodes_of(segments), device);
   plan.kernel = &kernel;
   return plan;
 }

@@ -19,6 +19,9 @@ struct AttentionSegment {
   std::vector<TreeNode> nodes;  ///< of a tree, `length` rows in all; empty: plain causal
 };
 
+/// The nodes of all segments; a plain one is a node.
+std::vector<TreeNode> nodes_of(const std::vector<AttentionSegment>& segments);
+
 struct AttentionShape {
   int64_t num_heads = 0;
   int64_t num_kv_heads = 0;

@@ -159,6 +159,16 @@ struct TreeAttention : torch::autograd::Function<TreeAttention> {
 
 }  // namespace
 
+int64_t visible_pairs(const std::vector<TreeNode>& nodes) {
+  const Places places = places_of(nodes);
+  int64_t pairs = 0;
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    const int64_t length = nodes[i].length;
+    pairs += length * (length + 1) / 2 + length * (places.end[i] - places.own_end[i]);
+  }
+  return pairs;
+}
+
 at::Tensor tree_mask(const std::vector<TreeNode>& nodes) {
   const Places places = places_of(nodes);
   const int64_t total = places.own_end.empty() ? 0 : places.own_end.back();

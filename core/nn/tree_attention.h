@@ -18,6 +18,9 @@ struct TreeNode {
   int64_t parent = -1;  ///< index of an earlier node; -1: a root
 };
 
+/// Pairs of a row and one that it sees: its ancestors and itself.
+int64_t visible_pairs(const std::vector<TreeNode>& nodes);
+
 /// bool [T, T], true where row i sees row j: its ancestors and itself.
 at::Tensor tree_mask(const std::vector<TreeNode>& nodes);
 

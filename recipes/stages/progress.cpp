@@ -2,6 +2,9 @@
 
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include <unistd.h>
@@ -24,6 +27,17 @@ std::string minutes_and_seconds(double seconds) {
   return text;
 }
 
+/// Whether a person sees what goes to stderr. Below mpirun that is a pipe, and mpirun's own stderr
+/// is what counts.
+bool ends_on_terminal() {
+  if (::isatty(STDERR_FILENO) == 1) return true;
+  if (std::getenv("OMPI_COMM_WORLD_SIZE") == nullptr) return false;
+  std::error_code error;
+  const auto target = std::filesystem::read_symlink(
+      "/proc/" + std::to_string(::getppid()) + "/fd/" + std::to_string(STDERR_FILENO), error);
+  return !error && (target.string().starts_with("/dev/pts/") || target == "/dev/tty");
+}
+
 }  // namespace
 
 Progress::Progress(std::string label, int64_t total, int64_t done, int64_t line_every, bool active)
@@ -32,7 +46,7 @@ Progress::Progress(std::string label, int64_t total, int64_t done, int64_t line_
       first_(done),
       line_every_(line_every),
       active_(active),
-      terminal_(::isatty(STDERR_FILENO) == 1) {}
+      terminal_(ends_on_terminal()) {}
 
 Progress::~Progress() {
   if (bar_open_) std::fputc('\n', stderr);

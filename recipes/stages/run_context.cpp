@@ -49,8 +49,8 @@ dist::ShardMode RunContext::choose_shard(at::ScalarType compute_dtype) const {
   return stays || comm_.size() == 1 ? dist::ShardMode::kGrads : dist::ShardMode::kFull;
 }
 
-dist::ShardedModelOptions RunContext::choose_options(at::Device device) const {
-  dist::ShardedModelOptions options;
+dist::EngineOptions RunContext::choose_options(at::Device device) const {
+  dist::EngineOptions options;
   options.compute_dtype = recipe_.model.dtype == "float32" ? at::kFloat : at::kBFloat16;
   options.device = device;
   const ParallelSection& parallel = recipe_.parallel;

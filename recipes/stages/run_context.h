@@ -46,7 +46,7 @@ class RunContext {
 
  private:
   dist::ShardMode choose_shard(at::ScalarType compute_dtype) const;
-  dist::ShardedModelOptions choose_options(at::Device device) const;
+  dist::EngineOptions choose_options(at::Device device) const;
   void load_weights();
 
   const Recipe& recipe_;
@@ -54,7 +54,7 @@ class RunContext {
   PretrainedModel pretrained_;
   ChatTemplate chat_template_;
   Decoder decoder_;
-  dist::ShardedModelOptions options_;
+  dist::EngineOptions options_;
   std::unique_ptr<dist::ShardedModel> model_;
   std::optional<std::filesystem::path> checkpoint_;
 };

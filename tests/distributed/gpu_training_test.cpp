@@ -64,7 +64,7 @@ struct Curve {
   std::vector<double> losses, norms;
 };
 
-Curve train(const Decoder& decoder, Communicator& comm, const ShardedModelOptions& options) {
+Curve train(const Decoder& decoder, Communicator& comm, const EngineOptions& options) {
   ShardedModel model(decoder, comm, options);
   model.load(random_weights);
   AdamW optimizer(model.layout().state_numel, {.weight_decay = 0.01}, model.decay_ranges(),

@@ -64,7 +64,7 @@ struct Curve {
 };
 
 /// Ten steps on 7 sequences a step, shared out round robin; rank 0's view.
-Curve train(int ranks, bool tied, ShardedModelOptions options, PackOptions pack = {}) {
+Curve train(int ranks, bool tied, EngineOptions options, PackOptions pack = {}) {
   const Decoder decoder(tiny_config(tied));
   Curve curve;
   run_ranks(ranks, [&](Communicator& comm) {

@@ -1,0 +1,28 @@
+#ifndef XKDE_CORE_BASE_PROCESS_MEMORY_H_
+#define XKDE_CORE_BASE_PROCESS_MEMORY_H_
+
+#include <cstdint>
+#include <filesystem>
+
+namespace xkde {
+
+/// Bytes of this process in memory now, mapped files included (VmRSS); 0 where /proc is not there.
+int64_t resident_bytes();
+/// The most that resident_bytes() has been, since the last reset.
+int64_t peak_resident_bytes();
+/// The peak starts again at resident_bytes(), where the kernel lets it.
+void reset_peak_resident_bytes();
+
+/// Bytes that the processes of this host may use together: the physical memory or, where it is
+/// less, the lowest memory limit of the control groups around this process.
+int64_t host_memory_bytes();
+
+/// The lowest limit of the control groups (version 1 or 2) that `membership`, a file like
+/// /proc/self/cgroup, names and of those above them, read under `root` (/sys/fs/cgroup). The
+/// largest int64 when there is none.
+int64_t cgroup_memory_limit(const std::filesystem::path& membership,
+                            const std::filesystem::path& root);
+
+}  // namespace xkde
+
+#endif  // XKDE_CORE_BASE_PROCESS_MEMORY_H_
