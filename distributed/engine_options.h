@@ -2,6 +2,7 @@
 #define XKDE_DISTRIBUTED_ENGINE_OPTIONS_H_
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include <c10/core/Device.h>
@@ -17,7 +18,7 @@ enum class ShardMode {
   kOptimizer,  ///< and a rank's whole gradient sums, which are scattered once a step (ZeRO-1)
   kNone,       ///< every rank holds everything (data parallel)
 };
-/// "full", "grads", "optimizer", "none", as in a recipe.
+/// "full", "grads", "optimizer", "none", as in a recipe, and back.
 constexpr std::string_view name_of(ShardMode mode) {
   switch (mode) {
     case ShardMode::kFull:
@@ -39,6 +40,20 @@ enum class Recompute {
 };
 constexpr std::string_view name_of(Recompute recompute) {
   return recompute == Recompute::kBlock ? "block" : "none";
+}
+
+inline std::optional<ShardMode> shard_mode_from(std::string_view name) {
+  for (const ShardMode mode :
+       {ShardMode::kFull, ShardMode::kGrads, ShardMode::kOptimizer, ShardMode::kNone}) {
+    if (name == name_of(mode)) return mode;
+  }
+  return std::nullopt;
+}
+inline std::optional<Recompute> recompute_from(std::string_view name) {
+  for (const Recompute recompute : {Recompute::kBlock, Recompute::kNone}) {
+    if (name == name_of(recompute)) return recompute;
+  }
+  return std::nullopt;
 }
 
 /// How the engine trains a model; no option changes what it computes beyond rounding.

@@ -1,5 +1,8 @@
 #include "distributed/machine_presets.h"
 
+#include <cmath>
+#include <utility>
+
 #include "core/base/error.h"
 
 namespace xkde::dist {
@@ -49,6 +52,17 @@ MachinePreset machine_preset(const std::string& name) {
   for (const std::string& each : machine_preset_names())
     known += (known.empty() ? "" : ", ") + each;
   throw ConfigError(concat("machine: expected one of ", known, ", found ", name));
+}
+
+MachinePreset machine_preset_with(double device_bytes) {
+  MachinePreset best = machine_preset(machine_preset_names().front());
+  for (const std::string& name : machine_preset_names()) {
+    MachinePreset preset = machine_preset(name);
+    const bool nearer =
+        std::abs(preset.device_bytes - device_bytes) < std::abs(best.device_bytes - device_bytes);
+    if (nearer) best = std::move(preset);
+  }
+  return best;
 }
 
 MachineConstants cpu_constants(c10::ScalarType dtype, int threads) {

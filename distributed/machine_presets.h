@@ -21,6 +21,11 @@ struct MachinePreset {
 /// devices: the makers' data sheets.
 MachinePreset machine_preset(const std::string& name);
 std::vector<std::string> machine_preset_names();
+/// The one whose devices are most like one of `device_bytes`.
+MachinePreset machine_preset_with(double device_bytes);
+
+/// Of a GPU's rate in bf16, its rate in fp32 without tensor cores.
+inline constexpr double kFloatShare = 1.0 / 15.0;
 
 /// A rank of `threads` threads on a CPU with AVX-512, as choices that must not depend on the moment
 /// know it; probe_cpu() measures.

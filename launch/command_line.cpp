@@ -20,6 +20,7 @@ constexpr std::string_view kHelp =
 
 Usage: [mpirun -n N] xkde_dist RECIPE.yaml [key.path=value ...]
        xkde_dist validate RECIPE.yaml [key.path=value ...]
+       xkde_dist estimate RECIPE.yaml [-n N] [--machine NAME] [key.path=value ...]
        xkde_dist env
        xkde_dist ckpt ls PATH
        xkde_dist ckpt verify PATH
@@ -30,6 +31,8 @@ Commands:
   RECIPE.yaml          run the stages of the recipe, one after another; what is complete is skipped, what
                        was interrupted goes on. Without mpirun or srun it runs as one rank
   validate RECIPE.yaml check the recipe and open its inputs; reports every mistake at once
+  estimate RECIPE.yaml what a run on N ranks would hold and take: tokens, shards, bytes of a rank by kind,
+                       time of a step; a recipe that does not fit is refused with the keys that would help
   env                  versions of everything, for a bug report
   ckpt ls PATH         list the checkpoints in a folder
   ckpt verify PATH     check the sizes and SHA-256 of a checkpoint's files, or of the newest in a folder
@@ -43,6 +46,9 @@ Arguments:
                        lists are written [a,b]
 
 Options:
+  -n N                 estimate: ranks (default 1)
+  --machine NAME       estimate: here (default: the CPU of this host, measured now) or GPU nodes by nominal
+                       rates: h100, h100_one_nic, h200, a100_40
   --model MODEL        ckpt export: where config and tokenizer come from
   --dtype DTYPE        ckpt export: bfloat16 (default) or float32
   -h, --help           this text
@@ -53,6 +59,7 @@ Examples:
   mpirun -n 2 xkde_dist recipes/quickstart.yaml
   mpirun -n 8 xkde_dist recipe.yaml sft.learning_rate=5e-6 'evaluate.test_languages=[de,zh]'
   xkde_dist validate recipe.yaml model.dtype=float32
+  xkde_dist estimate recipes/paper/xeit_llama2_7b.yaml -n 8 --machine h100
   xkde_dist ckpt verify runs/quickstart/02-sft/checkpoints/step-00000100
   xkde_dist ckpt export runs/quickstart/02-sft/checkpoints out --model models/SmolLM2-135M-Instruct
 
@@ -69,7 +76,7 @@ Exit codes:
 constexpr const char* kSeeHelp = " (see xkde_dist --help)";
 
 const std::vector<std::string>& command_names() {
-  static const std::vector<std::string> kNames{"validate", "env", "ckpt"};
+  static const std::vector<std::string> kNames{"validate", "estimate", "env", "ckpt"};
   return kNames;
 }
 
@@ -125,6 +132,10 @@ class Parser {
     add_recipe_arguments(app_, run_words_);
     validate_ = add_command(app_, "validate");
     add_recipe_arguments(*validate_, validate_words_);
+    estimate_ = add_command(app_, "estimate");
+    add_recipe_arguments(*estimate_, estimate_words_);
+    estimate_->add_option("-n", ranks_, "")->check(CLI::Range(1, 1 << 20));
+    estimate_->add_option("--machine", machine_, "");
     env_ = add_command(app_, "env");
     ckpt_ = add_command(app_, "ckpt");
     ckpt_ls_ = add_command(*ckpt_, "ls");
@@ -152,6 +163,10 @@ class Parser {
     if (validate_->parsed()) {
       auto [recipe, overrides] = split_words(validate_words_, "validate");
       return ValidateCommand{std::move(recipe), std::move(overrides)};
+    }
+    if (estimate_->parsed()) {
+      auto [recipe, overrides] = split_words(estimate_words_, "estimate");
+      return EstimateCommand{std::move(recipe), std::move(overrides), ranks_, machine_};
     }
     if (env_->parsed()) return EnvCommand{};
     if (ckpt_->parsed()) return checkpoint_command();
@@ -194,9 +209,13 @@ class Parser {
   bool is_version_ = false;
   std::vector<std::string> run_words_;
   std::vector<std::string> validate_words_;
+  std::vector<std::string> estimate_words_;
+  int ranks_ = EstimateCommand().ranks;
+  std::string machine_ = EstimateCommand().machine;
   std::string path_, out_, model_;
   std::string dtype_ = CkptExportCommand().dtype;
   CLI::App* validate_ = nullptr;
+  CLI::App* estimate_ = nullptr;
   CLI::App* env_ = nullptr;
   CLI::App* ckpt_ = nullptr;
   CLI::App* ckpt_ls_ = nullptr;

@@ -20,6 +20,14 @@ struct ValidateCommand {
   std::vector<std::string> overrides;
 };
 
+/// `xkde_dist estimate RECIPE [-n N] [--machine NAME] [key.path=value ...]`
+struct EstimateCommand {
+  std::filesystem::path recipe;
+  std::vector<std::string> overrides;
+  int ranks = 1;
+  std::string machine = "here";  ///< or a preset of GPU nodes
+};
+
 struct EnvCommand {};  ///< `xkde_dist env`
 
 struct CkptLsCommand {  ///< `xkde_dist ckpt ls PATH`
@@ -39,8 +47,9 @@ struct CkptExportCommand {
 struct HelpCommand {};     ///< `--help`, also behind a command
 struct VersionCommand {};  ///< `--version`
 
-using Command = std::variant<RunCommand, ValidateCommand, EnvCommand, CkptLsCommand,
-                             CkptVerifyCommand, CkptExportCommand, HelpCommand, VersionCommand>;
+using Command =
+    std::variant<RunCommand, ValidateCommand, EstimateCommand, EnvCommand, CkptLsCommand,
+                 CkptVerifyCommand, CkptExportCommand, HelpCommand, VersionCommand>;
 
 /// Reads the command line; argv[0] is passed over, files are not opened. Overrides are only looked
 /// at for their '='. Throws UsageError, one line with a hint.

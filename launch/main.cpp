@@ -23,6 +23,7 @@
 #include "launch/checkpoint_commands.h"
 #include "launch/command_line.h"
 #include "launch/environment_report.h"
+#include "launch/estimate.h"
 #include "launch/validate.h"
 #include "recipes/stages/pipeline.h"
 #include "recipes/stages/recipe.h"
@@ -119,6 +120,9 @@ int dispatch(int argc, char** argv) {
   if (const auto* run = std::get_if<RunCommand>(&command)) return run_with_mpi(*run, argc, argv);
   if (const auto* validate = std::get_if<ValidateCommand>(&command)) {
     print(validate_recipe(validate->recipe, validate->overrides));
+  } else if (const auto* estimate = std::get_if<EstimateCommand>(&command)) {
+    print(
+        estimate_recipe(estimate->recipe, estimate->ranks, estimate->machine, estimate->overrides));
   } else if (std::holds_alternative<EnvCommand>(command)) {
     print(environment_text());
   } else if (const auto* ls = std::get_if<CkptLsCommand>(&command)) {

@@ -50,26 +50,34 @@ void append_source(std::vector<TrainingExample>& examples, const BuildDataSource
 
 }  // namespace
 
-void run_build_data(const BuildDataStage& stage, const std::filesystem::path& folder,
-                    RunContext& context) {
-  context.train_file = folder / kTrainFile;
-  if (!context.is_root()) return;
+BuiltData build_data(const BuildDataStage& stage, const Recipe& recipe) {
   std::vector<TrainingExample> examples;
   for (const BuildDataSource& source : stage.sources) {
     append_source(examples, source, stage.without_edit);
   }
-  const int64_t removed = remove_test_questions(examples, records_that_are_asked(context.recipe()));
+  BuiltData built;
+  built.removed_test_questions = remove_test_questions(examples, records_that_are_asked(recipe));
   if (stage.max_samples > 0 && static_cast<int64_t>(examples.size()) > stage.max_samples) {
     examples.resize(static_cast<size_t>(stage.max_samples));
   }
   XKDE_CHECK(!examples.empty(), DataError,
-             "build_data: expected at least one training sample, found none (", removed,
-             " were test questions)");
-  write_conversations(folder / kTrainFile, to_conversations(examples));
-  const Json statistics = {{"samples", examples.size()}, {"removed_test_questions", removed}};
+             "build_data: expected at least one training sample, found none (",
+             built.removed_test_questions, " were test questions)");
+  built.conversations = to_conversations(examples);
+  return built;
+}
+
+void run_build_data(const BuildDataStage& stage, const std::filesystem::path& folder,
+                    RunContext& context) {
+  context.train_file = folder / kTrainFile;
+  if (!context.is_root()) return;
+  const BuiltData built = build_data(stage, context.recipe());
+  write_conversations(folder / kTrainFile, built.conversations);
+  const Json statistics = {{"samples", built.conversations.size()},
+                           {"removed_test_questions", built.removed_test_questions}};
   write_file_atomically(folder / "statistics.json", statistics.dump(1) + "\n");
-  log::info("build_data: " + std::to_string(examples.size()) + " samples, " +
-            std::to_string(removed) + " test questions left out");
+  log::info("build_data: " + std::to_string(built.conversations.size()) + " samples, " +
+            std::to_string(built.removed_test_questions) + " test questions left out");
 }
 
 }  // namespace xkde::recipe

@@ -123,6 +123,7 @@ class Pipeline {
       skip(stage, folder);
       return;
     }
+    context_.plan();
     log::info(name + (state == StageState::kStarted ? ": goes on" : ": starts"));
     const Stopwatch watch;
     if (const auto* build = std::get_if<BuildDataStage>(&stage)) {

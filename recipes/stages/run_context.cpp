@@ -1,5 +1,8 @@
 #include "recipes/stages/run_context.h"
 
+#include <algorithm>
+#include <array>
+#include <string_view>
 #include <utility>
 
 #include <ATen/ATen.h>
@@ -7,23 +10,22 @@
 
 #include "core/base/error.h"
 #include "core/base/log.h"
+#include "core/base/process_memory.h"
 #include "distributed/checkpoint.h"
+#include "recipes/stages/run_plan.h"
 
 namespace xkde::recipe {
 namespace {
 
-int64_t physical_memory_bytes() {
-  return static_cast<int64_t>(::sysconf(_SC_PHYS_PAGES)) * ::sysconf(_SC_PAGE_SIZE);
-}
+constexpr std::string_view kRefused = "refused: ";
 
-int64_t num_parameters(const ModelConfig& config) {
-  int64_t total = 0;
-  for (const TensorShape& tensor : expected_tensors(config)) {
-    int64_t numel = 1;
-    for (const int64_t extent : tensor.shape) numel *= extent;
-    total += numel;
-  }
-  return total;
+/// How many ranks run on this rank's host. Collective.
+int count_ranks_here(dist::Communicator& comm) {
+  std::array<char, 256> name{};
+  ::gethostname(name.data(), name.size() - 1);
+  const std::string own = name.data();
+  const std::vector<std::string> names = comm.all_gather_bytes(own);
+  return static_cast<int>(std::count(names.begin(), names.end(), own));
 }
 
 }  // namespace
@@ -34,43 +36,45 @@ RunContext::RunContext(const Recipe& recipe, dist::Communicator& comm, at::Devic
       pretrained_(open_pretrained(recipe.model.model_name_or_path)),
       chat_template_(ChatTemplate::select(recipe.model.chat_template, pretrained_.chat_template)),
       decoder_(pretrained_.config),
-      options_(choose_options(device)) {}
+      options_(engine_options(recipe, comm.size(), device)) {}
 
-dist::ShardMode RunContext::choose_shard(at::ScalarType compute_dtype) const {
-  const std::string& shard = recipe_.parallel.shard;
-  if (shard == "full") return dist::ShardMode::kFull;
-  if (shard == "grads") return dist::ShardMode::kGrads;
-  if (shard == "optimizer") return dist::ShardMode::kOptimizer;
-  if (shard == "none") return dist::ShardMode::kNone;
-  const auto bytes = static_cast<int64_t>(at::elementSize(compute_dtype));
-  const int64_t gathered = num_parameters(pretrained_.config) * bytes;
-  // Gathered weights that stay may take a quarter of a rank's share of the memory.
-  const bool stays = gathered <= physical_memory_bytes() / comm_.size() / 4;
-  return stays || comm_.size() == 1 ? dist::ShardMode::kGrads : dist::ShardMode::kFull;
+/// "full block" or, where the recipe does not fit, what is wrong with it.
+std::string RunContext::decide() const {
+  const RunPlace place =
+      this_place(comm_.size(), ranks_here_, options_.device, options_.compute_dtype);
+  const std::optional<RunPlan> run =
+      plan_run(recipe_, pretrained_, chat_template_, decoder_, place);
+  if (!run) return concat(name_of(options_.shard), ' ', name_of(options_.recompute));
+  const dist::EngineOptions& chosen = run->plan.options;
+  log::info(concat("plan: shard ", name_of(chosen.shard), ", recompute ", name_of(chosen.recompute),
+                   ", ", dist::in_gigabytes(run->plan.memory.peak()), " a rank of ",
+                   dist::in_gigabytes(place.bytes), " (", run->plan.reason, ")"));
+  return concat(name_of(chosen.shard), ' ', name_of(chosen.recompute));
 }
 
-dist::EngineOptions RunContext::choose_options(at::Device device) const {
-  dist::EngineOptions options;
-  options.compute_dtype = recipe_.model.dtype == "float32" ? at::kFloat : at::kBFloat16;
-  options.device = device;
-  const ParallelSection& parallel = recipe_.parallel;
-  XKDE_CHECK(comm_.size() % parallel.replicate == 0, ConfigError,
-             recipe_.origin.place_of("parallel.replicate"),
-             ": parallel.replicate: expected a divisor of the ", comm_.size(), " ranks, found ",
-             parallel.replicate);
-  options.replicate = static_cast<int>(parallel.replicate);
-  options.shard = choose_shard(options.compute_dtype);
-  const bool block = parallel.recompute == "block" ||
-                     (parallel.recompute == "auto" && options.shard == dist::ShardMode::kFull);
-  options.recompute = block ? dist::Recompute::kBlock : dist::Recompute::kNone;
-  options.prefetch = parallel.prefetch >= 0 ? parallel.prefetch : (device.is_cuda() ? 1 : 0);
-  options.grad_reduce_dtype = parallel.grad_reduce_dtype == "float32" ? at::kFloat : at::kBFloat16;
-  options.offload_optimizer = parallel.offload_optimizer;
-  return options;
+void RunContext::plan() {
+  if (std::exchange(planned_, true)) return;
+  ranks_here_ = count_ranks_here(comm_);
+  std::string decision;
+  if (is_root()) {
+    try {
+      decision = decide();
+    } catch (const ConfigError& error) {
+      decision = std::string(kRefused) + error.what();
+    }
+  }
+  decision = comm_.broadcast_bytes(decision, 0);
+  XKDE_CHECK(!decision.starts_with(kRefused), ConfigError, decision.substr(kRefused.size()));
+  const size_t space = decision.find(' ');
+  options_.shard = *dist::shard_mode_from(decision.substr(0, space));
+  options_.recompute = *dist::recompute_from(decision.substr(space + 1));
 }
 
 dist::ShardedModel& RunContext::model() {
+  plan();
   if (!model_) {
+    baseline_bytes = resident_bytes();
+    if (options_.device.is_cpu()) reset_peak_resident_bytes();
     model_ = std::make_unique<dist::ShardedModel>(decoder_, comm_, options_);
     load_weights();
   }

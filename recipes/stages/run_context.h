@@ -33,6 +33,9 @@ class RunContext {
   at::ScalarType compute_dtype() const noexcept { return options_.compute_dtype; }
   at::Device device() const noexcept { return options_.device; }
 
+  /// Decides how the model is held and trained (plan_run), and says so; a recipe that does not fit
+  /// is refused here, with a ConfigError on all ranks. Does nothing the second time. Collective.
+  void plan();
   /// The model with the weights that the stages so far lead to; reads them at the first call.
   /// Collective.
   dist::ShardedModel& model();
@@ -42,11 +45,11 @@ class RunContext {
 
   /// The XE-IT samples that a build_data stage made; its file, where it was skipped.
   std::filesystem::path train_file;
-  bool trained = false;  ///< whether a training stage came before
+  int64_t baseline_bytes = 0;  ///< resident_bytes() right before the model was built
+  bool trained = false;        ///< whether a training stage came before
 
  private:
-  dist::ShardMode choose_shard(at::ScalarType compute_dtype) const;
-  dist::EngineOptions choose_options(at::Device device) const;
+  std::string decide() const;
   void load_weights();
 
   const Recipe& recipe_;
@@ -55,6 +58,8 @@ class RunContext {
   ChatTemplate chat_template_;
   Decoder decoder_;
   dist::EngineOptions options_;
+  bool planned_ = false;
+  int ranks_here_ = 1;  ///< on this rank's host
   std::unique_ptr<dist::ShardedModel> model_;
   std::optional<std::filesystem::path> checkpoint_;
 };

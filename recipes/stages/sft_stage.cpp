@@ -8,10 +8,10 @@
 #include <utility>
 
 #include <ATen/ATen.h>
-#include <sys/resource.h>
 
 #include "core/base/error.h"
 #include "core/base/log.h"
+#include "core/base/process_memory.h"
 #include "core/base/stopwatch.h"
 #include "core/data/epoch_sampler.h"
 #include "core/data/sft_sample.h"
@@ -20,9 +20,11 @@
 #include "recipes/stages/json_lines.h"
 #include "recipes/stages/matmul_rate.h"
 #include "recipes/stages/progress.h"
+#include "recipes/stages/run_plan.h"
 #include "recipes/stages/stop_request.h"
 #include "recipes/stages/train_batch.h"
 #include "recipes/stages/train_checkpoints.h"
+#include "recipes/stages/train_samples.h"
 
 namespace xkde::recipe {
 namespace {
@@ -41,31 +43,10 @@ struct StepReport {
   int64_t peak_bytes = 0;  ///< resident set of the largest rank
 };
 
-std::vector<SftSample> encode_file(const SftStage& stage, const std::filesystem::path& file,
-                                   const RunContext& context) {
-  std::vector<SftSample> samples;
-  const int64_t longest =
-      std::min(stage.max_length, context.decoder().config().max_position_embeddings);
-  for (const Conversation& conversation : read_conversations(file)) {
-    SftSample sample = encode_sample(context.tokenizer(), context.chat_template(), conversation,
-                                     stage.train_on_end_of_turn);
-    truncate_sample(sample, longest, file.string() + ": " + conversation.id);
-    samples.push_back(std::move(sample));
-  }
-  XKDE_CHECK(!samples.empty(), DataError, file.string(), ": expected training samples, found none");
-  return samples;
-}
-
 LrScheduleKind schedule_kind(const std::string& name) {
   if (name == "linear") return LrScheduleKind::kLinear;
   if (name == "constant") return LrScheduleKind::kConstant;
   return LrScheduleKind::kCosine;
-}
-
-int64_t peak_resident_bytes() {
-  rusage usage{};
-  ::getrusage(RUSAGE_SELF, &usage);
-  return int64_t{1024} * usage.ru_maxrss;
 }
 
 /// One training run: its state and the loop over steps.
@@ -80,16 +61,13 @@ class Trainer {
         model_(context.model()),
         samples_(std::move(samples)),
         sampler_(static_cast<uint64_t>(context.recipe().seed),
-                 static_cast<int64_t>(samples_.size()), global_batch()),
+                 static_cast<int64_t>(samples_.size()),
+                 global_batch_of(stage, context.comm().size())),
         optimizer_(model_.layout().state_numel,
                    {stage.adam_beta1, stage.adam_beta2, stage.adam_epsilon, stage.weight_decay},
                    model_.decay_ranges(), model_.master().device()),
         checkpoints_(stage, folder_ / "checkpoints", context, optimizer_) {
-    total_steps_ =
-        stage.max_steps >= 0
-            ? stage.max_steps
-            : static_cast<int64_t>(std::ceil(stage.num_train_epochs *
-                                             static_cast<double>(sampler_.steps_per_epoch())));
+    total_steps_ = total_steps_of(stage, sampler_.steps_per_epoch());
     schedule_ = {.kind = schedule_kind(stage.lr_scheduler_type),
                  .peak = stage.learning_rate,
                  .warmup_steps = stage.warmup_steps < 1.0
@@ -106,6 +84,8 @@ class Trainer {
       keep_lines_up_to(metrics, "step", step_);
       lines = std::make_unique<JsonLinesWriter>(metrics);
     }
+    baseline_bytes_ = all_max(context_.baseline_bytes);
+    if (context_.device().is_cpu()) reset_peak_resident_bytes();
     matmul_rate_ = all_sum(measure_matmul_rate(context_.compute_dtype(), context_.device()));
     Progress progress("sft", total_steps_, step_, context_.recipe().logging_steps,
                       context_.is_root());
@@ -130,11 +110,6 @@ class Trainer {
   }
 
  private:
-  int64_t global_batch() const {
-    if (stage_.global_batch_size > 0) return stage_.global_batch_size;
-    return stage_.per_device_train_batch_size * stage_.gradient_accumulation_steps * comm_.size();
-  }
-
   double all_sum(double value) const {
     at::Tensor sum =
         at::full({1}, value, at::TensorOptions().dtype(at::kDouble).device(context_.device()));
@@ -149,27 +124,12 @@ class Trainer {
     return largest.item<int64_t>();
   }
 
-  PackOptions pack_options() const {
-    PackOptions options;
-    options.share_prefixes = stage_.token_tree;
-    options.max_tokens = stage_.max_tokens_per_pack;
-    options.max_sequences = stage_.packing ? 0 : stage_.per_device_train_batch_size;
-    options.device = context_.device();
-    return options;
-  }
-
   StepReport train_step() {
     const Stopwatch watch;
     const auto [epoch, position] = sampler_.position(step_);
     const std::vector<int64_t> batch = sampler_.batch(epoch, position);
-    const LossReduction reduction = stage_.loss_reduction == "micro_batch"
-                                        ? LossReduction::kMicroBatch
-                                        : LossReduction::kTokenMean;
-    std::vector<TreeSequence> part = part_of_rank(
-        weighted_sequences(samples_, batch, reduction, stage_.per_device_train_batch_size),
-        comm_.rank(), comm_.size(), stage_.token_tree);
-    if (!stage_.labelled_head) label_all_tokens(part);
-    const std::vector<PackedBatch> packs = pack_sequences(part, pack_options());
+    const std::vector<PackedBatch> packs =
+        packs_of_step(stage_, samples_, batch, comm_.rank(), comm_.size(), context_.device());
 
     StepReport report;
     model_.begin_step();
@@ -229,6 +189,7 @@ class Trainer {
                 {"tokens_per_second", rate},
                 {"step_seconds", r.seconds},
                 {"peak_bytes", r.peak_bytes},
+                {"baseline_bytes", baseline_bytes_},
                 {"sol", 100.0 * necessary / matmul_rate_ / r.seconds}};
   }
 
@@ -257,15 +218,17 @@ class Trainer {
   int64_t total_steps_ = 0;
   int64_t step_ = 0;
   double matmul_rate_ = 1.0;
+  int64_t baseline_bytes_ = 0;
 };
 
 }  // namespace
 
 void run_sft(const SftStage& stage, const std::filesystem::path& folder, RunContext& context) {
-  const std::filesystem::path file = stage.train_data == "build_data"
-                                         ? context.train_file
-                                         : std::filesystem::path(stage.train_data);
-  Trainer trainer(stage, folder, context, encode_file(stage, file, context));
+  const std::filesystem::path file =
+      stage.uses_built_data() ? context.train_file : std::filesystem::path(stage.train_data);
+  Trainer trainer(stage, folder, context,
+                  encode_samples(read_conversations(file), file.string(), stage,
+                                 context.pretrained(), context.chat_template()));
   trainer.run();
 }
 

@@ -79,4 +79,26 @@ std::vector<TreeSequence> part_of_rank(std::vector<TreeSequence> sequences, int 
   return part;
 }
 
+int64_t global_batch_of(const SftStage& stage, int ranks) {
+  if (stage.global_batch_size > 0) return stage.global_batch_size;
+  return stage.per_device_train_batch_size * stage.gradient_accumulation_steps * ranks;
+}
+
+std::vector<PackedBatch> packs_of_step(const SftStage& stage, std::span<const SftSample> samples,
+                                       std::span<const int64_t> batch, int rank, int ranks,
+                                       at::Device device) {
+  const LossReduction reduction = stage.loss_reduction == "micro_batch" ? LossReduction::kMicroBatch
+                                                                        : LossReduction::kTokenMean;
+  std::vector<TreeSequence> part =
+      part_of_rank(weighted_sequences(samples, batch, reduction, stage.per_device_train_batch_size),
+                   rank, ranks, stage.token_tree);
+  if (!stage.labelled_head) label_all_tokens(part);
+  PackOptions options;
+  options.share_prefixes = stage.token_tree;
+  options.max_tokens = stage.max_tokens_per_pack;
+  options.max_sequences = stage.packing ? 0 : stage.per_device_train_batch_size;
+  options.device = device;
+  return pack_sequences(part, options);
+}
+
 }  // namespace xkde::recipe

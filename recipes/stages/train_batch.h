@@ -8,6 +8,7 @@
 
 #include "core/data/sft_sample.h"
 #include "core/model/token_tree.h"
+#include "recipes/stages/recipe_stages.h"
 
 namespace xkde::recipe {
 
@@ -31,6 +32,15 @@ void label_all_tokens(std::vector<TreeSequence>& sequences);
 /// meet, in runs of about equal cost. `share_prefixes` as in PackOptions.
 std::vector<TreeSequence> part_of_rank(std::vector<TreeSequence> sequences, int rank, int size,
                                        bool share_prefixes);
+
+/// Sequences of a step over all ranks.
+int64_t global_batch_of(const SftStage& stage, int ranks);
+
+/// What `rank` of `ranks` computes in the step whose samples are `batch`; `device` is that of the
+/// packs' tensors.
+std::vector<PackedBatch> packs_of_step(const SftStage& stage, std::span<const SftSample> samples,
+                                       std::span<const int64_t> batch, int rank, int ranks,
+                                       at::Device device);
 
 }  // namespace xkde::recipe
 

@@ -1,0 +1,26 @@
+#include "recipes/stages/train_samples.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/base/error.h"
+
+namespace xkde::recipe {
+
+std::vector<SftSample> encode_samples(const std::vector<Conversation>& conversations,
+                                      const std::string& source, const SftStage& stage,
+                                      const PretrainedModel& model,
+                                      const ChatTemplate& chat_template) {
+  std::vector<SftSample> samples;
+  const int64_t longest = std::min(stage.max_length, model.config.max_position_embeddings);
+  for (const Conversation& conversation : conversations) {
+    SftSample sample =
+        encode_sample(model.tokenizer, chat_template, conversation, stage.train_on_end_of_turn);
+    truncate_sample(sample, longest, source + ": " + conversation.id);
+    samples.push_back(std::move(sample));
+  }
+  XKDE_CHECK(!samples.empty(), DataError, source, ": expected training samples, found none");
+  return samples;
+}
+
+}  // namespace xkde::recipe

@@ -1,0 +1,93 @@
+"""`estimate` against runs: a rank's memory on the real small model, and what it refuses.
+
+usage: estimate_test.py XKDE_DIST SOURCE_DIR MODEL.gguf; needs python3 and mpirun only.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+
+BINARY, SOURCE, MODEL = map(os.path.abspath, sys.argv[1:4])
+ENVIRONMENT = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1", OMP_NUM_THREADS="1")
+RECIPE = f"""
+output_dir: runs/estimate_test
+model: {{model_name_or_path: {MODEL}, dtype: bfloat16}}
+stages:
+  - build_data:
+      sources:
+        - {{benchmark: mzsre, data: {SOURCE}/recipes/data/train, edit_languages: [en], test_languages: [es, fr]}}
+  - sft: {{global_batch_size: 8, max_steps: 4, save_steps: 2}}
+"""
+
+
+def run(command, folder):
+    return subprocess.run(command, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=300)
+
+
+@unittest.skipUnless(os.path.exists(MODEL), f"{MODEL} is not there: ./launch/setup.sh fetches it")
+class Estimate(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.mkdtemp()
+        with open(f"{self.folder}/recipe.yaml", "w") as file:
+            file.write(RECIPE)
+
+    def estimate(self, *arguments):
+        return run([BINARY, "estimate", "recipe.yaml", *arguments], self.folder)
+
+    def test_a_ranks_peak_is_within_a_tenth_of_the_estimate(self):
+        for ranks, overrides in ((1, ["model.dtype=float32"]),
+                                 (2, []),
+                                 (2, ["parallel.shard=full", "parallel.recompute=block", "model.dtype=float32"]),
+                                 (2, ["parallel.shard=none", "sft.token_tree=false", "sft.async_save=false"])):
+            with self.subTest(ranks=ranks, overrides=overrides):
+                estimate = self.estimate("-n", str(ranks), *overrides)
+                self.assertEqual(estimate.returncode, 0, estimate.stderr)
+                predicted = float(re.search(r"memory +([\d.]+) GB", estimate.stdout).group(1))
+                done = run(["mpirun", "-n", str(ranks), "--bind-to", "none", "--oversubscribe", BINARY, "recipe.yaml",
+                            f"output_dir=run{ranks}{len(overrides)}", *overrides], self.folder)
+                self.assertEqual(done.returncode, 0, done.stderr)
+                with open(f"{self.folder}/run{ranks}{len(overrides)}/02-sft/metrics.jsonl") as file:
+                    last = json.loads(file.readlines()[-1])
+                measured = (last["peak_bytes"] - last["baseline_bytes"]) / 1e9
+                self.assertLess(abs(predicted / measured - 1), 0.1, f"predicted {predicted} GB, measured {measured} GB")
+
+    def test_says_what_a_run_will_do(self):
+        text = self.estimate("-n", "2").stdout
+        for part in ("134.5 million parameters in 32 units", "2 shards x 1 copies", "02-sft", "4 steps", "matrix products",
+                     "checkpoint copy", "rates measured here"):
+            self.assertIn(part, text)
+
+    def test_the_run_decides_as_the_estimate_does(self):
+        choice = re.search(r"plan +(shard \w+, recompute \w+)", self.estimate("-n", "2").stdout).group(1)
+        done = run(["mpirun", "-n", "2", "--bind-to", "none", BINARY, "recipe.yaml", "sft.max_steps=0"], self.folder)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn(f"plan: {choice}", done.stderr)
+
+    def test_refuses_what_cannot_fit_and_says_what_would_help(self):
+        # All samples in one pack without shared prefixes: some 60 GB of activations for a card of 40.
+        large = ["sft.global_batch_size=1000", "sft.max_tokens_per_pack=1000000", "sft.token_tree=false",
+                 "model.dtype=float32", "--machine", "a100_40"]
+        refused = self.estimate(*large, "parallel.recompute=none")
+        self.assertEqual(refused.returncode, 78)
+        self.assertRegex(refused.stderr, r"needs \d+ bytes .* available are \d+ .*what would help: parallel\.recompute=block")
+        self.assertEqual(refused.stderr.count("\n"), 1)
+        chosen = self.estimate(*large)
+        self.assertEqual(chosen.returncode, 0, chosen.stderr)
+        self.assertIn("recompute block (the fastest that fits", chosen.stdout)
+
+    def test_bad_words(self):
+        self.assertEqual(self.estimate("-n", "0").returncode, 64)
+        unknown = self.estimate("--machine", "h1000")
+        self.assertEqual(unknown.returncode, 64)
+        self.assertIn("expected here, h100", unknown.stderr)
+        odd = self.estimate("-n", "3", "parallel.replicate=2")
+        self.assertEqual(odd.returncode, 78)
+        self.assertIn("expected a divisor of the 3 ranks", odd.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1])
