@@ -7,8 +7,9 @@
 
 namespace xkde {
 
-EpochSampler::EpochSampler(uint64_t seed, int64_t num_samples, int64_t global_batch)
-    : seed_(seed), num_samples_(num_samples), global_batch_(global_batch) {
+EpochSampler::EpochSampler(uint64_t seed, int64_t num_samples, int64_t global_batch,
+                           bool fills_last)
+    : seed_(seed), num_samples_(num_samples), global_batch_(global_batch), fills_last_(fills_last) {
   XKDE_CHECK(num_samples > 0, ConfigError, "training data: expected at least one sample, found ",
              num_samples);
   XKDE_CHECK(global_batch > 0, ConfigError, "global batch: expected a positive number, found ",
@@ -29,7 +30,11 @@ std::vector<int64_t> EpochSampler::batch(int64_t epoch, int64_t step) {
   }
   const int64_t first = step * global_batch_;
   const int64_t last = std::min(first + global_batch_, num_samples_);
-  return {kept_order_.begin() + first, kept_order_.begin() + last};
+  std::vector<int64_t> indices(kept_order_.begin() + first, kept_order_.begin() + last);
+  for (int64_t next = 0; fills_last_ && std::ssize(indices) < global_batch_; ++next) {
+    indices.push_back(kept_order_[static_cast<size_t>(next % num_samples_)]);
+  }
+  return indices;
 }
 
 }  // namespace xkde

@@ -9,13 +9,13 @@
 namespace xkde {
 
 /// The order in which training sees its samples: each epoch a random order of all of them, cut into
-/// global batches; the last batch of an epoch may be short. A batch is a pure function of (seed,
-/// epoch, step): it knows neither ranks nor what was asked before, so a run resumed on any number
-/// of ranks goes on with the same batches.
+/// global batches; the last batch of an epoch may be short, or is filled from the epoch's
+/// beginning. A batch is a pure function of (seed, epoch, step): it knows neither ranks nor what
+/// was asked before, so a run resumed on any number of ranks goes on with the same batches.
 class EpochSampler {
  public:
   /// Throws ConfigError unless num_samples > 0 and global_batch > 0.
-  EpochSampler(uint64_t seed, int64_t num_samples, int64_t global_batch);
+  EpochSampler(uint64_t seed, int64_t num_samples, int64_t global_batch, bool fills_last = false);
 
   int64_t steps_per_epoch() const noexcept {
     return (num_samples_ + global_batch_ - 1) / global_batch_;
@@ -34,6 +34,7 @@ class EpochSampler {
   uint64_t seed_;
   int64_t num_samples_;
   int64_t global_batch_;
+  bool fills_last_;
   std::optional<int64_t> kept_epoch_;
   std::vector<int64_t> kept_order_;
 };

@@ -136,4 +136,25 @@ void truncate_sample(SftSample& sample, int64_t max_length, const std::string& n
              " tokens (max_length), found none");
 }
 
+void truncate_in_proportion(SftSample& sample, int64_t max_length, const std::string& name) {
+  const auto length = static_cast<int64_t>(sample.ids.size());
+  const int64_t source = sample.prompt_length();
+  const int64_t target = length - source;
+  int64_t most = max_length * target / std::max<int64_t>(1, length);
+  if (2 * target < max_length) {
+    most = max_length;
+  } else if (2 * source < max_length) {
+    most = max_length - source;
+  }
+  const int64_t kept_target = std::min(most, target);
+  const int64_t kept_source = std::min(source, std::max<int64_t>(0, max_length - kept_target));
+  const auto cut = [&](auto& values) {
+    values.erase(values.begin() + kept_source, values.begin() + source);
+    values.resize(static_cast<size_t>(kept_source + kept_target));
+  };
+  cut(sample.ids);
+  cut(sample.trained);
+  truncate_sample(sample, max_length, name);
+}
+
 }  // namespace xkde

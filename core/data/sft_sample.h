@@ -38,6 +38,11 @@ SftSample encode_sample(const Tokenizer& tokenizer, const ChatTemplate& chat_tem
 /// Keeps the first `max_length` tokens. Throws DataError naming `name` when no target is left.
 void truncate_sample(SftSample& sample, int64_t max_length, const std::string& name);
 
+/// As above, but shortens the part before the first target and the rest of the sample in
+/// proportion, each at its end, by the rule of LLaMA-Factory (`infer_seqlen`): a part that is less
+/// than half of `max_length` is kept whole.
+void truncate_in_proportion(SftSample& sample, int64_t max_length, const std::string& name);
+
 /// The ids of a rendered prompt (ChatTemplate::prompt) as encode_sample writes them: what
 /// generation should start from as well. Llama-2: BOS first, and no blank at the end, since the
 /// answer's first piece brings it.

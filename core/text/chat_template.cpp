@@ -10,7 +10,8 @@
 namespace xkde {
 namespace {
 
-constexpr std::string_view kKnownKeys = "auto, chatml, chatml_no_system, llama2, plain";
+constexpr std::string_view kKnownKeys =
+    "auto, chatml, chatml_helpful, chatml_no_system, llama2, plain";
 constexpr std::string_view kStart = "<|im_start|>";
 constexpr std::string_view kEnd = "<|im_end|>";
 constexpr std::string_view kUsualSystemText = "You are a helpful assistant.";
@@ -144,6 +145,9 @@ ChatTemplate ChatTemplate::select(std::string_view key, std::string_view jinja) 
   } else if (key == "chatml") {
     chosen.format_ = Format::kChatMl;
     chosen.system_text_ = default_system_text(literals).value_or(std::string(kUsualSystemText));
+  } else if (key == "chatml_helpful") {
+    chosen.format_ = Format::kChatMl;
+    chosen.system_text_ = kUsualSystemText;
   } else if (key == "chatml_no_system") {
     chosen.format_ = Format::kChatMl;
   } else if (key == "llama2") {
@@ -170,6 +174,23 @@ std::string ChatTemplate::prompt(const std::vector<ChatMessage>& messages) const
       return llama2_prompt(messages);
     case Format::kPlain:
       return plain_prompt(messages);
+  }
+  throw InternalError("chat template: expected a format, found another value");
+}
+
+std::string ChatTemplate::finished(const std::vector<ChatMessage>& messages) const {
+  XKDE_CHECK(!messages.empty() && messages.back().role == Role::kAssistant, DataError,
+             "chat messages: expected a last turn of assistant, found ",
+             messages.empty() ? "no turn" : role_name(messages.back().role));
+  const std::string before = prompt({messages.begin(), messages.end() - 1});
+  const std::string& answer = messages.back().content;
+  switch (format_) {
+    case Format::kChatMl:
+      return concat(before, answer, kEnd, "\n");
+    case Format::kLlama2:
+      return concat("<s>", before, stripped(answer), " </s>");
+    case Format::kPlain:
+      return before + answer;
   }
   throw InternalError("chat template: expected a format, found another value");
 }

@@ -20,7 +20,8 @@ class ChatTemplate {
 
   /// `key` is "auto" (recognise the model's own Jinja template: ChatML with or without a default
   /// system text, Llama-2) or a format by name: "chatml" (the model's own default system text, else
-  /// "You are a helpful assistant."), "chatml_no_system", "llama2", "plain". Throws ConfigError
+  /// "You are a helpful assistant."), "chatml_helpful" (this text in any case),
+  /// "chatml_no_system", "llama2", "plain". Throws ConfigError
   /// naming the key when an automatic choice is not possible, or when the name is not known.
   static ChatTemplate select(std::string_view key, std::string_view jinja);
 
@@ -35,6 +36,9 @@ class ChatTemplate {
   /// As above for several turns: an optional system turn, then user and assistant by turns; the
   /// last must be a user's. Throws DataError for any other order.
   std::string prompt(const std::vector<ChatMessage>& messages) const;
+  /// A whole conversation that ends with an answer, as the model's own template writes it without a
+  /// generation prompt, BOS and closing tokens spelled out. Throws DataError for another order.
+  std::string finished(const std::vector<ChatMessage>& messages) const;
   /// The token that closes an answer: "<|im_end|>" (ChatML) or "</s>" (Llama-2); empty for plain.
   const std::string& end_of_turn() const noexcept { return end_of_turn_; }
   /// Whether prompt() leaves BOS to the tokenizer's special tokens (Llama-2).

@@ -17,7 +17,8 @@ constexpr std::string_view kShards[] = {"auto", "full", "grads", "optimizer", "n
 constexpr std::string_view kRecomputes[] = {"auto", "block", "none"};
 constexpr Condition<int64_t> kPrefetch{
     "an integer from -1 to 8", [](const int64_t& value) { return value >= -1 && value <= 8; }};
-constexpr std::string_view kTemplates[] = {"auto", "chatml", "chatml_no_system", "llama2", "plain"};
+constexpr std::string_view kTemplates[] = {"auto",   "chatml", "chatml_helpful", "chatml_no_system",
+                                           "llama2", "plain"};
 
 constexpr Condition<int64_t> kThreads{
     "an integer from 0 to 4096", [](const int64_t& value) { return value >= 0 && value <= 4096; }};

@@ -14,6 +14,9 @@ constexpr std::string_view kLaterBenchmarks[] = {"zsre", "wikibio", "recent", "c
 constexpr std::string_view kQuestions[] = {"src", "rephrase", "loc", "portability"};
 constexpr std::string_view kSchedules[] = {"cosine", "linear", "constant"};
 constexpr std::string_view kReductions[] = {"token_mean", "micro_batch"};
+constexpr std::string_view kSampleFormats[] = {"ours", "xeit_v2"};
+constexpr std::string_view kTruncations[] = {"end", "proportional"};
+constexpr std::string_view kLastBatches[] = {"short", "wrap"};
 constexpr std::string_view kResumes[] = {"auto", "never"};
 constexpr std::string_view kModes[] = {"single"};
 constexpr std::string_view kLaterModes[] = {"batch", "sequential"};
@@ -132,8 +135,12 @@ Json to_json(const SftStage& stage) {
   json["token_tree"] = stage.token_tree;
   json["max_tokens_per_pack"] = stage.max_tokens_per_pack;
   json["labelled_head"] = stage.labelled_head;
-  json["train_on_end_of_turn"] = stage.train_on_end_of_turn;
+  json["sample_format"] = stage.sample_format;
+  // The other format has no such choice.
+  if (stage.sample_format == "ours") json["train_on_end_of_turn"] = stage.train_on_end_of_turn;
   json["max_length"] = stage.max_length;
+  json["truncation"] = stage.truncation;
+  json["last_batch"] = stage.last_batch;
   json["save_steps"] = stage.save_steps;
   json["save_total_limit"] = stage.save_total_limit;
   json["async_save"] = stage.async_save;
@@ -209,8 +216,14 @@ SftStage SftStage::parse(StrictMap map) {
   map.optional("token_tree", stage.token_tree);
   map.optional("max_tokens_per_pack", stage.max_tokens_per_pack, kPositive);
   map.optional("labelled_head", stage.labelled_head);
+  map.optional("sample_format", stage.sample_format, Names{kSampleFormats});
   map.optional("train_on_end_of_turn", stage.train_on_end_of_turn);
+  if (stage.sample_format != "ours" && map.has("train_on_end_of_turn"))
+    map.add_error("train_on_end_of_turn",
+                  "expected sample_format: ours beside this key, found " + stage.sample_format);
   map.optional("max_length", stage.max_length, kPositive);
+  map.optional("truncation", stage.truncation, Names{kTruncations});
+  map.optional("last_batch", stage.last_batch, Names{kLastBatches});
   map.optional("save_steps", stage.save_steps, kNotNegative);
   map.optional("save_total_limit", stage.save_total_limit, kPositive);
   map.optional("async_save", stage.async_save);

@@ -71,8 +71,12 @@ struct SftStage {
   bool token_tree = true;              ///< ours: same losses, shared prefixes computed once
   int64_t max_tokens_per_pack = 1024;  ///< ours
   bool labelled_head = true;           ///< ours: same losses, logits only where a label is
-  bool train_on_end_of_turn = true;
+  /// How a conversation becomes ids and targets: ours, or xeit_v2 (encode_as_xeit_v2).
+  std::string sample_format = "ours";
+  bool train_on_end_of_turn = true;  ///< of sample_format ours
   int64_t max_length = 32768;
+  std::string truncation = "end";               ///< or proportional (truncate_in_proportion)
+  std::string last_batch = "short";             ///< of an epoch; or wrap: filled from its beginning
   int64_t save_steps = 0;                       ///< 0: only at the end
   int64_t save_total_limit = 2;                 ///< ours
   bool async_save = true;                       ///< ours: written beside the next steps

@@ -183,7 +183,8 @@ TEST(RecipeMistakes, NamesThatAreNoneAreFoundWithASuggestion) {
        "r.yaml:4:49: model.dtype: expected float32 or bfloat16, found bfloat; did you mean "
        "'bfloat16'?"},
       {"chat_template: auto", "chat_template: chat_ml",
-       "r.yaml:4:74: model.chat_template: expected auto, chatml, chatml_no_system, llama2 or "
+       "r.yaml:4:74: model.chat_template: expected auto, chatml, chatml_helpful, chatml_no_system, "
+       "llama2 or "
        "plain, "
        "found chat_ml; did you mean 'chatml'?"},
       {"backend: auto", "backend: ncl",

@@ -10,8 +10,8 @@ namespace xkde::test {
 
 /// A byte-level BPE tokenizer for printable ASCII in which every character is one token, save for
 /// the added tokens <s> 0, </s> 1, <|im_start|> 2, <|im_end|> 3 and the merge "ab". Ids of
-/// characters: 10 + (code - 32); newline 9, "ab" 8.
-inline Tokenizer byte_tokenizer() {
+/// characters: 10 + (code - 32); newline 9, "ab" 8. `adds_bos`: among special tokens.
+inline Tokenizer byte_tokenizer(bool adds_bos = false) {
   Json vocab = Json::object();
   Json added = Json::array();
   int64_t next = 0;
@@ -55,7 +55,7 @@ inline Tokenizer byte_tokenizer() {
                     {"ignore_merges", false},
                     {"vocab", vocab},
                     {"merges", Json::array({"a b"})}}}};
-  const Json config{{"bos_token", "<s>"}, {"eos_token", "</s>"}};
+  const Json config{{"bos_token", "<s>"}, {"eos_token", "</s>"}, {"add_bos_token", adds_bos}};
   return Tokenizer::from_json(json, config, "byte tokenizer");
 }
 

@@ -64,6 +64,18 @@ TEST(EpochSampler, GlobalBatchOnlyCutsTheOrder) {
   EXPECT_EQ(joined, eight.batch(0, 0));
 }
 
+TEST(EpochSampler, LastBatchCanBeFilledFromTheEpochsBeginning) {
+  EpochSampler sampler(1, 10, 4, /*fills_last=*/true);
+  const std::vector<int64_t> first = sampler.batch(0, 0);
+  const std::vector<int64_t> last = sampler.batch(0, 2);
+
+  ASSERT_EQ(last.size(), 4U);
+  EXPECT_EQ(std::vector<int64_t>(last.begin() + 2, last.end()),
+            std::vector<int64_t>(first.begin(), first.begin() + 2));
+  EpochSampler few(1, 3, 8, true);
+  EXPECT_EQ(few.batch(0, 0).size(), 8U);
+}
+
 TEST(EpochSampler, PositionCountsStepsOverEpochs) {
   const EpochSampler sampler(1, 10, 4);
 

@@ -156,6 +156,27 @@ TEST(SftSample, TruncationKeepsTheBeginning) {
   EXPECT_EQ(same.ids, whole.ids);
 }
 
+// Numbers of LLaMA-Factory's infer_seqlen for (source, target, cutoff).
+TEST(SftSample, ProportionalTruncationShortensBothParts) {
+  const auto parts = [](int64_t source, int64_t target, int64_t cutoff) {
+    SftSample sample;
+    for (int64_t i = 0; i < source + target; ++i) {
+      sample.ids.push_back(i);
+      sample.trained.push_back(i >= source ? 1 : 0);
+    }
+    truncate_in_proportion(sample, cutoff, "row");
+    EXPECT_EQ(sample.ids.size(), sample.trained.size());
+    EXPECT_EQ(sample.ids[static_cast<size_t>(sample.prompt_length())], source);
+    return std::pair(sample.prompt_length(), sample.num_trained());
+  };
+
+  EXPECT_EQ(parts(3000, 2000, 1000), std::pair(int64_t{600}, int64_t{400}));
+  EXPECT_EQ(parts(2000, 3000, 1000), std::pair(int64_t{400}, int64_t{600}));
+  EXPECT_EQ(parts(1000, 100, 1000), std::pair(int64_t{900}, int64_t{100}));
+  EXPECT_EQ(parts(100, 1000, 1000), std::pair(int64_t{100}, int64_t{900}));
+  EXPECT_EQ(parts(250, 200, 600), std::pair(int64_t{250}, int64_t{200}));
+}
+
 TEST(SftSample, SampleWithNothingLeftToTrainIsADataErrorThatNamesIt) {
   SftSample sample = encode_sample(byte_tokenizer(), chatml(), "q?", "yes", true);
   const int64_t length = sample.prompt_length();

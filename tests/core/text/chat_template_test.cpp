@@ -111,14 +111,15 @@ TEST(ChatTemplate, UnknownTemplateIsAConfigErrorThatNamesTheKeyAndTheChoices) {
   EXPECT_THAT(error_of([] { ChatTemplate::select("auto", "{{ '<start_of_turn>' }}"); }),
               HasSubstr("ConfigError: chat_template: auto: expected a ChatML or Llama-2 template, "
                         "found another"));
-  EXPECT_THAT(error_of([] { ChatTemplate::select("auto", "{{ '<start_of_turn>' }}"); }),
-              HasSubstr("name one of auto, chatml, chatml_no_system, llama2, plain"));
+  EXPECT_THAT(
+      error_of([] { ChatTemplate::select("auto", "{{ '<start_of_turn>' }}"); }),
+      HasSubstr("name one of auto, chatml, chatml_helpful, chatml_no_system, llama2, plain"));
   EXPECT_THAT(
       error_of([] { ChatTemplate::select("auto", ""); }),
       HasSubstr(
           "ConfigError: chat_template: auto: expected a model with a chat template, found none"));
   EXPECT_THAT(error_of([] { ChatTemplate::select("alpaca", ""); }),
-              HasSubstr("ConfigError: chat_template: expected one of auto, chatml, "
+              HasSubstr("ConfigError: chat_template: expected one of auto, chatml, chatml_helpful, "
                         "chatml_no_system, llama2, plain, found "
                         "\"alpaca\""));
 }
