@@ -18,18 +18,17 @@
 #include <vector>
 
 #include <ATen/ATen.h>
-#include <ATen/DeviceAccelerator.h>
 #include <ATen/Parallel.h>
 #include <CLI/CLI.hpp>
 #include <c10/core/impl/DeviceGuardImplInterface.h>
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
-#include "core/base/process_memory.h"
 #include "core/base/rng.h"
 #include "core/base/stopwatch.h"
 #include "core/model/decoder.h"
 #include "core/optim/adamw.h"
+#include "distributed/device_memory.h"
 #include "distributed/gpu_of_rank.h"
 #include "distributed/machine_presets.h"
 #include "distributed/machine_probe.h"
@@ -149,13 +148,6 @@ void random_weights(const std::string& name, std::span<float> out) {
   }
 }
 
-int64_t peak_bytes(at::Device device) {
-  if (device.is_cpu()) return xkde::peak_resident_bytes();
-  const auto stats = at::accelerator::getDeviceStats(device.index());
-  return stats.allocated_bytes[static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE)]
-      .peak;
-}
-
 /// What the planner says of the packs, which are all alike.
 xkde::dist::Plan predicted(const Decoder& decoder, const xkde::dist::EngineOptions& options,
                            int ranks, const std::vector<PackedBatch>& packs) {
@@ -198,13 +190,14 @@ double run_step(xkde::dist::ShardedModel& model, xkde::AdamW& optimizer,
                 const std::vector<PackedBatch>& packs, double* loss) {
   const xkde::Stopwatch watch;
   model.begin_step();
-  *loss = 0.0;
+  at::Tensor sum = at::zeros({}, at::TensorOptions(at::kDouble).device(model.gradient().device()));
   for (const PackedBatch& pack : packs) {
-    *loss += model.forward_backward(&pack, &pack == &packs.back());
+    sum += model.forward_backward(&pack, &pack == &packs.back());
   }
-  const double norm = model.finish_gradients();
-  optimizer.step(model.master(), model.gradient(), 1e-5, std::min(1.0, 1.0 / norm));
+  const at::Tensor norm = model.finish_gradients();
+  optimizer.step(model.master(), model.gradient(), 1e-5, xkde::clip_scale(norm, 1.0));
   model.masters_changed();
+  *loss = sum.item<double>();
   // The update of a device that works asynchronously is part of the step.
   [[maybe_unused]] const float updated = model.master()[0].item<float>();
   return watch.seconds();
@@ -223,8 +216,8 @@ void run(const Settings& settings, xkde::dist::Communicator& comm, at::Device de
                                                            : xkde::dist::Recompute::kNone,
                                           .device = device};
   const std::vector<PackedBatch> packs = make_packs(settings, decoder, comm.rank(), device);
-  const int64_t baseline = device.is_cpu() ? xkde::resident_bytes() : 0;
-  if (device.is_cpu()) xkde::reset_peak_resident_bytes();
+  const int64_t baseline = xkde::dist::used_bytes(device);
+  xkde::dist::reset_peak_bytes(device);
   xkde::dist::ShardedModel model(decoder, comm, options);
   at::manual_seed(7);  // equal weights on all ranks
   model.load(random_weights);
@@ -246,8 +239,8 @@ void run(const Settings& settings, xkde::dist::Communicator& comm, at::Device de
   tokens = over_ranks(comm, device, tokens, ReduceOp::kSum);
   const double work =
       over_ranks(comm, device, necessary_operations(decoder, packs), ReduceOp::kSum);
-  const double peak =
-      over_ranks(comm, device, static_cast<double>(peak_bytes(device) - baseline), ReduceOp::kMax);
+  const double peak = over_ranks(
+      comm, device, static_cast<double>(xkde::dist::peak_bytes(device) - baseline), ReduceOp::kMax);
   if (comm.rank() != 0) {
     comm.barrier();  // the first rank measures the machine while the others sleep
     return;

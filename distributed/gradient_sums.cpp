@@ -1,7 +1,6 @@
 #include "distributed/gradient_sums.h"
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
 #include <ATen/ATen.h>
@@ -134,20 +133,19 @@ void GradientSums::sum_copies(size_t unit) {
   copy_sums_.push_back({own, std::move(sum), std::move(work)});
 }
 
-double GradientSums::finish() {
+at::Tensor GradientSums::finish() {
   while (!reductions_.empty()) complete_first();
   for (CopySum& copy : copy_sums_) {
     copy.work->wait();
     if (options_.reduce_dtype != at::kFloat) copy.slice.copy_(copy.sum);
   }
   copy_sums_.clear();
-  at::Tensor sum = at::full({1}, sum_of_squares(shard_), at::TensorOptions().dtype(at::kDouble));
+  at::Tensor sum = sum_of_squares(shard_).reshape({1});
   if (!alone()) {
-    sum = sum.to(options_.device);
     mesh_.shards().set_phase("gradient norm");
     mesh_.shards().all_reduce(sum, ReduceOp::kSum)->wait();
   }
-  return std::sqrt(sum.item<double>());
+  return sum.sqrt_().squeeze(0);
 }
 
 }  // namespace xkde::dist

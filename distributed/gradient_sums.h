@@ -41,8 +41,8 @@ class GradientSums {
   void add(size_t unit, std::span<const at::Tensor> gradients, bool last);
   /// An accumulator is complete.
   void close(size_t unit);
-  /// Waits for all sums; returns their global 2-norm.
-  double finish();
+  /// Orders what follows after all sums; returns their global 2-norm, fp64 [], on the device.
+  at::Tensor finish();
 
  private:
   struct Reduction {  // of one unit over the shards, on its way

@@ -79,7 +79,8 @@ double optimizer_rate() {
   AdamW optimizer(kNumel, {}, {{0, kNumel, true}}, at::kCPU);
   at::Tensor master = at::ones({kNumel}, at::kFloat);
   const at::Tensor gradient = at::ones({kNumel}, at::kFloat);
-  const double seconds = fastest_seconds([&] { optimizer.step(master, gradient, 1e-5, 1.0); });
+  const at::Tensor scale = at::scalar_tensor(1.0, at::kDouble);
+  const double seconds = fastest_seconds([&] { optimizer.step(master, gradient, 1e-5, scale); });
   return static_cast<double>(kNumel) / seconds;
 }
 

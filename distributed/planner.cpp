@@ -28,7 +28,10 @@ std::vector<ShardMode> modes_of(const PlanRequest& request) {
   if (request.shard) return {*request.shard};
   // With one shard the modes are one and the same.
   if (request.ranks == request.options.replicate) return {ShardMode::kGrads};
-  return {ShardMode::kNone, ShardMode::kOptimizer, ShardMode::kGrads, ShardMode::kFull};
+  std::vector<ShardMode> modes = {ShardMode::kOptimizer, ShardMode::kGrads, ShardMode::kFull};
+  // Without shards every rank is a copy: another number of copies asks for shards.
+  if (request.options.replicate == 1) modes.insert(modes.begin(), ShardMode::kNone);
+  return modes;
 }
 
 std::vector<Recompute> recomputes_of(const PlanRequest& request) {

@@ -149,8 +149,8 @@ at::Tensor ShardedModel::backward_block(size_t unit, BlockRun& run, const at::Te
   return input_grad;
 }
 
-double ShardedModel::backward_head(const PackedBatch& batch, const at::Tensor& x,
-                                   at::Tensor& x_grad) {
+at::Tensor ShardedModel::backward_head(const PackedBatch& batch, const at::Tensor& x,
+                                       at::Tensor& x_grad) {
   const size_t head = decoder_.head_unit();
   const size_t owner = output_unit();
   const at::Tensor matrix = decoder_.parameters(owner, weights_.get(owner)).back();
@@ -171,7 +171,7 @@ double ShardedModel::backward_head(const PackedBatch& batch, const at::Tensor& x
   return loss.loss;
 }
 
-double ShardedModel::forward_backward(const PackedBatch* batch, bool last) {
+at::Tensor ShardedModel::forward_backward(const PackedBatch* batch, bool last) {
   const c10::AutoGradMode without_graph(false);
   const size_t head = decoder_.head_unit();
   std::vector<BlockRun> runs(head);
@@ -190,7 +190,8 @@ double ShardedModel::forward_backward(const PackedBatch* batch, bool last) {
   }
 
   parameters(head, -1);
-  const double loss = batch != nullptr ? backward_head(*batch, x, x_grad) : 0.0;
+  const auto fp64 = at::TensorOptions().dtype(at::kDouble).device(options_.device);
+  const at::Tensor loss = batch != nullptr ? backward_head(*batch, x, x_grad) : at::zeros({}, fp64);
   release(head);
   release(0);
   if (last) sums_.close(head);

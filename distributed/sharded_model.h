@@ -42,12 +42,12 @@ class ShardedModel {
 
   /// Clears the gradient sums.
   void begin_step();
-  /// Adds the gradients of one batch and returns its part of the loss: the sum of weight *
-  /// cross-entropy. Null: this rank has no batch left while others have. `last`: of this step, on
-  /// all ranks.
-  double forward_backward(const PackedBatch* batch, bool last);
-  /// Completes the gradient sums over ranks; returns their global 2-norm.
-  double finish_gradients() { return sums_.finish(); }
+  /// Adds the gradients of one batch and returns its part of the loss, the sum of weight *
+  /// cross-entropy: fp64 [], on the device, which nobody waits for here. Null: this rank has no
+  /// batch left while others have. `last`: of this step, on all ranks.
+  at::Tensor forward_backward(const PackedBatch* batch, bool last);
+  /// Completes the gradient sums over ranks; returns their global 2-norm, fp64 [], on the device.
+  at::Tensor finish_gradients() { return sums_.finish(); }
 
   /// Gathers all weights, so that predict() may be called by each rank on its own. Until
   /// masters_changed().
@@ -73,7 +73,7 @@ class ShardedModel {
                            BlockRun& run);
   at::Tensor backward_block(size_t unit, BlockRun& run, const at::Tensor& output_grad,
                             const BlockContext& context, bool last);
-  double backward_head(const PackedBatch& batch, const at::Tensor& x, at::Tensor& x_grad);
+  at::Tensor backward_head(const PackedBatch& batch, const at::Tensor& x, at::Tensor& x_grad);
   void backward_embedding(const PackedBatch& batch, const at::Tensor& x_grad);
   size_t output_unit() const { return decoder_.tied() ? 0 : decoder_.head_unit(); }
 

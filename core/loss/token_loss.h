@@ -8,7 +8,7 @@
 namespace xkde {
 
 struct TokenLoss {
-  double loss = 0.0;       ///< sum of weight * cross-entropy
+  at::Tensor loss;         ///< sum of weight * cross-entropy, fp64 [], on the device
   at::Tensor hidden_grad;  ///< of `hidden`, its dtype, [L, D]
 };
 

@@ -71,12 +71,13 @@ AdamW::AdamW(int64_t numel, AdamWOptions options, std::vector<DecayRange> ranges
 }
 
 void AdamW::step(at::Tensor& master, const at::Tensor& gradient, double learning_rate,
-                 double gradient_scale) {
+                 const at::Tensor& gradient_scale) {
   ++steps_done_;
   if (!master.is_cpu()) {
     return adamw_on_device(master, exp_avg_, exp_avg_sq_, gradient, ranges_, options_, steps_done_,
                            learning_rate, gradient_scale);
   }
+  const auto scale = gradient_scale.item<float>();
   const auto t = static_cast<double>(steps_done_);
   const double correction1 = 1.0 - std::pow(options_.beta1, t);
   const double correction2 = 1.0 - std::pow(options_.beta2, t);
@@ -89,7 +90,7 @@ void AdamW::step(at::Tensor& master, const at::Tensor& gradient, double learning
         .step_size = static_cast<float>(learning_rate / correction1),
         .inverse_correction2_sqrt = static_cast<float>(1.0 / std::sqrt(correction2)),
         .keep = static_cast<float>(1.0 - learning_rate * decay),
-        .gradient_scale = static_cast<float>(gradient_scale)};
+        .gradient_scale = scale};
     const int64_t numel = range.end - range.begin;
     update_on_cpu(master.mutable_data_ptr<float>() + range.begin,
                   exp_avg_.mutable_data_ptr<float>() + range.begin,
@@ -101,19 +102,19 @@ void AdamW::step(at::Tensor& master, const at::Tensor& gradient, double learning
 namespace {
 
 /// In pieces: the whole in fp64 would take twice the memory of the gradients.
-double sum_of_squares_on_device(const at::Tensor& values) {
+at::Tensor sum_of_squares_on_device(const at::Tensor& values) {
   constexpr int64_t kPiece = int64_t{1} << 24;
   at::Tensor total = at::zeros({}, values.options().dtype(at::kDouble));
   for (int64_t begin = 0; begin < values.numel(); begin += kPiece) {
     const int64_t length = std::min(kPiece, values.numel() - begin);
     total.add_(values.narrow(0, begin, length).to(at::kDouble).square_().sum());
   }
-  return total.item<double>();
+  return total;
 }
 
 }  // namespace
 
-double sum_of_squares(const at::Tensor& values) {
+at::Tensor sum_of_squares(const at::Tensor& values) {
   if (!values.is_cpu()) return sum_of_squares_on_device(values);
   constexpr int64_t kChunk = 1 << 16;
   const float* data = values.const_data_ptr<float>();
@@ -126,7 +127,11 @@ double sum_of_squares(const at::Tensor& values) {
           squares_of_range(data + chunk * kChunk, stop - chunk * kChunk);
     }
   });
-  return std::accumulate(partial.begin(), partial.end(), 0.0);
+  return at::scalar_tensor(std::accumulate(partial.begin(), partial.end(), 0.0), at::kDouble);
+}
+
+at::Tensor clip_scale(const at::Tensor& norm, double max_norm) {
+  return (max_norm / (norm + 1e-6)).clamp_max(1.0);
 }
 
 }  // namespace xkde

@@ -31,10 +31,10 @@ class AdamW {
   AdamW(int64_t numel, AdamWOptions options, std::vector<DecayRange> ranges,
         at::Device device = at::kCPU);
 
-  /// One update: gradients are multiplied by `gradient_scale` (clipping) first. fp32 [numel] each.
-  /// Off the CPU `gradient` is left multiplied.
+  /// One update: gradients are multiplied by `gradient_scale` (clipping), fp64 [], first. fp32
+  /// [numel] each. Off the CPU nobody waits for the device, and `gradient` is left multiplied.
   void step(at::Tensor& master, const at::Tensor& gradient, double learning_rate,
-            double gradient_scale);
+            const at::Tensor& gradient_scale);
 
   int64_t steps_done() const noexcept { return steps_done_; }
   void set_steps_done(int64_t steps) noexcept { steps_done_ = steps; }
@@ -48,9 +48,13 @@ class AdamW {
   int64_t steps_done_ = 0;
 };
 
-/// Sum of the squares of an fp32 tensor, accumulated in fp64 in an order that does not depend on
-/// the number of threads.
-double sum_of_squares(const at::Tensor& values);
+/// Sum of the squares of an fp32 tensor, fp64 [] on its device, accumulated in an order that does
+/// not depend on the number of threads.
+at::Tensor sum_of_squares(const at::Tensor& values);
+
+/// What gradients of this global norm are multiplied with, so that it is at most `max_norm`: fp64
+/// [], where `norm` is. As torch.nn.utils.clip_grad_norm_.
+at::Tensor clip_scale(const at::Tensor& norm, double max_norm);
 
 }  // namespace xkde
 

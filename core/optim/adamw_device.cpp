@@ -1,7 +1,6 @@
 #include "core/optim/adamw_device.h"
 
 #include <algorithm>
-#include <optional>
 
 #include <ATen/ATen.h>
 
@@ -17,12 +16,11 @@ struct Lists {
 void adamw_on_device(at::Tensor& master, at::Tensor& exp_avg, at::Tensor& exp_avg_sq,
                      const at::Tensor& gradient, const std::vector<DecayRange>& ranges,
                      const AdamWOptions& options, int64_t step, double learning_rate,
-                     double gradient_scale) {
+                     const at::Tensor& gradient_scale) {
   constexpr int64_t kLongest = int64_t{1} << 30;  // the kernel's offsets stay below 2^31
   const auto scalar = master.options();
   const at::Tensor steps = at::full({}, static_cast<double>(step), scalar);
-  std::optional<at::Tensor> divisor;
-  if (gradient_scale != 1.0) divisor = at::full({}, 1.0 / gradient_scale, scalar);
+  const at::Tensor divisor = gradient_scale.reciprocal().to(at::kFloat);
   for (const bool decays : {true, false}) {
     Lists lists;
     for (const DecayRange& range : ranges) {

@@ -10,8 +10,8 @@
 
 #include "core/base/error.h"
 #include "core/base/log.h"
-#include "core/base/process_memory.h"
 #include "distributed/checkpoint.h"
+#include "distributed/device_memory.h"
 #include "recipes/stages/run_plan.h"
 
 namespace xkde::recipe {
@@ -73,8 +73,7 @@ void RunContext::plan() {
 dist::ShardedModel& RunContext::model() {
   plan();
   if (!model_) {
-    baseline_bytes = resident_bytes();
-    if (options_.device.is_cpu()) reset_peak_resident_bytes();
+    baseline_bytes = dist::used_bytes(options_.device);
     model_ = std::make_unique<dist::ShardedModel>(decoder_, comm_, options_);
     load_weights();
   }

@@ -45,7 +45,7 @@ class RunContext {
 
   /// The XE-IT samples that a build_data stage made; its file, where it was skipped.
   std::filesystem::path train_file;
-  int64_t baseline_bytes = 0;  ///< resident_bytes() right before the model was built
+  int64_t baseline_bytes = 0;  ///< dist::used_bytes() right before the model was built
   bool trained = false;        ///< whether a training stage came before
 
  private:

@@ -9,9 +9,9 @@
 #include <ATen/Parallel.h>
 
 #include "core/base/error.h"
-#include "core/base/process_memory.h"
 #include "core/data/conversation.h"
 #include "core/data/epoch_sampler.h"
+#include "distributed/device_memory.h"
 #include "distributed/machine_presets.h"
 #include "recipes/stages/build_data_stage.h"
 #include "recipes/stages/train_batch.h"
@@ -80,14 +80,14 @@ RunPlace this_place(int ranks, int ranks_on_host, at::Device device, at::ScalarT
   RunPlace place{.ranks = ranks, .ranks_on_host = ranks_on_host, .device = device};
   place.threads = at::get_num_threads();
   if (device.is_cpu()) {
-    place.bytes = host_memory_bytes() / ranks_on_host - kProcessBytes;
+    place.bytes = dist::device_bytes(device) / ranks_on_host - kProcessBytes;
     place.machine = dist::cpu_constants(compute_dtype, place.threads);
     return place;
   }
-  const auto [free, total] = at::accelerator::getMemoryInfo(device.index());
+  const auto total = static_cast<double>(dist::device_bytes(device));
   const int sharing = std::max(1, ranks_on_host / at::accelerator::deviceCount());
-  const dist::MachinePreset preset = dist::machine_preset_with(static_cast<double>(total));
-  place.bytes = usable_gpu_bytes(static_cast<double>(total)) / sharing;
+  const dist::MachinePreset preset = dist::machine_preset_with(total);
+  place.bytes = usable_gpu_bytes(total) / sharing;
   place.machine = preset.machine;
   if (compute_dtype == at::kFloat) place.machine.matmul_flops *= dist::kFloatShare;
   return place;
@@ -133,7 +133,7 @@ TrainWorkload survey_training(const Recipe& recipe, size_t index, const Pretrain
   const auto& stage = std::get<SftStage>(recipe.stages[index]);
   const std::vector<SftSample> samples = samples_of(recipe, index, model, chat_template);
   EpochSampler sampler(static_cast<uint64_t>(recipe.seed), static_cast<int64_t>(samples.size()),
-                       global_batch_of(stage, place.ranks));
+                       global_batch_of(stage, place.ranks), stage.last_batch == "wrap");
   TrainWorkload workload;
   workload.stage = index;
   workload.samples = static_cast<int64_t>(samples.size());

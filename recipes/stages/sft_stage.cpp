@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <cstring>
 #include <memory>
+#include <numeric>
 #include <optional>
 #include <utility>
 
@@ -11,12 +13,12 @@
 
 #include "core/base/error.h"
 #include "core/base/log.h"
-#include "core/base/process_memory.h"
 #include "core/base/stopwatch.h"
 #include "core/data/epoch_sampler.h"
 #include "core/data/sft_sample.h"
 #include "core/optim/adamw.h"
 #include "core/optim/lr_schedule.h"
+#include "distributed/device_memory.h"
 #include "recipes/stages/json_lines.h"
 #include "recipes/stages/matmul_rate.h"
 #include "recipes/stages/progress.h"
@@ -40,7 +42,7 @@ struct StepReport {
   int64_t computed_tokens = 0;  ///< rows that were really computed, all ranks
   int64_t labels = 0;
   double seconds = 0.0;
-  int64_t peak_bytes = 0;  ///< resident set of the largest rank
+  int64_t peak_bytes = 0;  ///< of the device's memory, at the rank that had most: dist::peak_bytes
 };
 
 LrScheduleKind schedule_kind(const std::string& name) {
@@ -62,7 +64,7 @@ class Trainer {
         samples_(std::move(samples)),
         sampler_(static_cast<uint64_t>(context.recipe().seed),
                  static_cast<int64_t>(samples_.size()),
-                 global_batch_of(stage, context.comm().size())),
+                 global_batch_of(stage, context.comm().size()), stage.last_batch == "wrap"),
         optimizer_(model_.layout().state_numel,
                    {stage.adam_beta1, stage.adam_beta2, stage.adam_epsilon, stage.weight_decay},
                    model_.decay_ranges(), model_.master().device()),
@@ -84,9 +86,9 @@ class Trainer {
       keep_lines_up_to(metrics, "step", step_);
       lines = std::make_unique<JsonLinesWriter>(metrics);
     }
-    baseline_bytes_ = all_max(context_.baseline_bytes);
-    if (context_.device().is_cpu()) reset_peak_resident_bytes();
-    matmul_rate_ = all_sum(measure_matmul_rate(context_.compute_dtype(), context_.device()));
+    baseline_bytes_ = largest_of_ranks(context_.baseline_bytes);
+    dist::reset_peak_bytes(context_.device());
+    matmul_rate_ = sum_of_ranks(measure_matmul_rate(context_.compute_dtype(), context_.device()));
     Progress progress("sft", total_steps_, step_, context_.recipe().logging_steps,
                       context_.is_root());
     while (step_ < total_steps_) {
@@ -110,18 +112,24 @@ class Trainer {
   }
 
  private:
-  double all_sum(double value) const {
-    at::Tensor sum =
-        at::full({1}, value, at::TensorOptions().dtype(at::kDouble).device(context_.device()));
-    comm_.all_reduce(sum, dist::ReduceOp::kSum)->wait();
-    return sum.item<double>();
+  /// One number of every rank, by rank. Goes by host memory: no device waits.
+  std::vector<double> from_all(double value) const {
+    std::vector<double> values;
+    for (const std::string& bytes :
+         comm_.all_gather_bytes({reinterpret_cast<const char*>(&value), sizeof value})) {
+      XKDE_CHECK(bytes.size() == sizeof value, InternalError, "a rank sent ", bytes.size(),
+                 " bytes");
+      std::memcpy(&values.emplace_back(), bytes.data(), sizeof value);
+    }
+    return values;
   }
-
-  int64_t all_max(int64_t value) const {
-    at::Tensor largest =
-        at::full({1}, value, at::TensorOptions().dtype(at::kLong).device(context_.device()));
-    comm_.all_reduce(largest, dist::ReduceOp::kMax)->wait();
-    return largest.item<int64_t>();
+  double sum_of_ranks(double value) const {
+    const std::vector<double> values = from_all(value);
+    return std::accumulate(values.begin(), values.end(), 0.0);
+  }
+  int64_t largest_of_ranks(int64_t value) const {
+    const std::vector<double> values = from_all(static_cast<double>(value));
+    return static_cast<int64_t>(*std::max_element(values.begin(), values.end()));
   }
 
   StepReport train_step() {
@@ -133,27 +141,29 @@ class Trainer {
 
     StepReport report;
     model_.begin_step();
-    double loss = 0.0;
+    at::Tensor loss = at::zeros({}, at::TensorOptions(at::kDouble).device(context_.device()));
     int64_t computed = 0;
-    const int64_t rounds = all_max(static_cast<int64_t>(packs.size()));
+    const int64_t rounds = largest_of_ranks(std::ssize(packs));
     for (int64_t i = 0; i < rounds; ++i) {
-      const bool has_pack = i < static_cast<int64_t>(packs.size());
+      const bool has_pack = i < std::ssize(packs);
       const PackedBatch* pack = has_pack ? &packs[static_cast<size_t>(i)] : nullptr;
       loss += model_.forward_backward(pack, i + 1 == rounds);
       if (has_pack) computed += pack->num_tokens();
     }
-    report.loss = all_sum(loss);
-    report.grad_norm = model_.finish_gradients();
+    const at::Tensor norm = model_.finish_gradients();
     report.learning_rate = schedule_.at(step_);
+    const at::Tensor scale =
+        stage_.max_grad_norm > 0 ? clip_scale(norm, stage_.max_grad_norm) : at::ones_like(norm);
+    const at::Device home = model_.master().device();
+    optimizer_.step(model_.master(), model_.gradient().to(home), report.learning_rate,
+                    scale.to(home));
+    model_.masters_changed();
+    // The one wait for a device in a step, when all of it is on its way.
+    report.loss = sum_of_ranks(loss.item<double>());
+    report.grad_norm = norm.item<double>();
     XKDE_CHECK(std::isfinite(report.loss) && std::isfinite(report.grad_norm), NumericError, "step ",
                step_ + 1, ": expected a finite loss and gradient norm, found ", report.loss,
                " and ", report.grad_norm);
-    const double scale = stage_.max_grad_norm > 0
-                             ? std::min(1.0, stage_.max_grad_norm / (report.grad_norm + 1e-6))
-                             : 1.0;
-    optimizer_.step(model_.master(), model_.gradient().to(model_.master().device()),
-                    report.learning_rate, scale);
-    model_.masters_changed();
 
     ++step_;
     report.step = step_;
@@ -163,8 +173,8 @@ class Trainer {
       report.tokens += static_cast<int64_t>(samples_[static_cast<size_t>(index)].ids.size());
       report.labels += samples_[static_cast<size_t>(index)].num_trained();
     }
-    report.computed_tokens = static_cast<int64_t>(all_sum(static_cast<double>(computed)));
-    report.peak_bytes = all_max(peak_resident_bytes());
+    report.computed_tokens = static_cast<int64_t>(sum_of_ranks(static_cast<double>(computed)));
+    report.peak_bytes = largest_of_ranks(dist::peak_bytes(context_.device()));
     report.seconds = watch.seconds();
     return report;
   }

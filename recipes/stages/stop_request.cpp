@@ -1,9 +1,8 @@
 #include "recipes/stages/stop_request.h"
 
 #include <csignal>
-#include <vector>
+#include <string>
 
-#include <ATen/ATen.h>
 #include <unistd.h>
 
 namespace xkde::recipe {
@@ -26,10 +25,13 @@ void install_stop_signals() {
 }
 
 StepEnd agree_on_step_end(dist::Communicator& comm, bool is_writing) {
-  const std::vector<int64_t> mine{g_stop, is_writing ? 1 : 0};
-  at::Tensor flags = at::tensor(mine, at::TensorOptions().dtype(at::kLong));
-  comm.all_reduce(flags, dist::ReduceOp::kMax)->wait();
-  return {flags[0].item<int64_t>() != 0, flags[1].item<int64_t>() != 0};
+  StepEnd end;
+  for (const std::string& flags :
+       comm.all_gather_bytes({g_stop != 0 ? '1' : '0', is_writing ? '1' : '0'})) {
+    end.stop_requested |= flags[0] == '1';
+    end.is_writing |= flags[1] == '1';
+  }
+  return end;
 }
 
 }  // namespace xkde::recipe

@@ -78,12 +78,12 @@ Curve train(const Decoder& decoder, Communicator& comm, const EngineOptions& opt
   Curve curve;
   for (int step = 0; step < 5; ++step) {
     model.begin_step();
-    at::Tensor loss = at::full({1}, model.forward_backward(&packs.at(0), true),
-                               at::TensorOptions(at::kDouble).device(options.device));
+    at::Tensor loss = model.forward_backward(&packs.at(0), true).reshape({1});
     comm.all_reduce(loss, ReduceOp::kSum)->wait();
     curve.losses.push_back(loss.item<double>());
-    curve.norms.push_back(model.finish_gradients());
-    optimizer.step(model.master(), model.gradient(), 1e-2, std::min(1.0, 1 / curve.norms.back()));
+    const at::Tensor norm = model.finish_gradients();
+    optimizer.step(model.master(), model.gradient(), 1e-2, clip_scale(norm, 1.0));
+    curve.norms.push_back(norm.item<double>());
     model.masters_changed();
   }
   return curve;

@@ -96,6 +96,16 @@ TEST(Planner, OneRankHasNothingToShard) {
   EXPECT_EQ(possible_plans(request).size(), 2U);
 }
 
+TEST(Planner, CopiesAreInShards) {
+  PlanRequest request = seven_billion();
+  request.options.replicate = 2;
+
+  for (const Plan& plan : possible_plans(request)) {
+    EXPECT_NE(plan.options.shard, ShardMode::kNone);
+    EXPECT_EQ(plan.options.num_shards(request.ranks), 4);
+  }
+}
+
 TEST(Planner, RefusesWithBytesAndTheKeysThatHelp) {
   PlanRequest request = seven_billion();
   request.shard = ShardMode::kGrads;

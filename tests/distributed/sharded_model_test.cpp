@@ -81,16 +81,17 @@ Curve train(int ranks, bool tied, EngineOptions options, PackOptions pack = {}) 
       model.begin_step();
       double loss = 0;
       for (size_t i = 0; i < all.size(); ++i) {  // more rounds than packs: the rest are empty
-        loss += model.forward_backward(i < packs.size() ? &packs[i] : nullptr, i + 1 == all.size());
+        loss += model.forward_backward(i < packs.size() ? &packs[i] : nullptr, i + 1 == all.size())
+                    .item<double>();
       }
       at::Tensor sum = at::full({1}, loss, at::kDouble);
       comm.all_reduce(sum, ReduceOp::kSum)->wait();
-      const double norm = model.finish_gradients();
-      optimizer.step(model.master(), model.gradient(), 1e-2, std::min(1.0, 1.0 / norm));
+      const at::Tensor norm = model.finish_gradients();
+      optimizer.step(model.master(), model.gradient(), 1e-2, clip_scale(norm, 1.0));
       model.masters_changed();
       if (comm.rank() != 0) continue;
       curve.losses.push_back(sum.item<double>());
-      curve.norms.push_back(norm);
+      curve.norms.push_back(norm.item<double>());
     }
   });
   return curve;

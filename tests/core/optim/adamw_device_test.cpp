@@ -27,10 +27,10 @@ void expect_equal_steps(at::Device device) {
 
   for (int64_t step = 1; step <= 5; ++step) {
     const at::Tensor gradient = at::randn({kNumel});
-    const double scale = step % 2 == 0 ? 1.0 : 0.3;
+    const at::Tensor scale = at::scalar_tensor(step % 2 == 0 ? 1.0 : 0.3, at::kDouble);
     optimizer.step(expected, gradient, 1e-2, scale);
     adamw_on_device(master, exp_avg, exp_avg_sq, gradient.to(device).clone(), ranges, options, step,
-                    1e-2, scale);
+                    1e-2, scale.to(device));
   }
 
   // fp32 in another order: a few units in the last place of values up to 4.
@@ -53,8 +53,8 @@ TEST(SumOfSquares, EqualsTheCpuSumOnAGpu) {
   const at::Tensor values = at::randn({(int64_t{1} << 24) + 12'345});  // more than one piece
 
   // fp64 sums in another order.
-  EXPECT_NEAR(sum_of_squares(values.to(at::Device(at::kCUDA, 0))) / sum_of_squares(values), 1.0,
-              1e-12);
+  const at::Tensor on_gpu = sum_of_squares(values.to(at::Device(at::kCUDA, 0)));
+  EXPECT_NEAR(on_gpu.item<double>() / sum_of_squares(values).item<double>(), 1.0, 1e-12);
 }
 
 }  // namespace

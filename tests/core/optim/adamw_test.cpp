@@ -42,7 +42,7 @@ TEST(AdamW, EqualsTheTextbookOnEveryElement) {
 
   for (int step = 0; step < 5; ++step) {
     const at::Tensor gradient = ramp(kNumel, 1e-5 * (step + 1), -0.7);
-    optimizer.step(master, gradient, 1e-2, 0.5);
+    optimizer.step(master, gradient, 1e-2, at::scalar_tensor(0.5, at::kDouble));
     for (size_t k = 0; k < watched.size(); ++k) {
       const double g = gradient[watched[k]].item<double>() * 0.5;
       references[k].step(g, 1e-2, watched[k] < 1000 ? 0.0 : 0.1);
@@ -61,7 +61,7 @@ TEST(AdamW, LeavesPaddingUntouched) {
   at::Tensor master = at::ones({32});
   AdamW optimizer(32, {}, {{0, 20, true}});
 
-  optimizer.step(master, at::ones({32}), 0.1, 1.0);
+  optimizer.step(master, at::ones({32}), 0.1, at::scalar_tensor(1.0, at::kDouble));
 
   EXPECT_LT(master[19].item<float>(), 1.0F);
   EXPECT_EQ(master[20].item<float>(), 1.0F);
@@ -71,8 +71,18 @@ TEST(SumOfSquares, IsExactToDoublePrecision) {
   const at::Tensor values = at::full({300001}, 0.1, at::kFloat);
 
   const double one = static_cast<double>(0.1F) * static_cast<double>(0.1F);
-  EXPECT_NEAR(sum_of_squares(values), 300001 * one, 1e-7);
-  EXPECT_EQ(sum_of_squares(at::empty({0})), 0.0);
+  EXPECT_NEAR(sum_of_squares(values).item<double>(), 300001 * one, 1e-7);
+  EXPECT_EQ(sum_of_squares(at::empty({0})).item<double>(), 0.0);
+}
+
+TEST(ClipScale, ShortensOnlyWhatIsTooLong) {
+  const auto scale = [](double norm) {
+    return clip_scale(at::scalar_tensor(norm, at::kDouble), 2.0).item<double>();
+  };
+
+  EXPECT_EQ(scale(1.0), 1.0);
+  EXPECT_NEAR(scale(8.0), 0.25, 1e-6);
+  EXPECT_TRUE(std::isnan(scale(std::nan(""))));
 }
 
 }  // namespace
