@@ -27,8 +27,8 @@ void lower_priority() {
 }  // namespace
 
 AsyncCheckpointer::AsyncCheckpointer(std::filesystem::path root, const ShardLayout& layout,
-                                     bool moments, Communicator& world)
-    : root_(std::move(root)), layout_(layout), world_(world) {
+                                     bool moments, Communicator& world, double share)
+    : root_(std::move(root)), layout_(layout), world_(world), pace_(share) {
   const auto numel = static_cast<size_t>(layout.state_numel);
   master_ = PageBuffer(numel);
   if (!moments) return;
@@ -60,7 +60,8 @@ void AsyncCheckpointer::save(const std::function<void(const StateView&)>& copy_i
   copy_into(buffers());
   save_ = std::move(next);
   stage_ = Stage::kWriting;
-  run_at_low_priority([this] { return save_->write_shard(buffers(), stop_.get_token()); });
+  pace_.calm();
+  run_at_low_priority([this] { return save_->write_shard(buffers(), stop_.get_token(), &pace_); });
 }
 
 void AsyncCheckpointer::run_at_low_priority(std::function<std::string()> work) {
@@ -79,6 +80,7 @@ void AsyncCheckpointer::poll(bool anyone_writing) {
 }
 
 void AsyncCheckpointer::finish() {
+  pace_.hurry();
   while (stage_ != Stage::kIdle) {
     if (thread_.valid()) thread_.wait();
     advance();

@@ -11,6 +11,7 @@
 #include "distributed/checkpoint.h"
 #include "distributed/checkpoint_save.h"
 #include "distributed/communicator.h"
+#include "distributed/pace.h"
 #include "distributed/page_buffer.h"
 
 namespace xkde::dist {
@@ -24,9 +25,10 @@ namespace xkde::dist {
 class AsyncCheckpointer {
  public:
   /// Allocates a second copy of the state, in host memory. `layout` and `world` outlive the object.
-  /// Not collective.
+  /// `share`: of a processor's time that writing may take while nobody waits for it. Not
+  /// collective.
   AsyncCheckpointer(std::filesystem::path root, const ShardLayout& layout, bool moments,
-                    Communicator& world);
+                    Communicator& world, double share = 1.0);
   /// Breaks off a running save, of which no more than a temporary folder stays. Not collective.
   ~AsyncCheckpointer();
   AsyncCheckpointer(const AsyncCheckpointer&) = delete;
@@ -52,6 +54,7 @@ class AsyncCheckpointer {
   const ShardLayout& layout_;
   Communicator& world_;
   PageBuffer master_, exp_avg_, exp_avg_sq_;
+  Pace pace_;
   std::unique_ptr<CheckpointSave> save_;
   Stage stage_ = Stage::kIdle;
   std::stop_source stop_;

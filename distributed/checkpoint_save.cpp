@@ -125,13 +125,14 @@ void CheckpointSave::make_folder(size_t num_kinds) {
 }
 
 // The values go to disk without the library: where they no longer fit, it has nothing left to lose.
-std::string CheckpointSave::write_shard(const StateView& state, std::stop_token stop) const {
+std::string CheckpointSave::write_shard(const StateView& state, std::stop_token stop,
+                                        Pace* pace) const {
   const int shard = rank_ % layout_.num_shards;
   if (writer_of(shard, layout_.num_shards, size_) != rank_) return "";
   const std::vector<Kind> kinds = kinds_of(layout_, state);
   const fs::path path = folder_ / rank_file_name(shard);
   const std::vector<int64_t> offsets = make_frame(path, info_.step, layout_, shard, kinds);
-  DirectFile file(path, std::move(stop));
+  DirectFile file(path, std::move(stop), pace);
   for (size_t i = 0; i < kinds.size(); ++i) {
     file.keep_until(offsets[i]);
     file.append(kinds[i].values.data(), kinds[i].values.size_bytes());

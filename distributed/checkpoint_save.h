@@ -9,6 +9,7 @@
 #include "distributed/checkpoint.h"
 #include "distributed/checkpoint_manifest.h"
 #include "distributed/communicator.h"
+#include "distributed/pace.h"
 
 namespace xkde::dist {
 
@@ -27,7 +28,8 @@ class CheckpointSave {
   void prepare(const StateView& state, Communicator& world);
   /// Writes this rank's shard durably, if another copy's rank does not; what it returns is for
   /// complete().
-  std::string write_shard(const StateView& state, std::stop_token stop = {}) const;
+  std::string write_shard(const StateView& state, std::stop_token stop = {},
+                          Pace* pace = nullptr) const;
   /// On rank 0, of no effect elsewhere: writes the other files, gives the folder its name, replaces
   /// BEST and LATEST, removes old checkpoints.
   void complete(const std::vector<std::string>& written) const;

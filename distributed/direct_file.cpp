@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "core/base/error.h"
+#include "core/base/stopwatch.h"
 
 namespace xkde::dist {
 namespace fs = std::filesystem;
@@ -49,9 +50,10 @@ void reserve(int fd, int64_t bytes, const fs::path& path) {
 
 }  // namespace
 
-DirectFile::DirectFile(const fs::path& path, std::stop_token stop)
+DirectFile::DirectFile(const fs::path& path, std::stop_token stop, Pace* pace)
     : path_(path),
       stop_(std::move(stop)),
+      pace_(pace),
       file_(open_for_writing(path)),
       frame_(open_file(path, O_RDONLY)) {
   check(file_.fd() >= 0 && frame_.fd() >= 0, path_, "open");
@@ -76,6 +78,7 @@ DirectFile::~DirectFile() {
 void DirectFile::append(const void* data, size_t bytes) {
   const char* next = static_cast<const char*>(data);
   while (bytes > 0) {
+    const Stopwatch watch;
     size_t size = 0;
     if (buffered_ % kBlockBytes == 0 && is_aligned(next) && bytes >= kBlockBytes) {
       flush_buffer(buffered_);
@@ -89,6 +92,7 @@ void DirectFile::append(const void* data, size_t bytes) {
     }
     next += size;
     bytes -= size;
+    if (pace_ != nullptr) pace_->rest_after(watch.seconds(), stop_);
   }
 }
 

@@ -16,6 +16,7 @@
 
 #include "core/io/sha256.h"
 #include "distributed/checkpoint_files.h"
+#include "distributed/pace.h"
 
 namespace xkde::dist {
 
@@ -28,8 +29,10 @@ class DirectFile {
   static constexpr size_t kBlockBytes = 4096;
 
   /// Opens a file of its final size that another library has just made, and reserves its space. A
-  /// request on `stop` makes the next member throw.
-  explicit DirectFile(const std::filesystem::path& path, std::stop_token stop = {});
+  /// request on `stop` makes the next member throw. append() keeps to `pace`, which outlives the
+  /// file.
+  explicit DirectFile(const std::filesystem::path& path, std::stop_token stop = {},
+                      Pace* pace = nullptr);
   DirectFile(const DirectFile&) = delete;
   DirectFile& operator=(const DirectFile&) = delete;
   ~DirectFile();
@@ -65,6 +68,7 @@ class DirectFile {
 
   std::filesystem::path path_;
   std::stop_token stop_;
+  Pace* pace_;
   Descriptor file_, frame_;  // the same file: to be written, and to read what is kept
   int64_t size_ = 0;
   Sha256 hash_;

@@ -69,7 +69,8 @@ dist::PlanRequest request_for(const Recipe& recipe, const Decoder& decoder,
   request.work = workload.work;
   request.machine = place.machine;
   request.memory = dist::memory_constants(place.device.type());
-  request.memory.saves_async = std::get<SftStage>(recipe.stages[workload.stage]).async_save;
+  const auto& stage = std::get<SftStage>(recipe.stages[workload.stage]);
+  request.memory.saves_async = stage.async_save && stage.save_steps > 0;
   request.available_bytes = place.bytes;
   return request;
 }

@@ -91,6 +91,7 @@ class Trainer {
     matmul_rate_ = sum_of_ranks(measure_matmul_rate(context_.compute_dtype(), context_.device()));
     Progress progress("sft", total_steps_, step_, context_.recipe().logging_steps,
                       context_.is_root());
+    watch_.restart();
     while (step_ < total_steps_) {
       const StepReport report = train_step();
       if (lines) lines->append(to_json(report));
@@ -133,7 +134,6 @@ class Trainer {
   }
 
   StepReport train_step() {
-    const Stopwatch watch;
     const auto [epoch, position] = sampler_.position(step_);
     const std::vector<int64_t> batch = sampler_.batch(epoch, position);
     const std::vector<PackedBatch> packs =
@@ -175,7 +175,8 @@ class Trainer {
     }
     report.computed_tokens = static_cast<int64_t>(sum_of_ranks(static_cast<double>(computed)));
     report.peak_bytes = largest_of_ranks(dist::peak_bytes(context_.device()));
-    report.seconds = watch.seconds();
+    report.seconds = watch_.seconds();
+    watch_.restart();  // a save after this step counts in the next one
     return report;
   }
 
@@ -228,6 +229,7 @@ class Trainer {
   int64_t total_steps_ = 0;
   int64_t step_ = 0;
   double matmul_rate_ = 1.0;
+  Stopwatch watch_;  ///< since the last report
   int64_t baseline_bytes_ = 0;
 };
 

@@ -1,7 +1,7 @@
 xkde_add_test(shard_layout_test SOURCES shard_layout_test.cpp LINKS xkde_layout LABELS unit)
 xkde_add_test(checkpoint_test TORCH
   SOURCES async_checkpointer_test.cpp checkpoint_copies_test.cpp checkpoint_damage_test.cpp checkpoint_support.cpp
-    checkpoint_test.cpp direct_file_test.cpp
+    checkpoint_test.cpp direct_file_test.cpp pace_test.cpp
   LINKS xkde_checkpoint LABELS unit TIMEOUT 120)
 
 # A reader that is not ours, where Python has h5py.
