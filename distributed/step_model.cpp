@@ -200,7 +200,12 @@ double gather_seconds(const LinkConstants& link, double bytes, int ranks) {
   const int per_node = std::min(ranks, link.ranks_per_node);
   const int borders = (ranks + link.ranks_per_node - 1) / link.ranks_per_node - 1;
   double latency = link.start_s + (ranks - 1 - borders) * link.hop_s + borders * link.node_hop_s;
-  if (link.is_shared_memory) return latency + bytes / link.bytes_per_s;
+  if (link.is_shared_memory) {
+    // A chunk of an all-gather brings a piece of every rank, one of a reduce-scatter is shared out
+    // among them: the mean of both.
+    const double chunks = bytes / link.chunk_bytes * (0.5 + 0.5 / ranks);
+    return latency + bytes / link.bytes_per_s + chunks * link.turn_s;
+  }
   double bandwidth = link.bytes_per_s;
   if (borders > 0) {
     // A ring leaves a node through the network cards of the ranks that take part.

@@ -25,6 +25,10 @@ struct LinkConstants {
   /// Every rank copies the whole tensor through memory that all share: bytes / bandwidth in place
   /// of the ring's term.
   bool is_shared_memory = false;
+  /// In shared memory, where ranks outnumber the cores: how long a rank waits for its turn. Each
+  /// chunk of chunk_bytes needs all of them.
+  double turn_s = 0.0;
+  double chunk_bytes = 2 << 20;
 };
 
 /// What a rank computes and communicates with.

@@ -37,6 +37,7 @@ programs=(
   launch/xkde_dist
   benchmarks/engine_bench
   tests/core/nn/tree_attention_test
+  launch/xkde_dist
   tests/core/optim/adamw_test
   tests/core/optim/adamw_device_test
   tests/core/model/decoder_test
@@ -69,7 +70,7 @@ copy_programs() {
   for program in "${programs[@]}"; do
     install -s -m 755 "$build/$program" "$stage/bin/"
   done
-  cp -r "$root/tests/golden" "$stage/source/tests/"
+  cp -r "$root/tests/golden" "$root/tests/launch" "$stage/source/tests/"
   # Tests look for their files where they were built.
   printf '%s\n' "$root" >"$stage/SOURCE_FOLDER"
   git -C "$root" rev-parse --short HEAD >"$stage/COMMIT"

@@ -125,10 +125,58 @@ run_checks() {
     printf '{"name": "nccl_2_ranks", "skipped": "one GPU, and no NCCL 2.30 in the bundle"}\n' |
       tee -a "$results/results.jsonl"
   fi
+  run_program_checks
   if grep -l "SKIPPED.*\(OnAGpu\|GpuTraining\|CommunicatorSuite\)" "$results"/*.log; then
     failures=$((failures + 1))
     printf 'run_all.sh: the checks above skipped their GPU part\n' >&2
   fi
+}
+
+# The program itself on a tiny random model: NCCL and a GPU against MPI and the CPU.
+run_program_checks() {
+  local tiny="$results/tiny" backend
+  "$python" - "$unpacked/source/tests/launch" "$tiny" <<'PYTHON'
+import sys
+sys.path.insert(0, sys.argv[1])
+import tiny_run
+root = sys.argv[2]
+tiny_run.write_model(f"{root}/model")
+tiny_run.write_edits(f"{root}/edits_enes.json", 20)
+with open(f"{root}/recipe.yaml", "w") as file:
+    file.write(tiny_run.RECIPE.format(out=f"{root}/out", root=root))
+PYTHON
+  program_check() {
+    local name="$1" nccl="$2" ranks="$3"
+    shift 3
+    run "program_$name" "$nccl" "$ranks" xkde_dist "$tiny/recipe.yaml" "output_dir=$tiny/$name" \
+      "export.path=$tiny/$name/hf" "$@"
+  }
+  program_check mpi "$torch_nccl" 1 parallel.backend=mpi
+  program_check nccl "$torch_nccl" 1 parallel.backend=nccl
+  program_check nccl_bf16 "$torch_nccl" 1 parallel.backend=nccl model.dtype=bfloat16
+  program_check nccl_offload "$torch_nccl" 1 parallel.backend=nccl parallel.offload_optimizer=true
+  program_check nccl_full "$torch_nccl" 1 parallel.backend=nccl parallel.shard=full parallel.recompute=block
+  backend=(nccl nccl_offload nccl_full)
+  if ((gpus >= 2)); then
+    program_check nccl_2_ranks "$torch_nccl" 2 parallel.backend=nccl parallel.shard=full
+    backend+=(nccl_2_ranks)
+  elif [[ -e "$unpacked/nccl/libnccl.so.2" ]]; then
+    export NCCL_MULTI_RANK_GPU_ENABLE=1
+    program_check nccl_2_ranks "$unpacked/nccl" 2 parallel.backend=nccl parallel.shard=full
+    unset NCCL_MULTI_RANK_GPU_ENABLE
+    backend+=(nccl_2_ranks)
+  fi
+  "$python" - "$tiny" "${backend[@]}" <<'PYTHON' | tee -a "$results/results.jsonl" || failures=$((failures + 1))
+import json, sys
+root, names = sys.argv[1], sys.argv[2:]
+def losses(name):
+    with open(f"{root}/{name}/02-sft/metrics.jsonl") as file:
+        return [json.loads(line)["loss"] for line in file]
+reference = losses("mpi")
+worst = {name: max(abs(a - b) for a, b in zip(losses(name), reference, strict=True)) for name in names}
+print(json.dumps({"name": "program_losses", "worst_difference": worst}))
+sys.exit(any(value > 1e-4 for value in worst.values()))
+PYTHON
 }
 
 figure() {

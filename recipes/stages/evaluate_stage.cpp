@@ -101,7 +101,7 @@ int64_t predict(std::vector<Question>& questions, const EvaluateStage& stage, Ru
     }
     sequences.push_back(std::move(sequence));
   }
-  const PackOptions options{.share_prefixes = true,
+  const PackOptions options{.share_prefixes = stage.token_tree,
                             .max_tokens = stage.max_tokens_per_batch,
                             .max_sequences = 0,
                             .device = context.device()};

@@ -154,6 +154,7 @@ Json to_json(const EvaluateStage& stage) {
   json["mode"] = stage.mode;
   json["sizes"] = stage.sizes;
   json["max_tokens_per_batch"] = stage.max_tokens_per_batch;
+  json["token_tree"] = stage.token_tree;
   return json;
 }
 
@@ -242,6 +243,7 @@ EvaluateStage EvaluateStage::parse(StrictMap map) {
   if (stage.sizes != std::vector<int64_t>{1})
     map.add_error("sizes", "expected [1], the only size of mode single, found others");
   map.optional("max_tokens_per_batch", stage.max_tokens_per_batch, kPositive);
+  map.optional("token_tree", stage.token_tree);
   for (const char* key : {"eval_when", "retriever"})
     map.refuse(key, "this key is not available in this version");
   map.done();

@@ -92,6 +92,7 @@ struct EvaluateStage : EditSelection {
   std::string mode = "single";
   std::vector<int64_t> sizes{1};        ///< edits in memory at once
   int64_t max_tokens_per_batch = 2048;  ///< ours
+  bool token_tree = true;               ///< ours: same predictions, common beginnings computed once
 
   static EvaluateStage parse(StrictMap map);
 };

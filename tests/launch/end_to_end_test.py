@@ -34,6 +34,19 @@ class EndToEnd(TinyRunTest):
             order = [(line["record"], line["metric"]) for line in other]
             self.assertEqual(order, [(line["record"], line["metric"]) for line in predictions])
 
+    def test_token_trees_change_no_result(self):
+        self.assertEqual(self.run_program([self.recipe("trees")]).returncode, 0)
+        plain = self.run_program([self.recipe("plain"), "sft.token_tree=false", "evaluate.token_tree=false"])
+        self.assertEqual(plain.returncode, 0, plain.stderr)
+        for got, expected in zip(self.losses("plain"), self.losses("trees"), strict=True):
+            self.assertAlmostEqual(got, expected, delta=1e-5)
+        ids = {name: [line["predicted_ids"] for line in self.lines(name, "03-evaluate/predictions.jsonl")]
+               for name in ("trees", "plain")}
+        self.assertEqual(ids["plain"], ids["trees"])
+        computed = {name: sum(line["computed_tokens"] for line in self.lines(name, "02-sft/metrics.jsonl"))
+                    for name in ("trees", "plain")}
+        self.assertLess(computed["trees"], computed["plain"])
+
     def test_a_second_run_does_nothing_and_a_changed_key_reruns(self):
         path = self.recipe("again")
         self.assertEqual(self.run_program([path]).returncode, 0)
