@@ -17,6 +17,7 @@ ORDER = (
     "core/optim",
     "core/data",
     "core/generate",
+    "core/reward",
     "core/edit",
     "distributed",
     "recipes",
