@@ -34,6 +34,25 @@ class EndToEnd(TinyRunTest):
             order = [(line["record"], line["metric"]) for line in other]
             self.assertEqual(order, [(line["record"], line["metric"]) for line in predictions])
 
+    def test_every_mode_of_the_engine_gives_the_curve_of_one_rank(self):
+        self.assertEqual(self.run_program([self.recipe("one"), "parallel.shard=grads"]).returncode, 0)
+        modes = [(2, 1e-5, ["parallel.shard=full", "parallel.recompute=block", "parallel.prefetch=1"]),
+                 (3, 1e-5, ["parallel.shard=full", "parallel.recompute=none"]),
+                 (4, 1e-5, ["parallel.shard=grads", "sft.max_tokens_per_pack=64"]),
+                 (3, 1e-5, ["parallel.shard=optimizer", "sft.max_tokens_per_pack=64"]),
+                 (4, 1e-5, ["parallel.shard=none"]),
+                 (4, 1e-5, ["parallel.shard=full", "parallel.replicate=2"]),
+                 # Gradients of 8 bits of mantissa, ten steps at a rate that moves the loss by a fifth.
+                 (2, 2e-2, ["parallel.grad_reduce_dtype=bfloat16"]),
+                 (2, 5e-2, ["model.dtype=bfloat16"])]
+        for number, (ranks, tolerance, keys) in enumerate(modes):
+            with self.subTest(ranks=ranks, keys=keys):
+                name = f"mode{number}"
+                result = self.run_program([self.recipe(name), *keys], ranks)
+                self.assertEqual(result.returncode, 0, result.stderr)
+                for got, expected in zip(self.losses(name), self.losses("one"), strict=True):
+                    self.assertAlmostEqual(got, expected, delta=tolerance)
+
     def test_token_trees_change_no_result(self):
         self.assertEqual(self.run_program([self.recipe("trees")]).returncode, 0)
         plain = self.run_program([self.recipe("plain"), "sft.token_tree=false", "evaluate.token_tree=false"])
