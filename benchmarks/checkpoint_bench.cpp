@@ -5,6 +5,7 @@
 //   raw                    write() of a rank's share of the state, fsync()
 //   save                   save_checkpoint(), until durable, from memory as a trainer has it
 //   async_stall            AsyncCheckpointer::save(): what a step waits for
+//   async_copy             from then on until the state may change
 //   async_write            what its threads do from then on until the checkpoint is durable
 //   async_total            both
 //   load                   load_checkpoint() with the shards that it was saved with
@@ -171,6 +172,8 @@ class Bench {
       const Stopwatch watch;
       async_.save([this](const StateView& out) { copy_into(out); }, info(step));
       const double stall = watch.seconds();
+      async_.wait_for_copy();
+      add("async_copy", watch.seconds() - stall);
       async_.finish();
       add("async_stall", stall);
       add("async_write", watch.seconds() - stall);

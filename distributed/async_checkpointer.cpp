@@ -1,6 +1,9 @@
 #include "distributed/async_checkpointer.h"
 
 #include <chrono>
+#include <exception>
+#include <future>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -45,8 +48,7 @@ StateView AsyncCheckpointer::buffers() const {
   return {master_.values(), exp_avg_.values(), exp_avg_sq_.values()};
 }
 
-void AsyncCheckpointer::save(const std::function<void(const StateView&)>& copy_into,
-                             CheckpointInfo info) {
+void AsyncCheckpointer::save(std::function<void(const StateView&)> copy_into, CheckpointInfo info) {
   finish();
   auto next = std::make_unique<CheckpointSave>(root_, layout_, std::move(info), world_);
   try {
@@ -57,11 +59,21 @@ void AsyncCheckpointer::save(const std::function<void(const StateView&)>& copy_i
     next->abandon();
     throw;
   }
-  copy_into(buffers());
   save_ = std::move(next);
   stage_ = Stage::kWriting;
   pace_.calm();
-  run_at_low_priority([this] { return save_->write_shard(buffers(), stop_.get_token(), &pace_); });
+  auto copied = std::make_shared<std::promise<void>>();
+  copied_ = copied->get_future();
+  run_at_low_priority([this, copied, copy_into = std::move(copy_into)] {
+    try {
+      copy_into(buffers());
+    } catch (...) {
+      copied->set_exception(std::current_exception());
+      throw;
+    }
+    copied->set_value();
+    return save_->write_shard(buffers(), stop_.get_token(), &pace_);
+  });
 }
 
 void AsyncCheckpointer::run_at_low_priority(std::function<std::string()> work) {
@@ -69,6 +81,10 @@ void AsyncCheckpointer::run_at_low_priority(std::function<std::string()> work) {
     lower_priority();
     return work();
   });
+}
+
+void AsyncCheckpointer::wait_for_copy() {
+  if (copied_.valid()) copied_.get();
 }
 
 bool AsyncCheckpointer::is_writing() const {

@@ -16,8 +16,9 @@
 
 namespace xkde::dist {
 
-/// save_checkpoint() beside the next steps: save() only copies the state; a thread of low priority
-/// writes it, and another on rank 0 makes it a checkpoint. These threads never communicate: the
+/// save_checkpoint() beside the next steps: a thread of low priority copies the state, which a
+/// forward and a backward pass leave as it is, then writes the copy, and another on rank 0 makes it
+/// a checkpoint. These threads never communicate: the
 /// ranks must tell each other when all are done, and call poll(). Errors of the threads are thrown
 /// by the next poll(), finish() or save(), as save_checkpoint() throws them: on every rank, with
 /// the old checkpoint intact. One save runs at a time. Calls are collective over `world` unless
@@ -34,8 +35,11 @@ class AsyncCheckpointer {
   AsyncCheckpointer(const AsyncCheckpointer&) = delete;
   AsyncCheckpointer& operator=(const AsyncCheckpointer&) = delete;
 
-  /// Finishes an earlier save; then `copy_into(buffers)` fills this rank's buffers, and returns.
-  void save(const std::function<void(const StateView&)>& copy_into, CheckpointInfo info);
+  /// Finishes an earlier save, then starts this one: `copy_into(buffers)` fills this rank's buffers
+  /// on the thread. What it reads must not change before wait_for_copy() has returned.
+  void save(std::function<void(const StateView&)> copy_into, CheckpointInfo info);
+  /// Waits until the copy is made. Not collective; no effect without a save.
+  void wait_for_copy();
   /// Whether a thread of this rank is at work. Not collective; takes no time.
   bool is_writing() const;
   /// Goes on with a save when no rank is at work: `anyone_writing` is whether is_writing() holds on
@@ -58,6 +62,7 @@ class AsyncCheckpointer {
   std::unique_ptr<CheckpointSave> save_;
   Stage stage_ = Stage::kIdle;
   std::stop_source stop_;
+  std::future<void> copied_;
   std::future<std::string> thread_;  // last: its end is waited for first
 };
 

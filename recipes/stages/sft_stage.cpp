@@ -155,6 +155,7 @@ class Trainer {
     const at::Tensor scale =
         stage_.max_grad_norm > 0 ? clip_scale(norm, stage_.max_grad_norm) : at::ones_like(norm);
     const at::Device home = model_.master().device();
+    checkpoints_.wait_for_copy();
     optimizer_.step(model_.master(), model_.gradient().to(home), report.learning_rate,
                     scale.to(home));
     model_.masters_changed();

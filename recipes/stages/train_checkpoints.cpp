@@ -103,12 +103,16 @@ void TrainCheckpoints::save(int64_t step, int64_t epoch, int64_t position) {
                           context_.comm());
     return;
   }
-  const auto copy = [&](const dist::StateView& out) {
+  const auto copy = [&model, &optimizer = optimizer_](const dist::StateView& out) {
     copy_into(out.master, model.master());
-    copy_into(out.exp_avg, optimizer_.exp_avg());
-    copy_into(out.exp_avg_sq, optimizer_.exp_avg_sq());
+    copy_into(out.exp_avg, optimizer.exp_avg());
+    copy_into(out.exp_avg_sq, optimizer.exp_avg_sq());
   };
   async_->save(copy, info(step, epoch, position));
+}
+
+void TrainCheckpoints::wait_for_copy() {
+  if (async_) async_->wait_for_copy();
 }
 
 bool TrainCheckpoints::is_writing() const { return async_ && async_->is_writing(); }

@@ -27,6 +27,8 @@ class TrainCheckpoints {
   /// Saves the present state: durable on return, or, with async_save and steps between saves, soon
   /// after. Throws IoError, of the save before too.
   void save(int64_t step, int64_t epoch, int64_t position);
+  /// To be called before the state changes: a save beside the steps may still be reading it.
+  void wait_for_copy();
   /// Whether this rank writes beside the steps. Not collective.
   bool is_writing() const;
   /// To be called at each step's end; `anyone_writing`: is_writing() on any rank. Never waits for a

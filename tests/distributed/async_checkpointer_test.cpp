@@ -47,6 +47,8 @@ struct Rank {
   void save(int64_t step) {
     OwnedState state = state_at(layout, rank, step);
     checkpointer.save([&](const StateView& out) { copy(state, out); }, info_at(step));
+    checkpointer.wait_for_copy();
+    state = empty_state(layout);  // what follows must not reach the files
   }
   ShardLayout layout;
   int rank;
@@ -126,6 +128,17 @@ TEST_F(CheckpointTest, LargeStatesAreTheSameFilesFromPagesAndFromOddPlaces) {
     };
     EXPECT_EQ(digest("pages"), digest("odd")) << name;
   }
+}
+
+TEST_F(CheckpointTest, ACopyThatFailsIsReportedToWhoWaitsForIt) {
+  run_ranks(1, [&](Communicator& comm) {
+    Rank rank(root_, comm);
+    rank.checkpointer.save([](const StateView&) { throw IoError("the copy failed"); }, info_at(1));
+    EXPECT_EQ(message_of<IoError>([&] { rank.checkpointer.wait_for_copy(); }), "the copy failed");
+    EXPECT_EQ(message_of<IoError>([&] { rank.checkpointer.finish(); }), "the copy failed");
+  });
+
+  EXPECT_EQ(newest_verified_checkpoint(root_), std::nullopt);
 }
 
 /// Saves step 2 while `spoil` is done to the disk after its space was checked; the messages of all
