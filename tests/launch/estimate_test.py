@@ -6,6 +6,7 @@ usage: estimate_test.py XKDE_DIST SOURCE_DIR MODEL.gguf; needs python3 and mpiru
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -31,7 +32,8 @@ def run(command, folder):
 @unittest.skipUnless(os.path.exists(MODEL), f"{MODEL} is not there: ./launch/setup.sh fetches it")
 class Estimate(unittest.TestCase):
     def setUp(self):
-        self.folder = tempfile.mkdtemp()
+        self.folder = tempfile.mkdtemp(prefix="xkde_estimate_test_")
+        self.addCleanup(shutil.rmtree, self.folder)  # checkpoints of a real model
         with open(f"{self.folder}/recipe.yaml", "w") as file:
             file.write(RECIPE)
 
