@@ -14,10 +14,11 @@ struct SamplingOptions {
 };
 
 /// The next token: the one whose share of the distribution softmax(logits / temperature), cut to
-/// top_k and top_p, holds `uniform` in [0, 1) when the tokens stand in the order of their ids. Sums
-/// are taken in fp64, and the lower id goes first among equals, so that nothing but the logits and
-/// `uniform` decides. Tokens of logit -infinity are never drawn. Throws NumericError where the
-/// logits hold a NaN, +infinity, or nothing above -infinity.
+/// top_k and top_p, holds `uniform` in [0, 1) when the tokens stand in the order of their ids. The
+/// exponentials are fp32, their sums fp64, and the lower id goes first among equals, so that
+/// nothing but the logits and `uniform` decides; a token less likely than the first by 1e-37 is
+/// never drawn. Tokens of logit -infinity are never drawn. Throws NumericError where the logits
+/// hold a NaN, +infinity, or nothing above -infinity.
 int64_t sample_token(std::span<const float> logits, const SamplingOptions& options, double uniform);
 
 }  // namespace xkde

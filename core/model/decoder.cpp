@@ -151,10 +151,14 @@ std::vector<at::Tensor> Decoder::parameters(size_t unit, const at::Tensor& flat)
   return block;
 }
 
-BlockContext Decoder::context(const PackedBatch& batch, at::ScalarType dtype) const {
+RotaryTable Decoder::rotary(const at::Tensor& positions, at::ScalarType dtype) const {
   const at::Tensor frequencies = copy_to_device(
-      at::tensor(frequencies_, at::TensorOptions().dtype(at::kFloat)), batch.positions.device());
-  return {rotary_table(batch.positions, frequencies, dtype),
+      at::tensor(frequencies_, at::TensorOptions().dtype(at::kFloat)), positions.device());
+  return rotary_table(positions, frequencies, dtype);
+}
+
+BlockContext Decoder::context(const PackedBatch& batch, at::ScalarType dtype) const {
+  return {rotary(batch.positions, dtype),
           plan_attention(batch.segments, attention_shape(), dtype, batch.positions.device())};
 }
 
@@ -162,17 +166,26 @@ AttentionShape Decoder::attention_shape() const {
   return {config_.num_attention_heads, config_.num_key_value_heads, config_.head_dim};
 }
 
-at::Tensor Decoder::block(const std::vector<at::Tensor>& parameters, const at::Tensor& x,
-                          const BlockContext& context) const {
+at::Tensor Decoder::block_qkv(const std::vector<at::Tensor>& parameters,
+                              const at::Tensor& x) const {
   const BlockParameters p(config_, parameters);
-  const at::Tensor normed = rms_norm(x, p.input_norm, config_.rms_norm_eps);
-  const at::Tensor qkv = linear(normed, p.qkv, p.qkv_bias);
-  const at::Tensor attended =
-      packed_attention(qkv, attention_shape(), context.rotary, context.attention);
+  return linear(rms_norm(x, p.input_norm, config_.rms_norm_eps), p.qkv, p.qkv_bias);
+}
+
+at::Tensor Decoder::block_rest(const std::vector<at::Tensor>& parameters, const at::Tensor& x,
+                               const at::Tensor& attended) const {
+  const BlockParameters p(config_, parameters);
   const at::Tensor middle = x + linear(attended, p.output, p.output_bias);
   const at::Tensor gate_up =
       linear(rms_norm(middle, p.post_norm, config_.rms_norm_eps), p.gate_up, p.gate_up_bias);
   return middle + linear(swiglu(gate_up), p.down, p.down_bias);
+}
+
+at::Tensor Decoder::block(const std::vector<at::Tensor>& parameters, const at::Tensor& x,
+                          const BlockContext& context) const {
+  const at::Tensor attended = packed_attention(block_qkv(parameters, x), attention_shape(),
+                                               context.rotary, context.attention);
+  return block_rest(parameters, x, attended);
 }
 
 at::Tensor Decoder::final_norm(const at::Tensor& rows, const at::Tensor& weight) const {

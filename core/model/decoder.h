@@ -57,6 +57,15 @@ class Decoder {
   /// x [T, D] -> [T, D] through the block of unit `unit`, whose parameters() are given.
   at::Tensor block(const std::vector<at::Tensor>& parameters, const at::Tensor& x,
                    const BlockContext& context) const;
+  /// block() in two halves, for callers that attend by themselves: queries, keys and values before
+  /// their rotation, [T, (H + 2K) E]; then all that follows the attention, whose output is
+  /// `attended` [T, H E].
+  at::Tensor block_qkv(const std::vector<at::Tensor>& parameters, const at::Tensor& x) const;
+  at::Tensor block_rest(const std::vector<at::Tensor>& parameters, const at::Tensor& x,
+                        const at::Tensor& attended) const;
+  /// Table of cosines and sines for positions int64 [T], in `dtype`.
+  RotaryTable rotary(const at::Tensor& positions, at::ScalarType dtype) const;
+  AttentionShape attention_shape() const;
   /// Final norm of rows [L, D]; `weight` [D].
   at::Tensor final_norm(const at::Tensor& rows, const at::Tensor& weight) const;
 
@@ -65,7 +74,6 @@ class Decoder {
 
  private:
   DecoderUnit make_block(int64_t layer) const;
-  AttentionShape attention_shape() const;
   ModelConfig config_;
   std::vector<DecoderUnit> units_;
   std::vector<float> frequencies_;

@@ -1,0 +1,300 @@
+#include "core/generate/generator.h"
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <c10/core/GradMode.h>
+
+#include "core/base/error.h"
+#include "core/base/rng.h"
+#include "core/model/token_tree.h"
+#include "core/nn/device_copy.h"
+#include "core/nn/kv_cache.h"
+
+namespace xkde {
+namespace {
+
+/// More answers than this never have one prompt: streams of different prompts stay apart.
+constexpr uint64_t kAnswersPerPrompt = 1U << 20;
+
+/// An answer on its way.
+struct LiveAnswer {
+  size_t prompt = 0;  ///< index into the call's list
+  size_t answer = 0;  ///< of its prompt
+  int64_t prompt_slot = 0;
+  int64_t answer_slot = 0;
+  int64_t cached = 0;  ///< own tokens in the cache
+  RandomStream random;
+};
+
+class SlotList {
+ public:
+  explicit SlotList(int64_t count) {
+    for (int64_t slot = count - 1; slot >= 0; --slot) free_.push_back(slot);
+  }
+  int64_t take() {
+    const int64_t slot = free_.back();
+    free_.pop_back();
+    return slot;
+  }
+  void give_back(int64_t slot) { free_.push_back(slot); }
+
+ private:
+  std::vector<int64_t> free_;
+};
+
+}  // namespace
+
+std::string_view finish_reason_name(FinishReason reason) {
+  return reason == FinishReason::kStop ? "stop" : "length";
+}
+
+/// One call of generate().
+class Generator::Run {
+ public:
+  Run(Generator& owner, std::span<const GeneratePrompt> prompts, uint64_t seed)
+      : decoder_(owner.decoder_),
+        weights_(owner.weights_),
+        tokenizer_(owner.tokenizer_),
+        options_(owner.options_),
+        counts_(owner.counts_),
+        prompts_(prompts),
+        seed_(seed),
+        slots_(std::max(options_.max_sequences, options_.num_return_sequences)),
+        answer_slots_(slots_),
+        prompt_slots_(slots_) {
+    const at::Tensor embedding = weights_(0).front();
+    dtype_ = embedding.scalar_type();
+    device_ = embedding.device();
+    int64_t longest = 0;
+    const int64_t context = decoder_.config().max_position_embeddings;
+    for (const GeneratePrompt& prompt : prompts) {
+      const auto length = static_cast<int64_t>(prompt.ids.size());
+      XKDE_CHECK(length > 0, DataError, "prompt ", prompt.index, ": expected tokens, found none");
+      XKDE_CHECK(length < context, DataError, "prompt ", prompt.index,
+                 ": expected fewer tokens than the model's context of ", context, ", found ",
+                 length);
+      longest = std::max(longest, length);
+    }
+    const KvCacheShape shape{.num_layers = decoder_.num_blocks(),
+                             .heads = decoder_.attention_shape(),
+                             .num_slots = slots_,
+                             .prompt_tokens = longest,
+                             .answer_tokens = options_.max_new_tokens};
+    const bool paged = device_.is_cpu() && (dtype_ == at::kFloat || dtype_ == at::kBFloat16);
+    cache_ = paged ? make_paged_cache(shape) : make_slot_cache(shape, dtype_, device_);
+    answers_.resize(prompts.size());
+    for (auto& of_prompt : answers_) {
+      of_prompt.resize(static_cast<size_t>(options_.num_return_sequences));
+    }
+    unfinished_.assign(prompts.size(), options_.num_return_sequences);
+  }
+
+  std::vector<std::vector<GeneratedAnswer>> finish() {
+    size_t next = 0;
+    while (next < prompts_.size() || !live_.empty()) {
+      const int64_t places = (slots_ - std::ssize(live_)) / options_.num_return_sequences;
+      // A prefill costs about as much as a step: wait until it serves a good share of the places.
+      const int64_t worth = std::max<int64_t>(1, slots_ / options_.num_return_sequences / 4);
+      const auto left = static_cast<int64_t>(prompts_.size() - next);
+      if (left > 0 && places >= std::min(worth, left)) {
+        const auto count = static_cast<size_t>(std::min(places, left));
+        prefill(next, count);
+        next += count;
+      } else {
+        step();
+      }
+    }
+    return std::move(answers_);
+  }
+
+ private:
+  void prefill(size_t first, size_t count) {
+    std::vector<TreeSequence> sequences;
+    for (size_t i = first; i < first + count; ++i) {
+      TreeSequence sequence{prompts_[i].ids, {}};
+      // Labels everywhere: they tell which rows the sequence has.
+      for (int64_t t = 0; t < std::ssize(sequence.ids); ++t) sequence.labels.push_back({t, 0, 0.0});
+      counts_.prompt_tokens += std::ssize(sequence.ids);
+      sequences.push_back(std::move(sequence));
+    }
+    const PackOptions pack{.share_prefixes = true,
+                           .max_tokens = options_.max_tokens_per_batch,
+                           .max_sequences = 0,
+                           .device = device_};
+    for (const PackedBatch& batch : pack_sequences(sequences, pack)) {
+      prefill_batch(batch, first);
+    }
+  }
+
+  void prefill_batch(const PackedBatch& batch, size_t first) {
+    counts_.prefilled_tokens += batch.num_tokens();
+    const at::Tensor rows = batch.label_rows.cpu();
+    const int64_t* row_of_label = rows.const_data_ptr<int64_t>();
+    std::vector<CachedPrompt> cached;
+    std::vector<size_t> members;
+    for (size_t i = 0; i < batch.label_sequence.size(); ++i) {
+      const size_t prompt = first + static_cast<size_t>(batch.label_sequence[i]);
+      if (members.empty() || members.back() != prompt) {
+        members.push_back(prompt);
+        cached.push_back({prompt_slots_.take(), {}, {}});
+        for (int64_t a = 0; a < options_.num_return_sequences; ++a) {
+          cached.back().answer_slots.push_back(answer_slots_.take());
+        }
+      }
+      cached.back().rows.push_back(row_of_label[i]);
+    }
+
+    const BlockContext context = decoder_.context(batch, dtype_);
+    at::Tensor x = at::embedding(weights_(0).front(), batch.input_ids);
+    for (int64_t layer = 0; layer < decoder_.num_blocks(); ++layer) {
+      const std::vector<at::Tensor> parameters = weights_(static_cast<size_t>(layer) + 1);
+      const at::Tensor qkv = decoder_.block_qkv(parameters, x);
+      cache_->put_prompts(layer, qkv, context.rotary, cached);
+      const at::Tensor attended =
+          packed_attention(qkv, decoder_.attention_shape(), context.rotary, context.attention);
+      x = decoder_.block_rest(parameters, x, attended);
+    }
+    std::vector<int64_t> last_rows;
+    std::vector<LiveAnswer> fresh;
+    for (size_t i = 0; i < members.size(); ++i) {
+      for (size_t a = 0; a < cached[i].answer_slots.size(); ++a) {
+        last_rows.push_back(static_cast<int64_t>(i));
+        const uint64_t stream = prompts_[members[i]].index * kAnswersPerPrompt + a;
+        fresh.push_back({members[i], a, cached[i].prompt_slot, cached[i].answer_slots[a], 0,
+                         RandomStream(seed_, "sample", stream)});
+      }
+    }
+    std::vector<int64_t> ends;
+    for (const CachedPrompt& prompt : cached) ends.push_back(prompt.rows.back());
+    // One row of logits a prompt, drawn from once for each answer.
+    const at::Tensor logits = logits_of(x.index_select(0, to_device(ends)));
+    draw(logits, last_rows, std::move(fresh));
+  }
+
+  void step() {
+    std::vector<int64_t> tokens, positions;
+    std::vector<DecodeRow> rows;
+    for (const LiveAnswer& live : live_) {
+      const auto prompt_tokens = std::ssize(prompts_[live.prompt].ids);
+      rows.push_back({live.prompt_slot, live.answer_slot, prompt_tokens, live.cached});
+      tokens.push_back(answers_[live.prompt][live.answer].ids.back());
+      positions.push_back(prompt_tokens + live.cached);
+    }
+    ++counts_.decode_steps;
+    const RotaryTable rotary = decoder_.rotary(to_device(positions), dtype_);
+    at::Tensor x = at::embedding(weights_(0).front(), to_device(tokens));
+    for (int64_t layer = 0; layer < decoder_.num_blocks(); ++layer) {
+      const std::vector<at::Tensor> parameters = weights_(static_cast<size_t>(layer) + 1);
+      const at::Tensor qkv = decoder_.block_qkv(parameters, x);
+      x = decoder_.block_rest(parameters, x, cache_->attend(layer, qkv, rotary, rows));
+    }
+    std::vector<int64_t> each(live_.size());
+    for (size_t i = 0; i < live_.size(); ++i) {
+      ++live_[i].cached;
+      each[i] = static_cast<int64_t>(i);
+    }
+    std::vector<LiveAnswer> before = std::move(live_);
+    live_.clear();
+    draw(logits_of(x), each, std::move(before));
+  }
+
+  /// fp32 [rows, V] in host memory.
+  at::Tensor logits_of(const at::Tensor& x) const {
+    const std::vector<at::Tensor> head = weights_(decoder_.head_unit());
+    const at::Tensor hidden = decoder_.final_norm(x, head.front());
+    const at::Tensor matrix = decoder_.tied() ? weights_(0).front() : head.back();
+    return at::linear(hidden, matrix).to(at::kFloat).cpu().contiguous();
+  }
+
+  /// Appends to each answer a token drawn from its row of logits; those that go on are live.
+  void draw(const at::Tensor& logits, const std::vector<int64_t>& rows,
+            std::vector<LiveAnswer> answers) {
+    const int64_t width = logits.size(1);
+    const float* values = logits.const_data_ptr<float>();
+    std::vector<int64_t> drawn(answers.size());
+    at::parallel_for(0, std::ssize(answers), 1, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        const auto at = static_cast<size_t>(i);
+        const std::span row(values + rows[at] * width, static_cast<size_t>(width));
+        drawn[at] = sample_token(row, options_.sampling, answers[at].random.uniform());
+      }
+    });
+    for (size_t i = 0; i < answers.size(); ++i) {
+      ++counts_.new_tokens;
+      if (!finishes(answers[i], drawn[i])) {
+        live_.push_back(std::move(answers[i]));
+        continue;
+      }
+      answer_slots_.give_back(answers[i].answer_slot);
+      if (--unfinished_[answers[i].prompt] == 0) prompt_slots_.give_back(answers[i].prompt_slot);
+    }
+  }
+
+  bool finishes(const LiveAnswer& live, int64_t token) {
+    GeneratedAnswer& answer = answers_[live.prompt][live.answer];
+    answer.ids.push_back(token);
+    const auto& stops = options_.stop_ids;
+    const bool stopped = std::find(stops.begin(), stops.end(), token) != stops.end();
+    const int64_t length = std::ssize(prompts_[live.prompt].ids) + std::ssize(answer.ids);
+    const bool full = std::ssize(answer.ids) >= options_.max_new_tokens ||
+                      length >= decoder_.config().max_position_embeddings;
+    const std::optional<size_t> cut = stop_text_in(answer.ids);
+    if (!stopped && !full && !cut) return false;
+    std::vector<int64_t> spoken = answer.ids;
+    if (stopped) spoken.pop_back();
+    answer.text = tokenizer_.decode(spoken);
+    if (cut) answer.text.resize(*cut);
+    if (stopped || cut) answer.finish_reason = FinishReason::kStop;
+    return true;
+  }
+
+  std::optional<size_t> stop_text_in(const std::vector<int64_t>& ids) const {
+    if (options_.stop_texts.empty()) return std::nullopt;
+    const std::string text = tokenizer_.decode(ids);
+    size_t first = std::string::npos;
+    for (const std::string& stop : options_.stop_texts) first = std::min(first, text.find(stop));
+    if (first == std::string::npos) return std::nullopt;
+    return first;
+  }
+
+  at::Tensor to_device(const std::vector<int64_t>& values) const {
+    return copy_to_device(at::tensor(values, at::TensorOptions().dtype(at::kLong)), device_);
+  }
+
+  const Decoder& decoder_;
+  const UnitWeights& weights_;
+  const Tokenizer& tokenizer_;
+  const GenerateOptions& options_;
+  GenerateCounts& counts_;
+  std::span<const GeneratePrompt> prompts_;
+  uint64_t seed_;
+  int64_t slots_;
+  SlotList answer_slots_, prompt_slots_;
+  at::ScalarType dtype_ = at::kFloat;
+  at::Device device_ = at::kCPU;
+  std::unique_ptr<KvCache> cache_;
+  std::vector<LiveAnswer> live_;  ///< answers of one prompt stand together
+  std::vector<int64_t> unfinished_;
+  std::vector<std::vector<GeneratedAnswer>> answers_;
+};
+
+Generator::Generator(const Decoder& decoder, UnitWeights weights, const Tokenizer& tokenizer,
+                     GenerateOptions options)
+    : decoder_(decoder),
+      weights_(std::move(weights)),
+      tokenizer_(tokenizer),
+      options_(std::move(options)) {}
+
+std::vector<std::vector<GeneratedAnswer>> Generator::generate(
+    std::span<const GeneratePrompt> prompts, uint64_t seed) {
+  const c10::AutoGradMode without_graph(false);
+  if (prompts.empty()) return {};
+  return Run(*this, prompts, seed).finish();
+}
+
+}  // namespace xkde

@@ -1,0 +1,67 @@
+#ifndef XKDE_CORE_NN_KV_CACHE_H_
+#define XKDE_CORE_NN_KV_CACHE_H_
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "core/nn/attention.h"
+#include "core/nn/rope.h"
+
+namespace xkde {
+
+/// Prompts and answers live in numbered slots. An answer's sequence is its prompt's tokens, then
+/// its own.
+struct KvCacheShape {
+  int64_t num_layers = 0;
+  AttentionShape heads;
+  int64_t num_slots = 0;      ///< of answers; prompts have as many
+  int64_t answers = 1;        ///< of one prompt, at most
+  int64_t prompt_tokens = 0;  ///< of one prompt, at most
+  int64_t answer_tokens = 0;  ///< of one answer, at most
+};
+
+/// A prompt that was computed: which row of the batch holds each of its tokens.
+struct CachedPrompt {
+  int64_t prompt_slot = 0;
+  std::vector<int64_t> answer_slots;
+  std::vector<int64_t> rows;
+};
+
+/// A row of one decoding step: the next token of an answer. Rows of one prompt stand together.
+struct DecodeRow {
+  int64_t prompt_slot = 0;
+  int64_t answer_slot = 0;
+  int64_t prompt_tokens = 0;
+  int64_t answer_tokens = 0;  ///< in the cache before this row
+};
+
+/// The keys and values of all layers that decoding reads again. A slot is free to be filled anew
+/// once nothing asks for what it held.
+class KvCache {
+ public:
+  virtual ~KvCache() = default;
+  /// Keeps the keys and values of a layer's rows qkv [T, (H + 2K) E], of which the prompts name
+  /// theirs.
+  virtual void put_prompts(int64_t layer, const at::Tensor& qkv, const RotaryTable& rotary,
+                           std::span<const CachedPrompt> prompts) = 0;
+  /// Adds each row's key and value to its answer, then lets the row attend to its whole sequence.
+  /// qkv [M, (H + 2K) E] -> [M, H E].
+  virtual at::Tensor attend(int64_t layer, const at::Tensor& qkv, const RotaryTable& rotary,
+                            std::span<const DecodeRow> rows) = 0;
+};
+
+/// For host memory: fp32 pages that grow with the sequences, a prompt kept once for its answers and
+/// read once for all their queries. A row's result depends on its own sequence only, bit for bit.
+/// Takes fp32 and bf16 rows.
+std::unique_ptr<KvCache> make_paged_cache(const KvCacheShape& shape);
+/// For any device and float dtype: a fixed place for the whole sequence of each answer slot.
+std::unique_ptr<KvCache> make_slot_cache(const KvCacheShape& shape, at::ScalarType dtype,
+                                         at::Device device);
+
+}  // namespace xkde
+
+#endif  // XKDE_CORE_NN_KV_CACHE_H_

@@ -1,0 +1,113 @@
+#include <cmath>
+#include <vector>
+
+#include <ATen/ATen.h>
+
+#include "core/nn/device_copy.h"
+#include "core/nn/kv_cache.h"
+
+namespace xkde {
+namespace {
+
+/// Keys and values [slots, K, capacity, E] of each layer, prompt and answer behind each other.
+class SlotCache final : public KvCache {
+ public:
+  SlotCache(const KvCacheShape& shape, at::ScalarType dtype, at::Device device)
+      : heads_(shape.heads), capacity_(shape.prompt_tokens + shape.answer_tokens) {
+    const auto options = at::TensorOptions().dtype(dtype).device(device);
+    const std::vector<int64_t> size = {shape.num_slots, heads_.num_kv_heads, capacity_,
+                                       heads_.head_dim};
+    for (int64_t layer = 0; layer < shape.num_layers; ++layer) {
+      keys_.push_back(at::zeros(size, options));
+      values_.push_back(at::zeros(size, options));
+    }
+  }
+
+  void put_prompts(int64_t layer, const at::Tensor& qkv, const RotaryTable& rotary,
+                   std::span<const CachedPrompt> prompts) override {
+    const Parts parts = split(qkv, rotary);
+    std::vector<int64_t> slots, places, rows;
+    for (const CachedPrompt& prompt : prompts) {
+      for (const int64_t slot : prompt.answer_slots) {
+        for (size_t token = 0; token < prompt.rows.size(); ++token) {
+          slots.push_back(slot);
+          places.push_back(static_cast<int64_t>(token));
+          rows.push_back(prompt.rows[token]);
+        }
+      }
+    }
+    const at::Tensor from = indices(rows, qkv.device());
+    put(layer, indices(slots, qkv.device()), indices(places, qkv.device()),
+        parts.k.index_select(0, from), parts.v.index_select(0, from));
+  }
+
+  at::Tensor attend(int64_t layer, const at::Tensor& qkv, const RotaryTable& rotary,
+                    std::span<const DecodeRow> rows) override {
+    // All layers of a step have the same rows, so what follows from them is made in the first.
+    if (layer == 0) plan(rows, qkv.device());
+    const Parts parts = split(qkv, rotary);
+    put(layer, slots_, places_, parts.k, parts.v);
+    const int64_t repeats = heads_.num_heads / heads_.num_kv_heads;
+    const at::Tensor keys = keys_[static_cast<size_t>(layer)].index_select(0, slots_);
+    const at::Tensor values = values_[static_cast<size_t>(layer)].index_select(0, slots_);
+    // Queries of one key head are the rows of one product: no key is repeated.
+    const at::Tensor q =
+        parts.q.view({parts.q.size(0), heads_.num_kv_heads, repeats, heads_.head_dim});
+    const double scale = 1.0 / std::sqrt(static_cast<double>(heads_.head_dim));
+    const at::Tensor scores = at::matmul(q, keys.transpose(2, 3)).to(at::kFloat) * scale;
+    const at::Tensor weights = at::softmax(scores.masked_fill(hidden_, -INFINITY), -1);
+    const at::Tensor out = at::matmul(weights.to(values.scalar_type()), values);
+    return out.reshape({parts.q.size(0), heads_.num_heads * heads_.head_dim});
+  }
+
+ private:
+  struct Parts {
+    at::Tensor q, k, v;  // [T, heads, E], rotated
+  };
+
+  static at::Tensor indices(const std::vector<int64_t>& values, at::Device device) {
+    return copy_to_device(at::tensor(values, at::TensorOptions().dtype(at::kLong)), device);
+  }
+
+  Parts split(const at::Tensor& qkv, const RotaryTable& rotary) const {
+    const int64_t queries = heads_.num_heads;
+    const int64_t keys = heads_.num_kv_heads;
+    const at::Tensor heads = qkv.view({qkv.size(0), queries + 2 * keys, heads_.head_dim});
+    const at::Tensor rotated = apply_rotary(heads.narrow(1, 0, queries + keys), rotary);
+    return {rotated.narrow(1, 0, queries).contiguous(), rotated.narrow(1, queries, keys),
+            heads.narrow(1, queries + keys, keys)};
+  }
+
+  void put(int64_t layer, const at::Tensor& slots, const at::Tensor& places, const at::Tensor& k,
+           const at::Tensor& v) {
+    const at::indexing::TensorIndex all = at::indexing::Slice();
+    keys_[static_cast<size_t>(layer)].index_put_({slots, all, places}, k);
+    values_[static_cast<size_t>(layer)].index_put_({slots, all, places}, v);
+  }
+
+  void plan(std::span<const DecodeRow> rows, at::Device device) {
+    std::vector<int64_t> slots, places;
+    for (const DecodeRow& row : rows) {
+      slots.push_back(row.answer_slot);
+      places.push_back(row.prompt_tokens + row.answer_tokens);
+    }
+    slots_ = indices(slots, device);
+    places_ = indices(places, device);
+    const at::Tensor all = at::arange(capacity_, places_.options());
+    hidden_ = all.unsqueeze(0).gt(places_.unsqueeze(1)).view({-1, 1, 1, capacity_});
+  }
+
+  AttentionShape heads_;
+  int64_t capacity_;
+  std::vector<at::Tensor> keys_, values_;
+  at::Tensor slots_, places_, hidden_;
+};
+
+}  // namespace
+
+std::unique_ptr<KvCache> make_slot_cache(const KvCacheShape& shape, at::ScalarType dtype,
+                                         at::Device device) {
+  return std::make_unique<SlotCache>(shape, dtype, device);
+}
+
+}  // namespace xkde

@@ -1,0 +1,235 @@
+#include "core/generate/generator.h"
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include <ATen/ATen.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/base/error.h"
+#include "core/io/json_file.h"
+#include "core/io/safetensors.h"
+#include "tests/support/byte_tokenizer.h"
+
+namespace xkde {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+using testing::ThrowsMessage;
+
+/// A tiny model of tests/golden, ready to compute.
+struct TinyModel {
+  Decoder decoder;
+  std::vector<std::vector<at::Tensor>> weights;
+
+  static ModelConfig config(const fs::path& folder) {
+    const fs::path file = folder / "config.json";
+    return ModelConfig::from_json(read_json_file(file), file.string());
+  }
+  explicit TinyModel(const std::string& name, at::ScalarType dtype = at::kFloat)
+      : decoder(config(fs::path(XKDE_SOURCE_DIR) / "tests/golden/models" / name)) {
+    const SafetensorsFile file = SafetensorsFile::open(
+        fs::path(XKDE_SOURCE_DIR) / "tests/golden/models" / name / "model.safetensors");
+    std::map<std::string, at::Tensor> tensors;
+    for (const SafetensorsFile::Tensor& entry : file.tensors()) {
+      at::Tensor tensor = at::empty(entry.shape, at::kFloat);
+      file.read_f32(entry, {tensor.mutable_data_ptr<float>(), static_cast<size_t>(tensor.numel())});
+      tensors[entry.name] = tensor.reshape({-1}).to(dtype);
+    }
+    for (size_t unit = 0; unit < decoder.units().size(); ++unit) {
+      std::vector<at::Tensor> parts;
+      for (const UnitTensor& tensor : decoder.units()[unit].tensors) {
+        parts.push_back(tensors.at(tensor.name));
+      }
+      weights.push_back(decoder.parameters(unit, at::cat(parts)));
+    }
+  }
+  Generator::UnitWeights give() const {
+    return [this](size_t unit) { return weights[unit]; };
+  }
+  /// The most likely continuation, each token by a forward pass over all before it.
+  std::vector<int64_t> continue_plainly(std::vector<int64_t> ids, int64_t count) const {
+    std::vector<int64_t> answer;
+    for (int64_t i = 0; i < count; ++i) {
+      const TreeSequence sequence{ids, {}};
+      const PackedBatch batch = pack_sequences({&sequence, 1}, {}).front();
+      const BlockContext context = decoder.context(batch, weights[0][0].scalar_type());
+      at::Tensor x = at::embedding(weights[0].front(), batch.input_ids);
+      for (size_t unit = 1; unit < decoder.head_unit(); ++unit) {
+        x = decoder.block(weights[unit], x, context);
+      }
+      const at::Tensor hidden =
+          decoder.final_norm(x.narrow(0, x.size(0) - 1, 1), weights[decoder.head_unit()].front());
+      const at::Tensor matrix =
+          decoder.tied() ? weights[0].front() : weights[decoder.head_unit()].back();
+      answer.push_back(at::linear(hidden, matrix).argmax(1).item<int64_t>());
+      ids.push_back(answer.back());
+    }
+    return answer;
+  }
+};
+
+/// Prompts with common beginnings, of many lengths.
+std::vector<GeneratePrompt> some_prompts(size_t count, int64_t vocabulary) {
+  std::vector<GeneratePrompt> prompts;
+  for (size_t i = 0; i < count; ++i) {
+    GeneratePrompt prompt{{5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17}, i};
+    for (size_t t = 0; t < 1 + i * 3 % 20; ++t) {
+      prompt.ids.push_back(static_cast<int64_t>((i / 2 * 7 + t * 5) % vocabulary));
+    }
+    prompts.push_back(prompt);
+  }
+  return prompts;
+}
+
+GenerateOptions greedy(int64_t max_new_tokens) {
+  GenerateOptions options;
+  options.sampling.temperature = 0.0;
+  options.max_new_tokens = max_new_tokens;
+  return options;
+}
+
+std::vector<std::vector<std::vector<int64_t>>> ids_of(
+    const std::vector<std::vector<GeneratedAnswer>>& answers) {
+  std::vector<std::vector<std::vector<int64_t>>> ids;
+  for (const auto& of_prompt : answers) {
+    ids.emplace_back();
+    for (const GeneratedAnswer& answer : of_prompt) ids.back().push_back(answer.ids);
+  }
+  return ids;
+}
+
+class EveryModel : public testing::TestWithParam<const char*> {};
+INSTANTIATE_TEST_SUITE_P(LlamaAndQwen2, EveryModel,
+                         testing::Values("llama_untied", "llama_tied_head_dim",
+                                         "llama_linear_rope_biases", "qwen2_tied"));
+
+TEST_P(EveryModel, GreedyAnswersAreThoseOfAFullForwardPassPerToken) {
+  const TinyModel model(GetParam());
+  const Tokenizer tokenizer = test::byte_tokenizer();
+  GenerateOptions options = greedy(24);
+  options.max_sequences = 4;  // so that prompts wait for places
+  Generator generator(model.decoder, model.give(), tokenizer, options);
+  const auto prompts = some_prompts(9, model.decoder.config().vocab_size);
+
+  const auto answers = generator.generate(prompts, 1);
+
+  ASSERT_EQ(answers.size(), prompts.size());
+  for (size_t i = 0; i < prompts.size(); ++i) {
+    EXPECT_EQ(answers[i].front().ids, model.continue_plainly(prompts[i].ids, 24)) << i;
+    EXPECT_EQ(answers[i].front().finish_reason, FinishReason::kLength);
+  }
+  EXPECT_LT(generator.counts().prefilled_tokens, generator.counts().prompt_tokens);
+}
+
+TEST_P(EveryModel, Fp64AnswersComeFromTheOtherCacheAndAreTheSame) {
+  const TinyModel model(GetParam());
+  const TinyModel wide(GetParam(), at::kDouble);
+  const Tokenizer tokenizer = test::byte_tokenizer();
+  GenerateOptions options;
+  options.num_return_sequences = 3;
+  options.max_sequences = 7;
+  options.max_new_tokens = 12;
+  const auto prompts = some_prompts(6, model.decoder.config().vocab_size);
+
+  const auto narrow_answers =
+      Generator(model.decoder, model.give(), tokenizer, options).generate(prompts, 3);
+  const auto wide_answers =
+      Generator(wide.decoder, wide.give(), tokenizer, options).generate(prompts, 3);
+
+  EXPECT_EQ(ids_of(narrow_answers), ids_of(wide_answers));
+}
+
+TEST(Generator, AnAnswerDoesNotDependOnWhatStandsBesideIt) {
+  const TinyModel model("llama_untied");
+  const Tokenizer tokenizer = test::byte_tokenizer();
+  GenerateOptions options;
+  options.num_return_sequences = 3;
+  options.max_new_tokens = 16;
+  options.stop_ids = {7, 21, 40};
+  auto prompts = some_prompts(10, model.decoder.config().vocab_size);
+
+  const auto together =
+      ids_of(Generator(model.decoder, model.give(), tokenizer, options).generate(prompts, 11));
+
+  options.max_sequences = 5;
+  const auto crowded =
+      ids_of(Generator(model.decoder, model.give(), tokenizer, options).generate(prompts, 11));
+  EXPECT_EQ(together, crowded);
+  for (size_t i = 0; i < prompts.size(); ++i) {
+    const auto alone = ids_of(
+        Generator(model.decoder, model.give(), tokenizer, options).generate({&prompts[i], 1}, 11));
+    EXPECT_EQ(alone.front(), together[i]) << i;
+  }
+  EXPECT_NE(together[0][0], together[0][1]);
+}
+
+TEST(Generator, AStopTokenEndsAnAnswerAndIsItsLastId) {
+  const TinyModel model("llama_untied");
+  const Tokenizer tokenizer = test::byte_tokenizer();
+  const auto prompts = some_prompts(4, model.decoder.config().vocab_size);
+  const std::vector<int64_t> free_run = model.continue_plainly(prompts[2].ids, 10);
+  GenerateOptions options = greedy(10);
+  options.stop_ids = {free_run[4]};
+  const auto first = std::find(free_run.begin(), free_run.end(), free_run[4]);
+
+  const auto answers =
+      Generator(model.decoder, model.give(), tokenizer, options).generate(prompts, 1);
+
+  EXPECT_EQ(answers[2].front().ids, std::vector<int64_t>(free_run.begin(), first + 1));
+  EXPECT_EQ(answers[2].front().finish_reason, FinishReason::kStop);
+}
+
+TEST(Generator, AStopTextEndsAnAnswerAndIsCutFromItsText) {
+  const TinyModel model("llama_untied");
+  const Tokenizer tokenizer = test::byte_tokenizer();
+  const auto prompts = some_prompts(1, model.decoder.config().vocab_size);
+  const std::vector<int64_t> free_run = model.continue_plainly(prompts[0].ids, 10);
+  const std::string text = tokenizer.decode(free_run);
+  ASSERT_GE(text.size(), 4U);
+  GenerateOptions options = greedy(10);
+  options.stop_texts = {text.substr(2, 2)};
+
+  const auto answers =
+      Generator(model.decoder, model.give(), tokenizer, options).generate(prompts, 1);
+
+  EXPECT_EQ(answers[0].front().text, text.substr(0, text.find(text.substr(2, 2))));
+  EXPECT_LT(answers[0].front().ids.size(), free_run.size());
+  EXPECT_EQ(answers[0].front().finish_reason, FinishReason::kStop);
+}
+
+TEST(Generator, AnAnswerEndsWithTheContext) {
+  const TinyModel model("llama_untied");
+  const Tokenizer tokenizer = test::byte_tokenizer();
+  const int64_t context = model.decoder.config().max_position_embeddings;
+  GeneratePrompt prompt;
+  prompt.ids.assign(static_cast<size_t>(context - 3), 5);
+
+  const auto answers =
+      Generator(model.decoder, model.give(), tokenizer, greedy(50)).generate({&prompt, 1}, 1);
+
+  EXPECT_EQ(answers[0].front().ids.size(), 3U);
+  EXPECT_EQ(answers[0].front().finish_reason, FinishReason::kLength);
+}
+
+TEST(Generator, RefusesAPromptThatFillsTheContext) {
+  const TinyModel model("llama_untied");
+  const Tokenizer tokenizer = test::byte_tokenizer();
+  const int64_t context = model.decoder.config().max_position_embeddings;
+  GeneratePrompt prompt;
+  prompt.index = 4;
+  prompt.ids.assign(static_cast<size_t>(context), 5);
+  Generator generator(model.decoder, model.give(), tokenizer, greedy(1));
+
+  EXPECT_THAT(([&] {
+                generator.generate({&prompt, 1}, 1);
+              }),
+              ThrowsMessage<DataError>(HasSubstr("prompt 4: expected fewer tokens than")));
+}
+
+}  // namespace
+}  // namespace xkde
