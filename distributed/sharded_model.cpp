@@ -150,7 +150,7 @@ at::Tensor ShardedModel::backward_block(size_t unit, BlockRun& run, const at::Te
 }
 
 at::Tensor ShardedModel::backward_head(const PackedBatch& batch, const at::Tensor& x,
-                                       at::Tensor& x_grad) {
+                                       const LossOfLogProbs& loss, at::Tensor& x_grad) {
   const size_t head = decoder_.head_unit();
   const size_t owner = output_unit();
   const at::Tensor matrix = decoder_.parameters(owner, weights_.get(owner)).back();
@@ -162,16 +162,19 @@ at::Tensor ShardedModel::backward_head(const PackedBatch& batch, const at::Tenso
     hidden = decoder_.final_norm(rows, norm);
   }
   at::Tensor matrix_grad = decoder_.parameters(owner, sums_.accumulator(owner)).back();
-  const TokenLoss loss = linear_cross_entropy(hidden.detach(), matrix, batch.label_targets,
-                                              batch.label_weights, matrix_grad);
+  LabelLoss given{.loss = {}, .weights = batch.label_weights};
+  if (loss) given = loss(linear_log_probs(hidden.detach(), matrix, batch.label_targets));
+  const TokenLoss tokens = linear_cross_entropy(hidden.detach(), matrix, batch.label_targets,
+                                                given.weights, matrix_grad);
   const std::vector<at::Tensor> grads =
-      torch::autograd::grad({hidden}, {rows, norm}, {loss.hidden_grad});
+      torch::autograd::grad({hidden}, {rows, norm}, {tokens.hidden_grad});
   decoder_.parameters(head, sums_.accumulator(head)).front().add_(grads[1]);
   x_grad = at::zeros_like(x).index_add_(0, batch.label_rows, grads[0]);
-  return loss.loss;
+  return loss ? given.loss : tokens.loss;
 }
 
-at::Tensor ShardedModel::forward_backward(const PackedBatch* batch, bool last) {
+at::Tensor ShardedModel::forward_backward(const PackedBatch* batch, bool last,
+                                          const LossOfLogProbs& loss) {
   const c10::AutoGradMode without_graph(false);
   const size_t head = decoder_.head_unit();
   std::vector<BlockRun> runs(head);
@@ -191,7 +194,8 @@ at::Tensor ShardedModel::forward_backward(const PackedBatch* batch, bool last) {
 
   parameters(head, -1);
   const auto fp64 = at::TensorOptions().dtype(at::kDouble).device(options_.device);
-  const at::Tensor loss = batch != nullptr ? backward_head(*batch, x, x_grad) : at::zeros({}, fp64);
+  const at::Tensor value =
+      batch != nullptr ? backward_head(*batch, x, loss, x_grad) : at::zeros({}, fp64);
   release(head);
   release(0);
   if (last) sums_.close(head);
@@ -200,7 +204,36 @@ at::Tensor ShardedModel::forward_backward(const PackedBatch* batch, bool last) {
   }
   if (batch != nullptr) backward_embedding(*batch, x_grad);
   if (last) sums_.close(0);
-  return loss;
+  return value;
+}
+
+at::Tensor ShardedModel::log_probs(const PackedBatch* batch) {
+  const c10::AutoGradMode without_graph(false);
+  const size_t head = decoder_.head_unit();
+  BlockContext context;
+  at::Tensor x;
+  const at::Tensor embedding = parameters(0, 1).front();
+  if (batch != nullptr) {
+    context = decoder_.context(*batch, options_.compute_dtype);
+    x = at::embedding(embedding, batch->input_ids);
+  }
+  if (!decoder_.tied()) release(0);
+  for (size_t unit = 1; unit < head; ++unit) {
+    const std::vector<at::Tensor> weights = parameters(unit, 1);
+    if (batch != nullptr) x = decoder_.block(weights, x, context);
+    release(unit);
+  }
+  const at::Tensor norm = parameters(head, 1).front();
+  at::Tensor result;
+  if (batch != nullptr) {
+    const at::Tensor hidden = decoder_.final_norm(x.index_select(0, batch->label_rows), norm);
+    const size_t owner = output_unit();
+    result = linear_log_probs(hidden, decoder_.parameters(owner, weights_.get(owner)).back(),
+                              batch->label_targets);
+  }
+  release(head);
+  release(0);
+  return result;
 }
 
 void ShardedModel::backward_embedding(const PackedBatch& batch, const at::Tensor& x_grad) {
@@ -218,14 +251,14 @@ void ShardedModel::make_resident() {
   for (size_t unit = 0; unit < layout_.units.size(); ++unit) weights_.get(unit);
 }
 
+std::vector<at::Tensor> ShardedModel::resident_parameters(size_t unit) {
+  XKDE_CHECK(weights_.has(unit), InternalError, "unit ", unit, " before make_resident()");
+  return decoder_.parameters(unit, weights_.get(unit));
+}
+
 at::Tensor ShardedModel::predict(const PackedBatch& batch) {
   const c10::AutoGradMode without_graph(false);
-  for (size_t unit = 0; unit < layout_.units.size(); ++unit) {
-    XKDE_CHECK(weights_.has(unit), InternalError, "predict() before make_resident()");
-  }
-  const auto weights = [this](size_t unit) {
-    return decoder_.parameters(unit, weights_.get(unit));
-  };
+  const auto weights = [this](size_t unit) { return resident_parameters(unit); };
   const BlockContext context = decoder_.context(batch, options_.compute_dtype);
   at::Tensor x = at::embedding(weights(0).front(), batch.input_ids);
   for (size_t unit = 1; unit < decoder_.head_unit(); ++unit) {

@@ -10,6 +10,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "core/loss/label_loss.h"
 #include "core/model/decoder.h"
 #include "core/model/token_tree.h"
 #include "core/optim/adamw.h"
@@ -44,14 +45,22 @@ class ShardedModel {
   void begin_step();
   /// Adds the gradients of one batch and returns its part of the loss, the sum of weight *
   /// cross-entropy: fp64 [], on the device, which nobody waits for here. Null: this rank has no
-  /// batch left while others have. `last`: of this step, on all ranks.
-  at::Tensor forward_backward(const PackedBatch* batch, bool last);
+  /// batch left while others have. `last`: of this step, on all ranks. Where `loss` is given, it
+  /// takes the place of the batch's weights; the head then runs twice.
+  at::Tensor forward_backward(const PackedBatch* batch, bool last,
+                              const LossOfLogProbs& loss = nullptr);
   /// Completes the gradient sums over ranks; returns their global 2-norm, fp64 [], on the device.
   at::Tensor finish_gradients() { return sums_.finish(); }
+
+  /// The log-probability of each label, fp32 [L]; no gradients, and no weights stay gathered that a
+  /// step would free. Null as above.
+  at::Tensor log_probs(const PackedBatch* batch);
 
   /// Gathers all weights, so that predict() may be called by each rank on its own. Until
   /// masters_changed().
   void make_resident();
+  /// Decoder::parameters of a unit in the compute dtype. Not collective; needs make_resident().
+  std::vector<at::Tensor> resident_parameters(size_t unit);
   /// The most likely next token at every label row, int64 [L]. Not collective; needs
   /// make_resident().
   at::Tensor predict(const PackedBatch& batch);
@@ -73,7 +82,8 @@ class ShardedModel {
                            BlockRun& run);
   at::Tensor backward_block(size_t unit, BlockRun& run, const at::Tensor& output_grad,
                             const BlockContext& context, bool last);
-  at::Tensor backward_head(const PackedBatch& batch, const at::Tensor& x, at::Tensor& x_grad);
+  at::Tensor backward_head(const PackedBatch& batch, const at::Tensor& x,
+                           const LossOfLogProbs& loss, at::Tensor& x_grad);
   void backward_embedding(const PackedBatch& batch, const at::Tensor& x_grad);
   size_t output_unit() const { return decoder_.tied() ? 0 : decoder_.head_unit(); }
 

@@ -16,9 +16,28 @@ EpochSampler::EpochSampler(uint64_t seed, int64_t num_samples, int64_t global_ba
              global_batch);
 }
 
+void EpochSampler::keep_together(const std::vector<int64_t>& group_of) {
+  XKDE_CHECK(std::ssize(group_of) == num_samples_, InternalError, "groups: expected those of ",
+             num_samples_, " samples, found ", group_of.size());
+  groups_.clear();
+  for (size_t i = 0; i < group_of.size(); ++i) {
+    const auto group = static_cast<size_t>(group_of[i]);
+    if (group >= groups_.size()) groups_.resize(group + 1);
+    groups_[group].push_back(static_cast<int64_t>(i));
+  }
+  kept_epoch_.reset();
+}
+
 std::vector<int64_t> EpochSampler::order(int64_t epoch) const {
   XKDE_CHECK(epoch >= 0, InternalError, "epoch: expected 0 or more, found ", epoch);
-  return RandomStream(seed_, "data_order", static_cast<uint64_t>(epoch)).permutation(num_samples_);
+  RandomStream random(seed_, "data_order", static_cast<uint64_t>(epoch));
+  if (groups_.empty()) return random.permutation(num_samples_);
+  std::vector<int64_t> order;
+  for (const int64_t group : random.permutation(std::ssize(groups_))) {
+    const std::vector<int64_t>& members = groups_[static_cast<size_t>(group)];
+    order.insert(order.end(), members.begin(), members.end());
+  }
+  return order;
 }
 
 std::vector<int64_t> EpochSampler::batch(int64_t epoch, int64_t step) {

@@ -17,6 +17,10 @@ class EpochSampler {
   /// Throws ConfigError unless num_samples > 0 and global_batch > 0.
   EpochSampler(uint64_t seed, int64_t num_samples, int64_t global_batch, bool fills_last = false);
 
+  /// From now on an epoch is a random order of groups, the samples of each in their own order:
+  /// group_of[i] is the group of sample i, from 0.
+  void keep_together(const std::vector<int64_t>& group_of);
+
   int64_t steps_per_epoch() const noexcept {
     return (num_samples_ + global_batch_ - 1) / global_batch_;
   }
@@ -35,6 +39,7 @@ class EpochSampler {
   int64_t num_samples_;
   int64_t global_batch_;
   bool fills_last_;
+  std::vector<std::vector<int64_t>> groups_;  ///< of sample indices; none: each is one
   std::optional<int64_t> kept_epoch_;
   std::vector<int64_t> kept_order_;
 };

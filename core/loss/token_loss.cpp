@@ -38,6 +38,20 @@ TokenLoss linear_cross_entropy(const at::Tensor& hidden, const at::Tensor& matri
   return result;
 }
 
+at::Tensor linear_log_probs(const at::Tensor& hidden, const at::Tensor& matrix,
+                            const at::Tensor& targets, int64_t chunk_rows) {
+  if (chunk_rows == 0) chunk_rows = default_chunk_rows(hidden.device());
+  at::Tensor result = at::empty({hidden.size(0)}, hidden.options().dtype(at::kFloat));
+  for (int64_t begin = 0; begin < hidden.size(0); begin += chunk_rows) {
+    const int64_t rows = std::min(chunk_rows, hidden.size(0) - begin);
+    const at::Tensor logits = at::linear(hidden.narrow(0, begin, rows), matrix).to(at::kFloat);
+    const at::Tensor target = targets.narrow(0, begin, rows).unsqueeze(1);
+    const at::Tensor log_probs = logits.gather(1, target).squeeze(1) - at::logsumexp(logits, {1});
+    result.narrow(0, begin, rows).copy_(log_probs);
+  }
+  return result;
+}
+
 at::Tensor linear_argmax(const at::Tensor& hidden, const at::Tensor& matrix, int64_t chunk_rows) {
   if (chunk_rows == 0) chunk_rows = default_chunk_rows(hidden.device());
   std::vector<at::Tensor> ids;

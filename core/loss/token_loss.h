@@ -26,6 +26,11 @@ TokenLoss linear_cross_entropy(const at::Tensor& hidden, const at::Tensor& matri
                                const at::Tensor& targets, const at::Tensor& weights,
                                at::Tensor& matrix_grad, int64_t chunk_rows = 0);
 
+/// The log-probability of each row's target, fp32 [L], no more than `chunk_rows` rows of logits at
+/// a time.
+at::Tensor linear_log_probs(const at::Tensor& hidden, const at::Tensor& matrix,
+                            const at::Tensor& targets, int64_t chunk_rows = 0);
+
 /// The most likely token of each row, int64 [L]; the lowest id wins a tie.
 at::Tensor linear_argmax(const at::Tensor& hidden, const at::Tensor& matrix,
                          int64_t chunk_rows = 0);

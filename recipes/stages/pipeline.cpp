@@ -16,10 +16,14 @@
 #include "core/edit/results_table.h"
 #include "core/io/sha256.h"
 #include "distributed/checkpoint.h"
+#include "distributed/checkpoint_retention.h"
 #include "recipes/stages/build_data_stage.h"
 #include "recipes/stages/evaluate_stage.h"
 #include "recipes/stages/export_stage.h"
+#include "recipes/stages/orpo_stage.h"
+#include "recipes/stages/rank_stage.h"
 #include "recipes/stages/run_context.h"
+#include "recipes/stages/sample_stage.h"
 #include "recipes/stages/sft_stage.h"
 
 namespace xkde::recipe {
@@ -52,7 +56,14 @@ std::set<fs::path> files_of(const Stage& any) {
     collect_files(files, evaluate->benchmark, evaluate->data, evaluate->edit_languages,
                   evaluate->test_languages, evaluate->records);
   } else if (const auto* sft = std::get_if<SftStage>(&any)) {
-    if (sft->train_data != "build_data") files.insert(sft->train_data);
+    if (!sft->uses_built_data()) files.insert(sft->train_data);
+  } else if (const auto* sample = std::get_if<SampleStage>(&any)) {
+    if (!sample->uses_built_data()) files.insert(sample->train_data);
+  } else if (const auto* rank = std::get_if<RankStage>(&any)) {
+    if (rank->samples != RankStage::kSampled) files.insert(rank->samples);
+    for (const fs::path& file : reward_files(*rank)) files.insert(file);
+  } else if (const auto* orpo = std::get_if<OrpoStage>(&any)) {
+    if (orpo->pairs != OrpoStage::kRanked) files.insert(orpo->pairs);
   }
   return files;
 }
@@ -131,6 +142,13 @@ class Pipeline {
     } else if (const auto* sft = std::get_if<SftStage>(&stage)) {
       run_sft(*sft, folder, context_);
       context_.trained = true;
+    } else if (const auto* sample = std::get_if<SampleStage>(&stage)) {
+      run_sample(*sample, folder, context_);
+    } else if (const auto* rank = std::get_if<RankStage>(&stage)) {
+      run_rank(*rank, folder, context_);
+    } else if (const auto* orpo = std::get_if<OrpoStage>(&stage)) {
+      run_orpo(*orpo, folder, context_);
+      context_.trained = true;
     } else if (const auto* evaluate = std::get_if<EvaluateStage>(&stage)) {
       run_evaluate(*evaluate, folder, context_);
     } else {
@@ -147,17 +165,35 @@ class Pipeline {
   void skip(const Stage& stage, const fs::path& folder) {
     if (std::holds_alternative<BuildDataStage>(stage)) {
       context_.train_file = folder / kTrainFile;
+    } else if (std::holds_alternative<SampleStage>(stage)) {
+      context_.samples_file = folder / kSamplesFile;
+    } else if (std::holds_alternative<RankStage>(stage)) {
+      context_.pairs_file = folder / kPairsFile;
     } else if (std::holds_alternative<SftStage>(stage)) {
-      std::string newest;
-      if (context_.is_root()) {
-        const auto found = dist::newest_verified_checkpoint(folder / "checkpoints");
-        XKDE_CHECK(found.has_value(), CheckpointError, (folder / "checkpoints").string(),
-                   ": expected the checkpoint of a finished stage, found none");
-        newest = found->string();
-      }
-      context_.use_checkpoint(comm_.broadcast_bytes(newest, 0));
-      context_.trained = true;
+      use_trained(folder / "checkpoints", /*best=*/false);
+    } else if (const auto* orpo = std::get_if<OrpoStage>(&stage)) {
+      use_trained(folder / "checkpoints", orpo->load_best_model_at_end);
     }
+  }
+
+  /// The weights that a finished training stage left: its best checkpoint, where it ended with that
+  /// one, else its newest.
+  void use_trained(const fs::path& root, bool best) {
+    std::string chosen;
+    if (context_.is_root()) {
+      const std::string named = best ? dist::named_by(root, dist::kBestFile) : "";
+      if (named.empty()) {
+        const auto found = dist::newest_verified_checkpoint(root);
+        XKDE_CHECK(found.has_value(), CheckpointError, root.string(),
+                   ": expected the checkpoint of a finished stage, found none");
+        chosen = found->string();
+      } else {
+        dist::verify_checkpoint(root / named);
+        chosen = (root / named).string();
+      }
+    }
+    context_.use_checkpoint(comm_.broadcast_bytes(chosen, 0));
+    context_.trained = true;
   }
 
   void print_results() const {

@@ -3,11 +3,13 @@ xkde_add_library(xkde_recipe_reader
   SOURCES
     stages/did_you_mean.cpp
     stages/overrides.cpp
+    stages/preference_stages.cpp
     stages/recipe.cpp
     stages/recipe_errors.cpp
     stages/recipe_inputs.cpp
     stages/recipe_stages.cpp
     stages/strict_map.cpp
+    stages/train_keys.cpp
     stages/yaml_reader.cpp
     stages/yaml_reader_text.cpp
   LINKS xkde_data xkde_base xkde_yaml)

@@ -26,16 +26,13 @@ constexpr Condition<std::string> kRunName{
     "a name that is not empty and has no '/'",
     [](const std::string& name) { return !name.empty() && name.find('/') == std::string::npos; }};
 
-std::vector<std::string> all_stage_names() {
-  std::vector<std::string> names = stage_names();
-  for (std::string& name : unavailable_stage_names()) names.push_back(std::move(name));
-  return names;
-}
-
 /// The stage that the single key of a list item names.
 Stage parse_stage(const std::string& name, StrictMap map) {
   if (name == "build_data") return BuildDataStage::parse(std::move(map));
   if (name == "sft") return SftStage::parse(std::move(map));
+  if (name == "sample") return SampleStage::parse(std::move(map));
+  if (name == "rank") return RankStage::parse(std::move(map));
+  if (name == "orpo") return OrpoStage::parse(std::move(map));
   if (name == "evaluate") return EvaluateStage::parse(std::move(map));
   return ExportStage::parse(std::move(map));
 }
@@ -55,14 +52,29 @@ std::string checked_stage_name(StrictMap& item) {
     return std::find(list.begin(), list.end(), name) != list.end();
   };
   if (contains(stage_names())) return name;
-  if (contains(unavailable_stage_names())) {
-    item.refuse(name, "expected a stage of this version (" + alternatives(stage_names()) +
-                          "), found " + name + ", which is not available in this version");
-  } else {
-    item.refuse(name, "unknown stage; expected " + alternatives(stage_names()) +
-                          did_you_mean(name, stage_names()));
-  }
+  item.refuse(name, "unknown stage; expected " + alternatives(stage_names()) +
+                        did_you_mean(name, stage_names()));
   return "";
+}
+
+/// A stage that reads what an earlier one wrote needs one above it.
+void check_source(const Stage& stage, const std::vector<Stage>& above, StrictMap& map) {
+  const auto needs = [&](const char* key, const std::string& value, std::string_view source) {
+    if (value != source) return;
+    for (const Stage& earlier : above) {
+      if (stage_name(earlier) == source) return;
+    }
+    map.add_error(key,
+                  concat("expected a ", source, " stage above this one, or a file, found none"));
+  };
+  if (const auto* sft = std::get_if<SftStage>(&stage))
+    needs("train_data", sft->train_data, SftStage::kBuiltData);
+  if (const auto* sample = std::get_if<SampleStage>(&stage))
+    needs("train_data", sample->train_data, SampleStage::kBuiltData);
+  if (const auto* rank = std::get_if<RankStage>(&stage))
+    needs("samples", rank->samples, RankStage::kSampled);
+  if (const auto* orpo = std::get_if<OrpoStage>(&stage))
+    needs("pairs", orpo->pairs, OrpoStage::kRanked);
 }
 
 void parse_stages(StrictMap& map, Recipe& recipe) {
@@ -72,7 +84,6 @@ void parse_stages(StrictMap& map, Recipe& recipe) {
     const std::vector<std::string> keys = item.keys();
     names.push_back(keys.size() == 1 ? keys.front() : "");
   }
-  bool has_built_data = false;
   for (size_t i = 0; i < items.size(); ++i) {
     const std::string name = checked_stage_name(items[i]);
     if (name.empty()) continue;
@@ -82,12 +93,7 @@ void parse_stages(StrictMap& map, Recipe& recipe) {
     recipe.origin.stage_paths.push_back(body.path());
     StrictMap checked = body;
     Stage stage = parse_stage(name, std::move(body));
-    const auto* sft = std::get_if<SftStage>(&stage);
-    if (sft != nullptr && sft->uses_built_data() && !has_built_data) {
-      checked.add_error("train_data",
-                        "expected a build_data stage above this one, or a file, found none");
-    }
-    has_built_data = has_built_data || name == "build_data";
+    check_source(stage, recipe.stages, checked);
     recipe.stages.push_back(std::move(stage));
   }
 }
@@ -150,7 +156,7 @@ Recipe parse_recipe(std::string_view text, const std::string& name,
                     const std::vector<std::string>& overrides) {
   RecipeErrors errors(name);
   YamlPtr root = read_yaml(text, errors);
-  root = apply_overrides(root, overrides, {recipe_keys(), all_stage_names()}, errors);
+  root = apply_overrides(root, overrides, {recipe_keys(), stage_names()}, errors);
   StrictMap::Places places;
   Recipe recipe = Recipe::parse(StrictMap(root, {1, 1}, "", errors, places));
   errors.throw_if_any();

@@ -101,11 +101,18 @@ class StageInputs {
     for (size_t i = 0; i < stage.sources.size(); ++i)
       check_edits(concat(path_, ".sources.", i, ".data"), stage.sources[i], checks_, faults_);
   }
-  void operator()(const SftStage& stage) const {
-    const std::string path = path_ + ".train_data";
-    if (stage.uses_built_data()) return;
-    if (faults_.opens(path, stage.train_data, "build_data or a training file"))
-      faults_.run(path, checks_.train_data, fs::path(stage.train_data));
+  void operator()(const SftStage& stage) const { check_train_data(stage.train_data); }
+  void operator()(const SampleStage& stage) const { check_train_data(stage.train_data); }
+  void operator()(const RankStage& stage) const {
+    if (stage.samples != RankStage::kSampled)
+      faults_.opens(path_ + ".samples", stage.samples, "sample or a samples.jsonl");
+    if (stage.reward != "chrf")
+      faults_.opens(path_ + ".model_name_or_path", stage.model_name_or_path,
+                    "the Hugging Face folder of a reward model");
+  }
+  void operator()(const OrpoStage& stage) const {
+    if (stage.pairs != OrpoStage::kRanked)
+      faults_.opens(path_ + ".pairs", stage.pairs, "rank or a pairs.jsonl");
   }
   void operator()(const EvaluateStage& stage) const {
     check_edits(path_ + ".data", stage, checks_, faults_);
@@ -113,6 +120,13 @@ class StageInputs {
   void operator()(const ExportStage&) const {}
 
  private:
+  void check_train_data(const std::string& train_data) const {
+    if (train_data == SftStage::kBuiltData) return;
+    const std::string path = path_ + ".train_data";
+    if (faults_.opens(path, train_data, "build_data or a training file"))
+      faults_.run(path, checks_.train_data, fs::path(train_data));
+  }
+
   std::string path_;
   const InputChecks& checks_;
   Faults& faults_;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/data/language.h"
+#include "recipes/stages/slice_key.h"
 
 namespace xkde::recipe {
 namespace {
@@ -12,60 +13,11 @@ namespace {
 constexpr std::string_view kBenchmarks[] = {"bizsre", "mzsre", "bmike53"};
 constexpr std::string_view kLaterBenchmarks[] = {"zsre", "wikibio", "recent", "counterfact"};
 constexpr std::string_view kQuestions[] = {"src", "rephrase", "loc", "portability"};
-constexpr std::string_view kSchedules[] = {"cosine", "linear", "constant"};
-constexpr std::string_view kReductions[] = {"token_mean", "micro_batch"};
 constexpr std::string_view kSampleFormats[] = {"ours", "xeit_v2"};
 constexpr std::string_view kTruncations[] = {"end", "proportional"};
-constexpr std::string_view kLastBatches[] = {"short", "wrap"};
-constexpr std::string_view kResumes[] = {"auto", "never"};
 constexpr std::string_view kModes[] = {"single"};
 constexpr std::string_view kLaterModes[] = {"batch", "sequential"};
 constexpr std::string_view kDtypes[] = {"float32", "bfloat16"};
-
-/// Keys that users of other trainers write, and what to write here.
-constexpr std::pair<std::string_view, std::string_view> kForeignSftKeys[] = {
-    {"warmup_ratio", "unknown key; did you mean 'warmup_steps', where a value below 1 is a ratio?"},
-    {"lr", "unknown key; did you mean 'learning_rate'?"},
-    {"epochs", "unknown key; did you mean 'num_train_epochs'?"},
-    {"batch_size", "unknown key; did you mean 'per_device_train_batch_size'?"},
-    {"bf16", "unknown key; model.dtype of the recipe says it"},
-    {"fp16", "unknown key; model.dtype of the recipe says it"},
-    {"gradient_checkpointing", "unknown key; parallel.recompute of the recipe says it"},
-    {"output_dir", "unknown key; it belongs to the top level of the recipe"},
-    {"seed", "unknown key; it belongs to the top level of the recipe"},
-    {"logging_steps", "unknown key; it belongs to the top level of the recipe"},
-};
-
-constexpr Condition<int64_t> kBatchSize{"an integer from 1 to 1000000", [](const int64_t& value) {
-                                          return value >= 1 && value <= 1000000;
-                                        }};
-constexpr Condition<int64_t> kGlobalBatchSize{
-    "an integer from 0 to 1000000",
-    [](const int64_t& value) { return value >= 0 && value <= 1000000; }};
-constexpr Condition<int64_t> kMaxSteps{"an integer of at least 0, or -1 for no limit",
-                                       [](const int64_t& value) { return value >= -1; }};
-constexpr Condition<double> kWarmup{
-    "a positive integer (steps) or a number in [0, 1) (share of all steps)",
-    [](const double& value) {
-      return value >= 0 && value < 1e12 && (value < 1 || value == std::floor(value));
-    }};
-
-bool is_slice_bound(std::string_view text) {
-  constexpr size_t kMostDigits = 18;
-  if (text.empty()) return true;
-  if (text.starts_with('-')) text.remove_prefix(1);
-  return !text.empty() && text.size() <= kMostDigits &&
-         text.find_first_not_of("0123456789") == std::string_view::npos;
-}
-
-constexpr Condition<std::string> kSlice{
-    "a slice \"begin:end\" as in Python", [](const std::string& text) {
-      if (text.empty()) return true;
-      const size_t colon = text.find(':');
-      return colon != std::string::npos &&
-             is_slice_bound(std::string_view(text).substr(0, colon)) &&
-             is_slice_bound(std::string_view(text).substr(colon + 1));
-    }};
 
 const char* language_text() {
   static const std::string kText = [] {
@@ -114,38 +66,15 @@ Json to_json(const BuildDataStage& stage) {
 }
 
 Json to_json(const SftStage& stage) {
-  Json json{{"train_data", stage.train_data},
-            {"num_train_epochs", stage.num_train_epochs},
-            {"max_steps", stage.max_steps}};
-  if (stage.global_batch_size == 0) {
-    json["per_device_train_batch_size"] = stage.per_device_train_batch_size;
-    json["gradient_accumulation_steps"] = stage.gradient_accumulation_steps;
-  }
-  json["global_batch_size"] = stage.global_batch_size;
-  json["learning_rate"] = stage.learning_rate;
-  json["lr_scheduler_type"] = stage.lr_scheduler_type;
-  json["warmup_steps"] = stage.warmup_steps;
-  json["weight_decay"] = stage.weight_decay;
-  json["adam_beta1"] = stage.adam_beta1;
-  json["adam_beta2"] = stage.adam_beta2;
-  json["adam_epsilon"] = stage.adam_epsilon;
-  json["max_grad_norm"] = stage.max_grad_norm;
-  json["loss_reduction"] = stage.loss_reduction;
-  json["packing"] = stage.packing;
-  json["token_tree"] = stage.token_tree;
-  json["max_tokens_per_pack"] = stage.max_tokens_per_pack;
+  Json json{{"train_data", stage.train_data}};
+  stage.write(json);
   json["labelled_head"] = stage.labelled_head;
   json["sample_format"] = stage.sample_format;
   // The other format has no such choice.
   if (stage.sample_format == "ours") json["train_on_end_of_turn"] = stage.train_on_end_of_turn;
   json["max_length"] = stage.max_length;
   json["truncation"] = stage.truncation;
-  json["last_batch"] = stage.last_batch;
-  json["save_steps"] = stage.save_steps;
-  json["save_total_limit"] = stage.save_total_limit;
-  json["async_save"] = stage.async_save;
   json["keep_best"] = stage.keep_best;
-  json["resume_from_checkpoint"] = stage.resume_from_checkpoint;
   return json;
 }
 
@@ -195,27 +124,7 @@ BuildDataStage BuildDataStage::parse(StrictMap map) {
 SftStage SftStage::parse(StrictMap map) {
   SftStage stage;
   map.optional("train_data", stage.train_data);
-  map.optional("num_train_epochs", stage.num_train_epochs, kPositiveNumber);
-  map.optional("max_steps", stage.max_steps, kMaxSteps);
-  map.optional("per_device_train_batch_size", stage.per_device_train_batch_size, kBatchSize);
-  map.optional("gradient_accumulation_steps", stage.gradient_accumulation_steps, kBatchSize);
-  map.optional("global_batch_size", stage.global_batch_size, kGlobalBatchSize);
-  for (const char* key : {"per_device_train_batch_size", "gradient_accumulation_steps"}) {
-    if (stage.global_batch_size > 0 && map.has(key))
-      map.add_error(key, "expected global_batch_size or this key, found both");
-  }
-  map.optional("learning_rate", stage.learning_rate, kPositiveNumber);
-  map.optional("lr_scheduler_type", stage.lr_scheduler_type, Names{kSchedules});
-  map.optional("warmup_steps", stage.warmup_steps, kWarmup);
-  map.optional("weight_decay", stage.weight_decay, kNotNegativeNumber);
-  map.optional("adam_beta1", stage.adam_beta1, kShare);
-  map.optional("adam_beta2", stage.adam_beta2, kShare);
-  map.optional("adam_epsilon", stage.adam_epsilon, kPositiveNumber);
-  map.optional("max_grad_norm", stage.max_grad_norm, kPositiveNumber);
-  map.optional("loss_reduction", stage.loss_reduction, Names{kReductions});
-  map.optional("packing", stage.packing);
-  map.optional("token_tree", stage.token_tree);
-  map.optional("max_tokens_per_pack", stage.max_tokens_per_pack, kPositive);
+  stage.read(map);
   map.optional("labelled_head", stage.labelled_head);
   map.optional("sample_format", stage.sample_format, Names{kSampleFormats});
   map.optional("train_on_end_of_turn", stage.train_on_end_of_turn);
@@ -224,13 +133,7 @@ SftStage SftStage::parse(StrictMap map) {
                   "expected sample_format: ours beside this key, found " + stage.sample_format);
   map.optional("max_length", stage.max_length, kPositive);
   map.optional("truncation", stage.truncation, Names{kTruncations});
-  map.optional("last_batch", stage.last_batch, Names{kLastBatches});
-  map.optional("save_steps", stage.save_steps, kNotNegative);
-  map.optional("save_total_limit", stage.save_total_limit, kPositive);
-  map.optional("async_save", stage.async_save);
   map.optional("keep_best", stage.keep_best);
-  map.optional("resume_from_checkpoint", stage.resume_from_checkpoint, Names{kResumes});
-  for (const auto& [key, why] : kForeignSftKeys) map.refuse(key, std::string(why));
   map.done();
   return stage;
 }
@@ -258,9 +161,9 @@ ExportStage ExportStage::parse(StrictMap map) {
   return stage;
 }
 
-std::vector<std::string> stage_names() { return {"build_data", "sft", "evaluate", "export"}; }
-
-std::vector<std::string> unavailable_stage_names() { return {"sample", "rank", "orpo"}; }
+std::vector<std::string> stage_names() {
+  return {"build_data", "sft", "sample", "rank", "orpo", "evaluate", "export"};
+}
 
 std::string stage_name(const Stage& stage) { return stage_names().at(stage.index()); }
 

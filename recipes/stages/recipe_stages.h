@@ -9,7 +9,9 @@
 #include <vector>
 
 #include "core/io/json_file.h"
+#include "recipes/stages/preference_stages.h"
 #include "recipes/stages/strict_map.h"
+#include "recipes/stages/train_keys.h"
 
 namespace xkde::recipe {
 
@@ -46,42 +48,18 @@ struct BuildDataStage {
 
 /// `sft:` XE-IT, full-parameter tuning. Defaults are those of the paper's own code (protocol 4.1)
 /// unless a comment names another source.
-struct SftStage {
+struct SftStage : TrainKeys {
   static constexpr std::string_view kBuiltData = "build_data";
 
   /// kBuiltData (of the nearest build_data stage above) or a file of protocol 1.5.
   std::string train_data{kBuiltData};
-  double num_train_epochs = 5;
-  int64_t max_steps = -1;  ///< -1: as many as the epochs take; 0: none
-  int64_t per_device_train_batch_size = 1;
-  int64_t gradient_accumulation_steps = 1;
-  int64_t global_batch_size = 0;  ///< 0: the product of the two and the number of ranks
-  double learning_rate = 1e-5;
-  std::string lr_scheduler_type = "cosine";  ///< or linear, constant
-  double warmup_steps = 0.05;                ///< below 1 a share of all steps, else their number
-  double weight_decay = 1e-4;
-  double adam_beta1 = 0.9;
-  double adam_beta2 = 0.95;
-  double adam_epsilon = 1e-8;
-  double max_grad_norm = 1.0;
-  /// Over the targets of the global batch (ours: exact over any split), or micro_batch: over
-  /// micro-batches, then over their means (protocol Q30).
-  std::string loss_reduction = "token_mean";
-  bool packing = true;                 ///< ours: same losses, less padding
-  bool token_tree = true;              ///< ours: same losses, shared prefixes computed once
-  int64_t max_tokens_per_pack = 1024;  ///< ours
-  bool labelled_head = true;           ///< ours: same losses, logits only where a label is
+  bool labelled_head = true;  ///< ours: same losses, logits only where a label is
   /// How a conversation becomes ids and targets: ours, or xeit_v2 (encode_as_xeit_v2).
   std::string sample_format = "ours";
   bool train_on_end_of_turn = true;  ///< of sample_format ours
   int64_t max_length = 32768;
-  std::string truncation = "end";               ///< or proportional (truncate_in_proportion)
-  std::string last_batch = "short";             ///< of an epoch; or wrap: filled from its beginning
-  int64_t save_steps = 0;                       ///< 0: only at the end
-  int64_t save_total_limit = 2;                 ///< ours
-  bool async_save = true;                       ///< ours: written beside the next steps
-  bool keep_best = false;                       ///< ours: that of the lowest training loss, too
-  std::string resume_from_checkpoint = "auto";  ///< ours; or never
+  std::string truncation = "end";  ///< or proportional (truncate_in_proportion)
+  bool keep_best = false;          ///< ours: that of the lowest training loss, too
 
   bool uses_built_data() const { return train_data == kBuiltData; }
   static SftStage parse(StrictMap map);
@@ -105,18 +83,16 @@ struct ExportStage {
   static ExportStage parse(StrictMap map);
 };
 
-using Stage = std::variant<BuildDataStage, SftStage, EvaluateStage, ExportStage>;
+using Stage = std::variant<BuildDataStage, SftStage, SampleStage, RankStage, OrpoStage,
+                           EvaluateStage, ExportStage>;
 
-/// "build_data", "sft", "evaluate", "export".
+/// "build_data", "sft" and so on.
 std::string stage_name(const Stage& stage);
 /// The names of the stages that this version runs, in the order of Stage.
 std::vector<std::string> stage_names();
-/// Names of stages that recipes may know one day.
-std::vector<std::string> unavailable_stage_names();
 
 /// Every key with the value that the stage will run with, in the order of docs/recipes.md. Reading
-/// it again gives the same stage. With a global_batch_size the two keys that it replaces are left
-/// out.
+/// it again gives the same stage.
 Json stage_json(const Stage& stage);
 
 }  // namespace xkde::recipe

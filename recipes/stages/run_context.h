@@ -45,8 +45,10 @@ class RunContext {
 
   /// The XE-IT samples that a build_data stage made; its file, where it was skipped.
   std::filesystem::path train_file;
-  int64_t baseline_bytes = 0;  ///< dist::used_bytes() right before the model was built
-  bool trained = false;        ///< whether a training stage came before
+  std::filesystem::path samples_file;  ///< of the last sample stage
+  std::filesystem::path pairs_file;    ///< of the last rank stage
+  int64_t baseline_bytes = 0;          ///< dist::used_bytes() right before the model was built
+  bool trained = false;                ///< whether a training stage came before
 
  private:
   std::string decide() const;

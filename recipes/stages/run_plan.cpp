@@ -123,22 +123,16 @@ dist::EngineOptions engine_options(const Recipe& recipe, int ranks, at::Device d
   return options;
 }
 
-int64_t total_steps_of(const SftStage& stage, int64_t steps_per_epoch) {
-  if (stage.max_steps >= 0) return stage.max_steps;
-  return static_cast<int64_t>(
-      std::ceil(stage.num_train_epochs * static_cast<double>(steps_per_epoch)));
-}
-
 TrainWorkload survey_training(const Recipe& recipe, size_t index, const PretrainedModel& model,
                               const ChatTemplate& chat_template, const RunPlace& place) {
   const auto& stage = std::get<SftStage>(recipe.stages[index]);
   const std::vector<SftSample> samples = samples_of(recipe, index, model, chat_template);
   EpochSampler sampler(static_cast<uint64_t>(recipe.seed), static_cast<int64_t>(samples.size()),
-                       global_batch_of(stage, place.ranks), stage.last_batch == "wrap");
+                       stage.global_batch(place.ranks), stage.last_batch == "wrap");
   TrainWorkload workload;
   workload.stage = index;
   workload.samples = static_cast<int64_t>(samples.size());
-  workload.steps = total_steps_of(stage, sampler.steps_per_epoch());
+  workload.steps = stage.total_steps(sampler.steps_per_epoch());
 
   int64_t seen = 0;
   int64_t steps = 0;

@@ -61,9 +61,6 @@ std::optional<RunPlan> plan_run(const Recipe& recipe, const PretrainedModel& mod
                                 const ChatTemplate& chat_template, const Decoder& decoder,
                                 const RunPlace& place);
 
-/// Optimizer steps of the stage.
-int64_t total_steps_of(const SftStage& stage, int64_t steps_per_epoch);
-
 }  // namespace xkde::recipe
 
 #endif  // XKDE_RECIPES_STAGES_RUN_PLAN_H_

@@ -24,10 +24,12 @@ void install_stop_signals() {
   for (const int signal : {SIGUSR1, SIGTERM, SIGINT}) ::sigaction(signal, &action, nullptr);
 }
 
+bool stop_requested() { return g_stop != 0; }
+
 StepEnd agree_on_step_end(dist::Communicator& comm, bool is_writing) {
   StepEnd end;
   for (const std::string& flags :
-       comm.all_gather_bytes({g_stop != 0 ? '1' : '0', is_writing ? '1' : '0'})) {
+       comm.all_gather_bytes({stop_requested() ? '1' : '0', is_writing ? '1' : '0'})) {
     end.stop_requested |= flags[0] == '1';
     end.is_writing |= flags[1] == '1';
   }

@@ -9,6 +9,9 @@ namespace xkde::recipe {
 /// second SIGINT ends it at once.
 void install_stop_signals();
 
+/// Whether this rank was asked to. Not collective.
+bool stop_requested();
+
 /// What holds on any rank at the end of a step.
 struct StepEnd {
   bool stop_requested = false;

@@ -79,11 +79,6 @@ std::vector<TreeSequence> part_of_rank(std::vector<TreeSequence> sequences, int 
   return part;
 }
 
-int64_t global_batch_of(const SftStage& stage, int ranks) {
-  if (stage.global_batch_size > 0) return stage.global_batch_size;
-  return stage.per_device_train_batch_size * stage.gradient_accumulation_steps * ranks;
-}
-
 std::vector<PackedBatch> packs_of_step(const SftStage& stage, std::span<const SftSample> samples,
                                        std::span<const int64_t> batch, int rank, int ranks,
                                        at::Device device) {

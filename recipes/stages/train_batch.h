@@ -33,9 +33,6 @@ void label_all_tokens(std::vector<TreeSequence>& sequences);
 std::vector<TreeSequence> part_of_rank(std::vector<TreeSequence> sequences, int rank, int size,
                                        bool share_prefixes);
 
-/// Sequences of a step over all ranks.
-int64_t global_batch_of(const SftStage& stage, int ranks);
-
 /// What `rank` of `ranks` computes in the step whose samples are `batch`; `device` is that of the
 /// packs' tensors.
 std::vector<PackedBatch> packs_of_step(const SftStage& stage, std::span<const SftSample> samples,

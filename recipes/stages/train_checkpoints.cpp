@@ -7,8 +7,10 @@
 
 #include <ATen/ATen.h>
 
+#include "core/base/error.h"
 #include "core/base/log.h"
 #include "distributed/checkpoint.h"
+#include "distributed/checkpoint_retention.h"
 
 namespace xkde::recipe {
 namespace {
@@ -42,11 +44,17 @@ struct HostState {
 
 }  // namespace
 
-TrainCheckpoints::TrainCheckpoints(const SftStage& stage, std::filesystem::path root,
-                                   RunContext& context, AdamW& optimizer)
-    : stage_(stage), root_(std::move(root)), context_(context), optimizer_(optimizer) {
+TrainCheckpoints::TrainCheckpoints(const TrainKeys& keys, std::string stage, bool keep_best,
+                                   std::filesystem::path root, RunContext& context,
+                                   AdamW& optimizer)
+    : keys_(keys),
+      stage_(std::move(stage)),
+      keep_best_(keep_best),
+      root_(std::move(root)),
+      context_(context),
+      optimizer_(optimizer) {
   // A single save at the end has no steps to run beside, and no need of a second state.
-  if (!stage.async_save || stage.save_steps == 0) return;
+  if (!keys.async_save || keys.save_steps == 0) return;
   // CPU ranks leave no processor idle that a writer could use.
   const double share = context.device().is_cpu() ? kWriterShare : 1.0;
   async_ = std::make_unique<dist::AsyncCheckpointer>(root_, context.model().layout(), true,
@@ -54,7 +62,7 @@ TrainCheckpoints::TrainCheckpoints(const SftStage& stage, std::filesystem::path 
 }
 
 int64_t TrainCheckpoints::resume() {
-  if (stage_.resume_from_checkpoint == "never") return 0;
+  if (keys_.resume_from_checkpoint == "never") return 0;
   std::string newest;
   if (context_.is_root()) {
     const auto found = dist::newest_verified_checkpoint(root_);
@@ -71,7 +79,7 @@ int64_t TrainCheckpoints::resume() {
   optimizer_.exp_avg_sq().copy_(state.exp_avg_sq);
   optimizer_.set_steps_done(progress.at("optimizer_steps").get<int64_t>());
   model.masters_changed();
-  log::info("sft: goes on from " + newest);
+  log::info(stage_ + ": goes on from " + newest);
   return progress.at("step").get<int64_t>();
 }
 
@@ -79,6 +87,8 @@ void TrainCheckpoints::add_loss(double loss) {
   loss_sum_ += loss;
   ++losses_;
 }
+
+void TrainCheckpoints::set_score(double score) { score_ = score; }
 
 dist::CheckpointInfo TrainCheckpoints::info(int64_t step, int64_t epoch, int64_t position) {
   dist::CheckpointInfo info{.step = step,
@@ -88,8 +98,10 @@ dist::CheckpointInfo TrainCheckpoints::info(int64_t step, int64_t epoch, int64_t
                                          {"optimizer_steps", optimizer_.steps_done()},
                                          {"seed", context_.recipe().seed},
                                          {"recipe", resolved(context_.recipe())}},
-                            .keep_last = stage_.save_total_limit};
-  if (stage_.keep_best && losses_ > 0) info.score = loss_sum_ / static_cast<double>(losses_);
+                            .keep_last = keys_.save_total_limit};
+  if (keep_best_ && losses_ > 0) info.score = loss_sum_ / static_cast<double>(losses_);
+  if (keep_best_ && score_) info.score = score_;
+  score_.reset();
   loss_sum_ = 0.0;
   losses_ = 0;
   return info;
@@ -109,6 +121,16 @@ void TrainCheckpoints::save(int64_t step, int64_t epoch, int64_t position) {
     copy_into(out.exp_avg_sq, optimizer.exp_avg_sq());
   };
   async_->save(copy, info(step, epoch, position));
+}
+
+void TrainCheckpoints::load_best() {
+  std::string best;
+  if (context_.is_root()) best = dist::named_by(root_, dist::kBestFile);
+  best = context_.comm().broadcast_bytes(best, 0);
+  XKDE_CHECK(!best.empty(), CheckpointError, root_.string(),
+             ": expected BEST to name a checkpoint, found none");
+  context_.use_checkpoint(root_ / best);
+  log::info(stage_ + ": ends with " + best + ", which has the lowest dev loss");
 }
 
 void TrainCheckpoints::wait_for_copy() {

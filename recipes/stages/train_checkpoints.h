@@ -4,10 +4,13 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
+#include <string>
 
 #include "core/optim/adamw.h"
 #include "distributed/async_checkpointer.h"
 #include "recipes/stages/run_context.h"
+#include "recipes/stages/train_keys.h"
 
 namespace xkde::recipe {
 
@@ -16,17 +19,24 @@ namespace xkde::recipe {
 class TrainCheckpoints {
  public:
   /// They lie in `root`. Nothing is read or written yet; all arguments outlive the object.
-  TrainCheckpoints(const SftStage& stage, std::filesystem::path root, RunContext& context,
-                   AdamW& optimizer);
+  /// `stage`: its name, for messages. `keep_best`: the checkpoint of the lowest score stays, too.
+  TrainCheckpoints(const TrainKeys& keys, std::string stage, bool keep_best,
+                   std::filesystem::path root, RunContext& context, AdamW& optimizer);
 
   /// Fills model and optimizer from the newest checkpoint that verifies, if there is one and the
   /// stage may go on from it. Returns its step, else 0. Throws CheckpointError.
   int64_t resume();
-  /// Counts a step's loss, equal on all ranks, into the mean since the last save. Not collective.
+  /// Counts a step's loss, equal on all ranks, into the mean since the last save: its score, where
+  /// set_score() gives no other. Not collective.
   void add_loss(double loss);
+  /// Of the present state, lower is better; equal on all ranks. Not collective.
+  void set_score(double score);
   /// Saves the present state: durable on return, or, with async_save and steps between saves, soon
   /// after. Throws IoError, of the save before too.
   void save(int64_t step, int64_t epoch, int64_t position);
+  /// Fills the model, not the optimizer, from the checkpoint of the lowest score. Throws
+  /// CheckpointError.
+  void load_best();
   /// To be called before the state changes: a save beside the steps may still be reading it.
   void wait_for_copy();
   /// Whether this rank writes beside the steps. Not collective.
@@ -40,12 +50,15 @@ class TrainCheckpoints {
  private:
   dist::CheckpointInfo info(int64_t step, int64_t epoch, int64_t position);
 
-  const SftStage& stage_;
+  const TrainKeys& keys_;
+  std::string stage_;
+  bool keep_best_;
   std::filesystem::path root_;
   RunContext& context_;
   AdamW& optimizer_;
   double loss_sum_ = 0.0;
   int64_t losses_ = 0;
+  std::optional<double> score_;
   std::unique_ptr<dist::AsyncCheckpointer> async_;
 };
 

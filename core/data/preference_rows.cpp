@@ -1,0 +1,141 @@
+#include "core/data/preference_rows.h"
+
+#include <fstream>
+#include <functional>
+#include <utility>
+
+#include "core/base/error.h"
+
+namespace xkde {
+namespace {
+
+std::string kind_of(const Json& object, const char* key) {
+  const auto it = object.find(key);
+  if (it == object.end()) return "nothing";
+  return it->is_null() ? "null" : concat("a value of type ", it->type_name());
+}
+
+std::string text_of(const Json& object, const char* key, const std::string& place) {
+  const auto it = object.find(key);
+  XKDE_CHECK(it != object.end() && it->is_string(), DataError, place, key,
+             ": expected a text, found ", kind_of(object, key));
+  return it->get<std::string>();
+}
+
+std::string text_or(const Json& object, const char* key, const std::string& place,
+                    const std::string& otherwise) {
+  return object.contains(key) ? text_of(object, key, place) : otherwise;
+}
+
+std::optional<double> score_of(const Json& object, const char* key, const std::string& place) {
+  const auto it = object.find(key);
+  if (it == object.end() || it->is_null()) return std::nullopt;
+  XKDE_CHECK(it->is_number(), DataError, place, key, ": expected a number or null, found ",
+             kind_of(object, key));
+  return it->get<double>();
+}
+
+/// Calls `row(object, "file: line 3: ")` for each line.
+void for_each_line(const std::filesystem::path& path,
+                   const std::function<void(const Json&, const std::string&)>& row) {
+  std::ifstream file(path, std::ios::binary);
+  XKDE_CHECK(file.is_open(), MissingInputError, path.string(), ": no such file");
+  std::string line;
+  for (int64_t number = 1; std::getline(file, line); ++number) {
+    const std::string place = concat(path.string(), ": line ", number);
+    // Every whole line ends with a line feed, so that one that was cut short can be told.
+    XKDE_CHECK(!file.eof(), DataError, place,
+               ": expected a whole line, found one that was cut short after ", line.size(),
+               " bytes");
+    if (line.empty() || line == "\r") continue;
+    const Json object = parse_json(line, place);
+    XKDE_CHECK(object.is_object(), DataError, place, ": expected an object, found a value of type ",
+               object.type_name());
+    row(object, place + ": ");
+  }
+}
+
+SampleRow parse_sample(const Json& object, const std::string& place) {
+  SampleRow row{.id = text_or(object, "id", place, ""),
+                .prompt = text_of(object, "prompt", place),
+                .gold = text_of(object, "gold", place),
+                .answers = {}};
+  const auto answers = object.find("answers");
+  XKDE_CHECK(answers != object.end() && answers->is_array(), DataError, place,
+             "answers: expected an array, found ", kind_of(object, "answers"));
+  for (size_t i = 0; i < answers->size(); ++i) {
+    const std::string here = concat(place, "answers.", i, ".");
+    const Json& answer = (*answers)[i];
+    XKDE_CHECK(answer.is_object(), DataError, here, " expected an object, found a value of type ",
+               answer.type_name());
+    SampledAnswer sampled{.text = text_of(answer, "text", here),
+                          .token_ids = {},
+                          .finish_reason = text_or(answer, "finish_reason", here, "stop")};
+    if (const auto ids = answer.find("token_ids"); ids != answer.end() && ids->is_array()) {
+      for (const Json& id : *ids) {
+        XKDE_CHECK(id.is_number_integer(), DataError, here,
+                   "token_ids: expected integers, found a value of type ", id.type_name());
+        sampled.token_ids.push_back(id.get<int64_t>());
+      }
+    }
+    row.answers.push_back(std::move(sampled));
+  }
+  return row;
+}
+
+PairRow parse_pair(const Json& object, const std::string& place) {
+  PairRow row{.id = text_or(object, "id", place, ""),
+              .prompt = text_of(object, "prompt", place),
+              .chosen = text_of(object, "chosen", place),
+              .rejected = text_of(object, "rejected", place),
+              .score_chosen = score_of(object, "score_chosen", place),
+              .score_rejected = score_of(object, "score_rejected", place),
+              .is_dev = false};
+  const std::string split = text_or(object, "split", place, "train");
+  XKDE_CHECK(split == "train" || split == "dev", DataError, place,
+             "split: expected \"train\" or \"dev\", found \"", split, "\"");
+  row.is_dev = split == "dev";
+  return row;
+}
+
+Json score_json(const std::optional<double>& score) { return score ? Json(*score) : Json(); }
+
+}  // namespace
+
+Json to_json(const SampleRow& row) {
+  Json answers = Json::array();
+  for (const SampledAnswer& answer : row.answers) {
+    answers.push_back({{"text", answer.text},
+                       {"token_ids", answer.token_ids},
+                       {"finish_reason", answer.finish_reason}});
+  }
+  return {{"id", row.id}, {"prompt", row.prompt}, {"gold", row.gold}, {"answers", answers}};
+}
+
+Json to_json(const PairRow& row) {
+  return {{"id", row.id},
+          {"prompt", row.prompt},
+          {"chosen", row.chosen},
+          {"rejected", row.rejected},
+          {"score_chosen", score_json(row.score_chosen)},
+          {"score_rejected", score_json(row.score_rejected)},
+          {"split", row.is_dev ? "dev" : "train"}};
+}
+
+std::vector<SampleRow> read_samples(const std::filesystem::path& path) {
+  std::vector<SampleRow> rows;
+  for_each_line(path, [&](const Json& object, const std::string& place) {
+    rows.push_back(parse_sample(object, place));
+  });
+  return rows;
+}
+
+std::vector<PairRow> read_pairs(const std::filesystem::path& path) {
+  std::vector<PairRow> rows;
+  for_each_line(path, [&](const Json& object, const std::string& place) {
+    rows.push_back(parse_pair(object, place));
+  });
+  return rows;
+}
+
+}  // namespace xkde

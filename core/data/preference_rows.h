@@ -1,0 +1,48 @@
+#ifndef XKDE_CORE_DATA_PREFERENCE_ROWS_H_
+#define XKDE_CORE_DATA_PREFERENCE_ROWS_H_
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/io/json_file.h"
+
+namespace xkde {
+
+/// A line of samples.jsonl: the answers that the model gave to one prompt.
+struct SampledAnswer {
+  std::string text;
+  std::vector<int64_t> token_ids;
+  std::string finish_reason;  ///< "stop" or "length"
+};
+struct SampleRow {
+  std::string id;      ///< of the conversation
+  std::string prompt;  ///< as the model read it
+  std::string gold;
+  std::vector<SampledAnswer> answers;  ///< none: the prompt did not fit into the context
+};
+Json to_json(const SampleRow& row);
+
+/// A line of pairs.jsonl.
+struct PairRow {
+  std::string id;
+  std::string prompt;
+  std::string chosen;
+  std::string rejected;
+  std::optional<double> score_chosen;  ///< null: the gold answer, which nobody scores
+  std::optional<double> score_rejected;
+  bool is_dev = false;  ///< "split": "dev" or "train"
+};
+Json to_json(const PairRow& row);
+
+/// Reads a whole file. A field that is missing or of another kind, and a last line that was cut
+/// short, are a DataError "file: line 17: answers.0.text: expected a text, found null". Of a pair
+/// only prompt, chosen and rejected must be there. Throws MissingInputError.
+std::vector<SampleRow> read_samples(const std::filesystem::path& path);
+std::vector<PairRow> read_pairs(const std::filesystem::path& path);
+
+}  // namespace xkde
+
+#endif  // XKDE_CORE_DATA_PREFERENCE_ROWS_H_

@@ -1,0 +1,18 @@
+#ifndef XKDE_RECIPES_STAGES_ORPO_STAGE_H_
+#define XKDE_RECIPES_STAGES_ORPO_STAGE_H_
+
+#include <filesystem>
+
+#include "recipes/stages/recipe_stages.h"
+#include "recipes/stages/run_context.h"
+
+namespace xkde::recipe {
+
+/// Preference tuning of the context's model on the pairs of a rank stage or a file (TL-PO). Writes
+/// metrics.jsonl, checkpoints/ and statistics.json into `folder`. Throws DataError where no pair is
+/// left to train on. Collective.
+void run_orpo(const OrpoStage& stage, const std::filesystem::path& folder, RunContext& context);
+
+}  // namespace xkde::recipe
+
+#endif  // XKDE_RECIPES_STAGES_ORPO_STAGE_H_
