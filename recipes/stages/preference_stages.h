@@ -30,7 +30,7 @@ struct SampleStage {
   std::string prompt_format = "model";  ///< or xk: what the paper's code writes (Q8)
   int64_t max_sequences = 128;          ///< ours: answers decoded side by side
   int64_t max_tokens_per_batch = 2048;  ///< ours: rows of one prefill
-  int64_t prompts_per_chunk = 128;      ///< ours: what a rank takes at a time
+  int64_t prompts_per_chunk = 32;       ///< ours: what a rank takes at a time
 
   bool uses_built_data() const { return train_data == kBuiltData; }
   static SampleStage parse(StrictMap map);

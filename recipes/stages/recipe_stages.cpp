@@ -167,6 +167,11 @@ std::vector<std::string> stage_names() {
 
 std::string stage_name(const Stage& stage) { return stage_names().at(stage.index()); }
 
+const TrainKeys* train_keys(const Stage& stage) {
+  if (const auto* sft = std::get_if<SftStage>(&stage)) return sft;
+  return std::get_if<OrpoStage>(&stage);
+}
+
 Json stage_json(const Stage& stage) {
   return std::visit([](const auto& one) { return to_json(one); }, stage);
 }

@@ -88,6 +88,8 @@ using Stage = std::variant<BuildDataStage, SftStage, SampleStage, RankStage, Orp
 
 /// "build_data", "sft" and so on.
 std::string stage_name(const Stage& stage);
+/// The keys of a stage that trains; null for another.
+const TrainKeys* train_keys(const Stage& stage);
 /// The names of the stages that this version runs, in the order of Stage.
 std::vector<std::string> stage_names();
 

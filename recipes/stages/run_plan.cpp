@@ -1,7 +1,7 @@
 #include "recipes/stages/run_plan.h"
 
 #include <algorithm>
-#include <cmath>
+#include <numeric>
 #include <utility>
 #include <variant>
 
@@ -14,6 +14,7 @@
 #include "distributed/device_memory.h"
 #include "distributed/machine_presets.h"
 #include "recipes/stages/build_data_stage.h"
+#include "recipes/stages/orpo_batch.h"
 #include "recipes/stages/train_batch.h"
 #include "recipes/stages/train_samples.h"
 
@@ -27,6 +28,10 @@ constexpr double kUsableShare = 0.97;
 constexpr int64_t kContextBytes = 1'500'000'000;
 // Steps are surveyed until they had this many samples.
 constexpr int64_t kSurveyedSamples = 2048;
+// What a prompt of a sample stage and its answers are taken to be before they are there.
+constexpr int64_t kTypicalPromptTokens = 110;
+constexpr int64_t kTypicalAnswerTokens = 12;
+constexpr int64_t kTypicalAnswers = 6;
 
 int64_t usable_gpu_bytes(double total) {
   return static_cast<int64_t>(kUsableShare * total) - kContextBytes;
@@ -57,6 +62,34 @@ void keep_largest(dist::PackShape& largest, const dist::PackShape& shape) {
   largest.path_keys = std::max(largest.path_keys, shape.path_keys);
 }
 
+void survey_packs(const std::vector<PackedBatch>& packs, c10::DeviceType device,
+                  TrainWorkload& workload) {
+  for (const PackedBatch& pack : packs) {
+    keep_largest(workload.largest, dist::shape_of(pack, device));
+    workload.computed_tokens += static_cast<double>(pack.num_tokens());
+    workload.tokens += static_cast<double>(pack.sequence_tokens);
+  }
+}
+
+/// Pairs that are to be sampled yet: prompts as XE-IT's, the gold answer and five short ones.
+std::vector<OrpoPair> typical_pairs(int64_t count) {
+  std::vector<OrpoPair> pairs;
+  for (int64_t prompt = 0; std::ssize(pairs) < count; ++prompt) {
+    std::vector<int64_t> ids(kTypicalPromptTokens, 0);
+    ids.front() = prompt;
+    const auto answer = [](int64_t number) {
+      return std::vector<int64_t>(kTypicalAnswerTokens, number);
+    };
+    for (int64_t better = 0; better < kTypicalAnswers; ++better) {
+      for (int64_t worse = better + 1; worse < kTypicalAnswers; ++worse) {
+        if (std::ssize(pairs) < count)
+          pairs.push_back({{ids, answer(better)}, {ids, answer(worse)}});
+      }
+    }
+  }
+  return pairs;
+}
+
 dist::PlanRequest request_for(const Recipe& recipe, const Decoder& decoder,
                               const TrainWorkload& workload, const RunPlace& place) {
   dist::PlanRequest request;
@@ -69,8 +102,8 @@ dist::PlanRequest request_for(const Recipe& recipe, const Decoder& decoder,
   request.work = workload.work;
   request.machine = place.machine;
   request.memory = dist::memory_constants(place.device.type());
-  const auto& stage = std::get<SftStage>(recipe.stages[workload.stage]);
-  request.memory.saves_async = stage.async_save && stage.save_steps > 0;
+  const TrainKeys& keys = *train_keys(recipe.stages[workload.stage]);
+  request.memory.saves_async = keys.async_save && keys.save_steps > 0;
   request.available_bytes = place.bytes;
   return request;
 }
@@ -143,11 +176,7 @@ TrainWorkload survey_training(const Recipe& recipe, size_t index, const Pretrain
     for (int rank = 0; rank < place.ranks; ++rank) {
       const std::vector<PackedBatch> packs =
           packs_of_step(stage, samples, batch, rank, place.ranks, at::kCPU);
-      for (const PackedBatch& pack : packs) {
-        keep_largest(workload.largest, dist::shape_of(pack, place.device.type()));
-        workload.computed_tokens += static_cast<double>(pack.num_tokens());
-        workload.tokens += static_cast<double>(pack.sequence_tokens);
-      }
+      survey_packs(packs, place.device.type(), workload);
       const dist::StepWork own = dist::work_of(packs, place.device.type());
       if (own.tokens > most.tokens) most = own;
       if (steps == 0 && rank == 0 && !packs.empty()) workload.example = packs.front();
@@ -174,14 +203,46 @@ TrainWorkload survey_training(const Recipe& recipe, size_t index, const Pretrain
   return workload;
 }
 
+TrainWorkload survey_preferences(const Recipe& recipe, size_t index, const RunPlace& place) {
+  const auto& stage = std::get<OrpoStage>(recipe.stages[index]);
+  const std::vector<OrpoPair> pairs = typical_pairs(stage.global_batch(place.ranks));
+  std::vector<int64_t> all(pairs.size());
+  std::iota(all.begin(), all.end(), int64_t{0});
+  const OrpoBatchOptions options{.share_prefixes = stage.token_tree,
+                                 .max_tokens = stage.max_tokens_per_pack,
+                                 .max_prompts = stage.packing ? 0 : 1};
+  TrainWorkload workload;
+  workload.stage = index;
+  workload.steps = std::max<int64_t>(0, stage.max_steps);
+  workload.samples = std::ssize(pairs);
+  for (int rank = 0; rank < place.ranks; ++rank) {
+    std::vector<PackedBatch> packs;
+    for (OrpoPack& pack : orpo_packs(pairs, all, options, rank, place.ranks)) {
+      packs.push_back(std::move(pack.batch));
+    }
+    survey_packs(packs, place.device.type(), workload);
+    const dist::StepWork own = dist::work_of(packs, place.device.type());
+    if (own.tokens > workload.work.tokens || rank == 0) workload.work = own;
+    if (rank == 0 && !packs.empty()) workload.example = packs.front();
+  }
+  // A prompt with the longest answers gets a pack of its own.
+  const int64_t longest =
+      stage.max_length + (kTypicalAnswers - 1) * (stage.max_length - stage.max_prompt_length);
+  workload.largest.tokens =
+      std::max(workload.largest.tokens, std::min(longest, stage.max_tokens_per_pack));
+  return workload;
+}
+
 std::optional<RunPlan> plan_run(const Recipe& recipe, const PretrainedModel& model,
                                 const ChatTemplate& chat_template, const Decoder& decoder,
                                 const RunPlace& place) {
   std::optional<RunPlan> largest;
   for (size_t i = 0; i < recipe.stages.size(); ++i) {
-    if (!std::holds_alternative<SftStage>(recipe.stages[i])) continue;
+    if (train_keys(recipe.stages[i]) == nullptr) continue;
     RunPlan run;
-    run.workload = survey_training(recipe, i, model, chat_template, place);
+    const bool is_sft = std::holds_alternative<SftStage>(recipe.stages[i]);
+    run.workload = is_sft ? survey_training(recipe, i, model, chat_template, place)
+                          : survey_preferences(recipe, i, place);
     run.request = request_for(recipe, decoder, run.workload, place);
     run.plan = dist::choose_plan(run.request);
     if (!largest || run.plan.memory.peak() > largest->plan.memory.peak()) largest = std::move(run);

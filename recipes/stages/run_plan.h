@@ -49,6 +49,10 @@ struct TrainWorkload {
 TrainWorkload survey_training(const Recipe& recipe, size_t stage, const PretrainedModel& model,
                               const ChatTemplate& chat_template, const RunPlace& place);
 
+/// The same for an orpo stage, whose pairs are not there yet: from prompts and answers of a usual
+/// length.
+TrainWorkload survey_preferences(const Recipe& recipe, size_t stage, const RunPlace& place);
+
 /// How the run will train, and for which stage that was decided: the one that needs most memory.
 /// Nothing where no stage trains.
 struct RunPlan {

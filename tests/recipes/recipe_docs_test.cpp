@@ -50,9 +50,18 @@ std::map<std::string, Json> sections_of(const Recipe& recipe) {
   return sections;
 }
 
+/// kSmallRecipe and, with the keys that are only there with others, the remaining stages.
+Recipe recipe_of_all_stages() {
+  const std::string rest =
+      "  - sample: {stop: [\".\"]}\n"
+      "  - rank: {reward: nllb, model_name_or_path: models/nllb}\n"
+      "  - orpo: {}\n";
+  return parse_recipe(kSmallRecipe + rest, "r.yaml");
+}
+
 TEST(RecipeDocs, NameEveryKeyOfEverySectionAndNoOther) {
   const auto documented = documented_keys();
-  const auto sections = sections_of(parse_recipe(kSmallRecipe, "r.yaml"));
+  const auto sections = sections_of(recipe_of_all_stages());
 
   ASSERT_EQ(documented.size(), sections.size());
   for (const auto& [name, keys] : sections) {
@@ -64,11 +73,14 @@ TEST(RecipeDocs, NameEveryKeyOfEverySectionAndNoOther) {
 }
 
 TEST(RecipeDocs, GiveTheDefaultOfEveryKey) {
-  const auto sections = sections_of(parse_recipe(kSmallRecipe, "r.yaml"));
+  const auto sections = sections_of(recipe_of_all_stages());
   // Defaults that depend on the recipe itself.
   const Rows in_words{{"run_name", "the recipe's file name without `.yaml"},
                       {"output_dir", "runs/<run_name>"},
-                      {"parallel", "all defaults"}};
+                      {"parallel", "all defaults"},
+                      {"stop", "none"},
+                      {"model_name_or_path", "none"},
+                      {"reward", "\"chrf\""}};
 
   for (const auto& [name, rows] : documented_keys()) {
     for (const auto& [key, value] : rows) {

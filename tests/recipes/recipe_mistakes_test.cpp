@@ -208,7 +208,7 @@ TEST(RecipeMistakes, NamesThatAreNoneAreFoundWithASuggestion) {
        "r.yaml:32:31: sft.resume_from_checkpoint: expected auto or never, found true"},
       {"  - export:", "  - exprot:",
        "r.yaml:40:5: stages.3.exprot: unknown stage; expected "
-       "build_data, sft, evaluate or export; did you mean 'export'?"},
+       "build_data, sft, sample, rank, orpo, evaluate or export; did you mean 'export'?"},
   };
   for (const Mistake& mistake : mistakes) expect_mistake(mistake);
 }
@@ -227,9 +227,35 @@ TEST(RecipeMistakes, WhatThisVersionDoesNotHaveIsRefusedInThoseWords) {
       {"mode: single", "retriever: {k: 1}",
        "r.yaml:38:7: evaluate.retriever: this key is not "
        "available in this version"},
-      {"  - export:\n      path: out\n      dtype: float32", "  - orpo: {beta: 0.1}",
-       "r.yaml:40:5: stages.3.orpo: expected a stage of this version (build_data, sft, evaluate or "
-       "export), found orpo, which is not available in this version"},
+  };
+  for (const Mistake& mistake : mistakes) expect_mistake(mistake);
+}
+
+TEST(RecipeMistakes, PreferenceStagesNeedWhatTheyReadAndKeysThatAgree) {
+  const char* const last = "  - export:\n      path: out\n      dtype: float32";
+  const Mistake mistakes[] = {
+      {last, "  - rank: {}",
+       "rank.samples: expected a sample stage above this one, or a file, found none"},
+      {last, "  - orpo: {}",
+       "orpo.pairs: expected a rank stage above this one, or a file, found none"},
+      {last, "  - rank: {samples: s.jsonl, reward: nllb}",
+       "rank.reward: expected model_name_or_path beside reward: nllb, found none"},
+      {last, "  - rank: {samples: s.jsonl, model_name_or_path: x}",
+       "expected reward: nllb or encoder beside this key, found chrf"},
+      {last, "  - rank: {samples: s.jsonl, source_language: eng_Latn}",
+       "rank.source_language: expected reward: nllb beside this key, found chrf"},
+      {last, "  - rank: {samples: s.jsonl, reward: bleu}",
+       "rank.reward: expected nllb, chrf or encoder, found bleu"},
+      {last, "  - orpo: {pairs: p.jsonl, max_prompt_length: 600}",
+       "orpo.max_prompt_length: expected less than max_length, found 600 and 512"},
+      {last, "  - orpo: {pairs: p.jsonl, eval_steps: 30}",
+       "orpo.save_steps: expected 0 or a multiple of eval_steps (30), found 100"},
+      {last, "  - orpo: {pairs: p.jsonl, eval_steps: 0, early_stopping_patience: 2}",
+       "orpo.early_stopping_patience: expected eval_steps above 0 beside this key, found 0"},
+      {last, "  - orpo: {pairs: p.jsonl, lambda: 0.1}",
+       "orpo.lambda: unknown key; did you mean 'beta'?"},
+      {last, "  - sample: {n: 5}", "sample.n: unknown key; did you mean 'num_return_sequences'?"},
+      {last, "  - sample: {top_p: 0}", "sample.top_p: expected a number in (0, 1], found 0"},
   };
   for (const Mistake& mistake : mistakes) expect_mistake(mistake);
 }

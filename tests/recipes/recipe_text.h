@@ -9,7 +9,7 @@
 
 namespace xkde::recipe {
 
-/// The shortest recipe with all four stages.
+/// The shortest recipe that builds data, trains, evaluates and exports.
 inline const char* const kSmallRecipe = R"(run_name: small
 model:
   model_name_or_path: models/tiny
