@@ -12,10 +12,8 @@ namespace xkde {
 
 namespace {
 
-struct Cell {
-  const ResultRow* before = nullptr;
-  const ResultRow* after = nullptr;
-};
+/// The values that evaluations of one run found, in their order.
+using Cell = std::vector<const ResultRow*>;
 
 /// One block; pairs and metrics in the order of their first row.
 struct Block {
@@ -48,8 +46,7 @@ std::vector<Block> blocks_of(const std::vector<ResultRow>& rows) {
     const LanguagePair pair{row.edit_language, row.test_language};
     add_once(block.metrics, row.metric);
     add_once(block.pairs, pair);
-    Cell& cell = block.cells[{pair, row.metric}];
-    (row.scope.phase == "before" ? cell.before : cell.after) = &row;
+    block.cells[{pair, row.metric}].push_back(&row);
   }
   return blocks;
 }
@@ -64,14 +61,20 @@ std::string value_text(const ResultRow* row) {
   return row->value ? number_text("%.2f", *row->value) : "-";
 }
 
+/// "54.80 → 73.80 (+19.00)", "54.80 → 73.80 → 74.10"; narrow: the last value and its gain over the
+/// first.
 std::string cell_text(const Cell& cell, bool is_narrow) {
-  if (cell.before == nullptr && cell.after == nullptr) return "-";
-  if (cell.before == nullptr) return value_text(cell.after);
-  if (cell.after == nullptr) return value_text(cell.before);
-  std::string text = is_narrow ? "" : value_text(cell.before) + " → ";
-  text += value_text(cell.after);
-  if (!cell.before->value || !cell.after->value) return text;
-  return text + " (" + number_text("%+.2f", *cell.after->value - *cell.before->value) + ")";
+  if (cell.empty()) return "-";
+  const ResultRow& first = *cell.front();
+  const ResultRow& last = *cell.back();
+  std::string text;
+  if (!is_narrow) {
+    for (size_t i = 0; i + 1 < cell.size(); ++i) text += value_text(cell[i]) + " → ";
+  }
+  text += value_text(&last);
+  const bool has_gain = cell.size() == 2 || (is_narrow && cell.size() > 2);
+  if (!has_gain || !first.value || !last.value) return text;
+  return text + " (" + number_text("%+.2f", *last.value - *first.value) + ")";
 }
 
 Grid grid_of(const Block& block, bool is_narrow) {

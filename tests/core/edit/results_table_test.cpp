@@ -35,6 +35,15 @@ TEST(ResultsTable, TwoPhasesShowTheGain) {
             "en → es      54.80 → 73.80 (+19.00)  90.00 → 88.50 (-1.50)\n");
 }
 
+TEST(ResultsTable, MoreEvaluationsStandInTheirOrder) {
+  const std::vector<ResultRow> rows = {row("before", "es", "reliability", 54.8),
+                                       row("after", "es", "reliability", 73.8),
+                                       row("after", "es", "reliability", 74.6)};
+
+  EXPECT_THAT(results_table(rows), HasSubstr("en → es      54.80 → 73.80 → 74.60\n"));
+  EXPECT_THAT(results_table(rows, 30), HasSubstr("en → es      74.60 (+19.80)\n"));
+}
+
 TEST(ResultsTable, NarrowTerminalKeepsValueAndGain) {
   EXPECT_EQ(
       results_table(
