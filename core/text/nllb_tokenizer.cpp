@@ -61,14 +61,11 @@ NllbTokenizer NllbTokenizer::open(const fs::path& folder) {
   } else {
     tokenizer.number_languages();
   }
-  for (const auto& [token, id] :
-       {std::pair{"<s>", int64_t{0}}, {"<pad>", kPad}, {"</s>", kEos}, {"<unk>", kUnknown}}) {
-    tokenizer.special_[token] = id;
-  }
-  tokenizer.special_.insert(tokenizer.languages_.begin(), tokenizer.languages_.end());
-  for (const auto& [token, id] : tokenizer.special_) {
-    tokenizer.size_ = std::max(tokenizer.size_, id + 1);
-  }
+  for (const auto& [code, id] : tokenizer.languages_) tokenizer.special_.add(code, id);
+  tokenizer.special_.add("<s>", 0);
+  tokenizer.special_.add("<pad>", kPad);
+  tokenizer.special_.add("</s>", kEos);
+  tokenizer.special_.add("<unk>", kUnknown);
   return tokenizer;
 }
 
@@ -86,7 +83,11 @@ void NllbTokenizer::read_languages(const fs::path& tokenizer_file) {
       entry.at("id").fail(concat("an id behind the ", pieces_.size(), " pieces of ",
                                  files_.front().string(), ", each shifted by one"));
     }
-    (language ? languages_ : special_)[token] = id;
+    if (language) {
+      languages_[token] = id;
+    } else {
+      special_.add(token, id, /*takes_spaces=*/true);
+    }
   }
   if (languages_.empty()) added.fail("language codes (as eng_Latn) among the added tokens");
   files_.push_back(tokenizer_file);
@@ -95,7 +96,7 @@ void NllbTokenizer::read_languages(const fs::path& tokenizer_file) {
 void NllbTokenizer::number_languages() {
   int64_t id = pieces_.size() + 1;
   for (const std::string& code : nllb_language_codes()) languages_[code] = id++;
-  special_["<mask>"] = id;
+  special_.add("<mask>", id, /*takes_spaces=*/true);
 }
 
 int64_t NllbTokenizer::language_id(std::string_view code) const {
@@ -131,9 +132,8 @@ bool NllbTokenizer::ends_in_space(std::string_view text) const {
   return false;
 }
 
-/// Text without special tokens. SentencePiece drops spaces at the end, transformers keeps one.
+/// SentencePiece drops spaces at the end, transformers keeps one.
 void NllbTokenizer::encode_plain(std::string_view text, std::vector<int64_t>& ids) const {
-  if (text.empty()) return;
   for (const int64_t piece : pieces_.encode(text)) ids.push_back(shifted(piece));
   if (ends_in_space(text)) {
     const auto space = pieces_.id_of(kSpacePiece);
@@ -145,27 +145,13 @@ std::vector<int64_t> NllbTokenizer::encode(std::string_view text, std::string_vi
                                            int64_t max_length) const {
   XKDE_CHECK(max_length >= 2, InternalError, "NLLB ids: expected room for two, found ", max_length);
   std::vector<int64_t> ids = {language_id(language)};
-  size_t done = 0;
-  for (size_t at = 0; at < text.size();) {
-    const std::pair<const std::string, int64_t>* found = nullptr;
-    for (const auto& token : special_) {
-      const bool longer = found == nullptr || token.first.size() > found->first.size();
-      if (longer && text.substr(at).starts_with(token.first)) found = &token;
+  for (const SpecialTokens::Part& part : special_.split(text)) {
+    if (part.id) {
+      ids.push_back(*part.id);
+    } else {
+      encode_plain(part.text, ids);
     }
-    if (found == nullptr) {
-      ++at;
-      continue;
-    }
-    std::string_view before = text.substr(done, at - done);
-    // <mask> takes the white space on its left with it.
-    while (found->first == "<mask>" && !before.empty() && before.back() == ' ') {
-      before.remove_suffix(1);
-    }
-    encode_plain(before, ids);
-    ids.push_back(found->second);
-    done = at += found->first.size();
   }
-  encode_plain(text.substr(done), ids);
   ids.resize(std::min(ids.size(), static_cast<size_t>(max_length - 1)));
   ids.push_back(kEos);
   return ids;

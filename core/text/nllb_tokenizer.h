@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/text/sentencepiece.h"
+#include "core/text/special_tokens.h"
 
 namespace xkde {
 
@@ -34,7 +35,7 @@ class NllbTokenizer {
                               int64_t max_length = 512) const;
   /// Throws ConfigError naming the known codes closest to it.
   int64_t language_id(std::string_view code) const;
-  int64_t size() const noexcept { return size_; }  ///< largest id + 1
+  int64_t size() const noexcept { return special_.size(); }  ///< largest id + 1
   /// Everything read.
   const std::vector<std::filesystem::path>& files() const noexcept { return files_; }
 
@@ -49,8 +50,7 @@ class NllbTokenizer {
   SentencePiece pieces_;
   std::vector<int64_t> two_letters_;  ///< ids of "aa": see ends_in_space()
   std::map<std::string, int64_t, std::less<>> languages_;
-  std::map<std::string, int64_t, std::less<>> special_;  ///< languages and <s>, <pad>, ..., <mask>
-  int64_t size_ = 0;
+  SpecialTokens special_;  ///< languages and <s>, <pad>, ..., <mask>
   std::vector<std::filesystem::path> files_;
 };
 
