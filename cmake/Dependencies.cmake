@@ -9,6 +9,13 @@ find_package(yaml-cpp REQUIRED)
 find_package(ICU REQUIRED COMPONENTS uc)
 pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
 
+# Its package file names the trainer's library too, which we do not need.
+find_path(XKDE_SENTENCEPIECE_INCLUDE sentencepiece_processor.h REQUIRED)
+find_library(XKDE_SENTENCEPIECE_LIBRARY sentencepiece REQUIRED)
+add_library(xkde_sentencepiece INTERFACE)
+target_include_directories(xkde_sentencepiece SYSTEM INTERFACE ${XKDE_SENTENCEPIECE_INCLUDE})
+target_link_libraries(xkde_sentencepiece INTERFACE ${XKDE_SENTENCEPIECE_LIBRARY})
+
 # HDF5's C API; Debian puts it under hdf5/serial.
 find_package(HDF5 REQUIRED COMPONENTS C)
 add_library(xkde_hdf5 INTERFACE)

@@ -1,13 +1,12 @@
 #include <algorithm>
 #include <fstream>
 #include <iterator>
-#include <map>
 #include <set>
 #include <sstream>
 #include <utility>
 
 #include "core/base/error.h"
-#include "core/io/safetensors.h"
+#include "core/model/folder_weights.h"
 #include "core/model/gguf_weights.h"
 #include "core/model/weights.h"
 
@@ -16,68 +15,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// One .safetensors file or all that an index names.
-class SafetensorsWeights : public WeightFile {
- public:
-  explicit SafetensorsWeights(const std::vector<fs::path>& files) {
-    for (const fs::path& file : files) files_.push_back(SafetensorsFile::open(file));
-    for (const SafetensorsFile& file : files_) {
-      for (const SafetensorsFile::Tensor& tensor : file.tensors()) {
-        const bool fresh = tensors_.emplace(tensor.name, Place{&file, &tensor}).second;
-        XKDE_CHECK(fresh, DataError, file.path().string(), ": tensor ", tensor.name,
-                   ": expected it in one file only, found it in two");
-      }
-    }
-  }
-  std::vector<std::string> names() const override {
-    std::vector<std::string> names;
-    for (const auto& [name, place] : tensors_) names.push_back(name);
-    return names;
-  }
-  bool has(const std::string& name) const override { return tensors_.count(name) != 0; }
-  std::vector<int64_t> shape(const std::string& name) const override {
-    return tensors_.at(name).tensor->shape;
-  }
-  void read_f32(const std::string& name, std::span<float> out) const override {
-    const auto found = tensors_.find(name);
-    XKDE_CHECK(found != tensors_.end(), DataError, files_.front().path().string(),
-               ": expected tensor ", name, ", found none");
-    found->second.file->read_f32(*found->second.tensor, out);
-  }
-
- private:
-  struct Place {
-    const SafetensorsFile* file;
-    const SafetensorsFile::Tensor* tensor;
-  };
-  std::vector<SafetensorsFile> files_;
-  std::map<std::string, Place> tensors_;
-};
-
-std::vector<fs::path> files_of_index(const fs::path& index) {
-  const Json json = read_json_file(index);
-  XKDE_CHECK(json.is_object() && json.contains("weight_map") && json["weight_map"].is_object(),
-             DataError, index.string(), ": expected an object weight_map, found none");
-  std::set<fs::path> files;
-  const fs::path folder = fs::canonical(index.parent_path());
-  for (const auto& [tensor, name] : json["weight_map"].items()) {
-    XKDE_CHECK(name.is_string(), DataError, index.string(), ": weight_map.", tensor,
-               ": expected a file name, found ", name.dump());
-    const fs::path file = folder / name.get<std::string>();
-    XKDE_CHECK(fs::exists(file), MissingInputError, index.string(), ": weight_map.", tensor,
-               ": expected the file ", file.string(), ", found none");
-    const fs::path real = fs::canonical(file);
-    XKDE_CHECK(real.parent_path() == folder, DataError, index.string(), ": weight_map.", tensor,
-               ": expected a file of the model's folder, found ", name.dump());
-    files.insert(real);
-  }
-  return {files.begin(), files.end()};
-}
-
 std::vector<fs::path> weight_files(const fs::path& folder) {
-  if (fs::exists(folder / "model.safetensors")) return {folder / "model.safetensors"};
-  const fs::path index = folder / "model.safetensors.index.json";
-  if (fs::exists(index)) return files_of_index(index);
+  std::vector<fs::path> files = safetensors_files(folder);
+  if (!files.empty()) return files;
   for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
     const std::string extension = entry.path().extension().string();
     XKDE_CHECK(extension != ".bin" && extension != ".pt" && extension != ".pth", DataError,
@@ -171,7 +111,7 @@ PretrainedModel open_folder(const fs::path& folder) {
           .tokenizer = Tokenizer::from_json(read_json_file(tokenizer_file), tokenizer_config,
                                             tokenizer_file.string()),
           .chat_template = template_of(folder, tokenizer_config),
-          .weights = std::make_unique<SafetensorsWeights>(weights),
+          .weights = open_safetensors(weights),
           .files = std::move(files)};
 }
 
