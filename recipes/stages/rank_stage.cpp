@@ -1,6 +1,8 @@
 #include "recipes/stages/rank_stage.h"
 
 #include <algorithm>
+#include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -9,10 +11,13 @@
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/base/rng.h"
+#include "core/data/language.h"
 #include "core/data/preference_rows.h"
 #include "core/edit/preference_pairs.h"
 #include "core/io/atomic_file.h"
-#include "core/reward/chrf.h"
+#include "core/reward/encoder_reward.h"
+#include "core/reward/nllb_reward.h"
+#include "core/reward/reward.h"
 #include "core/text/unicode.h"
 #include "recipes/stages/progress.h"
 
@@ -66,32 +71,66 @@ std::vector<std::string> answers_to_score(const SampleRow& row, const RankStage&
 
 using Scores = std::vector<std::vector<double>>;
 
-Scores score(const std::vector<SampleRow>& rows, const std::vector<std::vector<std::string>>& texts,
-             size_t begin, size_t end) {
-  Scores scores;
-  for (size_t i = begin; i < end; ++i) {
-    std::vector<double> own;
-    for (const std::string& text : texts[i]) own.push_back(chrf(text, rows[i].gold));
-    scores.push_back(std::move(own));
+std::unique_ptr<Reward> make_reward(const RankStage& stage) {
+  if (stage.reward == "chrf") return make_chrf_reward();
+  if (stage.reward == "encoder") {
+    return make_encoder_reward(stage.model_name_or_path, stage.max_tokens_per_batch);
   }
-  return scores;
+  NllbRewardOptions options{.max_tokens_per_batch = stage.max_tokens_per_batch};
+  if (stage.source_language != "auto") options.source_code = stage.source_language;
+  if (stage.target_language != "auto") options.target_code = stage.target_language;
+  return make_nllb_reward(stage.model_name_or_path, options);
+}
+
+/// Edit and test language of a row that build_data made, from its conversation's id
+/// "identity_{n}_{source}_{s}{t}_{…}"; empty for another.
+std::pair<std::string, std::string> languages_of(const std::string& id) {
+  for (size_t end = id.rfind('_'); end != std::string::npos && end > 0;) {
+    const size_t begin = id.rfind('_', end - 1);
+    if (begin == std::string::npos) break;
+    const std::string codes = id.substr(begin + 1, end - begin - 1);
+    if (codes.size() == 4 && find_language(codes.substr(0, 2)) != nullptr &&
+        find_language(codes.substr(2)) != nullptr) {
+      return {codes.substr(0, 2), codes.substr(2)};
+    }
+    end = begin;
+  }
+  return {};
+}
+
+std::vector<RewardCase> cases_of(const std::vector<SampleRow>& rows,
+                                 const std::vector<std::vector<std::string>>& texts,
+                                 const RankStage& stage) {
+  std::vector<RewardCase> cases;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const auto [edit, test] = languages_of(rows[i].id);
+    const bool asks = stage.reward == "nllb" &&
+                      (stage.source_language == "auto" || stage.target_language == "auto");
+    XKDE_CHECK(!asks || !test.empty() || texts[i].empty(), ConfigError, "rank: sample \"",
+               rows[i].id,
+               "\": expected an id that tells its languages (identity_0_bmike53_enes_src), or "
+               "source_language and target_language, found neither");
+    cases.push_back({rows[i].gold, texts[i], test, edit});
+  }
+  return cases;
 }
 
 /// The scores of all rows, on all ranks: chunks go to whoever is free.
-Scores score_on_ranks(const std::vector<SampleRow>& rows,
-                      const std::vector<std::vector<std::string>>& texts, RunContext& context) {
+Scores score_on_ranks(const std::vector<RewardCase>& cases, const Reward& reward,
+                      RunContext& context) {
   dist::Communicator& comm = context.comm();
-  const int64_t chunks = (std::ssize(rows) + kRowsPerChunk - 1) / kRowsPerChunk;
+  const int64_t chunks = (std::ssize(cases) + kRowsPerChunk - 1) / kRowsPerChunk;
   comm.reset_counter();
   Progress progress("rank", chunks, 0, std::max<int64_t>(1, chunks / 5), context.is_root());
   Json own = Json::array();
   for (int64_t next = comm.next_ticket(); next < chunks; next = comm.next_ticket()) {
     const auto begin = static_cast<size_t>(next * kRowsPerChunk);
-    const size_t end = std::min(rows.size(), begin + static_cast<size_t>(kRowsPerChunk));
-    own.push_back({{"begin", begin}, {"scores", score(rows, texts, begin, end)}});
+    const size_t count = std::min(cases.size() - begin, static_cast<size_t>(kRowsPerChunk));
+    own.push_back(
+        {{"begin", begin}, {"scores", reward.score(std::span(cases).subspan(begin, count))}});
     progress.update(next + 1, "");
   }
-  Scores all(rows.size());
+  Scores all(cases.size());
   for (const std::string& part : comm.all_gather_bytes(own.dump())) {
     for (const Json& chunk : Json::parse(part)) {
       Scores scores = chunk.at("scores").get<Scores>();
@@ -170,7 +209,11 @@ void write_pairs(const std::vector<SampleRow>& rows,
 
 }  // namespace
 
-std::vector<std::filesystem::path> reward_files(const RankStage& /*stage*/) { return {}; }
+std::vector<std::filesystem::path> reward_files(const RankStage& stage) {
+  if (stage.reward == "nllb") return nllb_files(stage.model_name_or_path);
+  if (stage.reward == "encoder") return encoder_files(stage.model_name_or_path);
+  return {};
+}
 
 void run_rank(const RankStage& stage, const std::filesystem::path& folder, RunContext& context) {
   const std::filesystem::path file = stage.samples == RankStage::kSampled
@@ -180,7 +223,7 @@ void run_rank(const RankStage& stage, const std::filesystem::path& folder, RunCo
   RankCounts counts;
   std::vector<std::vector<std::string>> texts;
   for (const SampleRow& row : rows) texts.push_back(answers_to_score(row, stage, counts));
-  const Scores scores = score_on_ranks(rows, texts, context);
+  const Scores scores = score_on_ranks(cases_of(rows, texts, stage), *make_reward(stage), context);
   if (context.is_root()) {
     write_pairs(rows, texts, scores, counts, file, folder, context.recipe().seed);
   }
