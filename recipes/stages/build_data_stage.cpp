@@ -14,20 +14,20 @@
 namespace xkde::recipe {
 namespace {
 
-std::vector<EditRecord> records_that_are_asked(const Recipe& recipe) {
-  std::vector<EditRecord> records;
+TestQuestions questions_that_are_asked(const Recipe& recipe) {
+  TestQuestions questions;
   for (const auto& any : recipe.stages) {
     const auto* stage = std::get_if<EvaluateStage>(&any);
     if (stage == nullptr) continue;
     for (const std::string& edit : stage->edit_languages) {
       for (const std::string& test : stage->test_languages) {
-        EditDataset data = load_edits(benchmark_from_name(stage->benchmark), stage->data, edit,
-                                      test, Slice::parse(stage->records));
-        for (EditRecord& record : data.records) records.push_back(std::move(record));
+        const EditDataset data = load_edits(benchmark_from_name(stage->benchmark), stage->data,
+                                            edit, test, Slice::parse(stage->records));
+        for (const EditRecord& record : data.records) questions.add(record);
       }
     }
   }
-  return records;
+  return questions;
 }
 
 void append_source(std::vector<TrainingExample>& examples, const BuildDataSource& source,
@@ -56,7 +56,7 @@ BuiltData build_data(const BuildDataStage& stage, const Recipe& recipe) {
     append_source(examples, source, stage.without_edit);
   }
   BuiltData built;
-  built.removed_test_questions = remove_test_questions(examples, records_that_are_asked(recipe));
+  built.removed_test_questions = remove_test_questions(examples, questions_that_are_asked(recipe));
   if (stage.max_samples > 0 && static_cast<int64_t>(examples.size()) > stage.max_samples) {
     examples.resize(static_cast<size_t>(stage.max_samples));
   }
