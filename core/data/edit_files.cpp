@@ -123,6 +123,22 @@ std::vector<fs::path> bmike53_files(Folder& folder, const Language& edit, const 
   return files;
 }
 
+/// The original Bi-ZsRE, named by protocol 1.4: a file for each of its two languages.
+std::vector<fs::path> train_files(const fs::path& folder, const Language& edit,
+                                  const Language& test) {
+  std::vector<fs::path> files;
+  for (const Language* language : {&edit, &test}) {
+    XKDE_CHECK(language->iso == "en" || language->iso == "zh", ConfigError,
+               "bizsre_train: expected English or Chinese, found ", language->english_name);
+    const fs::path file = folder / (language->iso == "en" ? "zsre_mend_train_10000.json"
+                                                          : "zsre_mend_train_10000_chinese.json");
+    XKDE_CHECK(fs::exists(file), MissingInputError, folder.string(), ": no file ",
+               file.filename().string());
+    if (files.empty() || files.front() != file) files.push_back(file);
+  }
+  return files;
+}
+
 }  // namespace
 
 std::vector<fs::path> find_edit_files(Benchmark benchmark, const fs::path& data,
@@ -143,6 +159,8 @@ std::vector<fs::path> find_edit_files(Benchmark benchmark, const fs::path& data,
       Folder folder(data, "zsre_test_");
       return bmike53_files(folder, edit, test);
     }
+    case Benchmark::kBizsreTrain:
+      return train_files(data, edit, test);
   }
   throw InternalError("benchmark: not one of the enumerators");
 }

@@ -53,16 +53,19 @@ FileNames names_of(KnowEditSet set) {
   throw InternalError("KnowEdit set: not one of the enumerators");
 }
 
+bool is_blank(const std::string& text) {
+  return text.find_first_not_of(" \t\r\n") == std::string::npos;
+}
+
 std::string found_text(const Json* value) {
   if (value == nullptr) return "nothing";
   if (value->is_null()) return "null";
-  if (value->is_string())
-    return value->get_ref<const std::string&>().empty() ? "\"\"" : "only blanks";
+  if (value->is_string()) {
+    const auto& text = value->get_ref<const std::string&>();
+    if (text.empty()) return "\"\"";
+    return is_blank(text) ? "only blanks" : "a text";
+  }
   return concat("a value of type ", value->type_name());
-}
-
-bool is_blank(const std::string& text) {
-  return text.find_first_not_of(" \t\r\n") == std::string::npos;
 }
 
 const Json* member(const Json& object, const char* key) {
