@@ -45,14 +45,15 @@ std::string languages_found(const std::vector<EditRecord>& rows) {
   return text.empty() ? "none" : text;
 }
 
+EditFile read_file(Benchmark benchmark, const std::filesystem::path& path) {
+  const Json json = read_json_file(path);
+  return benchmark == Benchmark::kBizsreTrain ? parse_train_file(json, path)
+                                              : parse_edit_file(json, path);
+}
+
 EditFile read_joined(Benchmark benchmark, const std::vector<std::filesystem::path>& paths) {
-  const auto read = [benchmark](const std::filesystem::path& path) {
-    const Json json = read_json_file(path);
-    return benchmark == Benchmark::kBizsreTrain ? parse_train_file(json, path)
-                                                : parse_edit_file(json, path);
-  };
-  EditFile file = read(paths.front());
-  for (size_t i = 1; i < paths.size(); ++i) join_rows(file, read(paths[i]));
+  EditFile file = read_file(benchmark, paths.front());
+  for (size_t i = 1; i < paths.size(); ++i) join_rows(file, read_file(benchmark, paths[i]));
   return file;
 }
 
@@ -128,6 +129,17 @@ EditDataset load_edits(Benchmark benchmark, const std::filesystem::path& data,
   const auto [first, last] = slice.range(static_cast<int64_t>(complete.size()));
   dataset.records.assign(std::make_move_iterator(complete.begin() + first),
                          std::make_move_iterator(complete.begin() + last));
+  return dataset;
+}
+
+EditDataset load_all_edits(Benchmark benchmark, const std::filesystem::path& data) {
+  EditDataset dataset;
+  dataset.files = all_edit_files(benchmark, data);
+  for (const std::filesystem::path& path : dataset.files) {
+    EditFile file = read_file(benchmark, path);
+    for (const auto& [row, reason] : file.left_out) ++dataset.skipped[reason];
+    for (EditRecord& record : file.rows) dataset.records.push_back(std::move(record));
+  }
   return dataset;
 }
 

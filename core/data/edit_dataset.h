@@ -47,6 +47,10 @@ EditDataset load_edits(Benchmark benchmark, const std::filesystem::path& data,
                        std::string_view edit_language, std::string_view test_language,
                        const Slice& slice);
 
+/// All records of all languages of every file of a benchmark, `data` as above; records are not
+/// joined over files. For knowing what a benchmark asks. Throws as load_edits.
+EditDataset load_all_edits(Benchmark benchmark, const std::filesystem::path& data);
+
 }  // namespace xkde
 
 #endif  // XKDE_CORE_DATA_EDIT_DATASET_H_

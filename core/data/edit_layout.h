@@ -39,6 +39,11 @@ std::vector<std::filesystem::path> find_edit_files(Benchmark benchmark,
                                                    const std::filesystem::path& data,
                                                    const Language& edit, const Language& test);
 
+/// Every file of a benchmark, sorted: `data` itself, or those in the folder `data` whose names
+/// find_edit_files knows for any languages. Throws MissingInputError when there is none.
+std::vector<std::filesystem::path> all_edit_files(Benchmark benchmark,
+                                                  const std::filesystem::path& data);
+
 }  // namespace xkde
 
 #endif  // XKDE_CORE_DATA_EDIT_LAYOUT_H_

@@ -139,12 +139,13 @@ class SetBuilder {
     if (visit.portability != nullptr) ++skipped["old answer of portability unknown"];
     if (visit.locality == nullptr) ++skipped["no question out of scope"];
     std::vector<std::string> facts;
-    for (size_t q = 0; q < kQuadrants && out.examples.size() < end; ++q) {
+    for (size_t q = 0; q < kQuadrants; ++q) {
       if (!has[q]) continue;
       if (!is_kept(visit, has, q)) {
         ++skipped["thinned out for a share"];
         continue;
       }
+      if (out.examples.size() == end) break;
       if (facts.empty()) facts = facts_of(one, visit, skipped);
       append_sample(one, visit, static_cast<Quadrant>(q), facts, out);
     }
