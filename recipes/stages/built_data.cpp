@@ -37,6 +37,11 @@ TestQuestions questions_that_are_asked(const BuildDataStage& build, const Recipe
   for (const auto& any : recipe.stages) {
     const auto* stage = std::get_if<EvaluateStage>(&any);
     if (stage == nullptr) continue;
+    if (is_knowedit_name(stage->benchmark)) {
+      read_excluded({stage->benchmark, stage->data},
+                    [&questions](const auto& record) { questions.add(record); });
+      continue;
+    }
     for (const std::string& edit : stage->edit_languages) {
       for (const std::string& test : stage->test_languages) {
         const EditDataset data = load_edits(benchmark_from_name(stage->benchmark), stage->data,

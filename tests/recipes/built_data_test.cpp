@@ -3,6 +3,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <variant>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -143,6 +144,18 @@ TEST_F(BuiltDataTest, NoTestQuestionIsAskedOrShown) {
   for (const char* asked : {"src 18", "src 19", "rephrase 18", "loc 19", "K5 is", "Aunt of K5"})
     EXPECT_EQ(text.find(asked), std::string::npos) << asked;
   EXPECT_NE(text.find("src 17"), std::string::npos);
+}
+
+TEST_F(BuiltDataTest, QuestionsOfAKnowEditEvaluationAreNotTrainedOn) {
+  Recipe with_knowedit = recipe(knowedit_, "      quadrants: {}\n");
+  auto& evaluate = std::get<EvaluateStage>(with_knowedit.stages.at(1));
+  evaluate.benchmark = "counterfact";
+  evaluate.data = folder_.path();
+
+  const BuiltData built = build(with_knowedit);
+
+  EXPECT_EQ(built.removed_test_questions, 1);
+  EXPECT_EQ(text_of(built).find("K5 is"), std::string::npos);
 }
 
 TEST_F(BuiltDataTest, ExcludeHoldsForListedQuestionsToo) {
