@@ -4,6 +4,7 @@
 
 #include "core/data/conversation.h"
 #include "core/data/edit_dataset.h"
+#include "core/data/knowedit.h"
 #include "core/model/weights.h"
 #include "core/text/chat_template.h"
 #include "recipes/stages/recipe.h"
@@ -20,11 +21,24 @@ std::string validate_recipe(const std::filesystem::path& file,
     ChatTemplate::select(recipe.model.chat_template, model.chat_template);
   };
   checks.edits = [](const recipe::EditSelection& edits) {
+    if (is_knowedit_name(edits.benchmark)) {
+      const KnowEditSet set = knowedit_from_name(edits.benchmark);
+      read_knowedit(set, find_knowedit_file(set, edits.data, KnowEditSplit::kTrain));
+      return;
+    }
     for (const std::string& edit : edits.edit_languages) {
       for (const std::string& test : edits.test_languages) {
         load_edits(benchmark_from_name(edits.benchmark), edits.data, edit, test,
                    Slice::parse(edits.records));
       }
+    }
+  };
+  checks.excluded = [](const recipe::ExcludedData& excluded) {
+    if (is_knowedit_name(excluded.benchmark)) {
+      const KnowEditSet set = knowedit_from_name(excluded.benchmark);
+      read_knowedit(set, find_knowedit_file(set, excluded.data, KnowEditSplit::kTest));
+    } else {
+      load_all_edits(benchmark_from_name(excluded.benchmark), excluded.data);
     }
   };
   checks.train_data = [](const std::filesystem::path& path) { read_conversations(path); };

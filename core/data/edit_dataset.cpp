@@ -14,10 +14,11 @@ namespace xkde {
 
 namespace {
 
-constexpr std::array<std::pair<std::string_view, Benchmark>, 3> kBenchmarks{{
+constexpr std::array<std::pair<std::string_view, Benchmark>, 4> kBenchmarks{{
     {"bizsre", Benchmark::kBizsre},
     {"mzsre", Benchmark::kMzsre},
     {"bmike53", Benchmark::kBmike53},
+    {"bizsre_train", Benchmark::kBizsreTrain},
 }};
 
 /// Adds the sides of `other` to the rows of `file`, row by row. Files of one benchmark have the
@@ -31,6 +32,7 @@ void join_rows(EditFile& file, EditFile other) {
                other.row_ids[i]);
     file.rows[i].sides.merge(other.rows[i].sides);
   }
+  file.left_out.merge(other.left_out);
 }
 
 std::string languages_found(const std::vector<EditRecord>& rows) {
@@ -43,10 +45,15 @@ std::string languages_found(const std::vector<EditRecord>& rows) {
   return text.empty() ? "none" : text;
 }
 
-EditFile read_joined(const std::vector<std::filesystem::path>& paths) {
-  EditFile file = parse_edit_file(read_json_file(paths.front()), paths.front());
-  for (size_t i = 1; i < paths.size(); ++i)
-    join_rows(file, parse_edit_file(read_json_file(paths[i]), paths[i]));
+EditFile read_file(Benchmark benchmark, const std::filesystem::path& path) {
+  const Json json = read_json_file(path);
+  return benchmark == Benchmark::kBizsreTrain ? parse_train_file(json, path)
+                                              : parse_edit_file(json, path);
+}
+
+EditFile read_joined(Benchmark benchmark, const std::vector<std::filesystem::path>& paths) {
+  EditFile file = read_file(benchmark, paths.front());
+  for (size_t i = 1; i < paths.size(); ++i) join_rows(file, read_file(benchmark, paths[i]));
   return file;
 }
 
@@ -96,10 +103,15 @@ EditDataset load_edits(Benchmark benchmark, const std::filesystem::path& data,
   const Language& test = language_of(test_language);
   EditDataset dataset;
   dataset.files = find_edit_files(benchmark, data, edit, test);
-  EditFile file = read_joined(dataset.files);
+  EditFile file = read_joined(benchmark, dataset.files);
 
   std::vector<EditRecord> complete;
-  for (EditRecord& row : file.rows) {
+  for (size_t i = 0; i < file.rows.size(); ++i) {
+    EditRecord& row = file.rows[i];
+    if (const auto reason = file.left_out.find(i); reason != file.left_out.end()) {
+      ++dataset.skipped[reason->second];
+      continue;
+    }
     const Language* absent = nullptr;
     for (const Language* language : {&test, &edit}) {
       if (!row.sides.contains(language->iso)) absent = language;
@@ -117,6 +129,17 @@ EditDataset load_edits(Benchmark benchmark, const std::filesystem::path& data,
   const auto [first, last] = slice.range(static_cast<int64_t>(complete.size()));
   dataset.records.assign(std::make_move_iterator(complete.begin() + first),
                          std::make_move_iterator(complete.begin() + last));
+  return dataset;
+}
+
+EditDataset load_all_edits(Benchmark benchmark, const std::filesystem::path& data) {
+  EditDataset dataset;
+  dataset.files = all_edit_files(benchmark, data);
+  for (const std::filesystem::path& path : dataset.files) {
+    EditFile file = read_file(benchmark, path);
+    for (const auto& [row, reason] : file.left_out) ++dataset.skipped[reason];
+    for (EditRecord& record : file.rows) dataset.records.push_back(std::move(record));
+  }
   return dataset;
 }
 

@@ -123,6 +123,45 @@ std::vector<fs::path> bmike53_files(Folder& folder, const Language& edit, const 
   return files;
 }
 
+/// The original Bi-ZsRE, named by protocol 1.4: a file for each of its two languages.
+std::vector<fs::path> train_files(const fs::path& folder, const Language& edit,
+                                  const Language& test) {
+  std::vector<fs::path> files;
+  for (const Language* language : {&edit, &test}) {
+    XKDE_CHECK(language->iso == "en" || language->iso == "zh", ConfigError,
+               "bizsre_train: expected English or Chinese, found ", language->english_name);
+    const fs::path file = folder / (language->iso == "en" ? "zsre_mend_train_10000.json"
+                                                          : "zsre_mend_train_10000_chinese.json");
+    XKDE_CHECK(fs::exists(file), MissingInputError, folder.string(), ": no file ",
+               file.filename().string());
+    if (files.empty() || files.front() != file) files.push_back(file);
+  }
+  return files;
+}
+
+bool is_code_pair(std::string_view code) {
+  return code.size() == 4 && find_language(code.substr(0, 2)) != nullptr &&
+         find_language(code.substr(2)) != nullptr;
+}
+
+/// Whether a file's name is one that the benchmark's files have.
+bool is_of(Benchmark benchmark, const fs::path& file) {
+  const std::string stem = file.stem().string();
+  const size_t mark = stem.rfind('_');
+  const std::string code = mark == std::string::npos ? "" : stem.substr(mark + 1);
+  switch (benchmark) {
+    case Benchmark::kBizsre:
+      return stem == "bizsre_test";
+    case Benchmark::kMzsre:
+      return is_code_pair(code);
+    case Benchmark::kBmike53:
+      return find_language(code) != nullptr;
+    case Benchmark::kBizsreTrain:
+      return stem == "zsre_mend_train_10000" || stem == "zsre_mend_train_10000_chinese";
+  }
+  throw InternalError("benchmark: not one of the enumerators");
+}
+
 }  // namespace
 
 std::vector<fs::path> find_edit_files(Benchmark benchmark, const fs::path& data,
@@ -143,8 +182,23 @@ std::vector<fs::path> find_edit_files(Benchmark benchmark, const fs::path& data,
       Folder folder(data, "zsre_test_");
       return bmike53_files(folder, edit, test);
     }
+    case Benchmark::kBizsreTrain:
+      return train_files(data, edit, test);
   }
   throw InternalError("benchmark: not one of the enumerators");
+}
+
+std::vector<fs::path> all_edit_files(Benchmark benchmark, const fs::path& data) {
+  std::error_code error;
+  if (!fs::is_directory(data, error)) return {data};
+  std::vector<fs::path> files;
+  for (const fs::directory_entry& entry : fs::directory_iterator(data)) {
+    if (entry.path().extension() == ".json" && is_of(benchmark, entry.path()))
+      files.push_back(entry.path());
+  }
+  XKDE_CHECK(!files.empty(), MissingInputError, data.string(), ": no file of the benchmark");
+  std::sort(files.begin(), files.end());
+  return files;
 }
 
 }  // namespace xkde

@@ -21,21 +21,24 @@ struct Place {
   std::string text() const { return concat(file, ": row ", row, ": ", path); }
 };
 
+bool is_blank(const std::string& text) {
+  return text.find_first_not_of(" \t\r\n") == std::string::npos;
+}
+
 std::string found_text(const Json* value) {
   if (value == nullptr) return "nothing";
   if (value->is_null()) return "null";
-  if (value->is_string())
-    return value->get_ref<const std::string&>().empty() ? "\"\"" : "only blanks";
+  if (value->is_string()) {
+    const auto& text = value->get_ref<const std::string&>();
+    if (text.empty()) return "\"\"";
+    return is_blank(text) ? "only blanks" : "a text";
+  }
   return concat("a value of type ", value->type_name());
 }
 
 const Json* member(const Json& object, const char* key) {
   const auto it = object.find(key);
   return it == object.end() ? nullptr : &*it;
-}
-
-bool is_blank(const std::string& text) {
-  return text.find_first_not_of(" \t\r\n") == std::string::npos;
 }
 
 /// The text exactly as written: some answers of Bi-ZsRE begin with a blank that belongs to them.
@@ -74,6 +77,34 @@ EditSide parse_side(const Json& json, const Place& place) {
   return side;
 }
 
+bool has_empty_alt(const Json& row) {
+  const Json* alt = row.is_object() ? member(row, "alt") : nullptr;
+  return alt != nullptr && alt->is_string() && is_blank(alt->get_ref<const std::string&>());
+}
+
+EditSide parse_train_side(const Json& row, const Place& place) {
+  XKDE_CHECK(row.is_object(), DataError, place.file, ": row ", place.row,
+             ": expected an object, found ", found_text(&row));
+  EditSide side = parse_side(row, place);
+  const Json* answers = member(row, "answers");
+  if (answers == nullptr || answers->is_null()) return side;
+  const Place here = place.at("answers");
+  XKDE_CHECK(answers->is_array(), DataError, here.text(), ": expected a list of texts, found ",
+             found_text(answers));
+  if (answers->empty()) return side;
+  XKDE_CHECK(answers->front().is_string(), DataError, here.at("0").text(),
+             ": expected a string, found ", found_text(&answers->front()));
+  if (!is_blank(answers->front().get_ref<const std::string&>()))
+    side.old_answer = answers->front().get<std::string>();
+  return side;
+}
+
+void check_rows(const Json& json, const std::string& name) {
+  XKDE_CHECK(json.is_array(), DataError, name,
+             ": expected an array of rows, found a value of type ", json.type_name());
+  XKDE_CHECK(!json.empty(), DataError, name, ": expected at least one row, found none");
+}
+
 /// The row's identity, equal in every side that states one.
 std::string parse_case_id(const Json& row, const Place& place) {
   std::string id;
@@ -108,11 +139,29 @@ EditRecord parse_row(const Json& row, const Place& place) {
 
 }  // namespace
 
+EditFile parse_train_file(const Json& json, const std::filesystem::path& path) {
+  const std::string name = path.string();
+  check_rows(json, name);
+  const std::string iso = path.stem().string().ends_with("_chinese") ? "zh" : "en";
+  EditFile file;
+  file.path = path;
+  for (size_t i = 0; i < json.size(); ++i) {
+    EditRecord record;
+    record.index = static_cast<int64_t>(i);
+    if (has_empty_alt(json[i])) {
+      file.left_out[i] = "alt: empty";
+    } else {
+      record.sides.emplace(iso, parse_train_side(json[i], {name, i, ""}));
+    }
+    file.row_ids.emplace_back();  // nothing but its number ties a row to its twin
+    file.rows.push_back(std::move(record));
+  }
+  return file;
+}
+
 EditFile parse_edit_file(const Json& json, const std::filesystem::path& path) {
   const std::string name = path.string();
-  XKDE_CHECK(json.is_array(), DataError, name,
-             ": expected an array of rows, found a value of type ", json.type_name());
-  XKDE_CHECK(!json.empty(), DataError, name, ": expected at least one row, found none");
+  check_rows(json, name);
   EditFile file;
   file.path = path;
   for (size_t i = 0; i < json.size(); ++i) {

@@ -2,6 +2,7 @@
 #define XKDE_CORE_DATA_EDIT_LAYOUT_H_
 
 #include <filesystem>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,7 @@ struct EditFile {
   std::vector<EditRecord> rows;
   std::vector<std::string>
       row_ids;  ///< what ties a row to its twin in another file: case_id, else the English question
+  std::map<size_t, std::string> left_out;  ///< row -> why it is no edit: "alt: empty"
 };
 
 /// The sides of a parsed file: {language: side} rows of protocol 1.1 (portability: {New Question,
@@ -25,12 +27,22 @@ struct EditFile {
 /// null".
 EditFile parse_edit_file(const Json& json, const std::filesystem::path& path);
 
+/// A train file of the original Bi-ZsRE (protocol 1.4), one side a row: Chinese when the name ends
+/// in "_chinese", else English. `answers` gives the old answer, if any. Rows with an empty `alt`
+/// are left out. Throws DataError "name: row 17: rephrase: expected ...".
+EditFile parse_train_file(const Json& json, const std::filesystem::path& path);
+
 /// The files that give both languages, one or two to be joined by row. `data` is a file or the
 /// benchmark's folder. Throws MissingInputError with the names that were looked for, or DataError
 /// when several files fit.
 std::vector<std::filesystem::path> find_edit_files(Benchmark benchmark,
                                                    const std::filesystem::path& data,
                                                    const Language& edit, const Language& test);
+
+/// Every file of a benchmark, sorted: `data` itself, or those in the folder `data` whose names
+/// find_edit_files knows for any languages. Throws MissingInputError when there is none.
+std::vector<std::filesystem::path> all_edit_files(Benchmark benchmark,
+                                                  const std::filesystem::path& data);
 
 }  // namespace xkde
 

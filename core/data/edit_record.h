@@ -23,6 +23,7 @@ struct EditSide {
   std::string rephrase;           ///< the question in other words; empty when the layout has none
   std::optional<Probe> locality;  ///< an unrelated question (protocol: loc, loc_ans)
   std::optional<Probe> portability;  ///< a one-hop question that needs the new fact
+  std::string old_answer = {};       ///< what `src` had for an answer; empty where unknown
 };
 
 /// One parallel edit: the same fact in several languages, by ISO code.

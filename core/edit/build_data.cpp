@@ -2,7 +2,6 @@
 
 #include <array>
 #include <optional>
-#include <unordered_set>
 #include <utility>
 
 #include "core/base/error.h"
@@ -13,18 +12,12 @@ namespace xkde {
 
 namespace {
 
-constexpr std::string_view kNqPrefix = "nq question: ";
-
 constexpr std::array<std::pair<std::string_view, QuestionKind>, 4> kKinds{{
     {"src", QuestionKind::kSrc},
     {"rephrase", QuestionKind::kRephrase},
     {"loc", QuestionKind::kLoc},
     {"portability", QuestionKind::kPortability},
 }};
-
-std::string without_prefix(const std::string& question) {
-  return question.starts_with(kNqPrefix) ? question.substr(kNqPrefix.size()) : question;
-}
 
 std::optional<Probe> probe_of(const EditSide& side, QuestionKind kind,
                               const BuildOptions& options) {
@@ -36,24 +29,14 @@ std::optional<Probe> probe_of(const EditSide& side, QuestionKind kind,
       return Probe{side.rephrase, side.alt};
     case QuestionKind::kLoc: {
       std::optional<Probe> probe = side.locality;
-      if (probe && options.cut_nq_prefix) probe->question = without_prefix(probe->question);
+      if (probe && options.cut_nq_prefix)
+        probe->question = std::string(without_nq_prefix(probe->question));
       return probe;
     }
     case QuestionKind::kPortability:
       return side.portability;
   }
   throw InternalError("question kind: not one of the enumerators");
-}
-
-std::unordered_set<std::string> all_questions(const std::vector<EditRecord>& records) {
-  std::unordered_set<std::string> questions;
-  for (const EditRecord& record : records) {
-    for (const auto& [language, side] : record.sides) {
-      for (const EditQuestion& question : edit_questions(side))
-        questions.insert(without_prefix(question.question));
-    }
-  }
-  return questions;
 }
 
 }  // namespace
@@ -96,11 +79,9 @@ void append_examples(std::vector<TrainingExample>& examples, const std::vector<E
   }
 }
 
-int64_t remove_test_questions(std::vector<TrainingExample>& examples,
-                              const std::vector<EditRecord>& test_records) {
-  const std::unordered_set<std::string> asked = all_questions(test_records);
+int64_t remove_test_questions(std::vector<TrainingExample>& examples, const TestQuestions& asked) {
   const size_t removed = std::erase_if(examples, [&asked](const TrainingExample& example) {
-    return asked.contains(without_prefix(example.question));
+    return asked.contains(example.question);
   });
   return static_cast<int64_t>(removed);
 }

@@ -9,6 +9,7 @@
 #include "core/data/conversation.h"
 #include "core/data/edit_record.h"
 #include "core/data/language.h"
+#include "core/edit/test_questions.h"
 
 namespace xkde {
 
@@ -44,10 +45,9 @@ void append_examples(std::vector<TrainingExample>& examples, const std::vector<E
                      std::string_view source, const Language& edit, const Language& test,
                      const BuildOptions& options);
 
-/// Removes the examples whose question is asked by any test record in any language (with or without
-/// "nq question: "); returns how many. Ids of the others stay.
-int64_t remove_test_questions(std::vector<TrainingExample>& examples,
-                              const std::vector<EditRecord>& test_records);
+/// Removes the examples whose question is asked by a test; returns how many. Ids of the others
+/// stay.
+int64_t remove_test_questions(std::vector<TrainingExample>& examples, const TestQuestions& asked);
 
 /// The examples in the form of protocol 1.5.
 std::vector<Conversation> to_conversations(const std::vector<TrainingExample>& examples);

@@ -18,6 +18,7 @@
 #include "distributed/checkpoint.h"
 #include "distributed/checkpoint_retention.h"
 #include "recipes/stages/build_data_stage.h"
+#include "recipes/stages/built_data.h"
 #include "recipes/stages/evaluate_stage.h"
 #include "recipes/stages/export_stage.h"
 #include "recipes/stages/orpo_stage.h"
@@ -48,10 +49,7 @@ void collect_files(std::set<fs::path>& files, const std::string& benchmark, cons
 std::set<fs::path> files_of(const Stage& any) {
   std::set<fs::path> files;
   if (const auto* build = std::get_if<BuildDataStage>(&any)) {
-    for (const BuildDataSource& source : build->sources) {
-      collect_files(files, source.benchmark, source.data, source.edit_languages,
-                    source.test_languages, source.records);
-    }
+    files = build_data_files(*build);
   } else if (const auto* evaluate = std::get_if<EvaluateStage>(&any)) {
     collect_files(files, evaluate->benchmark, evaluate->data, evaluate->edit_languages,
                   evaluate->test_languages, evaluate->records);

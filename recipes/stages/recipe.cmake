@@ -1,6 +1,7 @@
 # Reads recipes; knows no tensors, so that `validate` starts in milliseconds.
 xkde_add_library(xkde_recipe_reader
   SOURCES
+    stages/build_data_keys.cpp
     stages/did_you_mean.cpp
     stages/overrides.cpp
     stages/preference_stages.cpp
@@ -15,3 +16,6 @@ xkde_add_library(xkde_recipe_reader
   LINKS xkde_data xkde_base xkde_yaml)
 # g++ 12 warns of its own std::string there (GCC bug 105651).
 set_source_files_properties(stages/yaml_reader.cpp PROPERTIES COMPILE_OPTIONS -Wno-restrict)
+
+# Makes training sets; knows no tensors either.
+xkde_add_library(xkde_built_data SOURCES stages/built_data.cpp LINKS xkde_recipe_reader xkde_edit)

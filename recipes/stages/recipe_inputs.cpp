@@ -100,6 +100,11 @@ class StageInputs {
   void operator()(const BuildDataStage& stage) const {
     for (size_t i = 0; i < stage.sources.size(); ++i)
       check_edits(concat(path_, ".sources.", i, ".data"), stage.sources[i], checks_, faults_);
+    for (size_t i = 0; i < stage.exclude.size(); ++i) {
+      const std::string path = concat(path_, ".exclude.", i, ".data");
+      if (faults_.opens(path, stage.exclude[i].data, "a file or folder of the benchmark"))
+        faults_.run(path, checks_.excluded, stage.exclude[i]);
+    }
   }
   void operator()(const SftStage& stage) const { check_train_data(stage.train_data); }
   void operator()(const SampleStage& stage) const { check_train_data(stage.train_data); }

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <utility>
 
+#include "core/data/knowedit.h"
 #include "core/data/language.h"
 #include "recipes/stages/slice_key.h"
 
@@ -57,12 +58,18 @@ Json to_json(const BuildDataStage& stage) {
   Json sources = Json::array();
   for (const BuildDataSource& source : stage.sources) {
     Json json = selection_json(source);
-    json["questions"] = source.questions;
+    if (!stage.quadrants) json["questions"] = source.questions;
     sources.push_back(std::move(json));
   }
-  return {{"sources", std::move(sources)},
-          {"without_edit", stage.without_edit},
-          {"max_samples", stage.max_samples}};
+  Json json{{"sources", std::move(sources)}};
+  if (stage.quadrants) {
+    json["quadrants"] = to_json(*stage.quadrants);
+  } else {
+    json["without_edit"] = stage.without_edit;
+  }
+  json["max_samples"] = stage.max_samples;
+  for (const ExcludedData& excluded : stage.exclude) json["exclude"].push_back(to_json(excluded));
+  return json;
 }
 
 Json to_json(const SftStage& stage) {
@@ -95,28 +102,51 @@ Json to_json(const ExportStage& stage) {
 
 const Names kDtypeNames{kDtypes};
 
-void EditSelection::read(StrictMap& map) {
-  map.required("benchmark", benchmark, Names{kBenchmarks, kLaterBenchmarks});
+void EditSelection::read(StrictMap& map, const Names& benchmarks) {
+  map.required("benchmark", benchmark, benchmarks);
   map.required("data", data);
   read_languages(map, "edit_languages", edit_languages);
   read_languages(map, "test_languages", test_languages);
   map.optional("records", records, kSlice);
 }
 
-BuildDataSource BuildDataSource::parse(StrictMap map) {
+BuildDataSource BuildDataSource::parse(StrictMap map, bool has_quadrants) {
   BuildDataSource source;
-  source.read(map);
+  source.read(map, kSourceNames);
   map.optional("questions", source.questions, Names{kQuestions});
+  if (has_quadrants && map.has("questions"))
+    map.add_error("questions", "expected this key only without build_data.quadrants, found both");
+  if (is_knowedit_name(source.benchmark)) {
+    if (!has_quadrants)
+      map.add_error("benchmark", "expected build_data.quadrants beside " + source.benchmark +
+                                     ", found no such key");
+    for (const auto& [key, codes] : {std::pair{"edit_languages", source.edit_languages},
+                                     std::pair{"test_languages", source.test_languages}}) {
+      if (!codes.empty() && codes != std::vector<std::string>{"en"})
+        map.add_error(key,
+                      "expected [en], the only language of " + source.benchmark + ", found others");
+    }
+  }
   map.done();
   return source;
 }
 
 BuildDataStage BuildDataStage::parse(StrictMap map) {
   BuildDataStage stage;
+  const bool has_quadrants = map.has("quadrants");
   for (StrictMap& source : map.maps("sources"))
-    stage.sources.push_back(BuildDataSource::parse(std::move(source)));
+    stage.sources.push_back(BuildDataSource::parse(std::move(source), has_quadrants));
+  StrictMap quadrants = map.map("quadrants");
+  if (has_quadrants) stage.quadrants = QuadrantKeys::parse(std::move(quadrants));
+  if (has_quadrants && map.has("without_edit"))
+    map.add_error("without_edit",
+                  "expected this key only without build_data.quadrants, found both");
   map.optional("without_edit", stage.without_edit);
   map.optional("max_samples", stage.max_samples, kNotNegative);
+  if (map.has("exclude")) {
+    for (StrictMap& excluded : map.maps("exclude"))
+      stage.exclude.push_back(ExcludedData::parse(std::move(excluded)));
+  }
   map.done();
   return stage;
 }
@@ -140,7 +170,7 @@ SftStage SftStage::parse(StrictMap map) {
 
 EvaluateStage EvaluateStage::parse(StrictMap map) {
   EvaluateStage stage;
-  stage.read(map);
+  stage.read(map, Names{kBenchmarks, kLaterBenchmarks});
   map.optional("mode", stage.mode, Names{kModes, kLaterModes});
   map.optional("sizes", stage.sizes, kPositive);
   if (stage.sizes != std::vector<int64_t>{1})

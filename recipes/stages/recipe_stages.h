@@ -3,12 +3,14 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
 
 #include "core/io/json_file.h"
+#include "recipes/stages/build_data_keys.h"
 #include "recipes/stages/preference_stages.h"
 #include "recipes/stages/strict_map.h"
 #include "recipes/stages/train_keys.h"
@@ -20,28 +22,32 @@ extern const Names kDtypeNames;
 
 /// Records of a benchmark in language pairs: what build_data reads and evaluate asks.
 struct EditSelection {
-  std::string benchmark;                    ///< as benchmark_from_name takes it
-  std::filesystem::path data;               ///< a file or the benchmark's folder
+  std::string benchmark;       ///< as benchmark_from_name or knowedit_from_name takes it
+  std::filesystem::path data;  ///< a file or the benchmark's folder
   std::vector<std::string> edit_languages;  ///< codes as written, each of a known language
   std::vector<std::string> test_languages;
   std::string records;  ///< a slice that Slice::parse accepts; "" is all
 
   /// Reads its keys and leaves done() to the caller.
-  void read(StrictMap& map);
+  void read(StrictMap& map, const Names& benchmarks);
 };
 
 /// One item of `build_data.sources`.
 struct BuildDataSource : EditSelection {
   std::vector<std::string> questions{"src", "rephrase", "loc"};  ///< protocol 3.3
 
-  static BuildDataSource parse(StrictMap map);
+  static BuildDataSource parse(StrictMap map, bool has_quadrants);
 };
 
 /// `build_data:` parallel edits to an XE-IT training set (protocol 3.3).
 struct BuildDataStage {
   std::vector<BuildDataSource> sources;
+  /// Without it a sample for every one of `questions`; with it `questions` and `without_edit` say
+  /// nothing.
+  std::optional<QuadrantKeys> quadrants;
   bool without_edit = false;
-  int64_t max_samples = 0;  ///< 0: all
+  int64_t max_samples = 0;            ///< 0: all
+  std::vector<ExcludedData> exclude;  ///< beside what the recipe's evaluate stages ask
 
   static BuildDataStage parse(StrictMap map);
 };

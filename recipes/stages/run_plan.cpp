@@ -13,7 +13,7 @@
 #include "core/data/epoch_sampler.h"
 #include "distributed/device_memory.h"
 #include "distributed/machine_presets.h"
-#include "recipes/stages/build_data_stage.h"
+#include "recipes/stages/built_data.h"
 #include "recipes/stages/orpo_batch.h"
 #include "recipes/stages/train_batch.h"
 #include "recipes/stages/train_samples.h"

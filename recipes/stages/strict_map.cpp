@@ -114,7 +114,7 @@ void StrictMap::read_list(std::string_view key, std::vector<T>& out, const std::
     const std::string path = path_of(key) + "." + std::to_string(i);
     T value{};
     if (!read(path, *node->items[i], value)) continue;
-    if (std::find(values.begin(), values.end(), value) == values.end()) {
+    if (may_repeat_ || std::find(values.begin(), values.end(), value) == values.end()) {
       values.push_back(value);
     } else {
       errors_->add(node->items[i]->place, path,
@@ -185,6 +185,13 @@ void StrictMap::optional(std::string_view key, std::vector<std::string>& out, co
                          [&](const std::string& path, const YamlNode& node, std::string& value) {
                            return read_name(path, node, names, value);
                          });
+}
+
+void StrictMap::repeatable(std::string_view key, std::vector<double>& out,
+                           Condition<double> condition) {
+  may_repeat_ = true;
+  optional(key, out, condition);
+  may_repeat_ = false;
 }
 
 bool StrictMap::read_name(const std::string& path, const YamlNode& node, const Names& names,

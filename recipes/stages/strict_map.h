@@ -82,6 +82,9 @@ class StrictMap {
                 Condition<int64_t> condition = kAnyInteger);
   void optional(std::string_view key, std::vector<double>& out,
                 Condition<double> condition = kAnyNumber);
+  /// As above, but a value may stand there twice.
+  void repeatable(std::string_view key, std::vector<double>& out,
+                  Condition<double> condition = kAnyNumber);
   void optional(std::string_view key, std::string& out, const Names& names);
   void optional(std::string_view key, std::vector<std::string>& out, const Names& names);
 
@@ -130,6 +133,7 @@ class StrictMap {
   std::vector<std::string> asked_;
   std::vector<std::string> refused_;
   bool is_required_ = false;
+  bool may_repeat_ = false;
   bool is_broken_ = false;  ///< no mapping: its keys are not missed
 };
 

@@ -9,6 +9,7 @@ Needs python3 and mpirun only.
 import json
 import os
 import random
+import shutil
 import sys
 import time
 import unittest
@@ -42,6 +43,7 @@ stages:
       test_languages: [es]
       records: "12:20"
 """
+GOLDEN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../golden")
 ALONE = RECIPE[:RECIPE.index("stages:")] + "stages:\n"
 
 
@@ -201,6 +203,45 @@ class PreferenceRun(TinyRunTest):
         result = self.run_alone("kind", f"rank: {{{{samples: {path}}}}}")
         self.assertEqual(result.returncode, 65)
         self.assertIn("kind.jsonl: line 2: gold: expected a text, found null", result.stderr)
+
+    def scores(self, name):
+        return [row["score_rejected"] for row in self.lines(name, "01-rank/pairs.jsonl")]
+
+    def test_a_reward_model_ranks_in_the_direction_of_the_data_or_a_fixed_one(self):
+        rows = [dict(self.sample("one", "two words", "three", gold="uno"), id=f"identity_{i}_mzsre_enes_src")
+                for i in range(70)]
+        path = self.write("nllb.jsonl", rows)
+        model = f"samples: {path}, reward: nllb, model_name_or_path: {GOLDEN}/nllb"
+        for ranks in (1, 2):
+            result = self.run_program([self.recipe(f"nllb{ranks}", ALONE + f"  - rank: {{{{{model}}}}}\n")], ranks)
+            self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(self.text_of("nllb1", "01-rank/pairs.jsonl"), self.text_of("nllb2", "01-rank/pairs.jsonl"))
+        fixed = self.run_alone("fixed", f"rank: {{{{{model}, source_language: zho_Hans, target_language: eng_Latn}}}}")
+        self.assertEqual(fixed.returncode, 0, fixed.stderr)
+        self.assertNotEqual(self.scores("fixed"), self.scores("nllb1"))
+        encoder = self.run_alone("encoder", f"rank: {{{{samples: {path}, reward: encoder, "
+                                            f"model_name_or_path: {GOLDEN}/encoders/bert}}}}")
+        self.assertEqual(encoder.returncode, 0, encoder.stderr)
+        self.assertTrue(all(-1 <= score <= 1 for score in self.scores("encoder")))
+
+    def test_a_reward_model_that_does_not_fit_is_named(self):
+        path = self.write("reward.jsonl", [self.sample("one", "two", gold="uno")])
+        model = f"samples: {path}, reward: nllb, model_name_or_path: {GOLDEN}/nllb"
+        nowhere = self.run_alone("nowhere", f"rank: {{{{{model}}}}}")
+        self.assertEqual(nowhere.returncode, 78)
+        self.assertIn('sample "a": expected an id that tells its languages', nowhere.stderr)
+        unknown = self.run_alone("unknown", f"rank: {{{{{model}, source_language: eng_Latin, target_language: eng_Latn}}}}")
+        self.assertEqual(unknown.returncode, 78)
+        self.assertIn("eng_Latin", unknown.stderr)
+        other = self.run_alone("other", f"rank: {{{{samples: {path}, reward: nllb, model_name_or_path: {self.root}/model}}}}")
+        self.assertEqual(other.returncode, 65, other.stderr)
+        self.assertIn("m2m_100", other.stderr)
+        pickled = f"{self.root}/pickled"
+        shutil.copytree(f"{GOLDEN}/nllb", pickled)
+        os.rename(f"{pickled}/model.safetensors", f"{pickled}/pytorch_model.bin")
+        result = self.run_alone("bin", f"rank: {{{{samples: {path}, reward: nllb, model_name_or_path: {pickled}}}}}")
+        self.assertEqual(result.returncode, 66)
+        self.assertIn("save_pretrained", result.stderr)
 
     def test_a_missing_file_is_missing_input(self):
         result = self.run_alone("missing", f"orpo: {{{{pairs: {self.root}/none.jsonl}}}}")

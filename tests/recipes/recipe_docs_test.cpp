@@ -38,6 +38,17 @@ std::map<std::string, Rows> documented_keys() {
   return sections;
 }
 
+/// What build_data has only when it is asked for.
+void add_optional_sections(std::map<std::string, Json>& sections) {
+  const std::string text = with(kSmallRecipe, "  - build_data:\n",
+                                "  - build_data:\n      quadrants: {}\n"
+                                "      exclude: [{benchmark: mzsre, data: data/other}]\n");
+  const Json build = resolved(parse_recipe(text, "r.yaml"))["stages"][0]["build_data"];
+  for (const char* key : {"quadrants", "exclude"}) sections["build_data"][key] = build[key];
+  sections["build_data.quadrants"] = build["quadrants"];
+  sections["build_data.exclude"] = build["exclude"][0];
+}
+
 /// Keys and resolved values of the parts of a recipe, by the headings of the document.
 std::map<std::string, Json> sections_of(const Recipe& recipe) {
   const Json all = resolved(recipe);
@@ -47,6 +58,7 @@ std::map<std::string, Json> sections_of(const Recipe& recipe) {
     for (const auto& [name, keys] : stage.items()) sections[name] = keys;
   }
   sections["build_data.sources"] = sections["build_data"]["sources"][0];
+  add_optional_sections(sections);
   return sections;
 }
 
@@ -80,7 +92,9 @@ TEST(RecipeDocs, GiveTheDefaultOfEveryKey) {
                       {"parallel", "all defaults"},
                       {"stop", "none"},
                       {"model_name_or_path", "none"},
-                      {"reward", "\"chrf\""}};
+                      {"reward", "\"chrf\""},
+                      {"quadrants", "none"},
+                      {"exclude", "none"}};
 
   for (const auto& [name, rows] : documented_keys()) {
     for (const auto& [key, value] : rows) {
@@ -102,7 +116,8 @@ TEST(RecipeDocs, SayWhichKeysAreRequired) {
   }
 
   EXPECT_EQ(required,
-            "Top level.model Top level.stages build_data.sources build_data.sources.benchmark "
+            "Top level.model Top level.stages build_data.sources build_data.exclude.benchmark "
+            "build_data.exclude.data build_data.sources.benchmark "
             "build_data.sources.data build_data.sources.edit_languages "
             "build_data.sources.test_languages evaluate.benchmark evaluate.data "
             "evaluate.edit_languages evaluate.test_languages export.path "

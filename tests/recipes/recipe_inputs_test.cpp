@@ -97,6 +97,23 @@ TEST_F(RecipeInputs, AreHandedToTheChecksOfTheCaller) {
   EXPECT_THAT(seen, ElementsAre("model model", "mzsre", "train.json", "bmike53"));
 }
 
+TEST_F(RecipeInputs, ExcludedDataIsOpenedAndHandedToItsCheck) {
+  const std::string text = with(kSmallRecipe, "  - build_data:\n",
+                                "  - build_data:\n      exclude: [{benchmark: zsre, data: x}]\n");
+  const std::vector<std::string> overrides{"model.model_name_or_path=" + (root_ / "model").string(),
+                                           "build_data.sources.0.data=" + (root_ / "data").string(),
+                                           "evaluate.data=" + (root_ / "data").string()};
+  EXPECT_THAT(message_of<MissingInputError>(parse_recipe(text, "r.yaml", overrides)),
+              HasSubstr("build_data.exclude.0.data: expected a file or folder of the benchmark, "
+                        "found nothing that can be opened at x"));
+
+  InputChecks checks;
+  checks.excluded = [](const ExcludedData& data) { throw DataError(data.benchmark + ": row 3"); };
+  const std::string there = with(text, "data: x", "data: " + (root_ / "data").string());
+  EXPECT_THAT(message_of<DataError>(parse_recipe(there, "r.yaml", overrides), checks),
+              HasSubstr("build_data.exclude.0.data: zsre: row 3"));
+}
+
 TEST_F(RecipeInputs, FaultsThatChecksFindKeepTheirKind) {
   InputChecks checks;
   checks.edits = [](const EditSelection& edits) { throw DataError(edits.benchmark + ": row 3"); };

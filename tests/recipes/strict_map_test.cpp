@@ -124,6 +124,18 @@ TEST(StrictMap, ChecksEachItemOfAList) {
   EXPECT_THAT(refusal_of("en", std::vector<std::string>{"x"}), HasSubstr("found en"));
 }
 
+TEST(StrictMap, RepeatableListsMayHoldAValueTwice) {
+  std::vector<double> values;
+  EXPECT_EQ(messages("{k: [0.5, 0.25, 0.25], l: [1, 1]}",
+                     [&](StrictMap& map) {
+                       map.repeatable("k", values);
+                       std::vector<double> others;
+                       map.optional("l", others);
+                     }),
+            "f:1:31: l.1: expected each value once, found 1 again");
+  EXPECT_THAT(values, ElementsAre(0.5, 0.25, 0.25));
+}
+
 TEST(StrictMap, ReportsMissingKeysWhereTheirMappingBegins) {
   const auto message = messages("a: {x: 1}\n", [](StrictMap& map) {
     int64_t x = 0, y = 0;

@@ -184,5 +184,37 @@ TEST_F(BmikeFolder, LanguageWithoutAFileIsAMissingInput) {
               HasSubstr("looked for zsre_test_nl.json, zsre_test_du.json"));
 }
 
+TEST(AllEdits, HaveEveryLanguageOfEveryFileOfTheBenchmark) {
+  const TempFolder folder;
+  folder.write("mzsre_test_duplicate_enzh.json", rows_text(bizsre_side, {"en", "zh"}, 3));
+  folder.write("mzsre_test_duplicate_czdu.json", rows_text(bizsre_side, {"cz", "du"}, 3));
+  folder.write("zsre_test_es.json", rows_text(bmike_side, {"en", "es"}, 2));
+  folder.write("notes_abcd.json", "{}");
+
+  const EditDataset dataset = load_all_edits(Benchmark::kMzsre, folder.path());
+
+  EXPECT_THAT(names_of(dataset),
+              ElementsAre("mzsre_test_duplicate_czdu.json", "mzsre_test_duplicate_enzh.json"));
+  ASSERT_EQ(dataset.records.size(), 6U);
+  EXPECT_TRUE(dataset.records[0].sides.contains("nl"));
+  EXPECT_TRUE(dataset.records[5].sides.contains("zh"));
+  EXPECT_EQ(load_all_edits(Benchmark::kBmike53, folder.path()).records.size(), 2U);
+  EXPECT_EQ(load_all_edits(Benchmark::kMzsre, folder.path() / "zsre_test_es.json").records.size(),
+            2U);
+}
+
+TEST(AllEdits, FolderWithoutAFileIsAMissingInput) {
+  const TempFolder folder;
+  for (const Benchmark benchmark :
+       {Benchmark::kBizsre, Benchmark::kMzsre, Benchmark::kBmike53, Benchmark::kBizsreTrain}) {
+    try {
+      load_all_edits(benchmark, folder.path());
+      FAIL();
+    } catch (const MissingInputError& error) {
+      EXPECT_THAT(error.what(), HasSubstr("no file of the benchmark"));
+    }
+  }
+}
+
 }  // namespace
 }  // namespace xkde

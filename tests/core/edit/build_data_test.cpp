@@ -89,7 +89,10 @@ TEST(BuildData, TestQuestionsAreRemovedAndCounted) {
       build({edit_record(4), edit_record(5)}, "en", "en",
             {{QuestionKind::kSrc, QuestionKind::kLoc}, false, true});
 
-  const int64_t removed = remove_test_questions(examples, {edit_record(5)});
+  TestQuestions asked;
+  asked.add(edit_record(5));
+
+  const int64_t removed = remove_test_questions(examples, asked);
 
   EXPECT_EQ(removed, 2);
   EXPECT_THAT(ids_of(examples),

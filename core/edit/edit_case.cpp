@@ -1,0 +1,73 @@
+#include "core/edit/edit_case.h"
+
+#include "core/edit/edit_questions.h"
+#include "core/edit/prompt.h"
+
+namespace xkde {
+
+namespace {
+
+std::vector<Probe> first_answers(const std::vector<KnowEditProbe>& probes) {
+  std::vector<Probe> first;
+  for (const KnowEditProbe& probe : probes)
+    first.push_back({probe.prompt, probe.answers.front().front()});
+  return first;
+}
+
+}  // namespace
+
+EditCase edit_case(const EditRecord& record, const Language& edit, const Language& test) {
+  const EditSide& edited = side_of(record, edit);
+  const EditSide& asked = side_of(record, test);
+  EditCase one;
+  one.index = record.index;
+  one.subject = edited.subject;
+  one.edit_src = edited.src;
+  one.fact = fact_text(edited.src, edited.alt);
+  one.src = asked.src;
+  one.rephrase = asked.rephrase;
+  one.alt = asked.alt;
+  one.old_answer = asked.old_answer;
+  if (asked.portability) one.portability.push_back(*asked.portability);
+  if (asked.locality) {
+    one.locality.push_back(
+        {std::string(without_nq_prefix(asked.locality->question)), asked.locality->answer});
+  }
+  return one;
+}
+
+EditCase edit_case(const KnowEditRecord& record) {
+  EditCase one;
+  one.index = record.index;
+  one.subject = record.subject;
+  one.edit_src = record.prompt;
+  one.fact = fact_text(record.prompt, record.target);
+  one.src = record.prompt;
+  one.rephrase = record.rephrase;
+  one.alt = record.target;
+  if (!record.old_answers.empty()) one.old_answer = record.old_answers.front();
+  one.portability = first_answers(record.portability);
+  one.locality = first_answers(record.locality);
+  return one;
+}
+
+void remove_test_questions(std::vector<EditCase>& cases, const TestQuestions& asked,
+                           std::map<std::string, int64_t>& removed) {
+  const auto count = [&removed](const char* what, size_t n) {
+    if (n > 0) removed[std::string("test question: ") + what] += static_cast<int64_t>(n);
+  };
+  const auto is_asked = [&asked](const Probe& probe) { return asked.contains(probe.question); };
+  count("src", std::erase_if(cases, [&asked](const EditCase& one) {
+          return asked.contains(one.edit_src) || asked.contains(one.src);
+        }));
+  for (EditCase& one : cases) {
+    if (!one.rephrase.empty() && asked.contains(one.rephrase)) {
+      one.rephrase.clear();
+      count("rephrase", 1);
+    }
+    count("portability", std::erase_if(one.portability, is_asked));
+    count("locality", std::erase_if(one.locality, is_asked));
+  }
+}
+
+}  // namespace xkde

@@ -1,0 +1,32 @@
+#ifndef XKDE_CORE_EDIT_TEST_QUESTIONS_H_
+#define XKDE_CORE_EDIT_TEST_QUESTIONS_H_
+
+#include <string>
+#include <string_view>
+#include <unordered_set>
+
+#include "core/data/edit_record.h"
+#include "core/data/knowedit.h"
+
+namespace xkde {
+
+/// `question` without the "nq question: " with which the benchmarks begin an English `loc`.
+std::string_view without_nq_prefix(std::string_view question);
+
+/// Every question that a benchmark asks, in any language, so that none of them is trained on. Two
+/// questions are one when they agree but for outer blanks and "nq question: ".
+class TestQuestions {
+ public:
+  void add(const EditRecord& record);
+  void add(const KnowEditRecord& record);
+  bool contains(std::string_view question) const;
+  size_t size() const noexcept { return questions_.size(); }
+
+ private:
+  void add(std::string_view question);
+  std::unordered_set<std::string> questions_;
+};
+
+}  // namespace xkde
+
+#endif  // XKDE_CORE_EDIT_TEST_QUESTIONS_H_

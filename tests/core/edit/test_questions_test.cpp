@@ -1,0 +1,46 @@
+#include "core/edit/test_questions.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/core/edit/edit_records.h"
+
+namespace xkde {
+namespace {
+
+TEST(TestQuestions, HoldEveryQuestionOfEveryLanguage) {
+  TestQuestions asked;
+  asked.add(test::edit_record(4));
+
+  for (const char* question :
+       {"who 4?", "again 4?", "far 4", "hop 4?", "quien 4?", "otra 4?", "lejos 4", "salto 4?"}) {
+    EXPECT_TRUE(asked.contains(question)) << question;
+  }
+  EXPECT_EQ(asked.size(), 8U);
+  EXPECT_FALSE(asked.contains("who 5?"));
+  EXPECT_FALSE(asked.contains("me 4"));
+}
+
+TEST(TestQuestions, PrefixOfNaturalQuestionsAndOuterBlanksMakeNoDifference) {
+  TestQuestions asked;
+  asked.add(test::edit_record(4));
+
+  EXPECT_TRUE(asked.contains("nq question: far 4"));
+  EXPECT_TRUE(asked.contains(" who 4?\n"));
+  EXPECT_FALSE(asked.contains("who  4?"));
+}
+
+TEST(TestQuestions, HoldEveryProbeOfKnowEdit) {
+  KnowEditRecord record;
+  record.prompt = "The home of Ilo is";
+  record.rephrase = "Ilo lives in";
+  record.portability.push_back({ProbeKind::kReasoning, "Its river is", {{"Oss"}}});
+  record.locality.push_back({ProbeKind::kForgetfulness, "His aunt is", {{"Ada"}}});
+  TestQuestions asked;
+  asked.add(record);
+
+  for (const char* question : {"The home of Ilo is", "Ilo lives in", "Its river is", "His aunt is"})
+    EXPECT_TRUE(asked.contains(question)) << question;
+}
+
+}  // namespace
+}  // namespace xkde
