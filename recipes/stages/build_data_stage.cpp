@@ -2,7 +2,6 @@
 
 #include "core/base/log.h"
 #include "core/io/atomic_file.h"
-#include "recipes/stages/built_data.h"
 
 namespace xkde::recipe {
 

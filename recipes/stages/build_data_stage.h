@@ -3,6 +3,7 @@
 
 #include <filesystem>
 
+#include "recipes/stages/built_data.h"
 #include "recipes/stages/run_context.h"
 
 namespace xkde::recipe {

@@ -18,7 +18,6 @@
 #include "distributed/checkpoint.h"
 #include "distributed/checkpoint_retention.h"
 #include "recipes/stages/build_data_stage.h"
-#include "recipes/stages/built_data.h"
 #include "recipes/stages/evaluate_stage.h"
 #include "recipes/stages/export_stage.h"
 #include "recipes/stages/orpo_stage.h"
