@@ -47,7 +47,7 @@ struct RankStage {
   std::string source_language = "auto";      ///< of nllb: the edit's, or a code of the model
   std::string target_language = "auto";      ///< of nllb: the question's, or a code of the model
   std::string gold_test = "strip_both";      ///< or strip_left: which answers are gold anyway (Q10)
-  int64_t max_tokens_per_batch = 4096;       ///< ours: of one call of the reward model
+  int64_t max_tokens_per_batch = 1024;       ///< ours: of one call of the reward model
 
   static RankStage parse(StrictMap map);
 };
