@@ -38,7 +38,7 @@ TEST(SpecialTokens, OneThatTakesSpacesTakesThoseOnItsLeft) {
   tokens.add("<n>", 6);
 
   EXPECT_EQ(shown(tokens, "x  <m> y <n>"), "|x|#5| y |#6");
-  EXPECT_EQ(shown(tokens, "  <m>"), "|#5");
+  EXPECT_EQ(shown(tokens, " \n\u3000<m>"), "|#5");
 }
 
 }  // namespace
