@@ -20,8 +20,9 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr double kNormEps = 1e-5;
-/// Rows of logits at a time: 256206 columns of fp32 make 64 rows 66 MB.
-constexpr int64_t kLogitRows = 64;
+/// The head of an NLLB model has 1 GB: it is read once a batch, and its part of the logits stays in
+/// the cache until its exponentials are summed up.
+constexpr int64_t kLogitColumns = 2048;
 
 struct FeedForward {
   LayerNorm norm;
@@ -181,19 +182,18 @@ struct M2m100::Impl {
            sinusoids(positions, config.d_model, config.pad_id);
   }
 
-  /// Losses of `labels` [T] from final rows [T, D], a few rows of logits at a time.
+  /// Losses of `labels` [T] from final rows [T, D]: logits of all rows, a few columns at a time.
   std::vector<double> losses(const at::Tensor& hidden, const Ids& labels) const {
-    std::vector<double> losses;
-    const at::Tensor ids = at::tensor(labels, at::kLong);
-    for (int64_t row = 0; row < hidden.size(0); row += kLogitRows) {
-      const int64_t count = std::min(kLogitRows, hidden.size(0) - row);
-      const at::Tensor logits = at::linear(hidden.narrow(0, row, count), head);
-      const at::Tensor own = logits.gather(1, ids.narrow(0, row, count).unsqueeze(1)).squeeze(1);
-      const at::Tensor loss = at::logsumexp(logits, {1}).sub_(own);
-      const float* values = loss.const_data_ptr<float>();
-      losses.insert(losses.end(), values, values + count);
+    const at::Tensor own_rows = at::embedding(head, at::tensor(labels, at::kLong));
+    at::Tensor total;
+    for (int64_t column = 0; column < config.vocab_size; column += kLogitColumns) {
+      const int64_t count = std::min(kLogitColumns, config.vocab_size - column);
+      const at::Tensor part = at::logsumexp(at::linear(hidden, head.narrow(0, column, count)), {1});
+      total = total.defined() ? at::logaddexp(total, part) : part;
     }
-    return losses;
+    const at::Tensor losses = total.sub_((hidden * own_rows).sum(1)).to(at::kDouble);
+    const double* values = losses.const_data_ptr<double>();
+    return {values, values + losses.numel()};
   }
 };
 

@@ -14,9 +14,10 @@
 namespace xkde {
 
 /// Token ids of the NLLB models as transformers' NllbTokenizer gives them in its default
-/// (non-legacy) form: `[language code] pieces </s>`. Ids: <s> 0, <pad> 1, </s> 2, <unk> 3, each
-/// further piece its SentencePiece id + 1, then the language codes, then <mask>. Immutable,
-/// thread-safe.
+/// (non-legacy) form: `[language code] pieces </s>`. Where a combining mark follows a character
+/// that the model's normalizer replaces, ids are SentencePiece's (transformers normalizes the two
+/// as one). Ids: <s> 0, <pad> 1, </s> 2, <unk> 3, each further piece its SentencePiece id + 1, then
+/// the language codes, then <mask>. Immutable, thread-safe.
 class NllbTokenizer {
  public:
   static constexpr int64_t kPad = 1;

@@ -2,7 +2,22 @@
 
 #include <algorithm>
 
+#include "core/text/unicode.h"
+
 namespace xkde {
+namespace {
+
+std::string_view without_spaces_at_end(std::string_view text) {
+  // What is not UTF-8 is refused when it is encoded.
+  if (unicode::first_invalid_byte(text) != std::string_view::npos) return text;
+  size_t end = 0;
+  for (size_t at = 0; at < text.size();) {
+    if (!unicode::is_whitespace(unicode::next(text, at))) end = at;
+  }
+  return text.substr(0, end);
+}
+
+}  // namespace
 
 void SpecialTokens::add(const std::string& token, int64_t id, bool takes_spaces) {
   if (token.empty()) return;
@@ -27,7 +42,7 @@ std::vector<SpecialTokens::Part> SpecialTokens::split(std::string_view text) con
       continue;
     }
     std::string_view before = text.substr(done, at - done);
-    while (found->second.takes_spaces && before.ends_with(' ')) before.remove_suffix(1);
+    if (found->second.takes_spaces) before = without_spaces_at_end(before);
     if (!before.empty()) parts.push_back({before, std::nullopt});
     parts.push_back({{}, found->second.id});
     done = at += found->first.size();

@@ -20,7 +20,7 @@ class SpecialTokens {
     std::optional<int64_t> id;  ///< of a special token
   };
 
-  /// `takes_spaces`: the token takes the spaces on its left with it (`lstrip`).
+  /// `takes_spaces`: the token takes the white space on its left with it (`lstrip`).
   void add(const std::string& token, int64_t id, bool takes_spaces = false);
   std::vector<Part> split(std::string_view text) const;
   int64_t size() const noexcept { return size_; }  ///< largest id + 1

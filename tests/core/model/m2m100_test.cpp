@@ -1,10 +1,14 @@
 #include "core/model/m2m100.h"
 
+#include <cmath>
+#include <map>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "core/base/error.h"
 #include "core/io/json_file.h"
+#include "core/io/safetensors.h"
 #include "tests/core/text/error_of.h"
 #include "tests/support/temp_folder.h"
 
@@ -68,6 +72,46 @@ TEST(M2m100, ResultsDoNotDependOnTheRestOfABatch) {
 
   ASSERT_EQ(together.size(), 3U);
   for (size_t j = 0; j < 3; ++j) EXPECT_NEAR(together[2][j], alone[0][j], 1e-5);
+}
+
+/// Every row of the embedding `times` times: all logits come `times` times, a loss grows by its
+/// log.
+fs::path repeated_vocabulary(const test::TempFolder& folder, int64_t times) {
+  const SafetensorsFile file = SafetensorsFile::open(kFolder / "model.safetensors");
+  std::map<std::string, SafetensorsFile::Tensor> sources;
+  std::vector<TensorToWrite> tensors;
+  for (const SafetensorsFile::Tensor& tensor : file.tensors()) {
+    sources[tensor.name] = tensor;
+    tensors.push_back({tensor.name, tensor.shape});
+    if (tensor.name == "model.shared.weight") tensors.back().shape[0] *= times;
+  }
+  Json config = read_json_file(kFolder / "config.json");
+  config["vocab_size"] = config["vocab_size"].get<int64_t>() * times;
+  folder.write("config.json", config.dump());
+  write_safetensors(folder.path() / "model.safetensors", tensors, "F32",
+                    [&](const std::string& name, std::span<float> out) {
+                      const size_t copies =
+                          name == "model.shared.weight" ? static_cast<size_t>(times) : 1;
+                      const size_t size = out.size() / copies;
+                      for (size_t i = 0; i < copies; ++i) {
+                        file.read_f32(sources.at(name), out.subspan(i * size, size));
+                      }
+                    });
+  return folder.path();
+}
+
+TEST(M2m100, LossesOverSeveralBlocksOfTheVocabularyAddUp) {
+  const test::TempFolder folder;
+  const M2m100 small = M2m100::open(kFolder);
+  const M2m100 large = M2m100::open(repeated_vocabulary(folder, 13));  // 4368 tokens, three blocks
+  const std::vector<Ids> source = {{333, 80, 2}};
+  const std::vector<Ids> labels = {{324, 80, 93, 2}};
+  const std::vector<int64_t> source_of = {0};
+
+  const auto one = small.label_losses(small.encode(source), source_of, labels);
+  const auto all = large.label_losses(large.encode(source), source_of, labels);
+
+  for (size_t j = 0; j < 4; ++j) EXPECT_NEAR(all[0][j], one[0][j] + std::log(13.0), 1e-5);
 }
 
 TEST(M2m100, RefusesAnotherModelTypeNamingFileExpectedAndFound) {
