@@ -1,6 +1,7 @@
 #include "core/edit/test_questions.h"
 
 #include "core/edit/edit_questions.h"
+#include "core/text/unicode.h"
 
 namespace xkde {
 
@@ -15,7 +16,7 @@ std::string key_of(std::string_view question) {
     if (begin == std::string_view::npos) return std::string_view();
     return text.substr(begin, text.find_last_not_of(kBlanks) + 1 - begin);
   };
-  return std::string(trim(without_nq_prefix(trim(question))));
+  return unicode::nfc(trim(without_nq_prefix(trim(question))));
 }
 
 }  // namespace

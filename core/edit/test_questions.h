@@ -14,7 +14,8 @@ namespace xkde {
 std::string_view without_nq_prefix(std::string_view question);
 
 /// Every question that a benchmark asks, in any language, so that none of them is trained on. Two
-/// questions are one when they agree but for outer blanks and "nq question: ".
+/// questions are one when they agree but for outer blanks, "nq question: " and
+/// the spelling of accents (NFC).
 class TestQuestions {
  public:
   void add(const EditRecord& record);

@@ -169,6 +169,8 @@ std::vector<fs::path> nllb_files(const fs::path& folder) {
     files.push_back(folder / name);
     XKDE_CHECK(fs::exists(files.back()), MissingInputError, files.back().string(),
                ": expected a file of an NLLB model, found none");
+    // A model of another family lacks the other files too: say first what it is.
+    if (files.size() == 1) M2m100Config::from_file(files.front());
   }
   if (fs::exists(folder / "tokenizer.json")) files.push_back(folder / "tokenizer.json");
   const auto weights = required_safetensors_files(folder, "M2M100ForConditionalGeneration");

@@ -1,8 +1,13 @@
 #include "core/text/unicode.h"
 
 #include <algorithm>
+#include <utility>
 
+#include <unicode/bytestream.h>
+#include <unicode/normalizer2.h>
 #include <unicode/uchar.h>
+
+#include "core/base/error.h"
 
 namespace xkde::unicode {
 namespace {
@@ -154,6 +159,21 @@ void append_lowercase(std::string& text, char32_t character) {
     return;
   }
   append(text, static_cast<char32_t>(u_tolower(icu(character))));
+}
+
+std::string nfc(std::string_view text) {
+  UErrorCode status = U_ZERO_ERROR;
+  const icu::Normalizer2* normalizer = icu::Normalizer2::getNFCInstance(status);
+  XKDE_CHECK(U_SUCCESS(status), InternalError, "ICU: ", u_errorName(status));
+  XKDE_CHECK(first_invalid_byte(text) == std::string_view::npos, DataError,
+             "text: expected UTF-8, found other bytes");
+  XKDE_CHECK(std::in_range<int32_t>(text.size()), DataError, "text: expected less than 2 GiB");
+  std::string result;
+  icu::StringByteSink<std::string> sink(&result);
+  normalizer->normalizeUTF8(0, icu::StringPiece(text.data(), static_cast<int32_t>(text.size())),
+                            sink, nullptr, status);
+  XKDE_CHECK(U_SUCCESS(status), DataError, "text: ", u_errorName(status));
+  return result;
 }
 
 }  // namespace xkde::unicode

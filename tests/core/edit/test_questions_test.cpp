@@ -29,6 +29,16 @@ TEST(TestQuestions, PrefixOfNaturalQuestionsAndOuterBlanksMakeNoDifference) {
   EXPECT_FALSE(asked.contains("who  4?"));
 }
 
+TEST(TestQuestions, TheSpellingOfAnAccentMakesNoDifference) {
+  KnowEditRecord record;
+  record.prompt = "Where is the caf\u00e9?";
+  TestQuestions asked;
+  asked.add(record);
+
+  EXPECT_TRUE(asked.contains("Where is the cafe\u0301?"));
+  EXPECT_FALSE(asked.contains("Where is the cafe?"));
+}
+
 TEST(TestQuestions, HoldEveryProbeOfKnowEdit) {
   KnowEditRecord record;
   record.prompt = "The home of Ilo is";
