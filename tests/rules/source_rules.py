@@ -11,6 +11,7 @@ ORDER = (
     "core/base",
     "core/io",
     "core/text",
+    "core/metrics",
     "core/nn",
     "core/model",
     "core/loss",

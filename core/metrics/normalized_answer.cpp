@@ -1,0 +1,100 @@
+#include "core/metrics/normalized_answer.h"
+
+#include <algorithm>
+#include <array>
+#include <initializer_list>
+
+#include <unicode/locid.h>
+#include <unicode/normalizer2.h>
+#include <unicode/uchar.h>
+#include <unicode/unistr.h>
+
+#include "core/base/error.h"
+#include "core/text/unicode.h"
+
+namespace xkde {
+
+namespace {
+
+icu::UnicodeString nfkc(const icu::UnicodeString& text) {
+  UErrorCode code = U_ZERO_ERROR;
+  const icu::Normalizer2* normalizer = icu::Normalizer2::getNFKCInstance(code);
+  XKDE_CHECK(U_SUCCESS(code) != 0, InternalError, "ICU: expected NFKC, found ", u_errorName(code));
+  icu::UnicodeString result = normalizer->normalize(text, code);
+  XKDE_CHECK(U_SUCCESS(code) != 0, InternalError, "ICU: NFKC: ", u_errorName(code));
+  return result;
+}
+
+bool is_punctuation_or_symbol(UChar32 c) {
+  return (U_GET_GC_MASK(c) & (U_GC_P_MASK | U_GC_S_MASK)) != 0;
+}
+
+struct Articles {
+  std::string_view iso;
+  std::initializer_list<std::string_view> words;
+};
+
+bool is_article(std::string_view word, std::string_view iso) {
+  static const std::array<Articles, 6> kArticles{{
+      {"en", {"a", "an", "the"}},
+      {"de",
+       {"der", "die", "das", "den", "dem", "des", "ein", "eine", "einen", "einem", "einer",
+        "eines"}},
+      {"nl", {"de", "het", "een"}},
+      {"es", {"el", "la", "los", "las", "un", "una", "unos", "unas"}},
+      {"fr", {"le", "la", "les", "l", "un", "une", "des"}},
+      {"pt", {"o", "a", "os", "as", "um", "uma", "uns", "umas"}},
+  }};
+  return std::any_of(kArticles.begin(), kArticles.end(), [&](const Articles& of_language) {
+    return of_language.iso == iso && std::find(of_language.words.begin(), of_language.words.end(),
+                                               word) != of_language.words.end();
+  });
+}
+
+/// Lower case, ASCII digits, and one blank for whatever stands between words.
+std::string words_of(std::string_view answer, std::string_view iso) {
+  icu::UnicodeString text = nfkc(icu::UnicodeString::fromUTF8(unicode::replace_ill_formed(answer)));
+  text.toLower(icu::Locale(std::string(iso).c_str()));
+  icu::UnicodeString plain;
+  bool is_between = false;
+  for (int32_t i = 0; i < text.length(); i = text.moveIndex32(i, 1)) {
+    const UChar32 c = text.char32At(i);
+    if (u_isUWhiteSpace(c) != 0 || is_punctuation_or_symbol(c)) {
+      is_between = true;
+      continue;
+    }
+    // Joiners and marks of direction are no part of a word.
+    if (u_charType(c) == U_FORMAT_CHAR) continue;
+    if (is_between && !plain.isEmpty()) plain.append(static_cast<UChar32>(' '));
+    is_between = false;
+    const int32_t digit = u_charDigitValue(c);
+    plain.append(digit >= 0 && u_isdigit(c) != 0 ? static_cast<UChar32>('0' + digit) : c);
+  }
+  std::string utf8;
+  plain.toUTF8String(utf8);
+  return utf8;
+}
+
+}  // namespace
+
+std::string normalized_answer(std::string_view answer, std::string_view iso) {
+  std::string text = words_of(answer, iso);
+  if (iso == "zh" || iso == "th") {
+    std::erase(text, ' ');
+    return text;
+  }
+  const size_t blank = text.find(' ');
+  if (blank != std::string::npos && is_article(std::string_view(text).substr(0, blank), iso))
+    text.erase(0, blank + 1);
+  return text;
+}
+
+bool matches_any(std::string_view answer, std::span<const std::string> right,
+                 std::string_view iso) {
+  const std::string said = normalized_answer(answer, iso);
+  return !said.empty() && std::any_of(right.begin(), right.end(), [&](const std::string& one) {
+    return normalized_answer(one, iso) == said;
+  });
+}
+
+}  // namespace xkde
