@@ -42,6 +42,16 @@ class Descriptor {
   int value_;
 };
 
+void rename_to(const std::filesystem::path& finished, const std::filesystem::path& path) {
+  XKDE_CHECK(::rename(finished.c_str(), path.c_str()) == 0, IoError, path.string(),
+             ": expected to rename a finished file to it, found ", std::strerror(errno));
+}
+
+void sync_folder_of(const std::filesystem::path& path) {
+  const std::filesystem::path folder = path.parent_path();
+  sync_path(folder.empty() ? "." : folder);
+}
+
 }  // namespace
 
 void sync_path(const std::filesystem::path& path) { Descriptor(path, O_RDONLY).sync(); }
@@ -52,14 +62,18 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view b
     const Descriptor file(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0644);
     file.write_all(bytes);
     file.sync();
-    XKDE_CHECK(::rename(temporary.c_str(), path.c_str()) == 0, IoError, path.string(),
-               ": expected to rename a finished file to it, found ", std::strerror(errno));
+    rename_to(temporary, path);
   } catch (...) {
     ::unlink(temporary.c_str());
     throw;
   }
-  const std::filesystem::path folder = path.parent_path();
-  sync_path(folder.empty() ? "." : folder);
+  sync_folder_of(path);
+}
+
+void replace_file(const std::filesystem::path& finished, const std::filesystem::path& path) {
+  sync_path(finished);
+  rename_to(finished, path);
+  sync_folder_of(path);
 }
 
 }  // namespace xkde

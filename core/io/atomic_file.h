@@ -10,6 +10,10 @@ namespace xkde {
 /// the folder. Throws IoError naming the path and the system's reason.
 void write_file_atomically(const std::filesystem::path& path, std::string_view bytes);
 
+/// Puts a file that was written beside `path` in its place, durably: fsync, rename, fsync of the
+/// folder. Throws IoError; then `path` is as it was.
+void replace_file(const std::filesystem::path& finished, const std::filesystem::path& path);
+
 /// Makes what was written to an existing file or folder durable. Throws IoError.
 void sync_path(const std::filesystem::path& path);
 

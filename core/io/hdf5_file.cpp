@@ -32,12 +32,23 @@ std::string library_message() {
   return text;
 }
 
+[[noreturn]] void fail(const Hdf5Origin& origin, const std::string& text) {
+  const std::string message = origin.place + ": " + text;
+  switch (origin.use) {
+    case Hdf5Use::kWriting:
+      throw IoError(message);
+    case Hdf5Use::kReadingData:
+      throw DataError(message);
+    case Hdf5Use::kReadingCheckpoint:
+      break;
+  }
+  throw CheckpointError(message);
+}
+
 void check(bool good, const Hdf5Origin& origin, const std::string& what) {
   if (good) [[likely]]
     return;
-  const std::string text = concat(origin.place, ": HDF5: ", what, ": ", library_message());
-  XKDE_CHECK(!origin.writing, IoError, text);
-  throw CheckpointError(text);
+  fail(origin, concat("HDF5: ", what, ": ", library_message()));
 }
 
 /// A handle of `id`, which the library has just returned for `what`.
@@ -68,6 +79,30 @@ Hdf5Handle file_access(const Hdf5Origin& origin) {
   check(H5Pset_file_locking(list.id(), 0, 1) >= 0, origin, "file locks");
 #endif
   return list;
+}
+
+hid_t memory_type(Hdf5Type type) {
+  switch (type) {
+    case Hdf5Type::kFloat32:
+      return H5T_NATIVE_FLOAT;
+    case Hdf5Type::kInt64:
+      return H5T_NATIVE_INT64;
+    case Hdf5Type::kUint8:
+      break;
+  }
+  return H5T_NATIVE_UINT8;
+}
+
+hid_t stored_type(Hdf5Type type) {
+  switch (type) {
+    case Hdf5Type::kFloat32:
+      return H5T_IEEE_F32LE;
+    case Hdf5Type::kInt64:
+      return H5T_STD_I64LE;
+    case Hdf5Type::kUint8:
+      break;
+  }
+  return H5T_STD_U8LE;
 }
 
 std::vector<hsize_t> extents(const std::vector<int64_t>& values) {
@@ -131,9 +166,10 @@ std::string read_string(const Hdf5Handle& object, const Hdf5Origin& origin,
   const Hdf5Handle attribute =
       own(H5Aopen(object.id(), name.c_str(), H5P_DEFAULT), H5Aclose, origin, what);
   const Hdf5Handle stored = own(H5Aget_type(attribute.id()), H5Tclose, origin, what);
-  XKDE_CHECK(H5Tget_class(stored.id()) == H5T_STRING && H5Tis_variable_str(stored.id()) == 0,
-             CheckpointError, origin.place, ": attribute ", name,
-             ": expected a string of fixed size, found another type");
+  if (H5Tget_class(stored.id()) != H5T_STRING || H5Tis_variable_str(stored.id()) != 0) {
+    fail(origin,
+         concat("attribute ", name, ": expected a string of fixed size, found another type"));
+  }
   std::string value(H5Tget_size(stored.id()), '\0');
   check(H5Aread(attribute.id(), string_type(value.size(), origin).id(), value.data()) >= 0, origin,
         what);
@@ -146,8 +182,9 @@ int64_t read_integer(const Hdf5Handle& object, const Hdf5Origin& origin, const s
   const Hdf5Handle attribute =
       own(H5Aopen(object.id(), name.c_str(), H5P_DEFAULT), H5Aclose, origin, what);
   const Hdf5Handle stored = own(H5Aget_type(attribute.id()), H5Tclose, origin, what);
-  XKDE_CHECK(H5Tget_class(stored.id()) == H5T_INTEGER, CheckpointError, origin.place,
-             ": attribute ", name, ": expected an integer, found another type");
+  if (H5Tget_class(stored.id()) != H5T_INTEGER) {
+    fail(origin, concat("attribute ", name, ": expected an integer, found another type"));
+  }
   int64_t value = 0;
   check(H5Aread(attribute.id(), H5T_NATIVE_INT64, &value) >= 0, origin, what);
   return value;
@@ -171,32 +208,66 @@ int64_t Hdf5Dataset::numel() const noexcept {
   return product;
 }
 
-void Hdf5Dataset::write(int64_t first, std::span<const float> values) {
-  prepare_library();
-  const auto count = static_cast<int64_t>(values.size());
-  XKDE_CHECK(shape_.size() == 1 && first >= 0 && count <= shape_[0] - first, InternalError,
-             origin_.place, ": write of elements ", first, " to ", first + count,
-             ": expected a range of its ", numel());
-  if (count == 0) return;
-  const Hdf5Handle memory = make_space({count}, origin_);
-  const Hdf5Handle stored = make_box(shape_, {first}, {count}, origin_);
-  check(H5Dwrite(handle_.id(), H5T_NATIVE_FLOAT, memory.id(), stored.id(), H5P_DEFAULT,
-                 values.data()) >= 0,
-        origin_, "write");
+std::vector<int64_t> Hdf5Dataset::part(int64_t first, size_t numel, const char* action) const {
+  int64_t row = 1;
+  for (size_t d = 1; d < shape_.size(); ++d) row *= shape_[d];
+  const auto count = row == 0 ? 0 : static_cast<int64_t>(numel) / row;
+  const bool there = !shape_.empty() && row * count == static_cast<int64_t>(numel) && first >= 0 &&
+                     count <= shape_[0] - first;
+  if (!there) {
+    const std::string text = concat(action, " of elements ", first, " to ", first + count,
+                                    ": expected a range of its ", shape_.empty() ? 0 : shape_[0]);
+    XKDE_CHECK(origin_.use != Hdf5Use::kWriting, InternalError, origin_.place, ": ", text);
+    fail(origin_, text);
+  }
+  std::vector<int64_t> sizes = shape_;
+  sizes[0] = count;
+  return sizes;
 }
 
-void Hdf5Dataset::read(int64_t first, std::span<float> values) const {
+void Hdf5Dataset::write_part(int64_t first, size_t numel, Hdf5Type type, const void* values) {
   prepare_library();
-  const auto count = static_cast<int64_t>(values.size());
-  XKDE_CHECK(shape_.size() == 1 && first >= 0 && count <= shape_[0] - first, CheckpointError,
-             origin_.place, ": read of elements ", first, " to ", first + count,
-             ": expected a range of its ", numel());
-  if (count == 0) return;
-  const Hdf5Handle memory = make_space({count}, origin_);
-  const Hdf5Handle stored = make_box(shape_, {first}, {count}, origin_);
-  check(H5Dread(handle_.id(), H5T_NATIVE_FLOAT, memory.id(), stored.id(), H5P_DEFAULT,
-                values.data()) >= 0,
-        origin_, "read");
+  const std::vector<int64_t> sizes = part(first, numel, "write");
+  if (numel == 0) return;
+  std::vector<int64_t> start(shape_.size(), 0);
+  start[0] = first;
+  const Hdf5Handle memory = make_space(sizes, origin_);
+  const Hdf5Handle stored = make_box(shape_, start, sizes, origin_);
+  check(
+      H5Dwrite(handle_.id(), memory_type(type), memory.id(), stored.id(), H5P_DEFAULT, values) >= 0,
+      origin_, "write");
+}
+
+void Hdf5Dataset::read_part(int64_t first, size_t numel, Hdf5Type type, void* values) const {
+  prepare_library();
+  const std::vector<int64_t> sizes = part(first, numel, "read");
+  if (numel == 0) return;
+  std::vector<int64_t> start(shape_.size(), 0);
+  start[0] = first;
+  const Hdf5Handle memory = make_space(sizes, origin_);
+  const Hdf5Handle stored = make_box(shape_, start, sizes, origin_);
+  check(
+      H5Dread(handle_.id(), memory_type(type), memory.id(), stored.id(), H5P_DEFAULT, values) >= 0,
+      origin_, "read");
+}
+
+void Hdf5Dataset::write(int64_t first, std::span<const float> values) {
+  write_part(first, values.size(), Hdf5Type::kFloat32, values.data());
+}
+void Hdf5Dataset::write(int64_t first, std::span<const int64_t> values) {
+  write_part(first, values.size(), Hdf5Type::kInt64, values.data());
+}
+void Hdf5Dataset::write(int64_t first, std::span<const uint8_t> values) {
+  write_part(first, values.size(), Hdf5Type::kUint8, values.data());
+}
+void Hdf5Dataset::read(int64_t first, std::span<float> values) const {
+  read_part(first, values.size(), Hdf5Type::kFloat32, values.data());
+}
+void Hdf5Dataset::read(int64_t first, std::span<int64_t> values) const {
+  read_part(first, values.size(), Hdf5Type::kInt64, values.data());
+}
+void Hdf5Dataset::read(int64_t first, std::span<uint8_t> values) const {
+  read_part(first, values.size(), Hdf5Type::kUint8, values.data());
 }
 
 std::vector<float> Hdf5Dataset::read_all() const {
@@ -231,7 +302,7 @@ Hdf5File::Hdf5File(Hdf5Handle handle, Hdf5Origin origin)
     : handle_(std::move(handle)), origin_(std::move(origin)) {}
 
 Hdf5File Hdf5File::create(const std::filesystem::path& path) {
-  Hdf5Origin origin{.place = path.string(), .writing = true};
+  Hdf5Origin origin{.place = path.string(), .use = Hdf5Use::kWriting};
   const Hdf5Handle access = file_access(origin);
   const Hdf5Handle list = own(H5Pcreate(H5P_FILE_CREATE), H5Pclose, origin, "storage");
   check(H5Pset_obj_track_times(list.id(), false) >= 0, origin, "storage");
@@ -240,8 +311,8 @@ Hdf5File Hdf5File::create(const std::filesystem::path& path) {
   return {std::move(file), std::move(origin)};
 }
 
-Hdf5File Hdf5File::open(const std::filesystem::path& path) {
-  Hdf5Origin origin{.place = path.string(), .writing = false};
+Hdf5File Hdf5File::open(const std::filesystem::path& path, Hdf5Use use) {
+  Hdf5Origin origin{.place = path.string(), .use = use};
   const Hdf5Handle access = file_access(origin);
   Hdf5Handle file =
       own(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.id()), H5Fclose, origin, "open");
@@ -259,7 +330,7 @@ void Hdf5File::create_group(const std::string& name) {
 
 Hdf5Dataset Hdf5File::create_flat(const std::string& name, int64_t numel) {
   prepare_library();
-  const Hdf5Origin origin{origin_.place + ": " + name, origin_.writing};
+  const Hdf5Origin origin{origin_.place + ": " + name, origin_.use};
   XKDE_CHECK(numel > 0, InternalError, origin.place, ": expected elements, found ", numel);
   const Hdf5Handle space = make_space({numel}, origin);
   const Hdf5Handle list = own(H5Pcreate(H5P_DATASET_CREATE), H5Pclose, origin, "storage");
@@ -274,10 +345,32 @@ Hdf5Dataset Hdf5File::create_flat(const std::string& name, int64_t numel) {
           origin};
 }
 
+Hdf5Dataset Hdf5File::create_chunked(const std::string& name, Hdf5Type type,
+                                     const std::vector<int64_t>& shape, int64_t chunk_rows) {
+  prepare_library();
+  const Hdf5Origin origin{origin_.place + ": " + name, origin_.use};
+  const std::vector<hsize_t> sizes = extents(shape);
+  std::vector<hsize_t> most = sizes;
+  std::vector<hsize_t> chunk = sizes;
+  most.at(0) = H5S_UNLIMITED;
+  chunk.at(0) = static_cast<hsize_t>(chunk_rows);
+  const auto dimensions = static_cast<int>(sizes.size());
+  const Hdf5Handle space =
+      own(H5Screate_simple(dimensions, sizes.data(), most.data()), H5Sclose, origin, "data space");
+  const Hdf5Handle list = own(H5Pcreate(H5P_DATASET_CREATE), H5Pclose, origin, "storage");
+  check(H5Pset_chunk(list.id(), dimensions, chunk.data()) >= 0 &&
+            H5Pset_fletcher32(list.id()) >= 0 && H5Pset_obj_track_times(list.id(), false) >= 0,
+        origin, "storage");
+  return {own(H5Dcreate2(handle_.id(), name.c_str(), stored_type(type), space.id(), H5P_DEFAULT,
+                         list.id(), H5P_DEFAULT),
+              H5Dclose, origin, "create"),
+          origin};
+}
+
 Hdf5Dataset Hdf5File::create_virtual(const std::string& name, const std::vector<int64_t>& shape,
                                      const std::vector<Hdf5Mapping>& mappings) {
   prepare_library();
-  const Hdf5Origin origin{origin_.place + ": " + name, origin_.writing};
+  const Hdf5Origin origin{origin_.place + ": " + name, origin_.use};
   const Hdf5Handle space = make_space(shape, origin);
   const Hdf5Handle list = own(H5Pcreate(H5P_DATASET_CREATE), H5Pclose, origin, "storage");
   check(H5Pset_obj_track_times(list.id(), false) >= 0, origin, "storage");
@@ -306,7 +399,7 @@ bool Hdf5File::has(const std::string& name) const {
 
 Hdf5Dataset Hdf5File::dataset(const std::string& name) const {
   prepare_library();
-  const Hdf5Origin origin{origin_.place + ": " + name, origin_.writing};
+  const Hdf5Origin origin{origin_.place + ": " + name, origin_.use};
   return {own(H5Dopen2(handle_.id(), name.c_str(), H5P_DEFAULT), H5Dclose, origin, "open"), origin};
 }
 

@@ -35,22 +35,32 @@ class Hdf5Handle {
   Close close_ = nullptr;
 };
 
-/// What an error message names, and the kind of error: IoError while writing, CheckpointError while
-/// reading.
+/// What a file is used for, and with it the kind of its errors: IoError, CheckpointError or
+/// DataError.
+enum class Hdf5Use { kWriting, kReadingCheckpoint, kReadingData };
+
+/// What an error message names, and the kind of error.
 struct Hdf5Origin {
   std::string place;  ///< file, or file and dataset
-  bool writing = false;
+  Hdf5Use use = Hdf5Use::kReadingCheckpoint;
 };
 
-/// fp32 values of any shape, stored little endian. Ranges count elements in row-major order.
+/// Numbers of a dataset, stored little endian.
+enum class Hdf5Type { kFloat32, kInt64, kUint8 };
+
+/// Numbers of any shape. Ranges count elements of the first dimension: of a matrix, its rows.
 class Hdf5Dataset {
  public:
   const std::vector<int64_t>& shape() const noexcept { return shape_; }
   int64_t numel() const noexcept;
-  /// Writes or reads elements [first, first + values.size()) of a one-dimensional dataset.
+  /// Writes or reads as many elements of the first dimension as `values` are, from `first` on.
   void write(int64_t first, std::span<const float> values);
+  void write(int64_t first, std::span<const int64_t> values);
+  void write(int64_t first, std::span<const uint8_t> values);
   void read(int64_t first, std::span<float> values) const;
-  /// All elements of a dataset of any shape, through virtual mappings too.
+  void read(int64_t first, std::span<int64_t> values) const;
+  void read(int64_t first, std::span<uint8_t> values) const;
+  /// All elements of an fp32 dataset of any shape, through virtual mappings too.
   std::vector<float> read_all() const;
   /// Where the values of a contiguous dataset lie in the file, in bytes from its start.
   int64_t file_offset() const;
@@ -63,6 +73,10 @@ class Hdf5Dataset {
  private:
   friend class Hdf5File;
   Hdf5Dataset(Hdf5Handle handle, Hdf5Origin origin);
+  /// The part of the shape that starts at `first` of the first dimension and holds `numel` numbers.
+  std::vector<int64_t> part(int64_t first, size_t numel, const char* action) const;
+  void write_part(int64_t first, size_t numel, Hdf5Type type, const void* values);
+  void read_part(int64_t first, size_t numel, Hdf5Type type, void* values) const;
   Hdf5Handle handle_;
   Hdf5Origin origin_;
   std::vector<int64_t> shape_;
@@ -87,12 +101,17 @@ class Hdf5File {
   /// Creates a file; fails when the path exists.
   static Hdf5File create(const std::filesystem::path& path);
   /// Opens read-only.
-  static Hdf5File open(const std::filesystem::path& path);
+  static Hdf5File open(const std::filesystem::path& path,
+                       Hdf5Use use = Hdf5Use::kReadingCheckpoint);
 
   void create_group(const std::string& name);
   /// A one-dimensional contiguous dataset of fp32 whose space is allocated at once and not filled,
   /// aligned to 4096 bytes. numel > 0.
   Hdf5Dataset create_flat(const std::string& name, int64_t numel);
+  /// A dataset in chunks of `chunk_rows` elements of the first dimension, which others can extend,
+  /// each with a Fletcher-32 checksum that reading checks.
+  Hdf5Dataset create_chunked(const std::string& name, Hdf5Type type,
+                             const std::vector<int64_t>& shape, int64_t chunk_rows);
   /// A dataset whose elements are those of other files. Elements without a mapping read as 0.
   Hdf5Dataset create_virtual(const std::string& name, const std::vector<int64_t>& shape,
                              const std::vector<Hdf5Mapping>& mappings);

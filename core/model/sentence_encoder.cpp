@@ -1,6 +1,7 @@
 #include "core/model/sentence_encoder.h"
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 #include <utility>
 
@@ -31,10 +32,15 @@ Layer read_layer(const TensorReader& reader, const std::string& prefix,
                  const SentenceEncoderConfig& config) {
   const int64_t width = config.hidden_size;
   const int64_t inner = config.intermediate_size;
-  const std::string self = prefix + "attention.self.";
-  return {reader.joined({self + "query", self + "key", self + "value"}, width, width),
-          reader.affine(prefix + "attention.output.dense", width, width),
-          reader.norm(prefix + "attention.output.LayerNorm", width, config.layer_norm_eps),
+  const bool mpnet = config.family == EncoderFamily::kMpnet;
+  const std::string self = prefix + (mpnet ? "attention.attn." : "attention.self.");
+  const std::vector<std::string> qkv =
+      mpnet ? std::vector{self + "q", self + "k", self + "v"}
+            : std::vector{self + "query", self + "key", self + "value"};
+  const std::string norm = mpnet ? "attention.LayerNorm" : "attention.output.LayerNorm";
+  return {reader.joined(qkv, width, width),
+          reader.affine(mpnet ? self + "o" : prefix + "attention.output.dense", width, width),
+          reader.norm(prefix + norm, width, config.layer_norm_eps),
           reader.affine(prefix + "intermediate.dense", inner, width),
           reader.affine(prefix + "output.dense", width, inner),
           reader.norm(prefix + "output.LayerNorm", width, config.layer_norm_eps)};
@@ -42,10 +48,27 @@ Layer read_layer(const TensorReader& reader, const std::string& prefix,
 
 /// Files of a model with a head put the encoder's name before each tensor's.
 std::string prefix_of(const WeightFile& weights) {
-  for (const char* prefix : {"bert.", "roberta."}) {
+  for (const char* prefix : {"bert.", "roberta.", "mpnet."}) {
     if (weights.has(std::string(prefix) + "embeddings.word_embeddings.weight")) return prefix;
   }
   return "";
+}
+
+/// [L, L]: the bucket of the distance from query row i to key row j. Half of the buckets are for
+/// keys behind; of each half, one half counts single steps and the other grows with the logarithm
+/// up to 128. In fp32 as transformers computes it. Source: arXiv:1910.10683.
+at::Tensor distance_buckets(int64_t length, int64_t buckets) {
+  constexpr double kFarthest = 128.0;
+  const at::Tensor places = at::arange(length, at::kLong);
+  const at::Tensor distance = places.unsqueeze(0) - places.unsqueeze(1);
+  const int64_t half = buckets / 2;
+  const int64_t exact = half / 2;
+  const at::Tensor steps = distance.abs();
+  const double growth = std::log(kFarthest / static_cast<double>(exact));
+  const at::Tensor far = exact + ((steps.to(at::kFloat) / exact).log() / growth * (half - exact))
+                                     .clamp(0, half - 1 - exact)
+                                     .to(at::kLong);
+  return at::where(steps < exact, steps, far) + (distance > 0).to(at::kLong) * half;
 }
 
 std::vector<fs::path> weight_files(const fs::path& folder) {
@@ -58,7 +81,9 @@ struct SentenceEncoder::Impl {
   SentenceEncoderConfig config;
   std::optional<WordPiece> words;
   std::optional<XlmrTokenizer> pieces;
-  at::Tensor token_embedding, position_embedding, type_embedding;
+  at::Tensor token_embedding, position_embedding;
+  at::Tensor type_embedding;  ///< undefined where tokens have no types
+  at::Tensor distance_bias;   ///< [H, L, L] of the longest text; undefined but for MPNet
   LayerNorm embedding_norm;
   std::vector<Layer> layers;
 
@@ -85,8 +110,16 @@ struct SentenceEncoder::Impl {
         reader.tensor(embeddings + "word_embeddings.weight", {config.vocab_size, width});
     position_embedding =
         reader.tensor(embeddings + "position_embeddings.weight", {config.max_positions, width});
-    type_embedding =
-        reader.tensor(embeddings + "token_type_embeddings.weight", {config.token_types, width});
+    if (config.token_types > 0) {
+      type_embedding =
+          reader.tensor(embeddings + "token_type_embeddings.weight", {config.token_types, width});
+    }
+    if (config.distance_buckets > 0) {
+      const at::Tensor by_bucket = reader.tensor(prefix + "encoder.relative_attention_bias.weight",
+                                                 {config.distance_buckets, config.num_heads});
+      const at::Tensor buckets = distance_buckets(config.max_length, config.distance_buckets);
+      distance_bias = at::embedding(by_bucket, buckets).permute({2, 0, 1}).contiguous();
+    }
     embedding_norm = reader.norm(embeddings + "LayerNorm", width, config.layer_norm_eps);
     for (int64_t layer = 0; layer < config.num_layers; ++layer) {
       layers.push_back(read_layer(reader, concat(prefix, "encoder.layer.", layer, "."), config));
@@ -104,19 +137,20 @@ struct SentenceEncoder::Impl {
     Ids positions;
     for (const Ids& row : rows) {
       ids.insert(ids.end(), row.begin(), row.end());
-      for (size_t i = 0; i < row.size(); ++i) {
-        positions.push_back(config.first_position + static_cast<int64_t>(i));
+      int64_t next = config.first_position;
+      for (const int64_t id : row) {
+        positions.push_back(id == config.first_position - 1 ? id : next++);
       }
     }
-    at::Tensor x = at::embedding(token_embedding, at::tensor(ids, at::kLong)) + type_embedding[0] +
-                   at::embedding(position_embedding, at::tensor(positions, at::kLong));
-    x = embedding_norm(x);
+    at::Tensor x = at::embedding(token_embedding, at::tensor(ids, at::kLong));
+    if (type_embedding.defined()) x = x + type_embedding[0];
+    x = embedding_norm(x + at::embedding(position_embedding, at::tensor(positions, at::kLong)));
     const int64_t width = config.hidden_size;
     for (const Layer& layer : layers) {
       const at::Tensor qkv = layer.qkv(x);
-      const at::Tensor mixed =
-          run_attention(qkv.narrow(1, 0, width), qkv.narrow(1, width, width),
-                        qkv.narrow(1, 2 * width, width), config.num_heads, runs, /*causal=*/false);
+      const at::Tensor mixed = run_attention(qkv.narrow(1, 0, width), qkv.narrow(1, width, width),
+                                             qkv.narrow(1, 2 * width, width), config.num_heads,
+                                             runs, /*causal=*/false, distance_bias);
       x = layer.attention_norm(layer.output(mixed).add_(x));
       x = layer.norm(layer.down(activate(layer.up(x), config.activation)).add_(x));
     }

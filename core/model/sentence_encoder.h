@@ -12,13 +12,15 @@
 
 namespace xkde {
 
-/// A sentence encoder of the BERT or XLM-RoBERTa kind (MiniLM, multilingual MiniLM, E5, ...): text
-/// to one vector, fp32 on the CPU. Texts are packed row after row without padding. Immutable,
-/// thread-safe. Source: arXiv:1810.04805, arXiv:1911.02116, arXiv:1908.10084.
+/// A sentence encoder of the BERT, XLM-RoBERTa or MPNet kind (MiniLM, multilingual MiniLM, E5,
+/// multi-qa-mpnet-base-dot-v1, ...): text to one vector, fp32 on the CPU. Texts are packed row
+/// after row without padding. Immutable, thread-safe. Source: arXiv:1810.04805, arXiv:1911.02116,
+/// arXiv:2004.09297, arXiv:1908.10084.
 class SentenceEncoder {
  public:
-  /// From a Hugging Face folder: config.json (model_type bert or xlm-roberta), safetensors
-  /// weights, sentencepiece.bpe.model or else tokenizer.json or vocab.txt with WordPiece. Of
+  /// From a Hugging Face folder: config.json (model_type bert, xlm-roberta or mpnet),
+  /// safetensors weights, sentencepiece.bpe.model or else tokenizer.json or vocab.txt with
+  /// WordPiece. Of
   /// sentence-transformers' files, where there: modules.json with its pooling (mean or cls; mean
   /// without it) and normalization, sentence_bert_config.json with the longest text in tokens.
   /// Throws MissingInputError, or DataError (file, place, expected, found), for other modules too.

@@ -13,12 +13,27 @@ namespace {
 namespace fs = std::filesystem;
 constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
 
+EncoderFamily family_of(const JsonPlace& type) {
+  const std::string& name = type.string();
+  if (name == "bert") return EncoderFamily::kBert;
+  if (name == "xlm-roberta") return EncoderFamily::kXlmRoberta;
+  if (name != "mpnet") type.fail("\"bert\", \"xlm-roberta\" or \"mpnet\"");
+  return EncoderFamily::kMpnet;
+}
+
+/// transformers reads the size of the table of distances but always counts with 32 of them.
+void read_distances(const JsonPlace& root, SentenceEncoderConfig& config) {
+  constexpr int64_t kBuckets = 32;
+  const auto buckets = root.find("relative_attention_num_buckets");
+  if (buckets && buckets->integer(1, kMost) != kBuckets) buckets->fail(std::to_string(kBuckets));
+  config.distance_buckets = kBuckets;
+}
+
 void read_model(const fs::path& file, SentenceEncoderConfig& config) {
   const Json json = read_json_file(file);
   const JsonPlace root(json, file.string());
-  const JsonPlace type = root.object().at("model_type");
-  const bool xlmr = type.string() == "xlm-roberta";
-  if (!xlmr && type.string() != "bert") type.fail("\"bert\" or \"xlm-roberta\"");
+  config.family = family_of(root.object().at("model_type"));
+  const bool mpnet = config.family == EncoderFamily::kMpnet;
   if (root.string_or("position_embedding_type", "absolute") != "absolute") {
     root.at("position_embedding_type").fail("\"absolute\"");
   }
@@ -29,7 +44,7 @@ void read_model(const fs::path& file, SentenceEncoderConfig& config) {
   config.num_heads = size("num_attention_heads");
   config.intermediate_size = size("intermediate_size");
   config.max_positions = size("max_position_embeddings");
-  config.token_types = size("type_vocab_size");
+  config.token_types = mpnet ? 0 : size("type_vocab_size");
   if (config.hidden_size % config.num_heads != 0) {
     root.at("hidden_size").fail(concat("a multiple of ", config.num_heads, " attention heads"));
   }
@@ -40,9 +55,13 @@ void read_model(const fs::path& file, SentenceEncoderConfig& config) {
   if (const auto activation = root.find("hidden_act")) {
     config.activation = activation_of(*activation);
   }
-  if (xlmr) {
+  if (config.family == EncoderFamily::kXlmRoberta) {
     const auto pad = root.find("pad_token_id");
     config.first_position = (pad ? pad->integer(0, kMost) : 1) + 1;
+  }
+  if (mpnet) {
+    config.first_position = 2;  // in transformers it does not depend on pad_token_id
+    read_distances(root, config);
   }
   config.max_length = config.max_positions - config.first_position;
   if (config.max_length < 2) root.at("max_position_embeddings").fail("room for two tokens");

@@ -91,7 +91,24 @@ void WordPiece::read_tokenizer_json(const Json& json, const fs::path& file) {
       vocab_.emplace(token.at("content").string(), id);
     }
   }
+  if (const auto post_processor = root.find("post_processor")) read_ends(*post_processor);
   files_ = {file};
+}
+
+/// The tokens around a single text.
+void WordPiece::read_ends(const JsonPlace& post_processor) {
+  const JsonPlace type = post_processor.at("type");
+  if (type.string() == "TemplateProcessing") {
+    const JsonPlace single = post_processor.at("single");
+    if (single.array().size() != 3) single.fail("a token, the text and a token");
+    begin_token_ = single.item(0).at("SpecialToken").at("id").string();
+    end_token_ = single.item(2).at("SpecialToken").at("id").string();
+  } else if (type.string() == "RobertaProcessing" || type.string() == "BertProcessing") {
+    begin_token_ = post_processor.at("cls").item(0).string();
+    end_token_ = post_processor.at("sep").item(0).string();
+  } else {
+    type.fail("TemplateProcessing, RobertaProcessing or BertProcessing");
+  }
 }
 
 void WordPiece::read_vocab_txt(const fs::path& folder) {
@@ -105,6 +122,8 @@ void WordPiece::read_vocab_txt(const fs::path& folder) {
     vocab_[line] = id;
   }
   files_ = {file};
+  std::string pad_token = "[PAD]";
+  std::string mask_token = "[MASK]";
   const fs::path config_file = folder / "tokenizer_config.json";
   if (fs::exists(config_file)) {
     const Json json = read_json_file(config_file);
@@ -112,11 +131,24 @@ void WordPiece::read_vocab_txt(const fs::path& folder) {
     lowercase_ = config.object().boolean_or("do_lower_case", true);
     part_chinese_ = config.boolean_or("tokenize_chinese_chars", true);
     strip_accents_ = config.boolean_or("strip_accents", lowercase_);
+    // A token is its text or, in older files, an object that holds it.
+    const auto named = [&](const char* key, const std::string& otherwise) {
+      const auto token = config.find(key);
+      if (!token) return otherwise;
+      return token->is_object() ? token->at("content").string() : token->string();
+    };
+    begin_token_ = named("cls_token", begin_token_);
+    end_token_ = named("sep_token", end_token_);
+    unknown_token_ = named("unk_token", unknown_token_);
+    pad_token = named("pad_token", pad_token);
+    mask_token = named("mask_token", mask_token);
     files_.push_back(config_file);
   }
-  for (const char* token : {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"}) {
+  for (const std::string& token :
+       {pad_token, unknown_token_, begin_token_, end_token_, mask_token}) {
     const auto found = vocab_.find(token);
-    if (found != vocab_.end()) special_.add(token, found->second);
+    const bool takes_spaces = token == "<mask>";  // as transformers has it for this spelling
+    if (found != vocab_.end()) special_.add(token, found->second, takes_spaces);
   }
 }
 
@@ -128,8 +160,8 @@ int64_t WordPiece::id_of(const std::string& token) const {
 }
 
 void WordPiece::finish() {
-  begin_ = id_of("[CLS]");
-  end_ = id_of("[SEP]");
+  begin_ = id_of(begin_token_);
+  end_ = id_of(end_token_);
   unknown_ = id_of(unknown_token_);
   for (const auto& [token, id] : vocab_) size_ = std::max(size_, id + 1);
 }

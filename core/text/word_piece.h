@@ -11,20 +11,22 @@
 #include <vector>
 
 #include "core/io/json_file.h"
+#include "core/text/json_place.h"
 #include "core/text/normalizer.h"
 #include "core/text/special_tokens.h"
 
 namespace xkde {
 
-/// Token ids of BERT as transformers' BertTokenizer gives them: `[CLS] pieces [SEP]`. Text is
+/// Token ids of BERT and MPNet as transformers' tokenizers give them: `[CLS] pieces [SEP]`, or
+/// whatever tokens the files put there (`<s>` and `</s>` for MPNet). Text is
 /// cleaned, CJK characters are set apart, case and accents dropped as the files say, words split at
 /// white space and punctuation, each word cut greedily into the longest pieces. Immutable,
 /// thread-safe. Source: arXiv:1609.08144.
 class WordPiece {
  public:
   /// From a folder with tokenizer.json (a WordPiece model) or vocab.txt (then tokenizer_config.json
-  /// may say do_lower_case, strip_accents, tokenize_chinese_chars). Throws MissingInputError or
-  /// DataError.
+  /// may say do_lower_case, strip_accents, tokenize_chinese_chars and name the special tokens).
+  /// Throws MissingInputError or DataError.
   static WordPiece open(const std::filesystem::path& folder);
 
   /// Pieces beyond `max_length` ids in all are cut off. Invalid UTF-8 is a DataError.
@@ -35,6 +37,7 @@ class WordPiece {
  private:
   WordPiece();
   void read_tokenizer_json(const Json& json, const std::filesystem::path& file);
+  void read_ends(const JsonPlace& post_processor);
   void read_vocab_txt(const std::filesystem::path& folder);
   void finish();
   std::string normalized(std::string_view text) const;
@@ -44,6 +47,8 @@ class WordPiece {
   std::unordered_map<std::string, int64_t> vocab_;
   std::unique_ptr<Normalizer> decompose_;
   SpecialTokens special_;
+  std::string begin_token_ = "[CLS]";
+  std::string end_token_ = "[SEP]";
   std::string unknown_token_ = "[UNK]";
   std::string prefix_ = "##";
   size_t max_word_ = 100;  ///< characters; a longer word is unknown

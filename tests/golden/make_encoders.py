@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes encoders/: tiny random sentence encoders (BERT with WordPiece, XLM-RoBERTa with SentencePiece, both trained or
+"""Writes encoders/: tiny random sentence encoders (BERT and MPNet with WordPiece, XLM-RoBERTa with SentencePiece, trained or
 drawn here on sentences of our own), and the ids and embeddings that transformers gives (golden.json of each).
 
     python3 -m venv /tmp/golden && /tmp/golden/bin/pip install torch==2.11.0 transformers==5.23.0 sentencepiece==0.2.3
@@ -17,7 +17,8 @@ import sentencepiece
 import torch
 import transformers
 from make_nllb import SENTENCES
-from transformers import AutoModel, AutoTokenizer, BertConfig, BertModel, BertTokenizer, XLMRobertaConfig, XLMRobertaModel
+from transformers import (AutoModel, AutoTokenizer, BertConfig, BertModel, BertTokenizer, MPNetConfig, MPNetModel, MPNetTokenizer,
+                          XLMRobertaConfig, XLMRobertaModel)
 
 assert transformers.__version__ == "5.23.0", transformers.__version__
 assert torch.__version__.startswith("2.11.0"), torch.__version__
@@ -91,16 +92,36 @@ def make_xlmr(folder):
     write_golden(folder, folder / "golden.json", tokenizer, 64, "cls", False)
 
 
-def write_golden(folder, path, tokenizer, limit, pooling, normalize):
+def make_mpnet(folder):
+    """Longer than the others: distances from 16 on share buckets that grow, up to 128."""
+    vocab = ["<s>", "<pad>", "</s>", "<unk>"] + wordpiece_vocab() + ["<mask>"]
+    (folder / "vocab.txt").write_text("\n".join(vocab) + "\n", encoding="utf-8")
+    tokenizer = MPNetTokenizer.from_pretrained(folder)
+    torch.manual_seed(5)
+    config = MPNetConfig(vocab_size=len(tokenizer), hidden_size=24, num_hidden_layers=2, num_attention_heads=4,
+                         intermediate_size=40, max_position_embeddings=202, initializer_range=0.3, layer_norm_eps=1e-5)
+    disturb(MPNetModel(config, add_pooling_layer=False)).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    # As on the model hub: what the file alone says.
+    (folder / "tokenizer_config.json").unlink()
+    modules(folder, "cls", False)
+    (folder / "sentence_bert_config.json").write_text(json.dumps({"max_seq_length": 200, "do_lower_case": False}) + "\n")
+    texts = ["<pad> in a <pad>text", "a <s>b</s> <unk> <mask>", "the old bridge " * 66]
+    write_golden(folder, folder / "golden.json", tokenizer, 200, "cls", False, texts)
+    write_golden(folder, folder / "golden_mean.json", tokenizer, 200, "mean", True, texts)
+
+
+def write_golden(folder, path, tokenizer, limit, pooling, normalize, more_texts=()):
     model = AutoModel.from_pretrained(folder).eval()
-    batch = tokenizer(TEXTS, padding="longest", truncation=True, max_length=limit, return_tensors="pt")
+    texts = TEXTS + list(more_texts)
+    batch = tokenizer(texts, padding="longest", truncation=True, max_length=limit, return_tensors="pt")
     with torch.no_grad():
         hidden = model(**batch).last_hidden_state
     mask = batch["attention_mask"].unsqueeze(-1)
     rows = hidden[:, 0] if pooling == "cls" else (hidden * mask).sum(1) / mask.sum(1)
     rows = torch.nn.functional.normalize(rows, dim=1) if normalize else rows
     golden = [{"text": text, "ids": tokenizer(text, truncation=True, max_length=limit).input_ids,
-               "embedding": [float(f"{x:.7g}") for x in row]} for text, row in zip(TEXTS, rows.tolist())]
+               "embedding": [float(f"{x:.7g}") for x in row]} for text, row in zip(texts, rows.tolist())]
     path.write_text(json.dumps(golden, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
@@ -113,7 +134,7 @@ def main():
         limit = json.loads((given.model / "sentence_bert_config.json").read_text())["max_seq_length"]
         write_golden(given.model, given.out, AutoTokenizer.from_pretrained(given.model), limit, "mean", True)
         return
-    for name, make in (("bert", make_bert), ("xlmr", make_xlmr)):
+    for name, make in (("bert", make_bert), ("xlmr", make_xlmr), ("mpnet", make_mpnet)):
         folder = FOLDER / name
         folder.mkdir(parents=True, exist_ok=True)
         make(folder)

@@ -19,6 +19,7 @@ ORDER = (
     "core/data",
     "core/generate",
     "core/reward",
+    "core/memory",
     "core/edit",
     "distributed",
     "recipes",

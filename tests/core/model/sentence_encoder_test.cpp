@@ -55,6 +55,34 @@ TEST(SentenceEncoder, XlmRobertaWithClsPoolingEqualsTransformers) {
             1e-4);
 }
 
+TEST(SentenceEncoder, MpnetWithClsPoolingEqualsTransformers) {
+  EXPECT_LT(compare(SentenceEncoder::open(kEncoders / "mpnet"), kEncoders / "mpnet/golden.json"),
+            1e-4);
+}
+
+TEST(SentenceEncoder, MpnetWithMeanPoolingEqualsTransformers) {
+  const test::TempFolder folder;
+  fs::copy(kEncoders / "mpnet", folder.path(), fs::copy_options::recursive);
+  fs::copy_file(kEncoders / "bert/modules.json", folder.path() / "modules.json",
+                fs::copy_options::overwrite_existing);
+  fs::copy_file(kEncoders / "bert/1_Pooling/config.json", folder.path() / "1_Pooling/config.json",
+                fs::copy_options::overwrite_existing);
+
+  EXPECT_LT(compare(SentenceEncoder::open(folder.path()), kEncoders / "mpnet/golden_mean.json"),
+            1e-4);
+}
+
+TEST(SentenceEncoder, MpnetTakesItsSpecialTokensFromTokenizerConfig) {
+  const test::TempFolder folder;
+  fs::copy(kEncoders / "mpnet", folder.path(), fs::copy_options::recursive);
+  fs::remove(folder.path() / "tokenizer.json");
+  folder.write("tokenizer_config.json",
+               R"({"cls_token": "<s>", "sep_token": {"content": "</s>"}, "pad_token": "<pad>",
+                   "mask_token": "<mask>", "unk_token": "[UNK]"})");
+
+  EXPECT_LT(compare(SentenceEncoder::open(folder.path()), kEncoders / "mpnet/golden.json"), 1e-4);
+}
+
 TEST(SentenceEncoder, VocabTxtGivesWhatTokenizerJsonGives) {
   const test::TempFolder folder;
   fs::copy(kEncoders / "bert", folder.path(), fs::copy_options::recursive);
@@ -92,6 +120,13 @@ TEST(SentenceEncoder, RefusesModulesAndModelsThatItDoesNotKnow) {
   folder.write("modules.json", R"([{"type": "sentence_transformers.models.Dense", "path": "x"}])");
   EXPECT_THAT(error_of([&] { SentenceEncoder::open(folder.path()); }),
               AllOf(StartsWith("DataError"), HasSubstr("modules.json"), HasSubstr("Dense")));
+
+  folder.write("config.json", R"({"model_type": "mpnet", "vocab_size": 9, "hidden_size": 8,
+      "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8,
+      "max_position_embeddings": 9, "relative_attention_num_buckets": 16})");
+  EXPECT_THAT(error_of([&] { SentenceEncoder::open(folder.path()); }),
+              AllOf(StartsWith("DataError"), HasSubstr("relative_attention_num_buckets"),
+                    HasSubstr("expected 32, found 16")));
 
   folder.write("config.json", R"({"model_type": "t5"})");
   EXPECT_THAT(

@@ -1,0 +1,226 @@
+#include "core/memory/memory_file.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <utility>
+
+#include <ATen/ATen.h>
+
+#include "core/base/error.h"
+#include "core/io/atomic_file.h"
+#include "core/io/hdf5_file.h"
+
+namespace xkde {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int64_t kFormatVersion = 1;
+constexpr int64_t kParts = 3;  ///< of a fact's text: prompt, target, language
+constexpr int64_t kChunkRows = 1024;
+constexpr int64_t kChunkBytes = 1 << 20;
+constexpr int64_t kBatchRows = 16 * kChunkRows;
+
+/// Small memories have small files.
+int64_t chunk_of(int64_t count, int64_t most) {
+  const auto wanted = static_cast<uint64_t>(std::clamp<int64_t>(count, 16, most));
+  return static_cast<int64_t>(std::bit_ceil(wanted));
+}
+
+std::span<const float> floats(const at::Tensor& rows) {
+  return {rows.const_data_ptr<float>(), static_cast<size_t>(rows.numel())};
+}
+
+void write_texts(Hdf5File& file, std::span<const MemoryFact> facts) {
+  std::string bytes;
+  std::vector<int64_t> ends;
+  ends.reserve(facts.size() * kParts);
+  std::vector<int64_t> records;
+  for (const MemoryFact& fact : facts) {
+    for (const std::string* part : {&fact.prompt, &fact.target, &fact.language}) {
+      bytes += *part;
+      ends.push_back(std::ssize(bytes));
+    }
+    records.push_back(fact.record);
+  }
+  const auto count = std::ssize(facts);
+  const int64_t chunk = chunk_of(count, kChunkRows);
+  file.create_chunked("text", Hdf5Type::kUint8, {std::ssize(bytes)},
+                      chunk_of(std::ssize(bytes), kChunkBytes))
+      .write(0, {reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
+  file.create_chunked("text_ends", Hdf5Type::kInt64, {count, kParts}, chunk).write(0, ends);
+  file.create_chunked("records", Hdf5Type::kInt64, {count}, chunk).write(0, records);
+}
+
+/// A dataset whose shape is as expected; -1 stands for any number.
+Hdf5Dataset dataset_of(const Hdf5File& file, const std::string& path, const std::string& name,
+                       const std::vector<int64_t>& expected) {
+  Hdf5Dataset dataset = file.dataset(name);
+  const std::vector<int64_t>& shape = dataset.shape();
+  bool same = shape.size() == expected.size();
+  for (size_t d = 0; same && d < shape.size(); ++d) {
+    same = expected[d] < 0 || expected[d] == shape[d];
+  }
+  XKDE_CHECK(same, DataError, path, ": ", name, ": expected shape ", at::IntArrayRef(expected),
+             " (-1: any), found ", at::IntArrayRef(shape));
+  return dataset;
+}
+
+void check_attributes(const Hdf5File& file, const std::string& path, const MemoryKind& kind) {
+  const int64_t version = file.integer_attribute("format_version");
+  XKDE_CHECK(version == kFormatVersion, DataError, path, ": format_version: expected ",
+             kFormatVersion, ", found ", version);
+  const int64_t width = file.integer_attribute("width");
+  XKDE_CHECK(width == kind.width, DataError, path, ": width of embeddings: expected ", kind.width,
+             " as the encoder's, found ", width);
+  const std::string encoder = file.string_attribute("encoder");
+  XKDE_CHECK(encoder == kind.encoder, DataError, path, ": encoder: expected ", kind.encoder,
+             ", found ", encoder);
+}
+
+std::vector<MemoryFact> read_texts(const Hdf5File& file, const std::string& path, int64_t count) {
+  const Hdf5Dataset text = dataset_of(file, path, "text", {-1});
+  std::vector<uint8_t> bytes(static_cast<size_t>(text.numel()));
+  text.read(0, bytes);
+  std::vector<int64_t> ends(static_cast<size_t>(count * kParts));
+  dataset_of(file, path, "text_ends", {count, kParts}).read(0, ends);
+  std::vector<int64_t> records(static_cast<size_t>(count));
+  dataset_of(file, path, "records", {count}).read(0, records);
+  const int64_t last = ends.empty() ? 0 : ends.back();
+  XKDE_CHECK(std::is_sorted(ends.begin(), ends.end()) && (ends.empty() || ends.front() >= 0) &&
+                 last == std::ssize(bytes),
+             DataError, path, ": text_ends: expected rising offsets up to the ", bytes.size(),
+             " bytes of text, found others");
+  std::vector<MemoryFact> facts(static_cast<size_t>(count));
+  int64_t begin = 0;
+  auto end = ends.begin();
+  for (size_t i = 0; i < facts.size(); ++i) {
+    for (std::string* part : {&facts[i].prompt, &facts[i].target, &facts[i].language}) {
+      part->assign(bytes.begin() + begin, bytes.begin() + *end);
+      begin = *end++;
+    }
+    facts[i].record = records[i];
+  }
+  return facts;
+}
+
+/// Numbers and texts, one behind the other.
+class EntryReader {
+ public:
+  EntryReader(std::string_view bytes, const std::string& name) : bytes_(bytes), name_(name) {}
+
+  int64_t number() {
+    int64_t value = 0;
+    std::memcpy(&value, take(sizeof value).data(), sizeof value);
+    return value;
+  }
+  std::string text() { return std::string(take(static_cast<size_t>(number()))); }
+  std::string_view take(size_t count) {
+    XKDE_CHECK(count <= bytes_.size(), DataError, name_, ": expected ", count,
+               " more bytes of an entry, found ", bytes_.size());
+    const std::string_view part = bytes_.substr(0, count);
+    bytes_.remove_prefix(count);
+    return part;
+  }
+  size_t left() const noexcept { return bytes_.size(); }
+
+ private:
+  std::string_view bytes_;
+  const std::string& name_;
+};
+
+void put(std::string& out, int64_t value) {
+  out.append(reinterpret_cast<const char*>(&value), sizeof value);
+}
+void put(std::string& out, const std::string& text) {
+  put(out, std::ssize(text));
+  out += text;
+}
+
+}  // namespace
+
+void write_memory_file(const fs::path& file, const MemoryKind& kind,
+                       std::span<const MemoryFact> facts, const at::Tensor& embeddings) {
+  const fs::path temporary = file.string() + ".tmp";
+  fs::remove(temporary);  // of a writer that was killed
+  try {
+    Hdf5File out = Hdf5File::create(temporary);
+    out.set_attribute("format_version", kFormatVersion);
+    out.set_attribute("width", kind.width);
+    out.set_attribute("encoder", kind.encoder);
+    const auto count = std::ssize(facts);
+    Hdf5Dataset rows = out.create_chunked("embeddings", Hdf5Type::kFloat32, {count, kind.width},
+                                          chunk_of(count, kChunkRows));
+    for (int64_t first = 0; first < count; first += kBatchRows) {
+      rows.write(first, floats(embeddings.narrow(0, first, std::min(kBatchRows, count - first))));
+    }
+    write_texts(out, facts);
+    out.close();
+    replace_file(temporary, file);
+  } catch (...) {
+    std::error_code ignored;
+    fs::remove(temporary, ignored);
+    throw;
+  }
+}
+
+StoredFacts read_memory_file(const fs::path& file, const MemoryKind& kind) {
+  const std::string path = file.string();
+  XKDE_CHECK(fs::exists(file), MissingInputError, path,
+             ": expected a file of an edit memory, found none");
+  const Hdf5File in = Hdf5File::open(file, Hdf5Use::kReadingData);
+  check_attributes(in, path, kind);
+  const Hdf5Dataset rows = dataset_of(in, path, "embeddings", {-1, kind.width});
+  const int64_t count = rows.shape()[0];
+  const at::Tensor embeddings = at::empty({count, kind.width}, at::kFloat);
+  for (int64_t first = 0; first < count; first += kBatchRows) {
+    const int64_t part = std::min(kBatchRows, count - first);
+    rows.read(first, std::span(embeddings.mutable_data_ptr<float>() + first * kind.width,
+                               static_cast<size_t>(part * kind.width)));
+  }
+  return {read_texts(in, path, count), embeddings};
+}
+
+std::string journal_entry(int64_t first, const MemoryKind& kind, std::span<const MemoryFact> facts,
+                          const at::Tensor& embeddings) {
+  std::string entry;
+  put(entry, first);
+  put(entry, std::ssize(facts));
+  put(entry, kind.width);
+  put(entry, kind.encoder);
+  for (const MemoryFact& fact : facts) {
+    for (const std::string* part : {&fact.prompt, &fact.target, &fact.language}) put(entry, *part);
+    put(entry, fact.record);
+  }
+  const std::span<const float> numbers = floats(embeddings);
+  entry.append(reinterpret_cast<const char*>(numbers.data()), numbers.size_bytes());
+  return entry;
+}
+
+JournalFacts read_journal_entry(std::string_view entry, const MemoryKind& kind,
+                                const std::string& journal) {
+  EntryReader reader(entry, journal);
+  JournalFacts out;
+  out.first = reader.number();
+  const int64_t count = reader.number();
+  const int64_t width = reader.number();
+  const std::string encoder = reader.text();
+  XKDE_CHECK(width == kind.width && encoder == kind.encoder, DataError, journal,
+             ": expected facts of width ", kind.width, " and encoder ", kind.encoder, ", found ",
+             width, " and ", encoder);
+  for (int64_t i = 0; i < count; ++i) {
+    MemoryFact& fact = out.stored.facts.emplace_back();
+    for (std::string* part : {&fact.prompt, &fact.target, &fact.language}) *part = reader.text();
+    fact.record = reader.number();
+  }
+  out.stored.embeddings = at::empty({count, width}, at::kFloat);
+  const auto bytes = static_cast<size_t>(count * width) * sizeof(float);
+  const std::string_view numbers = reader.take(bytes);
+  std::memcpy(out.stored.embeddings.mutable_data_ptr<float>(), numbers.data(), bytes);
+  XKDE_CHECK(reader.left() == 0, DataError, journal, ": expected the end of an entry, found ",
+             reader.left(), " more bytes");
+  return out;
+}
+
+}  // namespace xkde

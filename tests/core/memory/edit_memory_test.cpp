@@ -1,0 +1,376 @@
+#include "core/memory/edit_memory.h"
+
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <functional>
+#include <optional>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <ATen/ATen.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/base/error.h"
+#include "tests/support/temp_folder.h"
+
+namespace xkde {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+constexpr int64_t kWidth = 6;
+const MemoryKind kKind{kWidth, "sha256 of an encoder"};
+
+MemoryFact fact_of(int64_t i) {
+  const std::string number = std::to_string(i);
+  switch (i % 3) {
+    case 0:
+      return {"Who built the bridge " + number + "?", "Ada Pell", "en", i};
+    case 1:
+      return {"谁建造了桥梁" + number + "？", "艾达", "zh", -i};
+    default:
+      return {"", std::string(static_cast<size_t>(i % 100), 'x'), "", i};
+  }
+}
+
+at::Tensor embeddings_of(int64_t first, int64_t count) {
+  return at::arange(first * kWidth, (first + count) * kWidth, at::kFloat).view({count, kWidth}) / 7;
+}
+
+std::vector<MemoryFact> facts_of(int64_t first, int64_t count) {
+  std::vector<MemoryFact> facts;
+  for (int64_t i = first; i < first + count; ++i) facts.push_back(fact_of(i));
+  return facts;
+}
+
+/// Appends the next facts of the one list that all tests use.
+void grow(EditMemory& memory, int64_t count) {
+  const int64_t first = memory.size();
+  memory.append(facts_of(first, count), embeddings_of(first, count));
+}
+
+void expect_first_facts(const EditMemory& memory, int64_t count) {
+  ASSERT_EQ(memory.size(), count);
+  for (int64_t i = 0; i < count; ++i) ASSERT_EQ(memory.fact(i), fact_of(i)) << i;
+  EXPECT_TRUE(memory.embeddings().equal(embeddings_of(0, count)));
+}
+
+template <typename ErrorType>
+std::string message_of(const std::function<void()>& act) {
+  try {
+    act();
+  } catch (const ErrorType& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+std::string bytes_of(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+class EditMemoryTest : public testing::Test {
+ protected:
+  EditMemory create() const { return EditMemory::create(file_, kKind); }
+  EditMemory open(EditMemory::Access access = EditMemory::Access::kAppend) const {
+    return EditMemory::open(file_, kKind, access);
+  }
+  test::TempFolder folder_;
+  fs::path file_ = folder_.path() / "memory.h5";
+  fs::path journal_ = folder_.path() / "memory.h5.journal";
+};
+
+TEST_F(EditMemoryTest, KeepsFactsInOrderWithDuplicates) {
+  EditMemory memory(kKind);
+  grow(memory, 3);
+  memory.append(facts_of(0, 1), embeddings_of(0, 1));
+
+  EXPECT_EQ(memory.size(), 4);
+  EXPECT_EQ(memory.fact(3), memory.fact(0));
+  EXPECT_EQ(memory.fact(0).text(), "Who built the bridge 0? Ada Pell");
+  EXPECT_TRUE(memory.embeddings()[3].equal(embeddings_of(0, 1)[0]));
+  EXPECT_THAT(message_of<InternalError>([&] { (void)memory.fact(4); }),
+              HasSubstr("expected a fact below 4, found 4"));
+}
+
+TEST_F(EditMemoryTest, EmbeddingsHandedOutStayAsTheyAre) {
+  EditMemory memory(kKind);
+  grow(memory, 2);
+  const at::Tensor early = memory.embeddings();
+
+  for (int i = 0; i < 50; ++i) grow(memory, 3);
+
+  EXPECT_TRUE(early.equal(embeddings_of(0, 2)));
+  expect_first_facts(memory, 152);
+}
+
+TEST_F(EditMemoryTest, ReopensWhatWasAppendedWithoutASave) {
+  {
+    EditMemory memory = create();
+    for (int i = 0; i < 5; ++i) grow(memory, 4);
+  }
+  expect_first_facts(open(), 20);
+  EditMemory memory = open();
+  grow(memory, 1);
+
+  expect_first_facts(memory, 21);
+}
+
+TEST_F(EditMemoryTest, SavingFoldsTheJournal) {
+  {
+    EditMemory memory = create();
+    grow(memory, 2000);
+    EXPECT_GT(fs::file_size(journal_), 48000U);
+    memory.save();
+    EXPECT_EQ(fs::file_size(journal_), 0U);
+    grow(memory, 3);
+  }
+
+  expect_first_facts(open(), 2003);
+  expect_first_facts(open(EditMemory::Access::kRead), 2003);
+}
+
+TEST_F(EditMemoryTest, AnEmptyMemoryIsKeptToo) {
+  create().save();
+
+  expect_first_facts(open(), 0);
+}
+
+TEST_F(EditMemoryTest, FoldsAJournalThatHasOutgrownTheFile) {
+  const MemoryKind wide{2048, "e"};
+  std::optional<EditMemory> memory = EditMemory::create(file_, wide);
+  const at::Tensor rows = at::ones({1000, wide.width});  // 8 MB
+  std::vector<uintmax_t> journal;
+  for (int i = 0; i < 5; ++i) {
+    memory->append(facts_of(0, 1000), rows);
+    journal.push_back(fs::file_size(journal_));
+  }
+  memory->append(facts_of(0, 3000), at::ones({3000, wide.width}));  // too much for any journal
+  journal.push_back(fs::file_size(journal_));
+  memory.reset();
+
+  EXPECT_GT(journal[0], 8000000U);
+  EXPECT_GT(journal[1], 16000000U);
+  EXPECT_EQ(journal[2], 0U);
+  EXPECT_GT(journal[3], 8000000U);
+  EXPECT_EQ(journal[5], 0U);
+  EXPECT_EQ(EditMemory::open(file_, wide, EditMemory::Access::kRead).size(), 8000);
+}
+
+TEST_F(EditMemoryTest, EntriesThatAFoldHasTakenAreNotTakenTwice) {
+  std::string journal;
+  {
+    EditMemory memory = create();
+    grow(memory, 3);
+    grow(memory, 4);
+    journal = bytes_of(journal_);
+    memory.save();
+  }
+  folder_.write("memory.h5.journal", journal);  // as if killed before the journal was cleared
+
+  expect_first_facts(open(), 7);
+}
+
+TEST_F(EditMemoryTest, AJournalThatWasCutOffLosesItsLastAppendOnly) {
+  {
+    EditMemory memory = create();
+    for (int i = 0; i < 4; ++i) grow(memory, 2);
+  }
+  fs::resize_file(journal_, fs::file_size(journal_) - 5);
+
+  expect_first_facts(open(), 6);
+}
+
+/// In a process of its own: appends forever, and says how many facts are durable.
+[[noreturn]] void append_until_killed(const fs::path& file, int to_parent) {
+  EditMemory memory = EditMemory::open(file, kKind);
+  for (;;) {
+    grow(memory, 1 + memory.size() % 3);
+    if (memory.size() % 5 == 0) memory.save();
+    const int64_t size = memory.size();
+    if (::write(to_parent, &size, sizeof size) != sizeof size) _exit(1);
+  }
+}
+
+TEST_F(EditMemoryTest, AKilledWriterLosesNothingThatAppendReturnedFrom) {
+  create();
+  std::mt19937 random(1);
+  int64_t kept = 0;
+  for (int round = 0; round < 12; ++round) {
+    int ends[2];
+    ASSERT_EQ(::pipe(ends), 0);
+    const pid_t child = ::fork();
+    if (child == 0) append_until_killed(file_, ends[1]);
+    ::close(ends[1]);
+    std::this_thread::sleep_for(std::chrono::microseconds(random() % 60000));
+    ::kill(child, SIGKILL);
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    EXPECT_TRUE(WIFSIGNALED(status));
+    int64_t durable = kept;
+    while (::read(ends[0], &durable, sizeof durable) == sizeof durable) {
+    }
+    ::close(ends[0]);
+
+    const EditMemory memory = open();
+    kept = memory.size();
+    EXPECT_GE(kept, durable);
+    EXPECT_LE(kept, durable + 3);
+    expect_first_facts(memory, kept);
+  }
+  EXPECT_GT(kept, 20);
+}
+
+TEST_F(EditMemoryTest, NamesAFileThatIsNotThere) {
+  EXPECT_EQ(message_of<MissingInputError>([&] { (void)open(); }),
+            file_.string() + ": expected a file of an edit memory, found none");
+  EXPECT_FALSE(fs::exists(journal_));
+}
+
+TEST_F(EditMemoryTest, RefusesOtherEncodersAndWidths) {
+  create().save();
+
+  EXPECT_EQ(message_of<DataError>([&] {
+              (void)EditMemory::open(file_, {kWidth, "other"});
+            }),
+            file_.string() + ": encoder: expected other, found sha256 of an encoder");
+  EXPECT_EQ(message_of<DataError>([&] {
+              (void)EditMemory::open(file_, {768, kKind.encoder});
+            }),
+            file_.string() + ": width of embeddings: expected 768 as the encoder's, found " +
+                std::to_string(kWidth));
+}
+
+TEST_F(EditMemoryTest, RefusesASecondWriter) {
+  EditMemory memory = create();
+  grow(memory, 1);
+
+  EXPECT_THAT(message_of<IoError>([&] { (void)open(); }),
+              HasSubstr("memory.h5.journal: expected to be its only user"));
+  EXPECT_THAT(message_of<IoError>([&] { (void)open(EditMemory::Access::kRead); }),
+              HasSubstr("expected no writer, found it in use by another"));
+}
+
+TEST_F(EditMemoryTest, ReadersLeaveTheFilesAsTheyAre) {
+  {
+    EditMemory memory = create();
+    grow(memory, 3);
+  }
+  fs::resize_file(journal_, fs::file_size(journal_) - 1);
+  const std::string file = bytes_of(file_);
+  const std::string journal = bytes_of(journal_);
+
+  const EditMemory one = open(EditMemory::Access::kRead);
+  EditMemory two = open(EditMemory::Access::kRead);
+  grow(two, 5);
+  two.save();
+
+  EXPECT_EQ(one.size(), 0);
+  EXPECT_EQ(two.size(), 5);
+  EXPECT_EQ(bytes_of(file_), file);
+  EXPECT_EQ(bytes_of(journal_), journal);
+}
+
+TEST_F(EditMemoryTest, CreatingDoesNotReplaceFacts) {
+  {
+    EditMemory memory = create();
+    grow(memory, 1);
+  }
+  EXPECT_EQ(message_of<IoError>([&] { (void)create(); }),
+            file_.string() + ": expected no such file yet, found one");
+
+  fs::remove(file_);
+  EXPECT_THAT(message_of<IoError>([&] { (void)create(); }),
+              HasSubstr("memory.h5.journal: expected no facts of a file that is gone"));
+}
+
+TEST_F(EditMemoryTest, RefusesAJournalOfAnotherMemory) {
+  {
+    EditMemory memory = create();
+    grow(memory, 1);
+    memory.save();
+    grow(memory, 1);
+  }
+  const std::string journal = bytes_of(journal_);
+  const MemoryKind other{kWidth + 1, "other"};
+  (void)EditMemory::create(folder_.path() / "other.h5", other);
+  folder_.write("other.h5.journal", journal);
+  (void)EditMemory::create(folder_.path() / "gap.h5", kKind);
+  folder_.write("gap.h5.journal", journal);
+
+  EXPECT_THAT(
+      message_of<DataError>([&] { (void)EditMemory::open(folder_.path() / "other.h5", other); }),
+      HasSubstr("other.h5.journal: expected facts of width 7 and encoder other, found 6 and sha"));
+  EXPECT_THAT(
+      message_of<DataError>([&] { (void)EditMemory::open(folder_.path() / "gap.h5", kKind); }),
+      HasSubstr("gap.h5.journal: expected facts from 0 on, found them from 1 on"));
+}
+
+TEST_F(EditMemoryTest, FindsEveryDamageOrIsNotTouchedByIt) {
+  {
+    EditMemory memory = create();
+    grow(memory, 40);
+    memory.save();
+  }
+  const std::string whole = bytes_of(file_);
+  fs::remove(journal_);
+  int refused = 0;
+  for (size_t at = 0; at < whole.size(); at += 13) {
+    std::string damaged = whole;
+    damaged[at] = static_cast<char>(damaged[at] ^ (1 << (at % 8)));
+    folder_.write("memory.h5", damaged);
+    try {
+      expect_first_facts(open(EditMemory::Access::kRead), 40);
+    } catch (const DataError& error) {
+      EXPECT_THAT(error.what(), HasSubstr("memory.h5"));
+      ++refused;
+    }
+  }
+  EXPECT_GT(refused, 50);
+}
+
+TEST_F(EditMemoryTest, RefusesAFileThatWasCutShort) {
+  {
+    EditMemory memory = create();
+    grow(memory, 40);
+    memory.save();
+  }
+  const uintmax_t whole = fs::file_size(file_);
+  for (const uintmax_t size : {whole - 1, whole / 2, uintmax_t{100}, uintmax_t{0}}) {
+    fs::resize_file(file_, size);
+
+    EXPECT_THAT(message_of<DataError>([&] { (void)open(); }),
+                HasSubstr(file_.string() + ": HDF5: open: "));
+  }
+}
+
+TEST_F(EditMemoryTest, RefusesEmbeddingsOfAnotherShape) {
+  EditMemory memory = create();
+
+  EXPECT_EQ(message_of<DataError>([&] { memory.append(facts_of(0, 2), embeddings_of(0, 3)); }),
+            "edit memory: expected embeddings [2, 6], found [3, 6]");
+  EXPECT_EQ(message_of<DataError>(
+                [&] { memory.append(facts_of(0, 1), embeddings_of(0, 1).to(at::kDouble)); }),
+            "edit memory: expected embeddings of fp32 on the CPU, found Double on cpu");
+  EXPECT_EQ(memory.size(), 0);
+}
+
+/// Read with h5py by read_memory_with_h5py.py.
+TEST(EditMemoryForPython, Writes) {
+  const char* folder = std::getenv("XKDE_WRITE_MEMORY");
+  if (folder == nullptr) GTEST_SKIP() << "XKDE_WRITE_MEMORY is not set";
+  EditMemory memory = EditMemory::create(fs::path(folder) / "memory.h5", kKind);
+  grow(memory, 40);
+  memory.save();
+}
+
+}  // namespace
+}  // namespace xkde
