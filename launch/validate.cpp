@@ -5,8 +5,11 @@
 #include "core/data/conversation.h"
 #include "core/data/edit_dataset.h"
 #include "core/data/knowedit.h"
+#include "core/edit/eval_plan.h"
+#include "core/model/sentence_encoder.h"
 #include "core/model/weights.h"
 #include "core/text/chat_template.h"
+#include "recipes/stages/eval_inputs.h"
 #include "recipes/stages/recipe.h"
 #include "recipes/stages/recipe_inputs.h"
 
@@ -32,6 +35,13 @@ std::string validate_recipe(const std::filesystem::path& file,
                    Slice::parse(edits.records));
       }
     }
+  };
+  checks.evaluation = [](const recipe::EvaluateStage& stage) {
+    const recipe::EvalInputs inputs = recipe::read_eval_inputs(stage);
+    edit_moments(edit_mode_from_name(stage.mode), stage.sizes, eval_when_from_name(stage.eval_when),
+                 inputs.edits_of_stream());
+    recipe::eval_files(stage);
+    if (stage.retriever) sentence_encoder_files(stage.retriever->model_name_or_path);
   };
   checks.excluded = [](const recipe::ExcludedData& excluded) {
     if (is_knowedit_name(excluded.benchmark)) {

@@ -158,7 +158,11 @@ class Reader {
                                      size_t i) {
     const std::string path = concat(list, "[", i, "]");
     if (!json.is_object()) fail(path, "an object {prompt, ground_truth}", &json);
-    KnowEditProbe probe{kind, text(json, "prompt", path + "."), {}};
+    KnowEditProbe probe{.kind = kind,
+                        .prompt = text(json, "prompt", path + "."),
+                        .answers = {},
+                        .position = static_cast<int64_t>(i),
+                        .first_answer = {}};
     const auto truth = json.find("ground_truth");
     if (truth == json.end()) fail(path + ".ground_truth", "a string or a list", nullptr);
     probe.answers = answers(*truth, path + ".ground_truth", list);
@@ -166,8 +170,17 @@ class Reader {
       ++dataset_.skipped[list + ": no answer"];
       return std::nullopt;
     }
+    probe.first_answer = first_answer(*truth);
     ++dataset_.used[list];
     return probe;
+  }
+
+  /// What EasyEdit and LTE take for the answer: the first element down to a text.
+  static std::string first_answer(const Json& truth) {
+    const Json* value = &truth;
+    while (value->is_array() && !value->empty()) value = &value->front();
+    if (!value->is_string() || is_blank(value->get_ref<const std::string&>())) return {};
+    return value->get<std::string>();
   }
 
   /// Every nesting that the files have. What is empty names no answer and is counted under `list`.

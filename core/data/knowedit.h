@@ -34,6 +34,9 @@ struct KnowEditProbe {
   ProbeKind kind{};
   std::string prompt;
   std::vector<std::vector<std::string>> answers;
+  int64_t position = 0;  ///< in the file's list of this kind
+  std::string first_answer =
+      {};  ///< the file's first answer, first alias; empty where it is blank there
 };
 
 /// One edit, texts exactly as in the file (outer blanks kept).

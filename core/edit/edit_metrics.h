@@ -21,12 +21,24 @@ double token_accuracy(std::span<const int64_t> predicted, std::span<const int64_
 /// `value` with two decimals, halves to even on the binary double, as Python's round(value, 2).
 double round_2(double value);
 
-/// What all lines of one run of an evaluation share.
+using LanguagePair = std::pair<std::string, std::string>;  ///< edit, test
+
+/// What all lines of one size of an evaluation share.
 struct EvalScope {
   std::string benchmark;
-  std::string phase;  ///< "before" | "after"
-  std::string mode;   ///< "single" | "batch" | "sequential"
-  int64_t size = 1;   ///< edits that the memory holds; 1 in single mode
+  std::string phase;           ///< "before" | "after"
+  std::string mode;            ///< "single" | "batch" | "sequential"
+  int64_t size = 1;            ///< edits that the memory holds; 1 in single mode
+  std::string method;          ///< "xkde", "lte" and so on
+  std::string eval_when = {};  ///< of a stream, else empty
+};
+
+/// What is counted beside token accuracy, each in [0, 1]. Empty where it was not asked for.
+struct OtherScores {
+  std::optional<double> base_locality;  ///< against what the untrained model says without the edit
+  std::optional<double> f1;
+  std::optional<double> em;
+  std::optional<double> exact;  ///< free-running answer, normalised, is one of the right ones
 };
 
 /// One scored question. Languages are written as the caller gives them.
@@ -34,20 +46,19 @@ struct Prediction {
   int64_t record = 0;
   std::string edit_language;
   std::string test_language;
-  Metric metric = Metric::kReliability;
+  MetricKind kind;
+  int64_t probe = 0;
   std::string prompt;                  ///< as asked with the edit
   std::vector<int64_t> target_ids;     ///< locality: the ids predicted without the edit
   std::vector<int64_t> predicted_ids;  ///< locality: the ids predicted with it
   double score = 0;
-  std::optional<std::vector<int64_t>>
-      retrieved;  ///< records whose facts were in the context; none without retrieval
+  OtherScores others = {};
+  std::string answer = {};  ///< the free-running one, where asked for
+  /// Records whose facts were in the context, best first; none without retrieval.
+  std::optional<std::vector<int64_t>> retrieved = {};
+  /// Place of the question's own fact among them, from 1; 0: not there.
+  int64_t rank_of_fact = 0;
 };
-
-using LanguagePair = std::pair<std::string, std::string>;  ///< edit, test
-
-/// Orders by pair (as in `pairs`), record, metric: the same on any number of ranks. Throws
-/// InternalError on a pair that is not in `pairs`.
-void sort_predictions(std::vector<Prediction>& predictions, const std::vector<LanguagePair>& pairs);
 
 /// One line of predictions.jsonl (docs/architecture.md).
 Json prediction_json(const EvalScope& scope, const Prediction& prediction);
@@ -60,12 +71,29 @@ struct ResultRow {
   std::string metric;
   std::optional<double> value;  ///< percent, two decimals
   int64_t n = 0;
+  std::optional<double> low = {}, high = {};  ///< 95 % interval of `value`, where it was made
 };
 
-/// The four metrics of every pair, in the order of `pairs` and kMetrics: 100 * the plain mean over
-/// records, added in the order of sort_predictions, which `predictions` must have.
-std::vector<ResultRow> summarize(const EvalScope& scope, const std::vector<LanguagePair>& pairs,
-                                 const std::vector<Prediction>& predictions);
+/// How scores of one record become one number (protocol 10.1, Q27). EasyEdit: the mean over the
+/// prompts of a kind, then over the record's kinds, then over records. LTE: over the prompts of a
+/// kind, and over kinds.
+enum class Averaging { kEasyEdit, kLte };
+
+struct SummaryOptions {
+  Averaging averaging = Averaging::kEasyEdit;
+  int64_t k = 0;          ///< facts in a context: hit@1 and hit@k; 0: nothing was retrieved
+  int64_t resamples = 0;  ///< of the 95 % bootstrap intervals; 0: none
+  uint64_t seed = 0;      ///< of the intervals
+};
+
+/// The rows of one scope and language pair. `predictions` are ordered by record, kind and probe;
+/// sums are added in this order. First the four metrics of kMetrics, asked or not, each followed by
+/// its kinds; then what else was counted, as "f1.reliability" or "retrieval.hit@1.locality", and
+/// over all questions "retrieval.hit@1".
+/// `fluency` has one value a record (n-gram entropy; 100 times their mean is the row).
+std::vector<ResultRow> summarize(const EvalScope& scope, const LanguagePair& pair,
+                                 std::span<const Prediction> predictions,
+                                 std::span<const double> fluency, const SummaryOptions& options);
 
 Json result_json(const ResultRow& row);
 Json results_json(const std::vector<ResultRow>& rows);  ///< the whole of results.json

@@ -3,31 +3,28 @@
 #include <utility>
 
 #include "core/base/error.h"
-#include "core/edit/prompt.h"
 
 namespace xkde {
 
 namespace {
 
-/// S of protocol 6.1 and the number of ids that stand behind the target in it.
-struct WholeText {
-  std::string text;
-  size_t ids_behind = 0;
-};
+EditQuestion question_of(Metric metric, const std::string& question, const std::string& target) {
+  return {.kind = {metric, {}},
+          .probe = 0,
+          .question = question,
+          .target = target,
+          .answers = {target}};
+}
 
-WholeText whole_text(const ChatTemplate& chat_template, std::string_view user,
-                     std::string_view target) {
-  const std::string answer(target);
-  switch (chat_template.format()) {
-    case ChatTemplate::Format::kChatMl:
-      return {chat_template.prompt(user) + answer + chat_template.end_of_turn(), 1};
-    case ChatTemplate::Format::kLlama2:
-      // The blank before [INST] is the published evaluator's own: the model's template has none.
-      return {concat(" [INST] ", user, " [/INST] ", answer), 0};
-    case ChatTemplate::Format::kPlain:
-      return {concat(user, " ", answer), 0};
-  }
-  throw InternalError("chat template: not one of the formats");
+EditQuestion question_of(Metric metric, const KnowEditProbe& probe) {
+  EditQuestion question{.kind = {metric, probe.kind},
+                        .probe = probe.position,
+                        .question = probe.prompt,
+                        .target = probe.first_answer,
+                        .answers = {}};
+  for (const auto& aliases : probe.answers)
+    question.answers.insert(question.answers.end(), aliases.begin(), aliases.end());
+  return question;
 }
 
 }  // namespace
@@ -46,41 +43,52 @@ std::string_view metric_name(Metric metric) {
   throw InternalError("metric: not one of the enumerators");
 }
 
+std::string MetricKind::name() const {
+  std::string text(metric_name(metric));
+  if (probe) text.append(".").append(probe_kind_name(*probe));
+  return text;
+}
+
 std::vector<EditQuestion> edit_questions(const EditSide& test_side) {
-  std::vector<EditQuestion> questions{{Metric::kReliability, test_side.src, test_side.alt}};
+  std::vector<EditQuestion> questions{
+      question_of(Metric::kReliability, test_side.src, test_side.alt)};
   if (!test_side.rephrase.empty())
-    questions.push_back({Metric::kGenerality, test_side.rephrase, test_side.alt});
-  if (const auto& probe = test_side.locality) {
-    questions.push_back({Metric::kLocality, probe->question, probe->answer});
-  }
-  if (const auto& probe = test_side.portability) {
-    questions.push_back({Metric::kPortability, probe->question, probe->answer});
-  }
+    questions.push_back(question_of(Metric::kGenerality, test_side.rephrase, test_side.alt));
+  if (const auto& probe = test_side.locality)
+    questions.push_back(question_of(Metric::kLocality, probe->question, probe->answer));
+  if (const auto& probe = test_side.portability)
+    questions.push_back(question_of(Metric::kPortability, probe->question, probe->answer));
   return questions;
 }
 
-std::vector<EvalPrompt> eval_prompts(const EditQuestion& question,
-                                     const std::vector<std::string>& facts,
-                                     std::string_view language_name) {
-  std::vector<EvalPrompt> prompts;
-  if (question.metric == Metric::kLocality) {
-    prompts.push_back({question.metric, false, question.question, question.target});
-  }
-  prompts.push_back({question.metric, true, edit_prompt(facts, question.question, language_name),
-                     question.target});
-  return prompts;
+EvalEdit eval_edit(const EditRecord& record, const Language& edit, const Language& test) {
+  const EditSide& edited = side_of(record, edit);
+  return {.record = record.index,
+          .question = edited.src,
+          .target = edited.alt,
+          .asked = edit_questions(side_of(record, test))};
 }
 
-std::vector<EvalPrompt> eval_prompts(const EditRecord& record, const Language& edit,
-                                     const Language& test) {
-  const EditSide& edited = side_of(record, edit);
-  const std::vector<std::string> facts{fact_text(edited.src, edited.alt)};
-  std::vector<EvalPrompt> all;
-  for (const EditQuestion& question : edit_questions(side_of(record, test))) {
-    for (EvalPrompt& prompt : eval_prompts(question, facts, test.english_name))
-      all.push_back(std::move(prompt));
+EvalEdit eval_edit(const KnowEditRecord& record, KnowEditForm form,
+                   std::map<std::string, int64_t>& skipped) {
+  EvalEdit edit{record.index, record.prompt, record.target, {}};
+  edit.asked.push_back(question_of(Metric::kReliability, record.prompt, record.target));
+  // LTE's loader does not read it.
+  if (!record.rephrase.empty() && form == KnowEditForm::kEasyEdit)
+    edit.asked.push_back(question_of(Metric::kGenerality, record.rephrase, record.target));
+  for (const auto& [metric, probes] : {std::pair{Metric::kLocality, &record.locality},
+                                       std::pair{Metric::kPortability, &record.portability}}) {
+    for (const KnowEditProbe& probe : *probes) {
+      if (form == KnowEditForm::kLte && probe.position != 0) continue;
+      EditQuestion question = question_of(metric, probe);
+      if (question.target.empty()) {
+        ++skipped[question.kind.name() + ": first answer empty"];
+      } else {
+        edit.asked.push_back(std::move(question));
+      }
+    }
   }
-  return all;
+  return edit;
 }
 
 const EditSide& side_of(const EditRecord& record, const Language& language) {
@@ -88,29 +96,6 @@ const EditSide& side_of(const EditRecord& record, const Language& language) {
   XKDE_CHECK(found != record.sides.end(), DataError, "record ", record.index,
              ": expected a side in ", language.english_name, ", found none");
   return found->second;
-}
-
-ScoredSequence scored_sequence(const Tokenizer& tokenizer, const ChatTemplate& chat_template,
-                               std::string_view user, std::string_view target) {
-  const WholeText whole = whole_text(chat_template, user, target);
-  ScoredSequence scored;
-  scored.target_ids = tokenizer.encode(target);
-  scored.ids = tokenizer.encode(whole.text);
-  if (chat_template.wants_bos()) {
-    XKDE_CHECK(tokenizer.bos_id(), ConfigError,
-               "chat_template: expected a tokenizer with a BOS token, found none");
-    scored.ids.insert(scored.ids.begin(), *tokenizer.bos_id());
-  }
-  const size_t num_targets = scored.target_ids.size();
-  XKDE_CHECK(num_targets > 0, DataError, "target: expected at least one token, found none in \"",
-             target, "\"");
-  XKDE_CHECK(scored.ids.size() > num_targets + whole.ids_behind, DataError, "target \"", target,
-             "\": expected fewer tokens than the whole prompt's ", scored.ids.size(), ", found ",
-             num_targets);
-  // The last id of the target predicts nothing that is scored, nor does what stands behind it.
-  scored.ids.resize(scored.ids.size() - whole.ids_behind - 1);
-  scored.first_prediction = static_cast<int64_t>(scored.ids.size() - num_targets);
-  return scored;
 }
 
 }  // namespace xkde

@@ -1,15 +1,17 @@
 #ifndef XKDE_CORE_EDIT_EDIT_QUESTIONS_H_
 #define XKDE_CORE_EDIT_EDIT_QUESTIONS_H_
 
+#include <compare>
 #include <cstdint>
+#include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/data/edit_record.h"
+#include "core/data/knowedit.h"
 #include "core/data/language.h"
-#include "core/text/chat_template.h"
-#include "core/text/tokenizer.h"
 
 namespace xkde {
 
@@ -20,56 +22,49 @@ inline constexpr Metric kMetrics[] = {Metric::kReliability, Metric::kGenerality,
 /// "reliability" and so on, as results.json has it.
 std::string_view metric_name(Metric metric);
 
-/// What one metric asks of one record, without any edit (protocol 6.1): question and target in the
-/// test language.
-struct EditQuestion {
+/// What a question tests: a metric and, in KnowEdit, one of its kinds.
+struct MetricKind {
   Metric metric = Metric::kReliability;
-  std::string question;
-  std::string target;
+  std::optional<ProbeKind> probe = {};
+
+  std::string name() const;  ///< "portability", "portability.Reasoning"
+  auto operator<=>(const MetricKind&) const = default;
 };
 
-/// The questions that the side has, in the order of kMetrics: a record without portability asks
+/// One question of one record, without any edit: question and target in the test language.
+struct EditQuestion {
+  MetricKind kind;
+  int64_t probe = 0;  ///< position in the record's list of its kind
+  std::string question;
+  std::string target;                ///< what teacher forcing scores
+  std::vector<std::string> answers;  ///< each of them is right, `target` among them
+};
+
+/// What protocol 6.1 asks of the side, in the order of kMetrics: a record without portability asks
 /// three.
 std::vector<EditQuestion> edit_questions(const EditSide& test_side);
 
-/// A question as the model is asked it. Locality is asked twice, bare and with the edit, and scored
-/// by comparing the two; the others are asked with the edit and scored against the target's ids.
-struct EvalPrompt {
-  Metric metric = Metric::kReliability;
-  bool has_edit = true;
-  std::string user_text;
+/// Which questions of a KnowEdit record are asked: those of EasyEdit (all; protocol 6.4), or those
+/// of LTE (the first of each list; protocol 6.3).
+enum class KnowEditForm { kEasyEdit, kLte };
+
+/// One edit, and what is asked about it in one language. Texts as in the file.
+struct EvalEdit {
+  int64_t record = 0;    ///< position in its benchmark
+  std::string question;  ///< in the edit language, as is the next
   std::string target;
+  std::vector<EditQuestion> asked;
 };
 
-/// The one or two prompts of a question (bare before edited) with these facts in the context.
-std::vector<EvalPrompt> eval_prompts(const EditQuestion& question,
-                                     const std::vector<std::string>& facts,
-                                     std::string_view language_name);
-
-/// Single editing: all prompts of a record with its own fact. Throws DataError when the record
-/// lacks a language.
-std::vector<EvalPrompt> eval_prompts(const EditRecord& record, const Language& edit,
-                                     const Language& test);
+/// Throws DataError when the record lacks a language.
+EvalEdit eval_edit(const EditRecord& record, const Language& edit, const Language& test);
+/// Questions whose first answer is empty are left out and counted in `skipped`
+/// ("locality.Forgetfulness: first answer empty").
+EvalEdit eval_edit(const KnowEditRecord& record, KnowEditForm form,
+                   std::map<std::string, int64_t>& skipped);
 
 /// The record's side in a language. Throws DataError naming record and language.
 const EditSide& side_of(const EditRecord& record, const Language& language);
-
-/// A prompt with its target, tokenised for teacher forcing as the published evaluator does.
-/// `ids` ends with the last position that predicts: position first_prediction + i of the model's
-/// output predicts target_ids[i], and first_prediction + target_ids.size() == ids.size().
-struct ScoredSequence {
-  std::vector<int64_t> ids;
-  int64_t first_prediction = 0;
-  std::vector<int64_t>
-      target_ids;  ///< of the target on its own; in context it may be cut into other pieces
-};
-
-/// Protocol 6.1. ChatML: the chat text with target and "<|im_end|>" as one string, positions
-/// |S|-m-2 … |S|-3. Llama-2: BOS and " [INST] user [/INST] target", positions |S|-m-1 … |S|-2.
-/// Plain: "user target" with the slice of Llama-2. Throws DataError when the target has no tokens,
-/// ConfigError when BOS is wanted and the tokenizer has none.
-ScoredSequence scored_sequence(const Tokenizer& tokenizer, const ChatTemplate& chat_template,
-                               std::string_view user, std::string_view target);
 
 }  // namespace xkde
 

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <cstdio>
 #include <map>
-#include <tuple>
 #include <utility>
 
 namespace xkde {
@@ -30,17 +29,31 @@ void add_once(std::vector<T>& list, const T& value) {
   if (std::find(list.begin(), list.end(), value) == list.end()) list.push_back(value);
 }
 
+/// Parts of a metric ("portability.Reasoning", "f1.locality") are for files and reports.
+bool is_shown(const std::string& metric) {
+  constexpr std::string_view kHits = "retrieval.hit@";
+  const size_t after = metric.starts_with(kHits) ? kHits.size() : 0;
+  return metric.find('.', after) == std::string::npos;
+}
+
+std::string title_of(const EvalScope& scope) {
+  std::string title = scope.benchmark + ", " + scope.mode;
+  if (scope.mode != "single") title += ", " + std::to_string(scope.size) + " edits";
+  if (scope.eval_when == "immediate") title += ", each asked at once";
+  if (scope.method != "xkde") title += ", method " + scope.method;
+  return title;
+}
+
 std::vector<Block> blocks_of(const std::vector<ResultRow>& rows) {
   std::vector<Block> blocks;
-  std::map<std::tuple<std::string, std::string, int64_t>, size_t> positions;
+  std::map<std::string, size_t> positions;
   for (const ResultRow& row : rows) {
-    const auto key = std::tuple(row.scope.benchmark, row.scope.mode, row.scope.size);
+    if (!is_shown(row.metric)) continue;
+    const std::string key = title_of(row.scope);
     const auto [position, is_new] = positions.emplace(key, blocks.size());
     if (is_new) {
       blocks.emplace_back();
-      blocks.back().title = row.scope.benchmark + ", " + row.scope.mode;
-      if (row.scope.mode != "single")
-        blocks.back().title += ", " + std::to_string(row.scope.size) + " edits";
+      blocks.back().title = key;
     }
     Block& block = blocks[position->second];
     const LanguagePair pair{row.edit_language, row.test_language};

@@ -71,13 +71,12 @@ class Generator::Run {
     dtype_ = embedding.scalar_type();
     device_ = embedding.device();
     int64_t longest = 0;
-    const int64_t context = decoder_.config().max_position_embeddings;
     for (const GeneratePrompt& prompt : prompts) {
       const auto length = static_cast<int64_t>(prompt.ids.size());
       XKDE_CHECK(length > 0, DataError, "prompt ", prompt.index, ": expected tokens, found none");
-      XKDE_CHECK(length < context, DataError, "prompt ", prompt.index,
-                 ": expected fewer tokens than the model's context of ", context, ", found ",
-                 length);
+      XKDE_CHECK(length < longest_sequence(), DataError, "prompt ", prompt.index,
+                 ": expected fewer tokens than the ", longest_sequence(),
+                 " that a prompt and its answer may have, found ", length);
       longest = std::max(longest, length);
     }
     const KvCacheShape shape{.num_layers = decoder_.num_blocks(),
@@ -235,14 +234,19 @@ class Generator::Run {
     }
   }
 
+  int64_t longest_sequence() const {
+    const int64_t context = decoder_.config().max_position_embeddings;
+    return options_.max_length > 0 ? std::min(options_.max_length, context) : context;
+  }
+
   bool finishes(const LiveAnswer& live, int64_t token) {
     GeneratedAnswer& answer = answers_[live.prompt][live.answer];
     answer.ids.push_back(token);
     const auto& stops = options_.stop_ids;
     const bool stopped = std::find(stops.begin(), stops.end(), token) != stops.end();
     const int64_t length = std::ssize(prompts_[live.prompt].ids) + std::ssize(answer.ids);
-    const bool full = std::ssize(answer.ids) >= options_.max_new_tokens ||
-                      length >= decoder_.config().max_position_embeddings;
+    const bool full =
+        std::ssize(answer.ids) >= options_.max_new_tokens || length >= longest_sequence();
     const std::optional<size_t> cut = stop_text_in(answer.ids);
     if (!stopped && !full && !cut) return false;
     std::vector<int64_t> spoken = answer.ids;

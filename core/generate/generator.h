@@ -20,6 +20,7 @@ struct GenerateOptions {
   SamplingOptions sampling;
   int64_t num_return_sequences = 1;
   int64_t max_new_tokens = 64;
+  int64_t max_length = 0;  ///< of prompt and answer together, at most the context; 0: the context
   std::vector<int64_t> stop_ids;        ///< each ends an answer and is its last id
   std::vector<std::string> stop_texts;  ///< an answer ends with the token that completes one
   int64_t max_sequences = 128;          ///< answers decoded side by side
@@ -63,8 +64,8 @@ class Generator {
   Generator(const Decoder& decoder, UnitWeights weights, const Tokenizer& tokenizer,
             GenerateOptions options);
 
-  /// The answers of each prompt. An answer ends at the latest where the model's context does.
-  /// Throws DataError for an empty prompt and for one that leaves no place in the context.
+  /// The answers of each prompt. An answer ends at the latest where max_length or the model's
+  /// context does. Throws DataError for an empty prompt and for one that leaves no place there.
   std::vector<std::vector<GeneratedAnswer>> generate(std::span<const GeneratePrompt> prompts,
                                                      uint64_t seed);
   const GenerateCounts& counts() const noexcept { return counts_; }  ///< of all calls

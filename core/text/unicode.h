@@ -30,8 +30,8 @@ bool is_punctuation(
     char32_t character);  ///< ASCII punctuation (symbols included) or category P (Unicode 8)
 bool is_word(char32_t character);  ///< \w of UTS 18: Alphabetic, M, Nd, Pc, Join_Control
 bool is_mark(char32_t character);  ///< categories Mn, Mc, Me (Unicode 9)
-/// Normalization form C of well-formed UTF-8: one spelling of each accented letter. Throws DataError
-/// where the text is not well-formed.
+/// Normalization form C of well-formed UTF-8: one spelling of each accented letter. Throws
+/// DataError where the text is not well-formed.
 std::string nfc(std::string_view text);
 void append_lowercase(std::string& text, char32_t character);  ///< full mapping, free of context
 

@@ -28,6 +28,7 @@ class ChunkLog {
 
   /// Whether an earlier run finished this chunk.
   bool is_done(int64_t chunk) const { return done_.contains(chunk); }
+  std::filesystem::path folder() const { return file_.parent_path(); }
   int64_t num_done() const { return static_cast<int64_t>(done_.size()); }
   /// Makes a chunk of this rank durable against the end of the process. Not collective.
   void append(int64_t chunk, const std::vector<Json>& rows, const Json& metrics);

@@ -2,15 +2,15 @@
 #define XKDE_RECIPES_STAGES_EVALUATE_STAGE_H_
 
 #include <filesystem>
-#include <string>
 
 #include "recipes/stages/run_context.h"
 
 namespace xkde::recipe {
 
-/// Scores edits made in one language and asked in another by teacher forcing (protocol 6.1). Writes
-/// results.json, predictions.jsonl and metrics.jsonl (one object a chunk) into `folder`. The ranks
-/// take chunks of records from a shared counter; the files do not depend on how many there are.
+/// Scores edits by teacher forcing (protocol 6), one by one or out of an edit memory (protocol
+/// 7.1). Writes results.json, predictions.jsonl, statistics.json and metrics.jsonl (one object a
+/// chunk) into `folder`. The ranks take chunks of prompts from a shared counter; the files do not
+/// depend on how many there are, and a run that was killed goes on behind its finished chunks.
 /// Collective.
 void run_evaluate(const EvaluateStage& stage, const std::filesystem::path& folder,
                   RunContext& context);

@@ -12,12 +12,13 @@
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/base/stopwatch.h"
-#include "core/data/edit_dataset.h"
 #include "core/edit/results_table.h"
 #include "core/io/sha256.h"
+#include "core/model/sentence_encoder.h"
 #include "distributed/checkpoint.h"
 #include "distributed/checkpoint_retention.h"
 #include "recipes/stages/build_data_stage.h"
+#include "recipes/stages/eval_inputs.h"
 #include "recipes/stages/evaluate_stage.h"
 #include "recipes/stages/export_stage.h"
 #include "recipes/stages/orpo_stage.h"
@@ -31,18 +32,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-void collect_files(std::set<fs::path>& files, const std::string& benchmark, const fs::path& data,
-                   const std::vector<std::string>& edits, const std::vector<std::string>& tests,
-                   const std::string& records) {
-  for (const std::string& edit : edits) {
-    for (const std::string& test : tests) {
-      const EditDataset loaded =
-          load_edits(benchmark_from_name(benchmark), data, edit, test, Slice::parse(records));
-      files.insert(loaded.files.begin(), loaded.files.end());
-    }
-  }
-}
-
 /// The data files that a stage reads. Loading them here also finds bad data before any work is
 /// done.
 std::set<fs::path> files_of(const Stage& any) {
@@ -50,8 +39,11 @@ std::set<fs::path> files_of(const Stage& any) {
   if (const auto* build = std::get_if<BuildDataStage>(&any)) {
     files = build_data_files(*build);
   } else if (const auto* evaluate = std::get_if<EvaluateStage>(&any)) {
-    collect_files(files, evaluate->benchmark, evaluate->data, evaluate->edit_languages,
-                  evaluate->test_languages, evaluate->records);
+    for (const fs::path& file : eval_files(*evaluate)) files.insert(file);
+    if (evaluate->retriever) {
+      for (const fs::path& file : sentence_encoder_files(evaluate->retriever->model_name_or_path))
+        files.insert(file);
+    }
   } else if (const auto* sft = std::get_if<SftStage>(&any)) {
     if (!sft->uses_built_data()) files.insert(sft->train_data);
   } else if (const auto* sample = std::get_if<SampleStage>(&any)) {

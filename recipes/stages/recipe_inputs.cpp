@@ -85,11 +85,7 @@ void check_model(const Recipe& recipe, const InputChecks& checks, Faults& faults
   faults.run(path, checks.model, model);
 }
 
-void check_edits(const std::string& path, const EditSelection& edits, const InputChecks& checks,
-                 Faults& faults) {
-  if (faults.opens(path, edits.data, "a file or folder of the benchmark"))
-    faults.run(path, checks.edits, edits);
-}
+constexpr const char* kEdits = "a file or folder of the benchmark";
 
 /// The inputs of one kind of stage; `path` leads to the stage.
 class StageInputs {
@@ -99,10 +95,10 @@ class StageInputs {
 
   void operator()(const BuildDataStage& stage) const {
     for (size_t i = 0; i < stage.sources.size(); ++i)
-      check_edits(concat(path_, ".sources.", i, ".data"), stage.sources[i], checks_, faults_);
+      check_source(concat(path_, ".sources.", i, ".data"), stage.sources[i]);
     for (size_t i = 0; i < stage.exclude.size(); ++i) {
       const std::string path = concat(path_, ".exclude.", i, ".data");
-      if (faults_.opens(path, stage.exclude[i].data, "a file or folder of the benchmark"))
+      if (faults_.opens(path, stage.exclude[i].data, kEdits))
         faults_.run(path, checks_.excluded, stage.exclude[i]);
     }
   }
@@ -120,11 +116,22 @@ class StageInputs {
       faults_.opens(path_ + ".pairs", stage.pairs, "rank or a pairs.jsonl");
   }
   void operator()(const EvaluateStage& stage) const {
-    check_edits(path_ + ".data", stage, checks_, faults_);
+    bool opens = faults_.opens(path_ + ".data", stage.data, kEdits);
+    if (stage.demonstrations)
+      opens &= faults_.opens(path_ + ".demonstrations.data", stage.demonstrations->data, kEdits);
+    if (stage.retriever)
+      opens &= faults_.opens(path_ + ".retriever.model_name_or_path",
+                             stage.retriever->model_name_or_path,
+                             "the Hugging Face folder of a sentence encoder");
+    if (opens) faults_.run(path_ + ".data", checks_.evaluation, stage);
   }
   void operator()(const ExportStage&) const {}
 
  private:
+  void check_source(const std::string& path, const EditSelection& edits) const {
+    if (faults_.opens(path, edits.data, kEdits)) faults_.run(path, checks_.edits, edits);
+  }
+
   void check_train_data(const std::string& train_data) const {
     if (train_data == SftStage::kBuiltData) return;
     const std::string path = path_ + ".train_data";

@@ -13,6 +13,7 @@ namespace xkde::recipe {
 struct InputChecks {
   std::function<void(const std::filesystem::path& model)> model;
   std::function<void(const EditSelection& edits)> edits;
+  std::function<void(const EvaluateStage& stage)> evaluation = {};
   std::function<void(const ExcludedData& excluded)> excluded = {};
   std::function<void(const std::filesystem::path& file)> train_data;
 };

@@ -5,59 +5,19 @@
 #include <utility>
 
 #include "core/data/knowedit.h"
-#include "core/data/language.h"
-#include "recipes/stages/slice_key.h"
 
 namespace xkde::recipe {
 namespace {
 
-constexpr std::string_view kBenchmarks[] = {"bizsre", "mzsre", "bmike53"};
-constexpr std::string_view kLaterBenchmarks[] = {"zsre", "wikibio", "recent", "counterfact"};
 constexpr std::string_view kQuestions[] = {"src", "rephrase", "loc", "portability"};
 constexpr std::string_view kSampleFormats[] = {"ours", "xeit_v2"};
 constexpr std::string_view kTruncations[] = {"end", "proportional"};
-constexpr std::string_view kModes[] = {"single"};
-constexpr std::string_view kLaterModes[] = {"batch", "sequential"};
 constexpr std::string_view kDtypes[] = {"float32", "bfloat16"};
-
-const char* language_text() {
-  static const std::string kText = [] {
-    std::string text = "a language code (";
-    for (const Language& language : languages()) {
-      if (&language != &languages().front()) text += ", ";
-      text += language.iso;
-      if (language.file_code != language.iso) text += " or " + language.file_code;
-    }
-    return text + ")";
-  }();
-  return kText.c_str();
-}
-
-void read_languages(StrictMap& map, std::string_view key, std::vector<std::string>& out) {
-  map.required(key, out, Condition<std::string>{language_text(), [](const std::string& code) {
-                                                  return find_language(code) != nullptr;
-                                                }});
-  std::vector<const Language*> seen;
-  for (const std::string& code : out) {
-    const Language* language = find_language(code);
-    if (std::find(seen.begin(), seen.end(), language) != seen.end())
-      map.add_error(key, "expected each language once, found " + language->english_name + " twice");
-    seen.push_back(language);
-  }
-}
-
-Json selection_json(const EditSelection& edits) {
-  return {{"benchmark", edits.benchmark},
-          {"data", edits.data.string()},
-          {"edit_languages", edits.edit_languages},
-          {"test_languages", edits.test_languages},
-          {"records", edits.records}};
-}
 
 Json to_json(const BuildDataStage& stage) {
   Json sources = Json::array();
   for (const BuildDataSource& source : stage.sources) {
-    Json json = selection_json(source);
+    Json json = to_json(static_cast<const EditSelection&>(source));
     if (!stage.quadrants) json["questions"] = source.questions;
     sources.push_back(std::move(json));
   }
@@ -85,15 +45,6 @@ Json to_json(const SftStage& stage) {
   return json;
 }
 
-Json to_json(const EvaluateStage& stage) {
-  Json json = selection_json(stage);
-  json["mode"] = stage.mode;
-  json["sizes"] = stage.sizes;
-  json["max_tokens_per_batch"] = stage.max_tokens_per_batch;
-  json["token_tree"] = stage.token_tree;
-  return json;
-}
-
 Json to_json(const ExportStage& stage) {
   return {{"path", stage.path.string()}, {"dtype", stage.dtype}};
 }
@@ -102,31 +53,15 @@ Json to_json(const ExportStage& stage) {
 
 const Names kDtypeNames{kDtypes};
 
-void EditSelection::read(StrictMap& map, const Names& benchmarks) {
-  map.required("benchmark", benchmark, benchmarks);
-  map.required("data", data);
-  read_languages(map, "edit_languages", edit_languages);
-  read_languages(map, "test_languages", test_languages);
-  map.optional("records", records, kSlice);
-}
-
 BuildDataSource BuildDataSource::parse(StrictMap map, bool has_quadrants) {
   BuildDataSource source;
   source.read(map, kSourceNames);
   map.optional("questions", source.questions, Names{kQuestions});
   if (has_quadrants && map.has("questions"))
     map.add_error("questions", "expected this key only without build_data.quadrants, found both");
-  if (is_knowedit_name(source.benchmark)) {
-    if (!has_quadrants)
-      map.add_error("benchmark", "expected build_data.quadrants beside " + source.benchmark +
-                                     ", found no such key");
-    for (const auto& [key, codes] : {std::pair{"edit_languages", source.edit_languages},
-                                     std::pair{"test_languages", source.test_languages}}) {
-      if (!codes.empty() && codes != std::vector<std::string>{"en"})
-        map.add_error(key,
-                      "expected [en], the only language of " + source.benchmark + ", found others");
-    }
-  }
+  if (is_knowedit_name(source.benchmark) && !has_quadrants)
+    map.add_error("benchmark", "expected build_data.quadrants beside " + source.benchmark +
+                                   ", found no such key");
   map.done();
   return source;
 }
@@ -164,21 +99,6 @@ SftStage SftStage::parse(StrictMap map) {
   map.optional("max_length", stage.max_length, kPositive);
   map.optional("truncation", stage.truncation, Names{kTruncations});
   map.optional("keep_best", stage.keep_best);
-  map.done();
-  return stage;
-}
-
-EvaluateStage EvaluateStage::parse(StrictMap map) {
-  EvaluateStage stage;
-  stage.read(map, Names{kBenchmarks, kLaterBenchmarks});
-  map.optional("mode", stage.mode, Names{kModes, kLaterModes});
-  map.optional("sizes", stage.sizes, kPositive);
-  if (stage.sizes != std::vector<int64_t>{1})
-    map.add_error("sizes", "expected [1], the only size of mode single, found others");
-  map.optional("max_tokens_per_batch", stage.max_tokens_per_batch, kPositive);
-  map.optional("token_tree", stage.token_tree);
-  for (const char* key : {"eval_when", "retriever"})
-    map.refuse(key, "this key is not available in this version");
   map.done();
   return stage;
 }

@@ -11,6 +11,8 @@
 
 #include "core/io/json_file.h"
 #include "recipes/stages/build_data_keys.h"
+#include "recipes/stages/edit_selection.h"
+#include "recipes/stages/evaluate_keys.h"
 #include "recipes/stages/preference_stages.h"
 #include "recipes/stages/strict_map.h"
 #include "recipes/stages/train_keys.h"
@@ -19,18 +21,6 @@ namespace xkde::recipe {
 
 /// The values of every dtype key: "float32", "bfloat16".
 extern const Names kDtypeNames;
-
-/// Records of a benchmark in language pairs: what build_data reads and evaluate asks.
-struct EditSelection {
-  std::string benchmark;       ///< as benchmark_from_name or knowedit_from_name takes it
-  std::filesystem::path data;  ///< a file or the benchmark's folder
-  std::vector<std::string> edit_languages;  ///< codes as written, each of a known language
-  std::vector<std::string> test_languages;
-  std::string records;  ///< a slice that Slice::parse accepts; "" is all
-
-  /// Reads its keys and leaves done() to the caller.
-  void read(StrictMap& map, const Names& benchmarks);
-};
 
 /// One item of `build_data.sources`.
 struct BuildDataSource : EditSelection {
@@ -69,16 +59,6 @@ struct SftStage : TrainKeys {
 
   bool uses_built_data() const { return train_data == kBuiltData; }
   static SftStage parse(StrictMap map);
-};
-
-/// `evaluate:` token accuracy under teacher forcing (protocol 6.1).
-struct EvaluateStage : EditSelection {
-  std::string mode = "single";
-  std::vector<int64_t> sizes{1};        ///< edits in memory at once
-  int64_t max_tokens_per_batch = 2048;  ///< ours
-  bool token_tree = true;               ///< ours: same predictions, common beginnings computed once
-
-  static EvaluateStage parse(StrictMap map);
 };
 
 /// `export:` the model as a Hugging Face folder.

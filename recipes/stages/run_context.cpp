@@ -85,11 +85,39 @@ void RunContext::use_checkpoint(std::filesystem::path folder) {
   if (model_) load_weights();
 }
 
+void RunContext::load_pretrained() {
+  model_->load([this](const std::string& name, std::span<float> out) {
+    pretrained_.weights->read_f32(name, out);
+  });
+}
+
+void RunContext::with_pretrained_weights(const std::function<void()>& body) {
+  const at::Tensor kept = model().master().to(at::kCPU, /*non_blocking=*/false, /*copy=*/true);
+  load_pretrained();
+  body();
+  model_->master().copy_(kept);
+  model_->masters_changed();
+}
+
+Generator RunContext::generator(const GenerateOptions& options) {
+  dist::ShardedModel& resident = model();
+  return {decoder_, [&resident](size_t unit) { return resident.resident_parameters(unit); },
+          tokenizer(), options};
+}
+
+std::vector<int64_t> RunContext::stop_ids() const {
+  std::vector<int64_t> ids = decoder_.config().eos_token_id;
+  const std::string& end = chat_template_.end_of_turn();
+  if (!end.empty()) {
+    if (const auto id = tokenizer().token_to_id(end)) ids.push_back(*id);
+  }
+  if (const auto eos = tokenizer().eos_id()) ids.push_back(*eos);
+  return ids;
+}
+
 void RunContext::load_weights() {
   if (!checkpoint_) {
-    model_->load([this](const std::string& name, std::span<float> out) {
-      pretrained_.weights->read_f32(name, out);
-    });
+    load_pretrained();
     return;
   }
   at::Tensor host = at::empty_like(model_->master(), at::kCPU);

@@ -2,12 +2,14 @@
 #define XKDE_RECIPES_STAGES_RUN_CONTEXT_H_
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "core/data/conversation.h"
+#include "core/generate/generator.h"
 #include "core/model/decoder.h"
 #include "core/model/weights.h"
 #include "core/text/chat_template.h"
@@ -39,6 +41,13 @@ class RunContext {
   /// The model with the weights that the stages so far lead to; reads them at the first call.
   /// Collective.
   dist::ShardedModel& model();
+  /// Runs `body` with the weights of the pretrained files in model(), and puts back those that were
+  /// there. Collective.
+  void with_pretrained_weights(const std::function<void()>& body);
+  /// Answers with model(), which must be resident. The context outlives it. Not collective.
+  Generator generator(const GenerateOptions& options);
+  /// The ids that end an answer: of the model, its chat template and its tokenizer.
+  std::vector<int64_t> stop_ids() const;
   /// The weights come from this checkpoint, not from the pretrained files: a finished stage left
   /// them.
   void use_checkpoint(std::filesystem::path folder);
@@ -53,6 +62,7 @@ class RunContext {
  private:
   std::string decide() const;
   void load_weights();
+  void load_pretrained();
 
   const Recipe& recipe_;
   dist::Communicator& comm_;

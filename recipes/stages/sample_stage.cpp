@@ -65,21 +65,14 @@ std::vector<SamplePrompt> read_prompts(const SampleStage& stage, const RunContex
 }
 
 GenerateOptions options_of(const SampleStage& stage, const RunContext& context) {
-  GenerateOptions options{
+  return {
       .sampling = {.temperature = stage.temperature, .top_k = stage.top_k, .top_p = stage.top_p},
       .num_return_sequences = stage.num_return_sequences,
       .max_new_tokens = stage.max_new_tokens,
-      .stop_ids = context.decoder().config().eos_token_id,
+      .stop_ids = context.stop_ids(),
       .stop_texts = stage.stop,
       .max_sequences = stage.max_sequences,
       .max_tokens_per_batch = stage.max_tokens_per_batch};
-  const Tokenizer& tokenizer = context.tokenizer();
-  const std::string& end = context.chat_template().end_of_turn();
-  if (!end.empty()) {
-    if (const auto id = tokenizer.token_to_id(end)) options.stop_ids.push_back(*id);
-  }
-  if (const auto eos = tokenizer.eos_id()) options.stop_ids.push_back(*eos);
-  return options;
 }
 
 /// Answers one chunk into its rows; returns what the generator counted for it.
@@ -94,10 +87,7 @@ GenerateCounts answer(std::vector<SamplePrompt>& chunk, const GenerateOptions& o
     asked.push_back({chunk[i].ids, chunk[i].index});
     places.push_back(i);
   }
-  dist::ShardedModel& model = context.model();
-  Generator generator(
-      context.decoder(), [&model](size_t unit) { return model.resident_parameters(unit); },
-      context.tokenizer(), options);
+  Generator generator = context.generator(options);
   const auto seed = static_cast<uint64_t>(context.recipe().seed);
   const auto answers = generator.generate(asked, seed);
   for (size_t i = 0; i < answers.size(); ++i) {

@@ -49,6 +49,22 @@ void add_optional_sections(std::map<std::string, Json>& sections) {
   sections["build_data.exclude"] = build["exclude"][0];
 }
 
+/// What evaluate has only beside other keys.
+void add_evaluation(std::map<std::string, Json>& sections) {
+  const std::string text =
+      with(kSmallRecipe, "  - evaluate:\n",
+           "  - evaluate:\n      mode: sequential\n      method: ike\n      extra_metrics: [f1]\n"
+           "      retriever: {model_name_or_path: e, threshold: 0.5}\n"
+           "      demonstrations: {benchmark: mzsre, data: d}\n      chat_template: model\n");
+  const Json evaluate = resolved(parse_recipe(text, "r.yaml"))["stages"][2]["evaluate"];
+  const Json plain = sections["evaluate"];
+  sections["evaluate"] = evaluate;
+  sections["evaluate.retriever"] = evaluate["retriever"];
+  sections["evaluate.demonstrations"] = evaluate["demonstrations"];
+  for (const auto& [key, value] : plain.items()) sections["evaluate"][key] = value;
+  sections["evaluate"]["averaging"] = EvaluateStage().averaging;
+}
+
 /// Keys and resolved values of the parts of a recipe, by the headings of the document.
 std::map<std::string, Json> sections_of(const Recipe& recipe) {
   const Json all = resolved(recipe);
@@ -59,6 +75,7 @@ std::map<std::string, Json> sections_of(const Recipe& recipe) {
   }
   sections["build_data.sources"] = sections["build_data"]["sources"][0];
   add_optional_sections(sections);
+  add_evaluation(sections);
   return sections;
 }
 
@@ -94,7 +111,11 @@ TEST(RecipeDocs, GiveTheDefaultOfEveryKey) {
                       {"model_name_or_path", "none"},
                       {"reward", "\"chrf\""},
                       {"quadrants", "none"},
-                      {"exclude", "none"}};
+                      {"exclude", "none"},
+                      {"retriever", "none"},
+                      {"demonstrations", "none"},
+                      {"extra_metrics", "none"},
+                      {"threshold", "none"}};
 
   for (const auto& [name, rows] : documented_keys()) {
     for (const auto& [key, value] : rows) {
@@ -120,7 +141,8 @@ TEST(RecipeDocs, SayWhichKeysAreRequired) {
             "build_data.exclude.data build_data.sources.benchmark "
             "build_data.sources.data build_data.sources.edit_languages "
             "build_data.sources.test_languages evaluate.benchmark evaluate.data "
-            "evaluate.edit_languages evaluate.test_languages export.path "
+            "evaluate.edit_languages evaluate.test_languages evaluate.demonstrations.benchmark "
+            "evaluate.demonstrations.data evaluate.retriever.model_name_or_path export.path "
             "model.model_name_or_path ");
 }
 

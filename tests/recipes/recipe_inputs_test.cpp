@@ -90,6 +90,7 @@ TEST_F(RecipeInputs, AreHandedToTheChecksOfTheCaller) {
   InputChecks checks;
   checks.model = [&](const fs::path& path) { seen.push_back("model " + path.filename().string()); };
   checks.edits = [&](const EditSelection& edits) { seen.push_back(edits.benchmark); };
+  checks.evaluation = [&](const EvaluateStage& stage) { seen.push_back(stage.benchmark); };
   checks.train_data = [&](const fs::path& path) { seen.push_back(path.filename().string()); };
 
   validate_inputs(recipe({"sft.train_data=" + (root_ / "train.json").string()}), checks);
@@ -117,6 +118,9 @@ TEST_F(RecipeInputs, ExcludedDataIsOpenedAndHandedToItsCheck) {
 TEST_F(RecipeInputs, FaultsThatChecksFindKeepTheirKind) {
   InputChecks checks;
   checks.edits = [](const EditSelection& edits) { throw DataError(edits.benchmark + ": row 3"); };
+  checks.evaluation = [](const EvaluateStage& edits) {
+    throw DataError(edits.benchmark + ": row 3");
+  };
 
   EXPECT_EQ(message_of<DataError>(recipe(), checks),
             "r.yaml: 2 errors\n"

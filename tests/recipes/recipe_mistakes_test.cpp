@@ -213,20 +213,27 @@ TEST(RecipeMistakes, NamesThatAreNoneAreFoundWithASuggestion) {
   for (const Mistake& mistake : mistakes) expect_mistake(mistake);
 }
 
-TEST(RecipeMistakes, WhatThisVersionDoesNotHaveIsRefusedInThoseWords) {
+TEST(RecipeMistakes, EvaluationKeysMustAgree) {
   const Mistake mistakes[] = {
       {"mode: single", "mode: batch",
-       "r.yaml:38:13: evaluate.mode: expected single, found batch, "
-       "which is not available in this version"},
-      {"mode: single", "mode: sequential", "found sequential, which is not available"},
+       "r.yaml:38:13: evaluate.mode: expected the key retriever beside it, found none"},
+      {"mode: single", "mode: sequencial", "did you mean 'sequential'?"},
       {"benchmark: bmike53", "benchmark: wikibio",
-       "r.yaml:34:18: evaluate.benchmark: expected "
-       "bizsre, mzsre or bmike53, found wikibio, which "
-       "is not available in this version"},
+       "r.yaml:37:23: evaluate.test_languages: expected [en], the only language of wikibio"},
       {"sizes: [1]", "sizes: [1, 10]", "r.yaml:39:14: evaluate.sizes: expected [1], the only size"},
-      {"mode: single", "retriever: {k: 1}",
-       "r.yaml:38:7: evaluate.retriever: this key is not "
-       "available in this version"},
+      {"mode: single", "mode: batch\n      retriever: {model_name_or_path: m, k: 0}",
+       "evaluate.retriever.k: expected a positive integer, found 0"},
+      {"mode: single", "retriever: {model_name_or_path: m}",
+       "evaluate.retriever: expected mode: batch or sequential, or demonstrations, beside this "
+       "key, found neither"},
+      {"mode: single", "eval_when: end",
+       "evaluate.eval_when: expected mode: sequential beside this key, found single"},
+      {"mode: single", "averaging: lte",
+       "evaluate.averaging: expected a benchmark of KnowEdit beside this key, found bmike53"},
+      {"mode: single",
+       "retriever: {model_name_or_path: m}\n      demonstrations: {benchmark: bmike53, data: d}",
+       "evaluate.demonstrations: expected method: ike or remake beside this key, found xkde"},
+      {"mode: single", "extra_metrics: [f2]", "expected fluency, f1 or exact, found f2"},
   };
   for (const Mistake& mistake : mistakes) expect_mistake(mistake);
 }

@@ -1,7 +1,5 @@
 #include "core/edit/edit_metrics.h"
 
-#include <algorithm>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -10,18 +8,19 @@
 namespace xkde {
 namespace {
 
+using testing::ElementsAre;
 using testing::HasSubstr;
 using Ids = std::vector<int64_t>;
 
-const std::vector<LanguagePair> kPairs{{"en", "es"}, {"en", "cz"}};
-const EvalScope kScope{"bmike53", "before", "single", 1};
+const LanguagePair kPair{"en", "cz"};
+const EvalScope kScope{"bmike53", "before", "single", 1, "xkde"};
 
-Prediction prediction(int64_t record, const std::string& test, Metric metric, double score) {
+Prediction prediction(int64_t record, Metric metric, double score) {
   Prediction p;
   p.record = record;
   p.edit_language = "en";
-  p.test_language = test;
-  p.metric = metric;
+  p.test_language = "cz";
+  p.kind.metric = metric;
   p.score = score;
   return p;
 }
@@ -51,66 +50,117 @@ TEST(Round2, HalvesGoToEvenOnTheBinaryDouble) {
   EXPECT_EQ(round_2(54.845), 54.84);
 }
 
+const ResultRow& row_of(const std::vector<ResultRow>& rows, const std::string& metric) {
+  for (const ResultRow& row : rows) {
+    if (row.metric == metric) return row;
+  }
+  throw InternalError("no row " + metric);
+}
+
+std::vector<std::string> metrics_of(const std::vector<ResultRow>& rows) {
+  std::vector<std::string> metrics;
+  for (const ResultRow& row : rows) metrics.push_back(row.metric);
+  return metrics;
+}
+
 TEST(Summarize, IsThePlainMeanInPercent) {
-  const std::vector<Prediction> predictions{prediction(0, "es", Metric::kReliability, 1.0),
-                                            prediction(1, "es", Metric::kReliability, 0.5),
-                                            prediction(2, "es", Metric::kReliability, 0.0),
-                                            prediction(0, "cz", Metric::kLocality, 2.0 / 3.0)};
+  const std::vector<Prediction> predictions{
+      prediction(0, Metric::kReliability, 1.0), prediction(0, Metric::kLocality, 2.0 / 3.0),
+      prediction(1, Metric::kReliability, 0.5), prediction(2, Metric::kReliability, 0.0)};
 
-  const std::vector<ResultRow> rows = summarize(kScope, kPairs, predictions);
+  const std::vector<ResultRow> rows = summarize(kScope, kPair, predictions, {}, {});
 
-  ASSERT_EQ(rows.size(), 8U);
-  EXPECT_EQ(rows[0].metric, "reliability");
-  EXPECT_EQ(rows[0].test_language, "es");
+  EXPECT_THAT(metrics_of(rows),
+              ElementsAre("reliability", "generality", "locality", "portability"));
+  EXPECT_EQ(rows[0].test_language, "cz");
   EXPECT_EQ(rows[0].value, 50.0);
   EXPECT_EQ(rows[0].n, 3);
-  EXPECT_EQ(rows[6].metric, "locality");
-  EXPECT_EQ(rows[6].test_language, "cz");
-  EXPECT_EQ(rows[6].value, 66.67);
+  EXPECT_EQ(rows[2].value, 66.67);
 }
 
 TEST(Summarize, MetricNobodyAskedHasNoValue) {
-  const std::vector<ResultRow> rows = summarize(kScope, kPairs, {});
+  const std::vector<ResultRow> rows = summarize(kScope, kPair, {}, {}, {});
 
-  ASSERT_EQ(rows.size(), 8U);
+  ASSERT_EQ(rows.size(), 4U);
   EXPECT_FALSE(rows[3].value.has_value());
-  EXPECT_EQ(
-      result_json(rows[3]).dump(),
-      R"({"benchmark":"bmike53","phase":"before","mode":"single","size":1,"edit_language":"en",)"
-      R"("test_language":"es","metric":"portability","value":null,"n":0})");
+  EXPECT_EQ(result_json(rows[3]).dump(),
+            R"({"benchmark":"bmike53","phase":"before","mode":"single","size":1,)"
+            R"("edit_language":"en","test_language":"cz","metric":"portability","value":null,)"
+            R"("n":0,"low":null,"high":null,"method":"xkde"})");
 }
 
-TEST(SortPredictions, OrderDoesNotDependOnWhoFinishedFirst) {
-  std::vector<Prediction> ordered;
-  for (const auto& [edit, test] : kPairs) {
-    for (int64_t record = 0; record < 3; ++record) {
-      for (const Metric metric : kMetrics) ordered.push_back(prediction(record, test, metric, 0.1));
-    }
-  }
-  std::vector<Prediction> shuffled = ordered;
-  std::reverse(shuffled.begin(), shuffled.end());
-  std::rotate(shuffled.begin(), shuffled.begin() + 5, shuffled.end());
+TEST(Summarize, IntervalsAreInPercentAndHoldTheValue) {
+  const std::vector<Prediction> predictions{prediction(0, Metric::kReliability, 1.0),
+                                            prediction(1, Metric::kReliability, 0.5),
+                                            prediction(2, Metric::kReliability, 0.0)};
 
-  sort_predictions(shuffled, kPairs);
+  const ResultRow row =
+      summarize(kScope, kPair, predictions, {}, {.resamples = 200, .seed = 42}).front();
 
-  for (size_t i = 0; i < ordered.size(); ++i) {
-    EXPECT_EQ(prediction_json(kScope, shuffled[i]), prediction_json(kScope, ordered[i]));
-  }
+  EXPECT_LT(row.low, row.value);
+  EXPECT_GT(row.high, row.value);
+  EXPECT_GE(row.low, 0.0);
+  EXPECT_LE(row.high, 100.0);
+  EXPECT_FALSE(summarize(kScope, kPair, predictions, {}, {}).front().low.has_value());
 }
 
-TEST(SortPredictions, PairOutsideTheEvaluationIsABug) {
-  std::vector<Prediction> predictions{prediction(4, "zh", Metric::kLocality, 1)};
-  try {
-    sort_predictions(predictions, kPairs);
-    FAIL();
-  } catch (const InternalError& error) {
-    EXPECT_THAT(error.what(),
-                HasSubstr("record 4: the pair en -> zh is not one of this evaluation"));
-  }
+/// Record 0: Reasoning 1 and 0, Subject_Aliasing 1. Record 1: Reasoning 0.
+std::vector<Prediction> portability() {
+  std::vector<Prediction> predictions;
+  const auto add = [&predictions](int64_t record, ProbeKind kind, double score) {
+    predictions.push_back(prediction(record, Metric::kPortability, score));
+    predictions.back().kind.probe = kind;
+  };
+  add(0, ProbeKind::kReasoning, 1);
+  add(0, ProbeKind::kReasoning, 0);
+  add(0, ProbeKind::kSubjectAliasing, 1);
+  add(1, ProbeKind::kReasoning, 0);
+  return predictions;
+}
+
+TEST(Summarize, EasyEditAveragesPromptsThenKindsThenRecords) {
+  const std::vector<ResultRow> rows = summarize(kScope, kPair, portability(), {}, {});
+
+  EXPECT_EQ(row_of(rows, "portability").value, 37.5);  // (0.75 + 0) / 2
+  EXPECT_EQ(row_of(rows, "portability").n, 2);
+  EXPECT_EQ(row_of(rows, "portability.Reasoning").value, 25.0);
+  EXPECT_EQ(row_of(rows, "portability.Subject_Aliasing").n, 1);
+}
+
+TEST(Summarize, LteAveragesTheKindsMeans) {
+  const std::vector<ResultRow> rows =
+      summarize(kScope, kPair, portability(), {}, {.averaging = Averaging::kLte});
+
+  EXPECT_EQ(row_of(rows, "portability").value, 62.5);  // (0.25 + 1) / 2
+}
+
+TEST(Summarize, CountsWhatElseWasAskedByMetric) {
+  std::vector<Prediction> predictions{prediction(0, Metric::kReliability, 1),
+                                      prediction(0, Metric::kLocality, 1)};
+  predictions[0].rank_of_fact = 2;
+  predictions[1].rank_of_fact = 1;
+  predictions[0].others.f1 = 0.25;
+  predictions[1].others.base_locality = 0.5;
+
+  const std::vector<ResultRow> rows =
+      summarize(kScope, kPair, predictions, std::vector{5.0}, {.k = 3});
+
+  EXPECT_THAT(
+      metrics_of(rows),
+      ElementsAre("reliability", "generality", "locality", "portability", "fluency",
+                  "base_locality", "f1.reliability", "retrieval.hit@1",
+                  "retrieval.hit@1.reliability", "retrieval.hit@1.locality", "retrieval.hit@3",
+                  "retrieval.hit@3.reliability", "retrieval.hit@3.locality"));
+  EXPECT_EQ(row_of(rows, "fluency").value, 500.0);
+  EXPECT_EQ(row_of(rows, "base_locality").value, 50.0);
+  EXPECT_EQ(row_of(rows, "f1.reliability").value, 25.0);
+  EXPECT_EQ(row_of(rows, "retrieval.hit@1").value, 50.0);
+  EXPECT_EQ(row_of(rows, "retrieval.hit@1.reliability").value, 0.0);
+  EXPECT_EQ(row_of(rows, "retrieval.hit@3").value, 100.0);
 }
 
 TEST(PredictionJson, HasTheFieldsOfTheContractInOrder) {
-  Prediction p = prediction(7, "cz", Metric::kPortability, 0.5);
+  Prediction p = prediction(7, Metric::kPortability, 0.5);
   p.prompt = "q";
   p.target_ids = {1, 2};
   p.predicted_ids = {1, 3};
@@ -118,7 +168,7 @@ TEST(PredictionJson, HasTheFieldsOfTheContractInOrder) {
   EXPECT_EQ(
       prediction_json(kScope, p).dump(),
       R"({"record":7,"phase":"before","mode":"single","size":1,"edit_language":"en","test_language":"cz",)"
-      R"("metric":"portability","prompt":"q","target_ids":[1,2],"predicted_ids":[1,3],"score":0.5,)"
+      R"("metric":"portability","probe":0,"prompt":"q","target_ids":[1,2],"predicted_ids":[1,3],"score":0.5,)"
       R"("retrieved":null})");
   p.retrieved = {7};
   EXPECT_EQ(prediction_json(kScope, p)["retrieved"].dump(), "[7]");
@@ -126,7 +176,7 @@ TEST(PredictionJson, HasTheFieldsOfTheContractInOrder) {
 
 TEST(ParseResults, ReadsWhatWasWritten) {
   const std::vector<ResultRow> rows =
-      summarize(kScope, kPairs, {prediction(0, "es", Metric::kReliability, 1.0 / 3.0)});
+      summarize(kScope, kPair, std::vector{prediction(0, Metric::kReliability, 1.0 / 3.0)}, {}, {});
 
   const std::vector<ResultRow> again = parse_results(results_json(rows), "results.json");
 
@@ -134,7 +184,7 @@ TEST(ParseResults, ReadsWhatWasWritten) {
 }
 
 TEST(ParseResults, MalformedRowIsADataErrorThatNamesIt) {
-  Json json = results_json(summarize(kScope, kPairs, {}));
+  Json json = results_json(summarize(kScope, kPair, {}, {}, {}));
   json[2]["n"] = "many";
   try {
     parse_results(json, "results.json");

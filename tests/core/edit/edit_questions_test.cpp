@@ -6,19 +6,14 @@
 #include <gtest/gtest.h>
 
 #include "core/base/error.h"
-#include "core/edit/prompt.h"
 #include "tests/core/edit/edit_records.h"
-#include "tests/support/byte_tokenizer.h"
 
 namespace xkde {
 namespace {
 
-using test::byte_ids;
-using test::byte_tokenizer;
 using test::edit_record;
 using testing::ElementsAre;
 using testing::HasSubstr;
-using Ids = std::vector<int64_t>;
 
 std::string error_of(const std::function<void()>& action) {
   try {
@@ -31,7 +26,7 @@ std::string error_of(const std::function<void()>& action) {
 
 std::vector<Metric> metrics_of(const std::vector<EditQuestion>& questions) {
   std::vector<Metric> metrics;
-  for (const EditQuestion& question : questions) metrics.push_back(question.metric);
+  for (const EditQuestion& question : questions) metrics.push_back(question.kind.metric);
   return metrics;
 }
 
@@ -59,77 +54,58 @@ TEST(EditQuestions, WhatARecordDoesNotHaveIsNotAsked) {
               ElementsAre(Metric::kReliability, Metric::kLocality));
 }
 
-TEST(EditQuestions, LocalityIsAskedBareAndWithTheEdit) {
-  const std::vector<EvalPrompt> prompts =
-      eval_prompts(edit_record(3), language_of("en"), language_of("es"));
+TEST(EvalEdit, FactIsInTheEditLanguageAndQuestionsInTheOther) {
+  const EvalEdit edit = eval_edit(edit_record(3), language_of("en"), language_of("es"));
 
-  ASSERT_EQ(prompts.size(), 5U);
-  EXPECT_EQ(prompts[0].user_text, edit_prompt({"who 3? me 3"}, "quien 3?", "Spanish"));
-  EXPECT_EQ(prompts[0].target, "yo 3");
-  EXPECT_EQ(prompts[2].metric, Metric::kLocality);
-  EXPECT_FALSE(prompts[2].has_edit);
-  EXPECT_EQ(prompts[2].user_text, "lejos 3");
-  EXPECT_EQ(prompts[3].metric, Metric::kLocality);
-  EXPECT_TRUE(prompts[3].has_edit);
-  EXPECT_EQ(prompts[3].user_text, edit_prompt({"who 3? me 3"}, "lejos 3", "Spanish"));
-  EXPECT_EQ(prompts[3].target, "cuatro");
+  EXPECT_EQ(edit.record, 3);
+  EXPECT_EQ(edit.question, "who 3?");
+  EXPECT_EQ(edit.target, "me 3");
+  ASSERT_EQ(edit.asked.size(), 4U);
+  EXPECT_EQ(edit.asked[2].question, "lejos 3");
+  EXPECT_EQ(edit.asked[2].kind.name(), "locality");
 }
 
-TEST(EditQuestions, RecordWithoutTheLanguageIsADataError) {
-  EXPECT_THAT(error_of([] { eval_prompts(edit_record(3), language_of("en"), language_of("fr")); }),
+TEST(EvalEdit, RecordWithoutTheLanguageIsADataError) {
+  EXPECT_THAT(error_of([] { eval_edit(edit_record(3), language_of("en"), language_of("fr")); }),
               HasSubstr("DataError: record 3: expected a side in French"));
 }
 
-TEST(ScoredSequence, ChatMlPredictsTheTargetBeforeTheClosingToken) {
-  const ChatTemplate chatml = ChatTemplate::select("chatml_no_system", "");
-
-  const ScoredSequence scored = scored_sequence(byte_tokenizer(), chatml, "q?", "yes");
-
-  const Ids prompt = byte_tokenizer().encode(chatml.prompt("q?"));
-  Ids expected = prompt;
-  for (const int64_t id : byte_ids("ye")) expected.push_back(id);
-  EXPECT_EQ(scored.ids, expected);
-  EXPECT_EQ(scored.target_ids, byte_ids("yes"));
-  EXPECT_EQ(scored.first_prediction, static_cast<int64_t>(prompt.size()) - 1);
-  EXPECT_EQ(scored.first_prediction + 3, static_cast<int64_t>(scored.ids.size()));
+/// A record with two reasoning prompts and a forgetfulness prompt whose first answer is blank.
+KnowEditRecord knowedit_record() {
+  KnowEditRecord record;
+  record.index = 5;
+  record.prompt = "The river is";
+  record.target = "Tessel";
+  record.rephrase = "Over which?";
+  record.portability = {{ProbeKind::kReasoning, "Sea?", {{"North", "N"}, {"South"}}, 0, "North"},
+                        {ProbeKind::kReasoning, "Source?", {{"Hill"}}, 1, "Hill"}};
+  record.locality = {{ProbeKind::kForgetfulness, "Old?", {{"Lorne"}}, 0, ""}};
+  return record;
 }
 
-TEST(ScoredSequence, Llama2BeginsWithBosAndABlank) {
-  const ChatTemplate llama = ChatTemplate::select("llama2", "");
+TEST(EvalEdit, EasyEditAsksEveryPromptThatHasAFirstAnswer) {
+  std::map<std::string, int64_t> skipped;
 
-  const ScoredSequence scored = scored_sequence(byte_tokenizer(), llama, "q?", "yes");
+  const EvalEdit edit = eval_edit(knowedit_record(), KnowEditForm::kEasyEdit, skipped);
 
-  Ids expected{0};
-  for (const int64_t id : byte_ids(" [INST] q? [/INST] ye")) expected.push_back(id);
-  EXPECT_EQ(scored.ids, expected);
-  EXPECT_EQ(scored.target_ids, byte_ids("yes"));
-  EXPECT_EQ(scored.first_prediction + 3, static_cast<int64_t>(scored.ids.size()));
+  ASSERT_EQ(edit.asked.size(), 4U);
+  EXPECT_EQ(edit.asked[0].question, "The river is");
+  EXPECT_EQ(edit.asked[1].kind.name(), "generality");
+  EXPECT_EQ(edit.asked[2].kind.name(), "portability.Reasoning");
+  EXPECT_EQ(edit.asked[2].target, "North");
+  EXPECT_THAT(edit.asked[2].answers, ElementsAre("North", "N", "South"));
+  EXPECT_EQ(edit.asked[3].probe, 1);
+  EXPECT_THAT(skipped, ElementsAre(std::pair<const std::string, int64_t>(
+                           "locality.Forgetfulness: first answer empty", 1)));
 }
 
-TEST(ScoredSequence, PlainJoinsWithABlank) {
-  const ScoredSequence scored =
-      scored_sequence(byte_tokenizer(), ChatTemplate::select("plain", ""), "q?", "yes");
+TEST(EvalEdit, LteAsksTheFirstPromptOfEachKindAndNoRephrase) {
+  std::map<std::string, int64_t> skipped;
 
-  EXPECT_EQ(scored.ids, byte_ids("q? ye"));
-  EXPECT_EQ(scored.first_prediction, 2);
-}
+  const EvalEdit edit = eval_edit(knowedit_record(), KnowEditForm::kLte, skipped);
 
-TEST(ScoredSequence, ComparisonStaysPositionalWhenContextCutsOtherPieces) {
-  // In "a" + "b" the context forms one token where the target alone has one and the prompt another.
-  const ChatTemplate chatml = ChatTemplate::select("chatml_no_system", "");
-
-  const ScoredSequence scored = scored_sequence(byte_tokenizer(), chatml, "q?", "xab");
-
-  EXPECT_EQ(scored.target_ids, (Ids{byte_ids("x")[0], 8}));
-  EXPECT_EQ(scored.ids.back(), byte_ids("x")[0]);
-  EXPECT_EQ(scored.ids.size() - static_cast<size_t>(scored.first_prediction), 2U);
-}
-
-TEST(ScoredSequence, TargetWithoutTokensIsADataError) {
-  EXPECT_THAT(error_of([] {
-                scored_sequence(byte_tokenizer(), ChatTemplate::select("plain", ""), "q?", "");
-              }),
-              HasSubstr("DataError: target: expected at least one token"));
+  ASSERT_EQ(edit.asked.size(), 2U);
+  EXPECT_EQ(edit.asked[1].question, "Sea?");
 }
 
 }  // namespace

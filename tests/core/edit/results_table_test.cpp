@@ -12,7 +12,7 @@ using testing::HasSubstr;
 
 ResultRow row(const std::string& phase, const std::string& test, const std::string& metric,
               std::optional<double> value) {
-  return {{"bmike53", phase, "single", 1}, "en", test, metric, value, value ? 25 : 0};
+  return {{"bmike53", phase, "single", 1, "xkde"}, "en", test, metric, value, value ? 25 : 0};
 }
 
 TEST(ResultsTable, OnePhaseIsPlain) {
@@ -51,6 +51,23 @@ TEST(ResultsTable, NarrowTerminalKeepsValueAndGain) {
       "bmike53, single\n"
       "edit → test     reliability\n"
       "en → es      73.80 (+19.00)\n");
+}
+
+TEST(ResultsTable, PartsOfMetricsAreLeftOutAndMethodsStandApart) {
+  std::vector<ResultRow> rows{
+      row("after", "es", "reliability", 50), row("after", "es", "f1.reliability", 60),
+      row("after", "es", "retrieval.hit@1", 70), row("after", "es", "retrieval.hit@1.locality", 80),
+      row("after", "es", "reliability", 90)};
+  rows.back().scope.method = "ike";
+
+  EXPECT_EQ(results_table(rows),
+            "bmike53, single\n"
+            "edit → test  reliability  retrieval.hit@1\n"
+            "en → es            50.00            70.00\n"
+            "\n"
+            "bmike53, single, method ike\n"
+            "edit → test  reliability\n"
+            "en → es            90.00\n");
 }
 
 TEST(ResultsTable, PhaseWithoutAValueHasNoGain) {
