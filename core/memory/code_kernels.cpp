@@ -31,7 +31,7 @@ XKDE_INLINE int64_t keep_lanes(uint64_t kept, const int32_t* dots, int64_t fact,
 XKDE_CLONES int64_t scan_portable(const ScanCall& call, Candidate* out) {
   const int64_t lanes = call.vectors * kLanes;
   int64_t count = 0;
-  for (int64_t fact = 0; fact < kChunkFacts; ++fact) {
+  for (int64_t fact = call.first; fact < call.last; ++fact) {
     int32_t dots[kMostVectors * kLanes];
     std::memcpy(dots, call.start, static_cast<size_t>(lanes) * sizeof(int32_t));
     const int8_t* query = call.queries;
@@ -78,7 +78,7 @@ template <int kVectors>
 XKDE_VNNI int64_t scan_vnni(const ScanCall& call, Candidate* out) {
   constexpr int kTile = 4;
   int64_t count = 0;
-  for (int64_t fact = 0; fact < kChunkFacts; fact += kTile) {
+  for (int64_t fact = call.first; fact < call.last; fact += kTile) {
     __m512i sums[kTile][kVectors];
 #pragma GCC unroll 4
     for (int v = 0; v < kVectors; ++v) {

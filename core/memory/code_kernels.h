@@ -27,6 +27,8 @@ struct ScanCall {
   const float* rest_factor = nullptr;
   int64_t segments = 0;
   int64_t vectors = 0;  ///< 1 to kMostVectors
+  int64_t first = 0;    ///< of the facts to look at, [first, last): multiples of 4
+  int64_t last = kChunkFacts;
 };
 
 struct Candidate {

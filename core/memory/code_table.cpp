@@ -27,7 +27,7 @@ constexpr double kComparisonSlack = 2e-5;
 
 float upward(double bound) { return static_cast<float>(bound * kUp); }
 
-/// Row i of fact order, every `step`-th of them.
+/// Evenly spread rows.
 at::Tensor sample_of(const FactRows& rows) {
   const int64_t count = std::min(rows.size(), kSampleRows);
   const at::Tensor sample = at::empty({count, rows.stride()}, at::kFloat);
@@ -62,11 +62,14 @@ at::Tensor basis_of(const at::Tensor& sample, int64_t segments) {
       .view({stride, segments * kSegment});
 }
 
-struct CodedRow {
-  float scale, error;
-};
+/// LibTorch can be told to round the factors of fp32 products, which the bounds do not know of.
+bool products_are_fp32() {
+  const auto precision =
+      at::globalContext().float32Precision(at::Float32Backend::MKLDNN, at::Float32Op::MATMUL);
+  return precision != at::Float32Precision::TF32 && precision != at::Float32Precision::BF16;
+}
 
-/// y [width] = scale * code + e. code_at(i, code) takes the codes; rest [segments + 1].
+/// What one step of the codes of y [width] stands for.
 template <typename Number>
 XKDE_INLINE float scale_of(const Number* y, int64_t width) {
   Number most = 0;
@@ -124,7 +127,8 @@ CodeTable::Chunk CodeTable::encode_chunk(const FactRows& rows, int64_t first) co
   // A chunk lies within one block of rows.
   const at::Tensor facts =
       at::from_blob(const_cast<float*>(rows.row(first)), {kChunkFacts, rows.stride()}, at::kFloat);
-  const at::Tensor turned = at::mm(facts.to(basis_.scalar_type()), basis_).to(at::kFloat);
+  const at::ScalarType type = products_are_fp32() ? at::kFloat : at::kDouble;
+  const at::Tensor turned = at::mm(facts.to(type), basis_.to(type)).to(at::kFloat);
   const int64_t width = segments_ * kSegment;
   auto* bytes = chunk.code_bytes.mutable_data_ptr<uint8_t>();
   auto* rest = chunk.rest.mutable_data_ptr<float>();

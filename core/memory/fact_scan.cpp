@@ -21,6 +21,7 @@ using codes::kQuad;
 using codes::kSegment;
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
+constexpr int64_t kFewFacts = 128;  ///< of a chunk
 constexpr int64_t kGroup = codes::kMostVectors * kLanes;
 
 /// A score that a query's k-th best is known to reach. It only grows; threads share it.
@@ -165,25 +166,32 @@ class Scan {
     worker.candidates.resize(static_cast<size_t>(kChunkFacts * kGroup));
     worker.best.assign(queries_.size(), BestHits(count_));
     worker.surely.assign(queries_.size(), BestHits(count_));
+    bool starts = true;
     for (int64_t turn = next_++; turn < chunks_; turn = next_++) {
       // Steps of about the golden section: what comes first is spread over all facts.
       const int64_t chunk = first_chunk_ + turn * step_ % chunks_;
-      for (Group& group : groups_)
-        look_at(worker, group, chunk, std::has_single_bit(static_cast<uint64_t>(turn)));
+      const bool choose = std::has_single_bit(static_cast<uint64_t>(turn));
+      for (Group& group : groups_) {
+        // A few facts give a bound to the many.
+        if (starts) look_at(worker, group, chunk, {0, kFewFacts}, false);
+        look_at(worker, group, chunk, {starts ? kFewFacts : 0, kChunkFacts}, choose);
+      }
+      starts = false;
     }
   }
 
-  void look_at(Worker& worker, Group& group, int64_t chunk, bool choose) {
-    float limit[kGroup];
+  void look_at(Worker& worker, Group& group, int64_t chunk, FactRange part, bool choose) {
     if (choose) choose_level(worker, group, chunk);
     const int64_t level = group.level.load(std::memory_order_relaxed);
-    const int64_t found = first_look(worker, group, chunk, level, limit);
+    const int64_t found = first_look(worker, group, chunk, level, part);
     if (found > 0) second_look(worker, group, chunk, level, found);
   }
 
-  /// The number of candidates; 0 when no query of the group sees the chunk.
+  /// The number of candidates in part of a chunk; 0 when no query of the
+  /// group sees the chunk.
   int64_t first_look(Worker& worker, const Group& group, int64_t chunk, int64_t level,
-                     float* limit) const {
+                     FactRange part) const {
+    float limit[kGroup];
     const FactRange facts{chunk * kChunkFacts, (chunk + 1) * kChunkFacts};
     const int64_t lanes = group.lanes();
     std::fill(limit, limit + lanes, kInfinity);
@@ -197,34 +205,35 @@ class Scan {
       limit[lane] = (floors_[q].get() - slack) / coded_.scale[q];
     }
     if (!any) return 0;
-    const CodeTable::Chunk& part = table_.chunk(chunk);
+    const CodeTable::Chunk& facts_of = table_.chunk(chunk);
     const auto at = static_cast<size_t>(level * lanes);
-    const codes::ScanCall call{.codes = part.code_bytes.const_data_ptr<uint8_t>(),
-                               .scale = part.scale.const_data_ptr<float>(),
-                               .error = part.error.const_data_ptr<float>(),
-                               .rest = part.rest.const_data_ptr<float>() + level * kChunkFacts,
+    const codes::ScanCall call{.codes = facts_of.code_bytes.const_data_ptr<uint8_t>(),
+                               .scale = facts_of.scale.const_data_ptr<float>(),
+                               .error = facts_of.error.const_data_ptr<float>(),
+                               .rest = facts_of.rest.const_data_ptr<float>() + level * kChunkFacts,
                                .queries = group.codes.const_data_ptr<int8_t>(),
                                .start = group.start.data() + at,
                                .limit = limit,
                                .error_factor = group.error_factor.data() + at,
                                .rest_factor = group.rest_factor.data() + at,
                                .segments = level,
-                               .vectors = group.vectors};
+                               .vectors = group.vectors,
+                               .first = part.begin,
+                               .last = part.end};
     return kernels_.scan(call, worker.candidates.data());
   }
 
-  /// How many segments of the first look cost the least in all, judged by one chunk and what is
+  /// How many segments of the first look cost the least in all, judged by a few facts and what is
   /// known of the best scores by now.
   void choose_level(Worker& worker, Group& group, int64_t chunk) const {
-    float limit[kGroup];
     // Cycles: one for each 16 products of four, and those of the second look at a candidate.
     constexpr int64_t kSecondLook = 40;
     constexpr int64_t kSecondSegment = 10;
     const int64_t segments = table_.segments();
     int64_t least = std::numeric_limits<int64_t>::max();
     for (int64_t level = 1; level <= segments; ++level) {
-      const int64_t found = first_look(worker, group, chunk, level, limit);
-      const int64_t cost = kChunkFacts * group.vectors * level * codes::kQuads +
+      const int64_t found = first_look(worker, group, chunk, level, {0, kFewFacts});
+      const int64_t cost = kFewFacts * group.vectors * level * codes::kQuads +
                            found * (kSecondLook + kSecondSegment * (segments - level));
       if (cost < least) {
         least = cost;
