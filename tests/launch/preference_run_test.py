@@ -48,10 +48,6 @@ ALONE = RECIPE[:RECIPE.index("stages:")] + "stages:\n"
 
 
 class PreferenceRun(TinyRunTest):
-    def text_of(self, out, name):
-        with open(f"{self.root}/{out}/{name}", "rb") as file:
-            return file.read()
-
     def orpo(self, out):
         return self.lines(out, "05-orpo/metrics.jsonl")
 

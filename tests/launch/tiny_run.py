@@ -204,6 +204,10 @@ class TinyRunTest(unittest.TestCase):
         with open(f"{self.root}/{out}/{name}") as file:
             return [json.loads(line) for line in file]
 
+    def text_of(self, out, name):
+        with open(f"{self.root}/{out}/{name}", "rb") as file:
+            return file.read()
+
     def losses(self, out):
         return [line["loss"] for line in self.lines(out, "02-sft/metrics.jsonl")]
 

@@ -1,0 +1,212 @@
+#!/usr/bin/env python3
+"""Evaluation out of an edit memory as a user meets it, on a tiny random model and encoder: modes, ranks, SIGKILL, errors.
+
+usage: evaluation_run_test.py XKDE_DIST_BINARY
+Needs python3 and mpirun only.
+"""
+
+import json
+import os
+import pathlib
+import random
+import sys
+import time
+import unittest
+
+from tiny_run import WORDS, TinyRunTest, count_lines, kill_family, write_edits
+
+ENCODERS = pathlib.Path(__file__).resolve().parents[1] / "golden/encoders"
+
+RECIPE = """\
+run_name: tiny
+output_dir: {out}
+model: {{model_name_or_path: {root}/model, dtype: float32, chat_template: chatml_no_system}}
+parallel: {{threads: 1}}
+stages:
+  - evaluate:
+      benchmark: mzsre
+      data: {root}/edits_enes.json
+      edit_languages: [en]
+      test_languages: [es, en]
+      mode: {mode}
+      sizes: {sizes}
+      retriever: {{model_name_or_path: {encoder}, k: 2}}
+      max_tokens_per_batch: 256
+"""
+
+
+def write_knowedit(path, count):
+    rng = random.Random(4)
+
+    def phrase(words):
+        return " ".join(rng.choice(WORDS) for _ in range(words))
+
+    def probe(answers):
+        return dict(prompt=phrase(4), ground_truth=answers)
+
+    rows = []
+    for i in range(count):
+        portability = {"Reasoning": [probe([["blue", "red"]]), probe([["river"]])]} if i % 2 else {}
+        locality = {"Relation_Specificity": [probe([["city"], ["name"]])],
+                    "Forgetfulness": [probe([[]]) if i == 0 else probe([["old"]])]}
+        rows.append(dict(subject=phrase(1), prompt=phrase(3), target_new=phrase(1), portability=portability,
+                         locality=locality))
+    with open(path, "w") as file:
+        json.dump(rows, file)
+
+
+class EvaluationRun(TinyRunTest):
+    def evaluation(self, name, mode, sizes, encoder=ENCODERS / "bert"):
+        path = os.path.join(self.root, name + ".yaml")
+        with open(path, "w") as file:
+            file.write(RECIPE.format(out=os.path.join(self.root, name), root=self.root, mode=mode, sizes=sizes,
+                                     encoder=encoder))
+        return path
+
+    def checked(self, arguments, ranks=1):
+        result = self.run_program(arguments, ranks)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        return result
+
+    def rows(self, name):
+        with open(os.path.join(self.root, name, "01-evaluate/results.json")) as file:
+            return json.load(file)
+
+    def test_a_stream_is_the_same_on_one_two_and_three_ranks(self):
+        for ranks in (1, 2, 3):
+            self.checked([self.evaluation(f"stream{ranks}", "sequential", "[1, 5, 20]"),
+                          "evaluate.extra_metrics=[fluency,f1,exact]"], ranks)
+        for file in ("predictions.jsonl", "results.json", "statistics.json", "answers.jsonl"):
+            texts = {self.text_of(f"stream{ranks}", f"01-evaluate/{file}") for ranks in (1, 2, 3)}
+            self.assertEqual(len(texts), 1, file)
+        predictions = self.lines("stream1", "01-evaluate/predictions.jsonl")
+        self.assertEqual(len(predictions), (1 + 5 + 20) * 4 * 2)
+        for line in predictions:
+            self.assertEqual(len(line["retrieved"]), min(2, line["size"]))
+            self.assertLess(max(line["retrieved"]), line["size"])
+        metrics = {row["metric"] for row in self.rows("stream1")}
+        self.assertLessEqual({"reliability", "generality", "locality", "portability", "fluency", "f1.reliability",
+                              "em.portability", "exact.generality", "retrieval.hit@1", "retrieval.hit@2.locality"},
+                             metrics)
+        for row in self.rows("stream1"):
+            self.assertLessEqual(row["low"], row["value"])
+            self.assertGreaterEqual(row["high"], row["value"])
+
+    def test_the_fact_of_the_edit_question_itself_is_found_first(self):
+        self.checked([self.evaluation("hits", "batch", "[1, 20]")])
+        for row in self.rows("hits"):
+            if row["metric"] == "retrieval.hit@1.reliability" and row["test_language"] == "en":
+                self.assertEqual(row["value"], 100.0)
+            if row["metric"].startswith("retrieval.hit@1") and row["size"] == 1:
+                self.assertEqual(row["value"], 100.0)
+
+    def test_a_batch_of_one_is_the_single_mode(self):
+        self.checked([self.evaluation("batch1", "batch", "[1]")])
+        single = self.evaluation("single", "single", "[1]")
+        with open(single) as file:
+            text = "".join(line for line in file if "retriever" not in line)
+        with open(single, "w") as file:
+            file.write(text)
+        self.checked([single])
+        key = ("record", "test_language", "metric", "prompt", "target_ids", "predicted_ids", "score")
+        left, right = ([[line[k] for k in key] for line in self.lines(name, "01-evaluate/predictions.jsonl")]
+                       for name in ("batch1", "single"))
+        self.assertEqual(left, right)
+        self.assertIsNone(self.lines("single", "01-evaluate/predictions.jsonl")[0]["retrieved"])
+
+    def test_an_answer_whose_prompt_did_not_change_is_computed_once(self):
+        self.checked([self.evaluation("once", "sequential", "[5, 10, 20]"), "evaluate.retriever.k=1"])
+        prompts = sum(line["prompts"] for line in self.lines("once", "01-evaluate/metrics.jsonl"))
+        distinct = {(line["prompt"], tuple(line["target_ids"]))
+                    for line in self.lines("once", "01-evaluate/predictions.jsonl") if line["metric"] != "locality"}
+        locality = {line["prompt"] for line in self.lines("once", "01-evaluate/predictions.jsonl")
+                    if line["metric"] == "locality"}
+        self.assertLessEqual(prompts, len(distinct) + len(locality) + 2 * 20)
+        self.assertLess(prompts, 35 * 5 * 2)
+
+    def test_immediate_sees_only_what_came_before(self):
+        self.checked([self.evaluation("now", "sequential", "[20]"), "evaluate.eval_when=immediate"])
+        for line in self.lines("now", "01-evaluate/predictions.jsonl"):
+            self.assertLessEqual(max(line["retrieved"]), line["record"])
+
+    def test_a_killed_stream_goes_on_to_the_same_files(self):
+        write_edits(f"{self.root}/edits_more_enes.json", 60)
+        data = f"evaluate.data={self.root}/edits_more_enes.json"
+        self.checked([self.evaluation("whole", "sequential", "[10, 60]"), data])
+        kills = 0
+        for attempt in range(3):
+            name = f"killed{attempt}"
+            arguments = [self.evaluation(name, "sequential", "[10, 60]"), data]
+            process = self.start(arguments, 2)
+            metrics = f"{self.root}/{name}/01-evaluate/metrics.jsonl"
+            deadline = time.time() + 60
+            while count_lines(metrics) < 2 + 5 * attempt and process.poll() is None and time.time() < deadline:
+                time.sleep(0.002)
+            kills += process.poll() is None
+            kill_family(process)
+            self.checked(arguments, 3 - attempt)
+            for file in ("predictions.jsonl", "results.json"):
+                self.assertEqual(self.text_of(name, f"01-evaluate/{file}"), self.text_of("whole", f"01-evaluate/{file}"))
+            chunks = [line["chunk"] for line in self.lines(name, "01-evaluate/metrics.jsonl")]
+            self.assertEqual(chunks, list(range(len(chunks))))
+        self.assertGreater(kills, 0)
+
+    def test_knowedit_counts_what_it_leaves_out(self):
+        write_knowedit(os.path.join(self.root, "test_cf.json"), 6)
+        recipe = self.evaluation("cf", "sequential", "[6]")
+        with open(recipe) as file:
+            text = file.read().replace("mzsre", "counterfact").replace("edits_enes", "test_cf")
+        text = "\n".join(line for line in text.splitlines() if "_languages" not in line)
+        with open(recipe, "w") as file:
+            file.write(text)
+        self.checked([recipe])
+        rows = {row["metric"]: row for row in self.rows("cf")}
+        self.assertEqual(rows["portability"]["n"], 3)
+        self.assertEqual(rows["locality.Forgetfulness"]["n"], 5)
+        self.assertIsNone(rows["generality"]["value"])
+        self.assertEqual(rows["generality"]["n"], 0)
+        with open(os.path.join(self.root, "cf/01-evaluate/statistics.json")) as file:
+            skipped = json.load(file)["skipped"]
+        self.assertEqual(skipped["locality.Forgetfulness: no answer"], 1)
+        self.assertEqual(skipped["portability: empty"], 3)
+        lte = self.checked([recipe, "evaluate.averaging=lte"])
+        self.assertIn("counterfact", lte.stdout)
+        self.assertEqual(len([line for line in self.lines("cf", "01-evaluate/predictions.jsonl")
+                              if line["metric"] == "portability.Reasoning"]), 3)
+
+    def test_rivals_run_on_the_same_records(self):
+        for method, keys in (("none", []), ("lte", []), ("ike", ["evaluate.nq_prefix=cut"]), ("remake", [])):
+            recipe = self.evaluation(method, "batch", "[4]")
+            with open(recipe) as file:
+                text = file.read().replace("k: 2", "k: 1")
+            if method == "none":
+                text = "\n".join(line for line in text.splitlines() if "retriever" not in line)
+            elif method in ("ike", "remake"):
+                text += f"      demonstrations: {{benchmark: mzsre, data: {self.root}/edits_enes.json, k: 3}}\n"
+            with open(recipe, "w") as file:
+                file.write(text + f"\n      method: {method}\n")
+            self.checked([recipe, *keys])
+            line = self.lines(method, "01-evaluate/predictions.jsonl")[0]
+            shown = {"none": "", "lte": "[Updated Information]", "ike": "New Fact: ", "remake": "Question: "}[method]
+            self.assertIn(shown, line["prompt"])
+            self.assertEqual({row["method"] for row in self.rows(method)}, {method})
+
+    def test_bad_input_is_one_line_with_its_exit_code(self):
+        cases = [(["evaluate.sizes=[21]"], 65, "sizes: expected at most 20 (the records at hand), found 21"),
+                 (["evaluate.retriever.model_name_or_path=nowhere"], 66, "nowhere"),
+                 ([f"evaluate.retriever.model_name_or_path={self.root}/model"], 65, "model_type"),
+                 (["evaluate.mode=single"], 78, "retriever"),
+                 (["evaluate.test_languages=[cs]"], 65, "cs")]
+        for keys, code, words in cases:
+            with self.subTest(keys=keys):
+                for command in ([], ["validate"]):
+                    result = self.run_program([*command, self.evaluation("bad", "batch", "[4]"), *keys])
+                    if command and code == 65 and "model" in keys[0]:
+                        continue  # weights are looked into by the run
+                    self.assertEqual(result.returncode, code, result.stderr)
+                    self.assertIn(words, result.stderr)
+
+
+if __name__ == "__main__":
+    TinyRunTest.binary = os.path.abspath(sys.argv.pop(1))
+    unittest.main()
