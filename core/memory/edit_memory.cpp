@@ -159,6 +159,12 @@ void EditMemory::save() {
   if (impl_->journal && impl_->journal->bytes() > 0) impl_->fold();
 }
 
+void EditMemory::close() {
+  save();
+  impl_->journal.reset();
+  impl_->file.clear();
+}
+
 int64_t EditMemory::size() const noexcept { return impl_->size(); }
 int64_t EditMemory::width() const noexcept { return impl_->kind.width; }
 const std::string& EditMemory::encoder() const noexcept { return impl_->kind.encoder; }

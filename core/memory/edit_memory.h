@@ -60,6 +60,8 @@ class EditMemory {
   /// Folds the journal into the file. No effect in memory only. Throws IoError; nothing is lost
   /// then.
   void save();
+  /// save(), and gives the files free; from then on in memory only.
+  void close();
 
   int64_t size() const noexcept;
   int64_t width() const noexcept;

@@ -23,8 +23,8 @@ std::vector<AttentionRun> self_runs(const std::vector<int64_t>& lengths);
 /// float dtype (rows may be strided), scaled by E^-1/2. Each query row of a run sees the run's
 /// keys; `causal` (runs with as many queries as keys): those up to its own position. The runs cover
 /// all T rows. `bias`, where given, is [H, L, L] with L no less than the longest run: what the
-/// scaled score of a run's query row i and key row j has added. Returns [T, H E]. Source:
-/// arXiv:1706.03762.
+/// scaled score of a run's query row i and key row j has added; not with `causal`. Returns [T, H
+/// E]. Source: arXiv:1706.03762.
 at::Tensor run_attention(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
                          int64_t num_heads, const std::vector<AttentionRun>& runs, bool causal,
                          const at::Tensor& bias = {});

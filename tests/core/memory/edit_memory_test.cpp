@@ -138,6 +138,18 @@ TEST_F(EditMemoryTest, SavingFoldsTheJournal) {
   expect_first_facts(open(EditMemory::Access::kRead), 2003);
 }
 
+TEST_F(EditMemoryTest, ClosingFoldsTheJournalAndGivesTheFilesFree) {
+  EditMemory memory = create();
+  grow(memory, 3);
+
+  memory.close();
+
+  EXPECT_EQ(fs::file_size(journal_), 0U);
+  grow(memory, 1);
+  expect_first_facts(open(), 3);
+  expect_first_facts(memory, 4);
+}
+
 TEST_F(EditMemoryTest, AnEmptyMemoryIsKeptToo) {
   create().save();
 

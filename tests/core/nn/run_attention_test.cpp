@@ -60,5 +60,20 @@ TEST(RunAttention, CausalRowsSeeNothingBehindThem) {
   }
 }
 
+TEST(RunAttention, ABiasIsAddedToEachRunsScores) {
+  at::manual_seed(3);
+  const at::Tensor query = at::randn({5, kWidth});
+  const at::Tensor key = at::randn({5, kWidth});
+  const at::Tensor value = at::randn({5, kWidth});
+  const std::vector<AttentionRun> runs = self_runs({2, 3});
+  // Of more rows than any run, and such that it hides what lies behind a row.
+  const at::Tensor bias = at::full({kHeads, 4, 4}, -1e9).triu(1);
+
+  const at::Tensor out = run_attention(query, key, value, kHeads, runs, /*causal=*/false, bias);
+
+  const at::Tensor expected = run_attention(query, key, value, kHeads, runs, /*causal=*/true);
+  EXPECT_LT((out - expected).abs().max().item<float>(), 1e-5F);
+}
+
 }  // namespace
 }  // namespace xkde
