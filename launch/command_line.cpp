@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string_view>
+#include <tuple>
 #include <utility>
 
 #include <CLI/App.hpp>
@@ -21,6 +22,7 @@ constexpr std::string_view kHelp =
 Usage: [mpirun -n N] xkde_dist RECIPE.yaml [key.path=value ...]
        xkde_dist validate RECIPE.yaml [key.path=value ...]
        xkde_dist estimate RECIPE.yaml [-n N] [--machine NAME] [key.path=value ...]
+       xkde_dist ask RECIPE.yaml [--lang CODE] [--memory FILE] [-k N] [key.path=value ...] ["question"]
        xkde_dist env
        xkde_dist ckpt ls PATH
        xkde_dist ckpt verify PATH
@@ -33,6 +35,9 @@ Commands:
   validate RECIPE.yaml check the recipe and open its inputs; reports every mistake at once
   estimate RECIPE.yaml what a run on N ranks would hold and take: tokens, shards, bytes of a rank by kind,
                        time of a step; a recipe that does not fit is refused with the keys that would help
+  ask RECIPE.yaml      what the recipe's model (after its training, which must be done) answers with the edits
+                       of its last evaluate stage in memory, and which facts it was shown; without a
+                       question it reads them from standard input, a line each, and edits to remember
   env                  versions of everything, for a bug report
   ckpt ls PATH         list the checkpoints in a folder
   ckpt verify PATH     check the sizes and SHA-256 of a checkpoint's files, or of the newest in a folder
@@ -49,6 +54,10 @@ Options:
   -n N                 estimate: ranks (default 1)
   --machine NAME       estimate: here (default: the CPU of this host, measured now) or GPU nodes by nominal
                        rates: h100, h100_one_nic, h200, a100_40
+  --lang CODE          ask: language of the questions (default: the recipe's first test language)
+  --memory FILE        ask: an edit memory (HDF5) to open, and to add edits to; made when it is not there
+  --encoder DIR        ask: sentence encoder, where the recipe has no retriever
+  -k N                 ask: facts in a context, at most
   --model MODEL        ckpt export: where config and tokenizer come from
   --dtype DTYPE        ckpt export: bfloat16 (default) or float32
   -h, --help           this text
@@ -60,6 +69,7 @@ Examples:
   mpirun -n 8 xkde_dist recipe.yaml sft.learning_rate=5e-6 'evaluate.test_languages=[de,zh]'
   xkde_dist validate recipe.yaml model.dtype=float32
   xkde_dist estimate recipes/paper/xeit_llama2_7b.yaml -n 8 --machine h100
+  xkde_dist ask recipe.yaml --lang fr "Quelle organisation exploite l'observatoire Marlow Tide ?"
   xkde_dist ckpt verify runs/quickstart/02-sft/checkpoints/step-00000100
   xkde_dist ckpt export runs/quickstart/02-sft/checkpoints out --model models/SmolLM2-135M-Instruct
 
@@ -76,7 +86,7 @@ Exit codes:
 constexpr const char* kSeeHelp = " (see xkde_dist --help)";
 
 const std::vector<std::string>& command_names() {
-  static const std::vector<std::string> kNames{"validate", "estimate", "env", "ckpt"};
+  static const std::vector<std::string> kNames{"validate", "estimate", "ask", "env", "ckpt"};
   return kNames;
 }
 
@@ -99,6 +109,13 @@ void check_remaining(const CLI::App& app) {
   if (word.find('=') != std::string::npos && word.find('.') != std::string::npos)
     fail("unknown option " + quoted(word) + "; keys of a recipe are set without dashes");
   fail("unknown option " + quoted(name) + recipe::did_you_mean(name, {"--help", "--version"}));
+}
+
+/// "a.b=c", and not "What is a = b?".
+bool sets_a_key(const std::string& word) {
+  const size_t equals = word.find('=');
+  return equals != std::string::npos && equals > 0 &&
+         word.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_.") == equals;
 }
 
 /// The recipe and its overrides from the words of a command.
@@ -136,6 +153,12 @@ class Parser {
     add_recipe_arguments(*estimate_, estimate_words_);
     estimate_->add_option("-n", ranks_, "")->check(CLI::Range(1, 1 << 20));
     estimate_->add_option("--machine", machine_, "");
+    ask_ = add_command(app_, "ask");
+    add_recipe_arguments(*ask_, ask_words_);
+    ask_->add_option("--lang", ask_options_.language, "");
+    ask_->add_option("--memory", ask_options_.memory, "");
+    ask_->add_option("--encoder", ask_options_.encoder, "");
+    ask_->add_option("-k", ask_options_.k, "")->check(CLI::Range(1, 1 << 20));
     env_ = add_command(app_, "env");
     ckpt_ = add_command(app_, "ckpt");
     ckpt_ls_ = add_command(*ckpt_, "ls");
@@ -168,6 +191,7 @@ class Parser {
       auto [recipe, overrides] = split_words(estimate_words_, "estimate");
       return EstimateCommand{std::move(recipe), std::move(overrides), ranks_, machine_};
     }
+    if (ask_->parsed()) return ask_command();
     if (env_->parsed()) return EnvCommand{};
     if (ckpt_->parsed()) return checkpoint_command();
     auto [recipe, overrides] = split_words(run_words_, "xkde_dist");
@@ -191,6 +215,21 @@ class Parser {
          recipe::did_you_mean(words.front(), {"ls", "verify", "export"}));
   }
 
+  Command ask_command() {
+    AskCommand command = ask_options_;
+    // A word that sets no key is the question.
+    const auto question =
+        std::find_if(ask_words_.begin() + (ask_words_.empty() ? 0 : 1), ask_words_.end(),
+                     [](const std::string& word) { return !sets_a_key(word); });
+    if (question != ask_words_.end()) {
+      command.question = *question;
+      if (command.question.empty()) fail("ask: expected a question, found nothing in quotes");
+      ask_words_.erase(question);
+    }
+    std::tie(command.recipe, command.overrides) = split_words(ask_words_, "ask");
+    return command;
+  }
+
   Command checkpoint_command() const {
     if (path_.empty())
       fail("ckpt " + ckpt_->get_subcommands().front()->get_name() +
@@ -210,12 +249,15 @@ class Parser {
   std::vector<std::string> run_words_;
   std::vector<std::string> validate_words_;
   std::vector<std::string> estimate_words_;
+  std::vector<std::string> ask_words_;
+  AskCommand ask_options_;
   int ranks_ = EstimateCommand().ranks;
   std::string machine_ = EstimateCommand().machine;
   std::string path_, out_, model_;
   std::string dtype_ = CkptExportCommand().dtype;
   CLI::App* validate_ = nullptr;
   CLI::App* estimate_ = nullptr;
+  CLI::App* ask_ = nullptr;
   CLI::App* env_ = nullptr;
   CLI::App* ckpt_ = nullptr;
   CLI::App* ckpt_ls_ = nullptr;

@@ -28,6 +28,18 @@ struct EstimateCommand {
   std::string machine = "here";  ///< or a preset of GPU nodes
 };
 
+/// `xkde_dist ask RECIPE [--lang CODE] [--memory FILE] [--encoder DIR] [-k N] [key.path=value ...]
+/// ["question"]`
+struct AskCommand {
+  std::filesystem::path recipe;
+  std::vector<std::string> overrides;
+  std::string question;           ///< empty: read questions and edits from standard input
+  std::string language;           ///< of the questions; empty: the recipe's first test language
+  std::filesystem::path memory;   ///< an edit memory to open or make; empty: in memory only
+  std::filesystem::path encoder;  ///< empty: that of the recipe's last retriever
+  int k = 0;                      ///< facts in a context; 0: as the recipe's retriever, else 1
+};
+
 struct EnvCommand {};  ///< `xkde_dist env`
 
 struct CkptLsCommand {  ///< `xkde_dist ckpt ls PATH`
@@ -48,8 +60,8 @@ struct HelpCommand {};     ///< `--help`, also behind a command
 struct VersionCommand {};  ///< `--version`
 
 using Command =
-    std::variant<RunCommand, ValidateCommand, EstimateCommand, EnvCommand, CkptLsCommand,
-                 CkptVerifyCommand, CkptExportCommand, HelpCommand, VersionCommand>;
+    std::variant<RunCommand, ValidateCommand, EstimateCommand, AskCommand, EnvCommand,
+                 CkptLsCommand, CkptVerifyCommand, CkptExportCommand, HelpCommand, VersionCommand>;
 
 /// Reads the command line; argv[0] is passed over, files are not opened. Overrides are only looked
 /// at for their '='. Throws UsageError, one line with a hint.

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <iostream>
 #include <memory>
 #include <new>
 #include <string>
@@ -20,6 +21,7 @@
 #include "distributed/mpi_communicator.h"
 #include "distributed/mpi_environment.h"
 #include "distributed/nccl_communicator.h"
+#include "launch/ask.h"
 #include "launch/checkpoint_commands.h"
 #include "launch/command_line.h"
 #include "launch/environment_report.h"
@@ -123,6 +125,8 @@ int dispatch(int argc, char** argv) {
   } else if (const auto* estimate = std::get_if<EstimateCommand>(&command)) {
     print(
         estimate_recipe(estimate->recipe, estimate->ranks, estimate->machine, estimate->overrides));
+  } else if (const auto* ask = std::get_if<AskCommand>(&command)) {
+    ask_model(*ask, std::cin, std::cout);
   } else if (std::holds_alternative<EnvCommand>(command)) {
     print(environment_text());
   } else if (const auto* ls = std::get_if<CkptLsCommand>(&command)) {

@@ -15,12 +15,11 @@
 #include "core/edit/results_table.h"
 #include "core/io/sha256.h"
 #include "core/model/sentence_encoder.h"
-#include "distributed/checkpoint.h"
-#include "distributed/checkpoint_retention.h"
 #include "recipes/stages/build_data_stage.h"
 #include "recipes/stages/eval_inputs.h"
 #include "recipes/stages/evaluate_stage.h"
 #include "recipes/stages/export_stage.h"
+#include "recipes/stages/finished_training.h"
 #include "recipes/stages/orpo_stage.h"
 #include "recipes/stages/rank_stage.h"
 #include "recipes/stages/run_context.h"
@@ -158,31 +157,12 @@ class Pipeline {
       context_.samples_file = folder / kSamplesFile;
     } else if (std::holds_alternative<RankStage>(stage)) {
       context_.pairs_file = folder / kPairsFile;
-    } else if (std::holds_alternative<SftStage>(stage)) {
-      use_trained(folder / "checkpoints", /*best=*/false);
-    } else if (const auto* orpo = std::get_if<OrpoStage>(&stage)) {
-      use_trained(folder / "checkpoints", orpo->load_best_model_at_end);
+    } else if (train_keys(stage) != nullptr) {
+      std::string chosen;
+      if (context_.is_root()) chosen = finished_checkpoint(stage, folder).string();
+      context_.use_checkpoint(comm_.broadcast_bytes(chosen, 0));
+      context_.trained = true;
     }
-  }
-
-  /// The weights that a finished training stage left: its best checkpoint, where it ended with that
-  /// one, else its newest.
-  void use_trained(const fs::path& root, bool best) {
-    std::string chosen;
-    if (context_.is_root()) {
-      const std::string named = best ? dist::named_by(root, dist::kBestFile) : "";
-      if (named.empty()) {
-        const auto found = dist::newest_verified_checkpoint(root);
-        XKDE_CHECK(found.has_value(), CheckpointError, root.string(),
-                   ": expected the checkpoint of a finished stage, found none");
-        chosen = found->string();
-      } else {
-        dist::verify_checkpoint(root / named);
-        chosen = (root / named).string();
-      }
-    }
-    context_.use_checkpoint(comm_.broadcast_bytes(chosen, 0));
-    context_.trained = true;
   }
 
   void print_results() const {

@@ -32,6 +32,28 @@ std::string usage_error(const std::vector<const char*>& words) {
   return "no error";
 }
 
+TEST(CommandLine, AskTakesAQuestionAmongItsOverrides) {
+  const auto ask =
+      std::get<AskCommand>(parse({"ask", "a.yaml", "--lang", "fr", "x.y=1", "Que vaut a = b ?",
+                                  "-k", "2", "--memory", "m.h5", "--encoder", "e"}));
+
+  EXPECT_EQ(ask.recipe, "a.yaml");
+  EXPECT_EQ(ask.question, "Que vaut a = b ?");
+  EXPECT_THAT(ask.overrides, ElementsAre("x.y=1"));
+  EXPECT_EQ(ask.language, "fr");
+  EXPECT_EQ(ask.k, 2);
+  EXPECT_EQ(ask.memory, "m.h5");
+  EXPECT_EQ(ask.encoder, "e");
+  EXPECT_EQ(std::get<AskCommand>(parse({"ask", "a.yaml"})).question, "");
+}
+
+TEST(CommandLine, AskTakesOneQuestion) {
+  EXPECT_THAT(usage_error({"ask"}), HasSubstr("ask: expected a recipe, found none"));
+  EXPECT_THAT(usage_error({"ask", "a.yaml", "one?", "two?"}),
+              HasSubstr("ask: expected key.path=value after the recipe, found 'two?'"));
+  EXPECT_THAT(usage_error({"ask", "a.yaml", ""}), HasSubstr("expected a question"));
+}
+
 TEST(CommandLine, RunsARecipeWithItsOverridesInOrder) {
   const auto run =
       std::get<RunCommand>(parse({"a.yaml", "sft.max_steps=-1", "x=[a,b]", "x=a b", "y="}));

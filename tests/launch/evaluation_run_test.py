@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import random
+import subprocess
 import sys
 import time
 import unittest
@@ -190,6 +191,34 @@ class EvaluationRun(TinyRunTest):
             shown = {"none": "", "lte": "[Updated Information]", "ike": "New Fact: ", "remake": "Question: "}[method]
             self.assertIn(shown, line["prompt"])
             self.assertEqual({row["method"] for row in self.rows(method)}, {method})
+
+    def ask(self, recipe, *arguments, lines=""):
+        return subprocess.run([self.binary, "ask", recipe, *arguments], input=lines, capture_output=True, text=True,
+                              timeout=60, env=self.environment())
+
+    def test_ask_answers_with_the_recipe_s_edits_and_remembers_new_ones(self):
+        recipe = self.evaluation("ask", "batch", "[4]")
+        edit = self.records[3]["en"]
+        result = self.ask(recipe, "--lang", "es", edit["src"])
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(result.stdout.splitlines()[-2], f"  1.00  {edit['src']} {edit['alt']}")
+        memory = os.path.join(self.root, "memory.h5")
+        result = self.ask(recipe, "--memory", memory, lines="+ who runs it => the institute\n:facts\n:lang xx\n")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("20 facts; questions in Spanish", result.stdout)
+        self.assertIn("remembered, 21 facts", result.stdout)
+        self.assertIn("es  who runs it the institute", result.stdout)
+        self.assertIn('found "xx"', result.stdout)
+        again = self.ask(recipe, "--memory", memory, "-k", "1", "who runs it")
+        self.assertEqual(again.stdout.splitlines()[-1], "  1.00  who runs it the institute")
+        other = self.ask(recipe, "--memory", memory, "--encoder", str(ENCODERS / "mpnet"), "x")
+        self.assertEqual(other.returncode, 65, other.stderr)
+        self.assertIn("memory.h5", other.stderr)
+        with open(memory, "r+b") as file:
+            file.truncate(1000)
+        cut = self.ask(recipe, "--memory", memory, "x")
+        self.assertEqual(cut.returncode, 65, cut.stderr)
+        self.assertEqual(len(cut.stderr.splitlines()), 1)
 
     def test_bad_input_is_one_line_with_its_exit_code(self):
         cases = [(["evaluate.sizes=[21]"], 65, "sizes: expected at most 20 (the records at hand), found 21"),

@@ -1,0 +1,246 @@
+#include "launch/ask.h"
+
+#include <cstdio>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <ATen/ATen.h>
+
+#include "core/base/error.h"
+#include "core/data/language.h"
+#include "core/data/sft_sample.h"
+#include "core/edit/prompt.h"
+#include "core/memory/edit_memory.h"
+#include "core/memory/embed_texts.h"
+#include "core/memory/fact_index.h"
+#include "distributed/nccl_communicator.h"
+#include "distributed/thread_communicator.h"
+#include "recipes/stages/eval_inputs.h"
+#include "recipes/stages/finished_training.h"
+#include "recipes/stages/run_context.h"
+
+namespace xkde {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int64_t kMostTokens = 64;
+constexpr std::string_view kLineHelp =
+    "a question            asks it\n"
+    "+ question => answer  remembers an edit\n"
+    ":lang CODE            language of the questions that follow\n"
+    ":facts                what is remembered, the newest last\n"
+    ":quit                 ends, as does the end of the input\n";
+
+const recipe::EvaluateStage* last_evaluation(const recipe::Recipe& recipe) {
+  const recipe::EvaluateStage* last = nullptr;
+  for (const recipe::Stage& stage : recipe.stages) {
+    if (const auto* evaluate = std::get_if<recipe::EvaluateStage>(&stage)) last = evaluate;
+  }
+  return last;
+}
+
+recipe::Recipe without_stages(recipe::Recipe recipe) {
+  recipe.stages.clear();
+  return recipe;
+}
+
+fs::path encoder_of(const AskCommand& command, const recipe::Recipe& recipe) {
+  if (!command.encoder.empty()) return command.encoder;
+  fs::path found;
+  for (const recipe::Stage& stage : recipe.stages) {
+    const auto* evaluate = std::get_if<recipe::EvaluateStage>(&stage);
+    if (evaluate != nullptr && evaluate->retriever) found = evaluate->retriever->model_name_or_path;
+  }
+  XKDE_CHECK(!found.empty(), MissingInputError, command.recipe.string(),
+             ": expected --encoder DIR or an evaluate stage with a retriever, found neither");
+  return found;
+}
+
+/// The edits that an evaluation makes, each once.
+std::vector<MemoryFact> facts_of(const recipe::EvaluateStage& stage) {
+  const recipe::EvalInputs inputs = recipe::read_eval_inputs(stage);
+  std::vector<MemoryFact> facts;
+  std::set<std::pair<std::string, int64_t>> seen;
+  for (const recipe::EvalStream& stream : inputs.streams) {
+    for (size_t i = 0; i < stream.edits.size(); ++i) {
+      const EvalEdit& edit = stream.edits[i];
+      const std::string& language = inputs.pairs[stream.pairs[i]].first;
+      if (seen.emplace(language, edit.record).second)
+        facts.push_back({edit.question, edit.target, language, edit.record});
+    }
+  }
+  return facts;
+}
+
+class Session {
+ public:
+  Session(const AskCommand& command, const recipe::Recipe& recipe, std::ostream& out)
+      : out_(out),
+        recipe_(recipe),
+        untrained_(without_stages(recipe)),
+        group_(1),
+        comm_(group_.communicator(0)),
+        context_(untrained_, *comm_,
+                 dist::has_nccl() && at::hasCUDA() ? at::Device(at::kCUDA, 0) : at::kCPU),
+        encoder_folder_(encoder_of(command, recipe)),
+        encoder_(SentenceEncoder::open(encoder_folder_)),
+        memory_(open_memory(command)),
+        index_(encoder_.width()) {
+    const recipe::EvaluateStage* evaluate = last_evaluation(recipe);
+    k_ = evaluate != nullptr && evaluate->retriever ? evaluate->retriever->k : 1;
+    if (command.k > 0) k_ = command.k;
+    std::string language = command.language;
+    if (language.empty()) language = evaluate == nullptr ? "en" : evaluate->test_languages.front();
+    language_ = &language_of(language);
+    if (memory_.size() > 0) index_.append(memory_.embeddings());
+    if (const auto checkpoint = recipe::last_checkpoint(recipe))
+      context_.use_checkpoint(*checkpoint);
+    context_.model().make_resident();
+  }
+
+  /// The answer, then the facts that were shown with their cosines.
+  void ask(const std::string& question) {
+    const at::Tensor query = embed_texts(encoder_, std::vector<std::string>{question});
+    std::vector<Hit> hits;
+    if (memory_.size() > 0) hits = index_.top_k(query, k_).front();
+    Asked asked{.facts = {}, .question = question, .language_name = language_->english_name};
+    for (const Hit& hit : hits) {
+      const MemoryFact& fact = memory_.fact(hit.fact);
+      asked.facts.push_back({fact.prompt, fact.target});
+    }
+    out_ << answer(method_prompt(PromptMethod::kXkde, asked)) << "\n";
+    for (const Hit& hit : hits) {
+      char score[16];
+      std::snprintf(score, sizeof score, "%.2f", static_cast<double>(hit.score));
+      out_ << "  " << score << "  " << memory_.fact(hit.fact).text() << "\n";
+    }
+    out_.flush();
+  }
+
+  void converse(std::istream& in) {
+    out_ << memory_.size() << " facts; questions in " << language_->english_name
+         << "; :help tells more\n";
+    out_.flush();
+    for (std::string line; std::getline(in, line);) {
+      try {
+        if (!obey(line)) break;
+      } catch (const DataError& error) {
+        out_ << error.what() << "\n";
+      } catch (const ConfigError& error) {
+        out_ << error.what() << "\n";
+      }
+      out_.flush();
+    }
+  }
+
+  void save() { memory_.save(); }
+
+ private:
+  EditMemory open_memory(const AskCommand& command) {
+    const MemoryKind kind{encoder_.width(), encoder_identity(encoder_folder_)};
+    if (!command.memory.empty() && fs::exists(command.memory))
+      return EditMemory::open(command.memory, kind);
+    EditMemory memory =
+        command.memory.empty() ? EditMemory(kind) : EditMemory::create(command.memory, kind);
+    const recipe::EvaluateStage* evaluate = last_evaluation(recipe_);
+    XKDE_CHECK(evaluate != nullptr || !command.memory.empty(), MissingInputError,
+               command.recipe.string(),
+               ": expected --memory FILE or an evaluate stage, whose edits are remembered; found "
+               "neither");
+    if (evaluate == nullptr) return memory;
+    const std::vector<MemoryFact> facts = facts_of(*evaluate);
+    std::vector<std::string> prompts;
+    for (const MemoryFact& fact : facts) prompts.push_back(fact.prompt);
+    memory.append(facts, embed_texts(encoder_, prompts));
+    memory.save();
+    return memory;
+  }
+
+  std::string answer(const std::string& user) {
+    const ChatTemplate& chat = context_.chat_template();
+    const GenerateOptions options{.sampling = {.temperature = 0.0},
+                                  .max_new_tokens = kMostTokens,
+                                  .stop_ids = context_.stop_ids(),
+                                  .stop_texts = {}};
+    const std::vector<int64_t> ids = encode_prompt(context_.tokenizer(), chat, chat.prompt(user));
+    const std::vector<GeneratePrompt> prompts{{ids, 0}};
+    return context_.generator(options).generate(prompts, 0).front().front().text;
+  }
+
+  /// False at the end.
+  bool obey(const std::string& line) {
+    if (line.find_first_not_of(" \t\r") == std::string::npos) return true;
+    if (line == ":quit") return false;
+    if (line == ":help") {
+      out_ << kLineHelp;
+    } else if (line == ":facts") {
+      for (int64_t i = 0; i < memory_.size(); ++i)
+        out_ << memory_.fact(i).language << "  " << memory_.fact(i).text() << "\n";
+    } else if (line.starts_with(":lang ")) {
+      language_ = &language_of(line.substr(6));
+    } else if (line.starts_with(":")) {
+      out_ << "expected :lang CODE, :facts, :help or :quit, found " << line << "\n";
+    } else if (line.starts_with("+")) {
+      remember(line.substr(1));
+    } else {
+      ask(line);
+    }
+    return true;
+  }
+
+  void remember(const std::string& text) {
+    const size_t arrow = text.find("=>");
+    const auto trimmed = [](std::string_view part) {
+      const size_t begin = part.find_first_not_of(" \t\r");
+      if (begin == std::string_view::npos) return std::string();
+      return std::string(part.substr(begin, part.find_last_not_of(" \t\r") + 1 - begin));
+    };
+    MemoryFact fact;
+    if (arrow != std::string::npos) {
+      fact.prompt = trimmed(std::string_view(text).substr(0, arrow));
+      fact.target = trimmed(std::string_view(text).substr(arrow + 2));
+    }
+    if (fact.prompt.empty() || fact.target.empty()) {
+      out_ << "expected + question => answer, found +" << text << "\n";
+      return;
+    }
+    fact.language = language_->iso;
+    fact.record = memory_.size();
+    const at::Tensor embedding = embed_texts(encoder_, std::vector<std::string>{fact.prompt});
+    memory_.append(std::vector<MemoryFact>{fact}, embedding);
+    index_.append(embedding);
+    out_ << "remembered, " << memory_.size() << " facts\n";
+  }
+
+  std::ostream& out_;
+  const recipe::Recipe& recipe_;
+  recipe::Recipe untrained_;  ///< whose model is held for answers only: nothing to plan
+  dist::ThreadGroup group_;
+  std::unique_ptr<dist::Communicator> comm_;
+  recipe::RunContext context_;
+  fs::path encoder_folder_;
+  SentenceEncoder encoder_;
+  EditMemory memory_;
+  FactIndex index_;
+  int64_t k_ = 1;
+  const Language* language_ = nullptr;
+};
+
+}  // namespace
+
+void ask_model(const AskCommand& command, std::istream& in, std::ostream& out) {
+  const recipe::Recipe recipe = recipe::read_recipe(command.recipe, command.overrides);
+  Session session(command, recipe, out);
+  if (!command.question.empty()) {
+    session.ask(command.question);
+  } else {
+    session.converse(in);
+  }
+  session.save();
+}
+
+}  // namespace xkde
