@@ -227,8 +227,8 @@ class Scan {
   /// known of the best scores by now.
   void choose_level(Worker& worker, Group& group, int64_t chunk) const {
     // Cycles: one for each 16 products of four, and those of the second look at a candidate.
-    constexpr int64_t kSecondLook = 40;
-    constexpr int64_t kSecondSegment = 10;
+    constexpr int64_t kSecondLook = 50;
+    constexpr int64_t kSecondSegment = 12;
     const int64_t segments = table_.segments();
     int64_t least = std::numeric_limits<int64_t>::max();
     for (int64_t level = 1; level <= segments; ++level) {
@@ -252,7 +252,14 @@ class Scan {
     const float* scales = part.scale.const_data_ptr<float>();
     const float* errors = part.error.const_data_ptr<float>();
     worker.survivors.clear();
+    constexpr int64_t kAhead = 16;
     for (int64_t i = 0; i < found; ++i) {
+      if (i + kAhead < found) {
+        const Candidate& later = worker.candidates[static_cast<size_t>(i + kAhead)];
+        for (int64_t s = 0; s < segments - level; ++s) {
+          __builtin_prefetch(bytes + (s * kChunkFacts + later.fact) * kSegment);
+        }
+      }
       const Candidate& candidate = worker.candidates[static_cast<size_t>(i)];
       const int64_t q = group.first + candidate.lane;
       const int64_t fact = chunk * kChunkFacts + candidate.fact;
