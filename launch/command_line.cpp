@@ -23,6 +23,7 @@ Usage: [mpirun -n N] xkde_dist RECIPE.yaml [key.path=value ...]
        xkde_dist validate RECIPE.yaml [key.path=value ...]
        xkde_dist estimate RECIPE.yaml [-n N] [--machine NAME] [key.path=value ...]
        xkde_dist ask RECIPE.yaml [--lang CODE] [--memory FILE] [-k N] [key.path=value ...] ["question"]
+       xkde_dist report RUN [RUN ...] [--out FILE]
        xkde_dist env
        xkde_dist ckpt ls PATH
        xkde_dist ckpt verify PATH
@@ -38,6 +39,8 @@ Commands:
   ask RECIPE.yaml      what the recipe's model (after its training, which must be done) answers with the edits
                        of its last evaluate stage in memory, and which facts it was shown; without a
                        question it reads them from standard input, a line each, and edits to remember
+  report RUN [RUN ...] the results of runs side by side, as text and as one page, report.html (--out FILE), with
+                       a .csv beside it; of one run: its own report.html, results.csv and report/ again
   env                  versions of everything, for a bug report
   ckpt ls PATH         list the checkpoints in a folder
   ckpt verify PATH     check the sizes and SHA-256 of a checkpoint's files, or of the newest in a folder
@@ -58,6 +61,7 @@ Options:
   --memory FILE        ask: an edit memory (HDF5) to open, and to add edits to; made when it is not there
   --encoder DIR        ask: sentence encoder, where the recipe has no retriever
   -k N                 ask: facts in a context, at most
+  --out FILE           report: the page that is written for several runs
   --model MODEL        ckpt export: where config and tokenizer come from
   --dtype DTYPE        ckpt export: bfloat16 (default) or float32
   -h, --help           this text
@@ -86,7 +90,8 @@ Exit codes:
 constexpr const char* kSeeHelp = " (see xkde_dist --help)";
 
 const std::vector<std::string>& command_names() {
-  static const std::vector<std::string> kNames{"validate", "estimate", "ask", "env", "ckpt"};
+  static const std::vector<std::string> kNames{"validate", "estimate", "ask",
+                                               "report",   "env",      "ckpt"};
   return kNames;
 }
 
@@ -159,6 +164,9 @@ class Parser {
     ask_->add_option("--memory", ask_options_.memory, "");
     ask_->add_option("--encoder", ask_options_.encoder, "");
     ask_->add_option("-k", ask_options_.k, "")->check(CLI::Range(1, 1 << 20));
+    report_ = add_command(app_, "report");
+    report_->add_option("runs", report_words_, "");
+    report_->add_option("--out", report_out_, "");
     env_ = add_command(app_, "env");
     ckpt_ = add_command(app_, "ckpt");
     ckpt_ls_ = add_command(*ckpt_, "ls");
@@ -192,6 +200,7 @@ class Parser {
       return EstimateCommand{std::move(recipe), std::move(overrides), ranks_, machine_};
     }
     if (ask_->parsed()) return ask_command();
+    if (report_->parsed()) return report_command();
     if (env_->parsed()) return EnvCommand{};
     if (ckpt_->parsed()) return checkpoint_command();
     auto [recipe, overrides] = split_words(run_words_, "xkde_dist");
@@ -230,6 +239,13 @@ class Parser {
     return command;
   }
 
+  Command report_command() const {
+    if (report_words_.empty()) fail("report: expected the folder of a run, found none");
+    if (report_words_.size() == 1 && !report_out_.empty())
+      fail("report: expected several runs beside --out, found one, whose report has its own place");
+    return ReportCommand{{report_words_.begin(), report_words_.end()}, report_out_};
+  }
+
   Command checkpoint_command() const {
     if (path_.empty())
       fail("ckpt " + ckpt_->get_subcommands().front()->get_name() +
@@ -251,6 +267,8 @@ class Parser {
   std::vector<std::string> estimate_words_;
   std::vector<std::string> ask_words_;
   AskCommand ask_options_;
+  std::vector<std::string> report_words_;
+  std::string report_out_;
   int ranks_ = EstimateCommand().ranks;
   std::string machine_ = EstimateCommand().machine;
   std::string path_, out_, model_;
@@ -258,6 +276,7 @@ class Parser {
   CLI::App* validate_ = nullptr;
   CLI::App* estimate_ = nullptr;
   CLI::App* ask_ = nullptr;
+  CLI::App* report_ = nullptr;
   CLI::App* env_ = nullptr;
   CLI::App* ckpt_ = nullptr;
   CLI::App* ckpt_ls_ = nullptr;

@@ -40,6 +40,11 @@ struct AskCommand {
   int k = 0;                      ///< facts in a context; 0: as the recipe's retriever, else 1
 };
 
+struct ReportCommand {  ///< `xkde_dist report RUN [RUN ...] [--out FILE]`
+  std::vector<std::filesystem::path> runs;
+  std::filesystem::path out;  ///< of several runs; empty: report.html in the current folder
+};
+
 struct EnvCommand {};  ///< `xkde_dist env`
 
 struct CkptLsCommand {  ///< `xkde_dist ckpt ls PATH`
@@ -59,9 +64,9 @@ struct CkptExportCommand {
 struct HelpCommand {};     ///< `--help`, also behind a command
 struct VersionCommand {};  ///< `--version`
 
-using Command =
-    std::variant<RunCommand, ValidateCommand, EstimateCommand, AskCommand, EnvCommand,
-                 CkptLsCommand, CkptVerifyCommand, CkptExportCommand, HelpCommand, VersionCommand>;
+using Command = std::variant<RunCommand, ValidateCommand, EstimateCommand, AskCommand,
+                             ReportCommand, EnvCommand, CkptLsCommand, CkptVerifyCommand,
+                             CkptExportCommand, HelpCommand, VersionCommand>;
 
 /// Reads the command line; argv[0] is passed over, files are not opened. Overrides are only looked
 /// at for their '='. Throws UsageError, one line with a hint.

@@ -26,6 +26,7 @@
 #include "launch/command_line.h"
 #include "launch/environment_report.h"
 #include "launch/estimate.h"
+#include "launch/report.h"
 #include "launch/validate.h"
 #include "recipes/stages/pipeline.h"
 #include "recipes/stages/recipe.h"
@@ -127,6 +128,8 @@ int dispatch(int argc, char** argv) {
         estimate_recipe(estimate->recipe, estimate->ranks, estimate->machine, estimate->overrides));
   } else if (const auto* ask = std::get_if<AskCommand>(&command)) {
     ask_model(*ask, std::cin, std::cout);
+  } else if (const auto* report = std::get_if<ReportCommand>(&command)) {
+    print(report_runs(*report));
   } else if (std::holds_alternative<EnvCommand>(command)) {
     print(environment_text());
   } else if (const auto* ls = std::get_if<CkptLsCommand>(&command)) {

@@ -15,6 +15,7 @@
 #include "core/edit/results_table.h"
 #include "core/io/sha256.h"
 #include "core/model/sentence_encoder.h"
+#include "recipes/report/write_report.h"
 #include "recipes/stages/build_data_stage.h"
 #include "recipes/stages/eval_inputs.h"
 #include "recipes/stages/evaluate_stage.h"
@@ -200,7 +201,9 @@ void run_pipeline(const Recipe& recipe, const RunFacts& facts, dist::Communicato
     if (folder) folder->write_end(std::string("error: ") + error.what());
     throw;
   }
-  if (folder) folder->write_end("done");
+  if (!folder) return;
+  folder->write_end("done");
+  report::write_report(recipe.output_dir);
 }
 
 }  // namespace xkde::recipe

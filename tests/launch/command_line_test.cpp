@@ -47,6 +47,14 @@ TEST(CommandLine, AskTakesAQuestionAmongItsOverrides) {
   EXPECT_EQ(std::get<AskCommand>(parse({"ask", "a.yaml"})).question, "");
 }
 
+TEST(CommandLine, ReportTakesRunsAndAFile) {
+  const auto report = std::get<ReportCommand>(parse({"report", "a", "b", "--out", "x.html"}));
+  EXPECT_THAT(report.runs, ElementsAre("a", "b"));
+  EXPECT_EQ(report.out, "x.html");
+  EXPECT_THAT(usage_error({"report"}), HasSubstr("expected the folder of a run, found none"));
+  EXPECT_THAT(usage_error({"report", "a", "--out", "x"}), HasSubstr("expected several runs"));
+}
+
 TEST(CommandLine, AskTakesOneQuestion) {
   EXPECT_THAT(usage_error({"ask"}), HasSubstr("ask: expected a recipe, found none"));
   EXPECT_THAT(usage_error({"ask", "a.yaml", "one?", "two?"}),

@@ -5,6 +5,8 @@ usage: evaluation_run_test.py XKDE_DIST_BINARY
 Needs python3 and mpirun only.
 """
 
+import csv
+import html.parser
 import json
 import os
 import pathlib
@@ -54,6 +56,27 @@ def write_knowedit(path, count):
                          locality=locality))
     with open(path, "w") as file:
         json.dump(rows, file)
+
+
+class Nesting(html.parser.HTMLParser):
+    """Fails where a page's elements do not close as they opened."""
+
+    def check(self, text):
+        self.open = []
+        self.feed(text)
+        if self.open:
+            raise AssertionError(f"not closed: {self.open}")
+
+    def handle_starttag(self, tag, _):
+        if tag not in ("meta", "!doctype"):
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, _):
+        pass
+
+    def handle_endtag(self, tag):
+        if not self.open or self.open.pop() != tag:
+            raise AssertionError(f"</{tag}> closes nothing at {self.getpos()}")
 
 
 class EvaluationRun(TinyRunTest):
@@ -191,6 +214,27 @@ class EvaluationRun(TinyRunTest):
             shown = {"none": "", "lte": "[Updated Information]", "ike": "New Fact: ", "remake": "Question: "}[method]
             self.assertIn(shown, line["prompt"])
             self.assertEqual({row["method"] for row in self.rows(method)}, {method})
+
+    def test_reports_are_whole_pages(self):
+        for name in ("one", "two"):
+            self.checked([self.evaluation(name, "sequential", "[5, 20]")])
+        runs = [os.path.join(self.root, name) for name in ("one", "two")]
+        page = os.path.join(self.root, "both.html")
+        result = self.checked(["report", *runs, "--out", page])
+        self.assertIn("(  +0.00)", result.stdout)
+        for file in (page, runs[0] + "/report.html"):
+            with open(file, encoding="utf-8") as html:
+                Nesting().check(html.read())
+        with open(page.replace(".html", ".csv"), newline="") as file:
+            rows = list(csv.DictReader(file))
+        self.assertEqual({row["run"] for row in rows}, {f"tiny ({run})" for run in runs})
+        with open(f"{runs[0]}/report/01-evaluate_sequential_20_en_es.json") as file:
+            records = json.load(file)
+        mean = sum(record["post"]["rewrite_acc"][0] for record in records) / len(records)
+        value = next(row["value"] for row in self.rows("one") if row["metric"] == "reliability" and row["size"] == 20
+                     and row["test_language"] == "es")
+        self.assertAlmostEqual(100 * mean, value, delta=0.0051)
+        self.assertEqual(self.run_program(["report", self.root]).returncode, 66)
 
     def ask(self, recipe, *arguments, lines=""):
         return subprocess.run([self.binary, "ask", recipe, *arguments], input=lines, capture_output=True, text=True,
