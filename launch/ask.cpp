@@ -19,6 +19,7 @@
 #include "distributed/nccl_communicator.h"
 #include "distributed/thread_communicator.h"
 #include "recipes/stages/eval_inputs.h"
+#include "recipes/stages/export_stage.h"
 #include "recipes/stages/finished_training.h"
 #include "recipes/stages/run_context.h"
 
@@ -142,6 +143,8 @@ class Session {
  private:
   EditMemory open_memory(const AskCommand& command) {
     const MemoryKind kind{encoder_.width(), encoder_identity(encoder_folder_)};
+    const fs::path exported = recipe_.model.model_name_or_path / recipe::kExportedMemory;
+    if (command.memory.empty() && fs::exists(exported)) return EditMemory::open(exported, kind);
     if (!command.memory.empty() && fs::exists(command.memory))
       return EditMemory::open(command.memory, kind);
     EditMemory memory =

@@ -143,7 +143,7 @@ void write_eval_results(const EvaluateStage& stage, const EvalInputs& inputs,
                           .phase = context.trained ? "after" : "before",
                           .mode = stage.mode,
                           .size = stage.sizes[place.first],
-                          .method = stage.method,
+                          .method = stage.method_label(),
                           .eval_when = stage.mode == "sequential" ? stage.eval_when : ""};
     for (const Prediction& one : block.predictions)
       lines += prediction_json(scope, one).dump() + "\n";

@@ -87,6 +87,12 @@ bool EvaluateStage::wants(std::string_view extra_metric) const {
   return std::find(extra_metrics.begin(), extra_metrics.end(), extra_metric) != extra_metrics.end();
 }
 
+std::string EvaluateStage::method_label() const {
+  if (method == "ike" && !demonstrations) return "ice";
+  if (method == "remake") return demonstrations ? "remake-few" : "remake-zero";
+  return method;
+}
+
 EvaluateStage EvaluateStage::parse(StrictMap map) {
   EvaluateStage stage;
   stage.read(map, Names{kBenchmarks});

@@ -62,6 +62,9 @@ struct EvaluateStage : EditSelection {
   bool wants(std::string_view extra_metric) const;
   /// Facts come out of a memory, and not straight from the record.
   bool retrieves() const { return mode != "single" && method != "none"; }
+  /// What result rows call it: `method`, but "ice" for IKE without demonstrations, and
+  /// "remake-zero" or "remake-few".
+  std::string method_label() const;
   static EvaluateStage parse(StrictMap map);
 };
 Json to_json(const EvaluateStage& stage);

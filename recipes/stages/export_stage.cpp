@@ -25,6 +25,14 @@ void run_export(const ExportStage& stage, RunContext& context) {
                       const at::Tensor& tensor = masters.at(name);
                       std::copy_n(tensor.const_data_ptr<float>(), out.size(), out.data());
                     });
+  if (!stage.memory.empty()) {
+    // What its journal holds is not in the file itself yet.
+    for (const char* suffix : {"", ".journal"}) {
+      const fs::path file = stage.memory.string() + suffix;
+      if (*suffix == '\0' || fs::exists(file))
+        fs::copy_file(file, (fresh / kExportedMemory).string() + suffix);
+    }
+  }
   if (fs::exists(target)) {
     XKDE_CHECK(fs::exists(target / "config.json"), IoError, target.string(),
                ": expected no folder or an earlier export, found other files there");

@@ -5,7 +5,11 @@
 
 namespace xkde::recipe {
 
-/// Writes the model with its present weights as a Hugging Face folder. An older folder at
+/// Of the edit memory in an exported folder, which `xkde_dist ask` finds there.
+inline constexpr const char* kExportedMemory = "edit_memory.h5";
+
+/// Writes the model with its present weights as a Hugging Face folder, and the
+/// stage's edit memory beside them. An older folder at
 /// `stage.path` is replaced only when the new one is complete and the old one is an export too (it
 /// has a config.json). Collective.
 void run_export(const ExportStage& stage, RunContext& context);

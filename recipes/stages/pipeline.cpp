@@ -53,6 +53,8 @@ std::set<fs::path> files_of(const Stage& any) {
     for (const fs::path& file : reward_files(*rank)) files.insert(file);
   } else if (const auto* orpo = std::get_if<OrpoStage>(&any)) {
     if (orpo->pairs != OrpoStage::kRanked) files.insert(orpo->pairs);
+  } else if (const auto* exported = std::get_if<ExportStage>(&any)) {
+    if (!exported->memory.empty()) files.insert(exported->memory);
   }
   return files;
 }

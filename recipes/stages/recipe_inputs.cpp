@@ -125,7 +125,10 @@ class StageInputs {
                              "the Hugging Face folder of a sentence encoder");
     if (opens) faults_.run(path_ + ".data", checks_.evaluation, stage);
   }
-  void operator()(const ExportStage&) const {}
+  void operator()(const ExportStage& stage) const {
+    if (!stage.memory.empty())
+      faults_.opens(path_ + ".memory", stage.memory, "an edit memory (xkde_dist ask --memory)");
+  }
 
  private:
   void check_source(const std::string& path, const EditSelection& edits) const {

@@ -46,7 +46,9 @@ Json to_json(const SftStage& stage) {
 }
 
 Json to_json(const ExportStage& stage) {
-  return {{"path", stage.path.string()}, {"dtype", stage.dtype}};
+  Json json{{"path", stage.path.string()}, {"dtype", stage.dtype}};
+  if (!stage.memory.empty()) json["memory"] = stage.memory.string();
+  return json;
 }
 
 }  // namespace
@@ -107,6 +109,7 @@ ExportStage ExportStage::parse(StrictMap map) {
   ExportStage stage;
   map.required("path", stage.path);
   map.optional("dtype", stage.dtype, kDtypeNames);
+  map.optional("memory", stage.memory);
   map.done();
   return stage;
 }

@@ -65,6 +65,7 @@ struct SftStage : TrainKeys {
 struct ExportStage {
   std::filesystem::path path;
   std::string dtype = "bfloat16";  ///< of the weights written, as the paper's models
+  std::filesystem::path memory;    ///< ours: an edit memory to go with them; empty: none
 
   static ExportStage parse(StrictMap map);
 };
