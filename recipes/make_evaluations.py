@@ -44,6 +44,10 @@ BENCHMARKS = {
                     ["wiki_counterfact/test_cf.json of KnowEdit (huggingface.co/datasets/zjunlp/KnowEdit, MIT)"],
                     "data/knowedit", None, [1, 10, 100, 885], [1, 10, 100, 500, 885]),
 }
+# Benchmarks with training edits for demonstrations: what they are called, and where they come from.
+RIVALS = {"bizsre": ("bizsre_train", "zsre_mend_train_10000.json and its Chinese twin, by link from github.com/krystalan/Bi_ZsRE"),
+          "zsre": ("bizsre_train", "zsre_mend_train_10000.json, by link from github.com/krystalan/Bi_ZsRE"),
+          "mzsre": ("mzsre_train", "zsre_mend_train_{xx}_10000.txt from github.com/Vicky-Wil/ReMaKE (data)")}
 MODES = {"single": "one edit at a time, its fact in the prompt",
          "batch": "memories of several sizes, emptied after each batch",
          "sequential": "streams of several lengths, asked at their ends",
@@ -92,9 +96,9 @@ def recipe(benchmark, mode, model):
     elif mode == "sequential":
         stages = stage(benchmark, chat + ["mode: sequential", f"sizes: {streams}", find])
     else:
-        text += ("# IKE and ReMaKE show the nearest of 10,000 training edits (protocol 2.3, 2.4): zsre_mend_train_10000.json and its\n"
-                 "# Chinese twin, by link from github.com/krystalan/Bi_ZsRE.\n")
-        shown = "demonstrations: {benchmark: bizsre_train, data: data/bizsre_train, k: 16}"
+        training, there = RIVALS[benchmark]
+        text += f"# IKE and ReMaKE show the nearest of 10,000 training edits (protocol 2.3, 2.4):\n#   train    {there}\n"
+        shown = f"demonstrations: {{benchmark: {training}, data: data/{training}, k: 16}}"
         stages = stage(benchmark, ["method: none"]) + stage(benchmark, ["method: lte"])
         stages += stage(benchmark, ["method: ike"]) + stage(benchmark, ["method: ike", find, shown])
         stages += stage(benchmark, ["method: remake"]) + stage(benchmark, ["method: remake", find, shown])
@@ -108,8 +112,8 @@ def main():
     check, stale = sys.argv[1:] == ["--check"], []
     for benchmark in BENCHMARKS:
         for mode in MODES:
-            if mode == "rivals" and benchmark not in ("bizsre", "zsre"):
-                continue  # the only training edits with rephrases and localities are theirs
+            if mode == "rivals" and benchmark not in RIVALS:
+                continue
             for model in MODELS:
                 file, text = recipe(benchmark, mode, model)
                 if check:

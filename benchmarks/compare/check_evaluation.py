@@ -327,6 +327,11 @@ def expected_results(stage, entries):
                             records[record].append(value)
                     results[(*key, prefix + metric)] = (100 * mean([mean(v) for v in records.values()]), len(records))
         add("", lambda line, _: line["score"])
+        if stage.get("averaging") == "lte":
+            took = {line["record"]: line["score"] for line, *_ in group if line["metric"] == "reliability"}
+            for kind in {line["metric"] for line, *_ in group if "." in line["metric"]}:
+                records = {line["record"] for line, *_ in group if line["metric"] == kind}
+                results[(*key, "reliability." + kind)] = (100 * mean([took[r] for r in records]), len(records))
         add("base_", lambda line, _: line.get("base_locality"))
         add("f1.", lambda line, _: line.get("f1"))
         add("em.", lambda line, _: line.get("em"))

@@ -14,11 +14,12 @@ namespace xkde {
 
 namespace {
 
-constexpr std::array<std::pair<std::string_view, Benchmark>, 4> kBenchmarks{{
+constexpr std::array<std::pair<std::string_view, Benchmark>, 5> kBenchmarks{{
     {"bizsre", Benchmark::kBizsre},
     {"mzsre", Benchmark::kMzsre},
     {"bmike53", Benchmark::kBmike53},
     {"bizsre_train", Benchmark::kBizsreTrain},
+    {"mzsre_train", Benchmark::kMzsreTrain},
 }};
 
 /// Adds the sides of `other` to the rows of `file`, row by row. Files of one benchmark have the
@@ -46,6 +47,7 @@ std::string languages_found(const std::vector<EditRecord>& rows) {
 }
 
 EditFile read_file(Benchmark benchmark, const std::filesystem::path& path) {
+  if (benchmark == Benchmark::kMzsreTrain) return read_text_file(path);
   const Json json = read_json_file(path);
   return benchmark == Benchmark::kBizsreTrain ? parse_train_file(json, path)
                                               : parse_edit_file(json, path);

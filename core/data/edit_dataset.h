@@ -15,9 +15,9 @@
 
 namespace xkde {
 
-enum class Benchmark { kBizsre, kMzsre, kBmike53, kBizsreTrain };
-/// From the recipe's name ("bizsre", "mzsre", "bmike53", "bizsre_train"). Throws ConfigError
-/// listing the known names.
+enum class Benchmark { kBizsre, kMzsre, kBmike53, kBizsreTrain, kMzsreTrain };
+/// From the recipe's name ("bizsre", "mzsre", "bmike53", "bizsre_train", "mzsre_train"). Throws
+/// ConfigError listing the known names.
 Benchmark benchmark_from_name(std::string_view name);
 
 /// A slice as in Python, "begin:end", either side may be empty or negative. "" means all.
@@ -39,9 +39,10 @@ struct EditDataset {
 /// Loads the records that have both languages. `data` is one file or the benchmark's folder:
 /// bizsre_test.json | mzsre_test_duplicate_{xx}{yy}.json (with MzsRE's rule of protocol 1.2) or any
 /// *_{xx}{yy}.json | zsre_test_{xx}.json | zsre_mend_train_10000.json (English) and
-/// zsre_mend_train_10000_chinese.json, joined by row (protocol 1.4). Languages by any code. The
-/// slice counts rows after those without a language were left out. Throws MissingInputError,
-/// DataError
+/// zsre_mend_train_10000_chinese.json, joined by row (protocol 1.4) | MzsRE's
+/// zsre_mend_train_{xx}_10000.txt, one of each language, joined by line (protocol 1.2). Languages
+/// by any code. The slice counts rows after those without a language were left out. Throws
+/// MissingInputError, DataError
 /// ("file: row 17: es.alt: expected a non-empty string, found null") or ConfigError.
 EditDataset load_edits(Benchmark benchmark, const std::filesystem::path& data,
                        std::string_view edit_language, std::string_view test_language,

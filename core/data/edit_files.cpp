@@ -139,6 +139,23 @@ std::vector<fs::path> train_files(const fs::path& folder, const Language& edit,
   return files;
 }
 
+/// MzsRE's training side: a file for each language.
+std::vector<fs::path> text_files(const fs::path& folder, const Language& edit,
+                                 const Language& test) {
+  std::vector<fs::path> files;
+  for (const Language* language : {&edit, &test}) {
+    fs::path found;
+    for (const std::string& code : codes_of(*language)) {
+      const fs::path file = folder / ("zsre_mend_train_" + code + "_10000.txt");
+      if (found.empty() && fs::exists(file)) found = file;
+    }
+    XKDE_CHECK(!found.empty(), MissingInputError, folder.string(), ": no file zsre_mend_train_",
+               language->file_code, "_10000.txt");
+    if (files.empty() || files.front() != found) files.push_back(found);
+  }
+  return files;
+}
+
 bool is_code_pair(std::string_view code) {
   return code.size() == 4 && find_language(code.substr(0, 2)) != nullptr &&
          find_language(code.substr(2)) != nullptr;
@@ -158,6 +175,8 @@ bool is_of(Benchmark benchmark, const fs::path& file) {
       return find_language(code) != nullptr;
     case Benchmark::kBizsreTrain:
       return stem == "zsre_mend_train_10000" || stem == "zsre_mend_train_10000_chinese";
+    case Benchmark::kMzsreTrain:
+      return !text_file_code(file).empty();
   }
   throw InternalError("benchmark: not one of the enumerators");
 }
@@ -184,6 +203,8 @@ std::vector<fs::path> find_edit_files(Benchmark benchmark, const fs::path& data,
     }
     case Benchmark::kBizsreTrain:
       return train_files(data, edit, test);
+    case Benchmark::kMzsreTrain:
+      return text_files(data, edit, test);
   }
   throw InternalError("benchmark: not one of the enumerators");
 }
@@ -193,7 +214,8 @@ std::vector<fs::path> all_edit_files(Benchmark benchmark, const fs::path& data) 
   if (!fs::is_directory(data, error)) return {data};
   std::vector<fs::path> files;
   for (const fs::directory_entry& entry : fs::directory_iterator(data)) {
-    if (entry.path().extension() == ".json" && is_of(benchmark, entry.path()))
+    const char* const suffix = benchmark == Benchmark::kMzsreTrain ? ".txt" : ".json";
+    if (entry.path().extension() == suffix && is_of(benchmark, entry.path()))
       files.push_back(entry.path());
   }
   XKDE_CHECK(!files.empty(), MissingInputError, data.string(), ": no file of the benchmark");

@@ -1,9 +1,11 @@
 #include "core/data/edit_layout.h"
 
+#include <fstream>
 #include <optional>
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/text/unicode.h"
 
 namespace xkde {
 
@@ -139,6 +141,16 @@ EditRecord parse_row(const Json& row, const Place& place) {
 
 }  // namespace
 
+std::string text_file_code(const std::filesystem::path& path) {
+  constexpr std::string_view kBegin = "zsre_mend_train_", kEnd = "_10000.txt";
+  const std::string file = path.filename().string();
+  if (!file.starts_with(kBegin) || !file.ends_with(kEnd) ||
+      file.size() <= kBegin.size() + kEnd.size())
+    return {};
+  const std::string code = file.substr(kBegin.size(), file.size() - kBegin.size() - kEnd.size());
+  return find_language(code) == nullptr ? std::string() : code;
+}
+
 EditFile parse_train_file(const Json& json, const std::filesystem::path& path) {
   const std::string name = path.string();
   check_rows(json, name);
@@ -156,6 +168,38 @@ EditFile parse_train_file(const Json& json, const std::filesystem::path& path) {
     file.row_ids.emplace_back();  // nothing but its number ties a row to its twin
     file.rows.push_back(std::move(record));
   }
+  return file;
+}
+
+EditFile read_text_file(const std::filesystem::path& path) {
+  const std::string name = path.string();
+  const std::string code = text_file_code(path);
+  XKDE_CHECK(!code.empty(), DataError, name,
+             ": expected a file zsre_mend_train_{xx}_10000.txt of a known language");
+  std::ifstream lines(path, std::ios::binary);
+  XKDE_CHECK(lines.is_open(), MissingInputError, name, ": cannot be opened");
+  EditFile file;
+  file.path = path;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.ends_with('\r')) line.pop_back();
+    const size_t row = file.rows.size();
+    XKDE_CHECK(unicode::first_invalid_byte(line) == std::string_view::npos, DataError, name,
+               ": line ", row + 1, ": expected UTF-8, found other bytes");
+    EditRecord record;
+    record.index = static_cast<int64_t>(row);
+    const size_t tab = line.find('\t');
+    EditSide side;
+    side.src = line.substr(0, tab);
+    if (tab != std::string::npos) side.alt = line.substr(line.rfind('\t') + 1);
+    if (is_blank(side.src) || is_blank(side.alt)) {
+      file.left_out[row] = tab == std::string::npos ? "no tab" : "question or answer: empty";
+    } else {
+      record.sides.emplace(language_of(code).iso, std::move(side));
+    }
+    file.row_ids.emplace_back();  // nothing but its number ties a line to its twin
+    file.rows.push_back(std::move(record));
+  }
+  XKDE_CHECK(!file.rows.empty(), DataError, name, ": expected at least one line, found none");
   return file;
 }
 

@@ -32,6 +32,13 @@ EditFile parse_edit_file(const Json& json, const std::filesystem::path& path);
 /// are left out. Throws DataError "name: row 17: rephrase: expected ...".
 EditFile parse_train_file(const Json& json, const std::filesystem::path& path);
 
+/// A training file of MzsRE (protocol 1.2): "question<TAB>answer" a line, in the language of its
+/// name, zsre_mend_train_{xx}_10000.txt; of several fields the first and the last. A line without a
+/// tab is left out. Throws MissingInputError or DataError "name: line 17: expected ...".
+EditFile read_text_file(const std::filesystem::path& path);
+/// The language code in the name of such a file; empty for another name.
+std::string text_file_code(const std::filesystem::path& path);
+
 /// The files that give both languages, one or two to be joined by row. `data` is a file or the
 /// benchmark's folder. Throws MissingInputError with the names that were looked for, or DataError
 /// when several files fit.

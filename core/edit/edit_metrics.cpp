@@ -110,6 +110,24 @@ void add_others(std::vector<Series>& all, const std::string& prefix,
   }
 }
 
+/// LTE makes a run for each kind of question, and reports how well the edits of its records took:
+/// "reliability.portability.Reasoning".
+void add_reliability_by_kind(std::vector<Series>& all, std::span<const Prediction> predictions) {
+  const auto score = [](const Prediction& p) -> std::optional<double> { return p.score; };
+  const auto reliability = record_means(predictions, {Metric::kReliability}, score);
+  for (const Metric metric : {Metric::kLocality, Metric::kPortability}) {
+    for (const MetricKind& kind : kinds_of(predictions, metric)) {
+      if (!kind.probe) continue;
+      Series series{"reliability." + kind.name(), {}};
+      for (const auto& [record, value] : record_means(predictions, kind, score)) {
+        if (const auto found = reliability.find(record); found != reliability.end())
+          series.values.push_back(found->second);
+      }
+      all.push_back(std::move(series));
+    }
+  }
+}
+
 void add_hits(std::vector<Series>& all, int64_t k, std::span<const Prediction> predictions,
               Averaging averaging) {
   const std::string name = "retrieval.hit@" + std::to_string(k);
@@ -128,6 +146,7 @@ std::vector<Series> series_of(std::span<const Prediction> predictions,
   std::vector<Series> all;
   for (const Metric metric : kMetrics)
     add_metric(all, "", metric, predictions, options.averaging, score);
+  if (options.averaging == Averaging::kLte) add_reliability_by_kind(all, predictions);
   if (!fluency.empty()) all.push_back({"fluency", {fluency.begin(), fluency.end()}});
   add_others(all, "base_", predictions, options.averaging,
              [](const Prediction& p) { return p.others.base_locality; });

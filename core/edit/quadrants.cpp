@@ -199,7 +199,7 @@ class SetBuilder {
     std::vector<std::string_view> seen{one.fact};
     std::erase_if(near, [&](size_t i) {
       const EditCase& other = set_.cases.at(i);
-      if (other.subject == one.subject) return true;
+      if (!one.subject.empty() && other.subject == one.subject) return true;
       // A fact that is there twice may not be shown twice either.
       if (std::find(seen.begin(), seen.end(), other.fact) != seen.end()) return true;
       seen.push_back(other.fact);

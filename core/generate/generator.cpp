@@ -1,6 +1,7 @@
 #include "core/generate/generator.h"
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -62,6 +63,7 @@ class Generator::Run {
         tokenizer_(owner.tokenizer_),
         options_(owner.options_),
         counts_(owner.counts_),
+        recorder_(owner.recorder_),
         prompts_(prompts),
         seed_(seed),
         slots_(std::max(options_.max_sequences, options_.num_return_sequences)),
@@ -84,7 +86,8 @@ class Generator::Run {
                              .num_slots = slots_,
                              .prompt_tokens = longest,
                              .answer_tokens = options_.max_new_tokens};
-    const bool paged = device_.is_cpu() && (dtype_ == at::kFloat || dtype_ == at::kBFloat16);
+    const bool paged = recorder_ == nullptr && device_.is_cpu() &&
+                       (dtype_ == at::kFloat || dtype_ == at::kBFloat16);
     cache_ = paged ? make_paged_cache(shape) : make_slot_cache(shape, dtype_, device_);
     answers_.resize(prompts.size());
     for (auto& of_prompt : answers_) {
@@ -171,7 +174,7 @@ class Generator::Run {
     std::vector<int64_t> ends;
     for (const CachedPrompt& prompt : cached) ends.push_back(prompt.rows.back());
     // One row of logits a prompt, drawn from once for each answer.
-    const at::Tensor logits = logits_of(x.index_select(0, to_device(ends)));
+    const at::Tensor logits = in_host_memory(logits_of(x.index_select(0, to_device(ends))));
     draw(logits, last_rows, std::move(fresh));
   }
 
@@ -185,13 +188,9 @@ class Generator::Run {
       positions.push_back(prompt_tokens + live.cached);
     }
     ++counts_.decode_steps;
-    const RotaryTable rotary = decoder_.rotary(to_device(positions), dtype_);
-    at::Tensor x = at::embedding(weights_(0).front(), to_device(tokens));
-    for (int64_t layer = 0; layer < decoder_.num_blocks(); ++layer) {
-      const std::vector<at::Tensor> parameters = weights_(static_cast<size_t>(layer) + 1);
-      const at::Tensor qkv = decoder_.block_qkv(parameters, x);
-      x = decoder_.block_rest(parameters, x, cache_->attend(layer, qkv, rotary, rows));
-    }
+    const at::Tensor logits = recorder_ != nullptr
+                                  ? recorded_logits(std::move(rows), tokens, positions)
+                                  : plain_logits(rows, tokens, positions);
     std::vector<int64_t> each(live_.size());
     for (size_t i = 0; i < live_.size(); ++i) {
       ++live_[i].cached;
@@ -199,15 +198,65 @@ class Generator::Run {
     }
     std::vector<LiveAnswer> before = std::move(live_);
     live_.clear();
-    draw(logits_of(x), each, std::move(before));
+    draw(logits, each, std::move(before));
   }
 
-  /// fp32 [rows, V] in host memory.
+  at::Tensor plain_logits(const std::vector<DecodeRow>& rows, const std::vector<int64_t>& tokens,
+                          const std::vector<int64_t>& positions) {
+    cache_->begin_step(rows);
+    return in_host_memory(
+        step_logits(to_device(tokens), decoder_.rotary(to_device(positions), dtype_)));
+  }
+
+  /// A step that was recorded for the next power of two of rows, filled up with rows that stand for
+  /// none.
+  at::Tensor recorded_logits(std::vector<DecodeRow> rows, std::vector<int64_t> tokens,
+                             std::vector<int64_t> positions) {
+    const auto live = std::ssize(rows);
+    int64_t size = 1;
+    while (size < live) size *= 2;
+    rows.resize(static_cast<size_t>(size), {kNoSlot, kNoSlot, 0, 0});
+    tokens.resize(static_cast<size_t>(size), 0);
+    positions.resize(static_cast<size_t>(size), 0);
+    cache_->begin_step(rows);
+    const RotaryTable rotary = decoder_.rotary(to_device(positions), dtype_);
+    RecordedStep& step = recorded_[size];
+    if (!step.work) {
+      step.tokens = to_device(tokens);
+      step.rotary = rotary;
+      step.logits =
+          at::empty({size, decoder_.config().vocab_size}, step.tokens.options().dtype(at::kFloat));
+      step.work = recorder_->record(
+          [this, &step] { step.logits.copy_(step_logits(step.tokens, step.rotary)); });
+    } else {
+      step.tokens.copy_(to_device(tokens));
+      step.rotary.cos.copy_(rotary.cos);
+      step.rotary.sin.copy_(rotary.sin);
+    }
+    step.work->replay();
+    return in_host_memory(step.logits.narrow(0, 0, live));
+  }
+
+  /// [M, V] on the device. Gives it nothing but kernels, the cache's step begun.
+  at::Tensor step_logits(const at::Tensor& tokens, const RotaryTable& rotary) const {
+    at::Tensor x = at::embedding(weights_(0).front(), tokens);
+    for (int64_t layer = 0; layer < decoder_.num_blocks(); ++layer) {
+      const std::vector<at::Tensor> parameters = weights_(static_cast<size_t>(layer) + 1);
+      const at::Tensor qkv = decoder_.block_qkv(parameters, x);
+      x = decoder_.block_rest(parameters, x, cache_->attend(layer, qkv, rotary));
+    }
+    return logits_of(x);
+  }
+
+  static at::Tensor in_host_memory(const at::Tensor& logits) {
+    return logits.to(at::kFloat).cpu().contiguous();
+  }
+
   at::Tensor logits_of(const at::Tensor& x) const {
     const std::vector<at::Tensor> head = weights_(decoder_.head_unit());
     const at::Tensor hidden = decoder_.final_norm(x, head.front());
     const at::Tensor matrix = decoder_.tied() ? weights_(0).front() : head.back();
-    return at::linear(hidden, matrix).to(at::kFloat).cpu().contiguous();
+    return at::linear(hidden, matrix);
   }
 
   /// Appends to each answer a token drawn from its row of logits; those that go on are live.
@@ -270,11 +319,19 @@ class Generator::Run {
     return copy_to_device(at::tensor(values, at::TensorOptions().dtype(at::kLong)), device_);
   }
 
+  struct RecordedStep {
+    at::Tensor tokens;  ///< int64 [M]
+    RotaryTable rotary;
+    at::Tensor logits;  ///< fp32 [M, V]
+    std::unique_ptr<RecordedWork> work;
+  };
+
   const Decoder& decoder_;
   const UnitWeights& weights_;
   const Tokenizer& tokenizer_;
   const GenerateOptions& options_;
   GenerateCounts& counts_;
+  WorkRecorder* recorder_;
   std::span<const GeneratePrompt> prompts_;
   uint64_t seed_;
   int64_t slots_;
@@ -282,17 +339,19 @@ class Generator::Run {
   at::ScalarType dtype_ = at::kFloat;
   at::Device device_ = at::kCPU;
   std::unique_ptr<KvCache> cache_;
-  std::vector<LiveAnswer> live_;  ///< answers of one prompt stand together
+  std::map<int64_t, RecordedStep> recorded_;  ///< by their rows; they read and write the cache
+  std::vector<LiveAnswer> live_;              ///< answers of one prompt stand together
   std::vector<int64_t> unfinished_;
   std::vector<std::vector<GeneratedAnswer>> answers_;
 };
 
 Generator::Generator(const Decoder& decoder, UnitWeights weights, const Tokenizer& tokenizer,
-                     GenerateOptions options)
+                     GenerateOptions options, WorkRecorder* recorder)
     : decoder_(decoder),
       weights_(std::move(weights)),
       tokenizer_(tokenizer),
-      options_(std::move(options)) {}
+      options_(std::move(options)),
+      recorder_(recorder) {}
 
 std::vector<std::vector<GeneratedAnswer>> Generator::generate(
     std::span<const GeneratePrompt> prompts, uint64_t seed) {

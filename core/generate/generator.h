@@ -11,6 +11,7 @@
 #include <ATen/core/Tensor.h>
 
 #include "core/generate/sampling.h"
+#include "core/generate/work_recorder.h"
 #include "core/model/decoder.h"
 #include "core/text/tokenizer.h"
 
@@ -60,9 +61,11 @@ class Generator {
   using UnitWeights = std::function<std::vector<at::Tensor>(size_t unit)>;
 
   /// `weights(unit)` gives Decoder::parameters in the dtype and on the device of the computation.
-  /// All arguments but the options outlive the generator.
+  /// All arguments but the options outlive the generator. With a recorder each decoding step is
+  /// recorded once for each power of two of answers, then replayed; `weights` gives the same places
+  /// each time.
   Generator(const Decoder& decoder, UnitWeights weights, const Tokenizer& tokenizer,
-            GenerateOptions options);
+            GenerateOptions options, WorkRecorder* recorder = nullptr);
 
   /// The answers of each prompt. An answer ends at the latest where max_length or the model's
   /// context does. Throws DataError for an empty prompt and for one that leaves no place there.
@@ -76,6 +79,7 @@ class Generator {
   UnitWeights weights_;
   const Tokenizer& tokenizer_;
   GenerateOptions options_;
+  WorkRecorder* recorder_;
   GenerateCounts counts_;
 };
 

@@ -4,27 +4,12 @@
 #include <cstddef>
 #include <map>
 
-#include <unicode/normalizer2.h>
-#include <unicode/unistr.h>
-
-#include "core/base/error.h"
 #include "core/metrics/word_tokenize.h"
 #include "core/text/unicode.h"
 
 namespace xkde {
 
 namespace {
-
-std::string nfkd(const std::string& text) {
-  UErrorCode code = U_ZERO_ERROR;
-  const icu::Normalizer2* normalizer = icu::Normalizer2::getNFKDInstance(code);
-  XKDE_CHECK(U_SUCCESS(code) != 0, InternalError, "ICU: expected NFKD, found ", u_errorName(code));
-  const icu::UnicodeString result = normalizer->normalize(icu::UnicodeString::fromUTF8(text), code);
-  XKDE_CHECK(U_SUCCESS(code) != 0, InternalError, "ICU: NFKD: ", u_errorName(code));
-  std::string utf8;
-  result.toUTF8String(utf8);
-  return utf8;
-}
 
 void replace_all(std::string& text, std::string_view from, std::string_view to) {
   for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
@@ -49,7 +34,7 @@ double entropy(const std::vector<std::string>& words, size_t n) {
 }  // namespace
 
 std::string fluency_text(std::string_view generated) {
-  std::string text = nfkd(unicode::replace_ill_formed(generated));
+  std::string text = unicode::nfkd(unicode::replace_ill_formed(generated));
   replace_all(text, "\n\n", " ");
   replace_all(text, "<|endoftext|>", "");
   return text;

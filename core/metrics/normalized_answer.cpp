@@ -5,25 +5,14 @@
 #include <initializer_list>
 
 #include <unicode/locid.h>
-#include <unicode/normalizer2.h>
 #include <unicode/uchar.h>
 #include <unicode/unistr.h>
 
-#include "core/base/error.h"
 #include "core/text/unicode.h"
 
 namespace xkde {
 
 namespace {
-
-icu::UnicodeString nfkc(const icu::UnicodeString& text) {
-  UErrorCode code = U_ZERO_ERROR;
-  const icu::Normalizer2* normalizer = icu::Normalizer2::getNFKCInstance(code);
-  XKDE_CHECK(U_SUCCESS(code) != 0, InternalError, "ICU: expected NFKC, found ", u_errorName(code));
-  icu::UnicodeString result = normalizer->normalize(text, code);
-  XKDE_CHECK(U_SUCCESS(code) != 0, InternalError, "ICU: NFKC: ", u_errorName(code));
-  return result;
-}
 
 bool is_punctuation_or_symbol(UChar32 c) {
   return (U_GET_GC_MASK(c) & (U_GC_P_MASK | U_GC_S_MASK)) != 0;
@@ -53,7 +42,8 @@ bool is_article(std::string_view word, std::string_view iso) {
 
 /// Lower case, ASCII digits, and one blank for whatever stands between words.
 std::string words_of(std::string_view answer, std::string_view iso) {
-  icu::UnicodeString text = nfkc(icu::UnicodeString::fromUTF8(unicode::replace_ill_formed(answer)));
+  icu::UnicodeString text =
+      icu::UnicodeString::fromUTF8(unicode::nfkc(unicode::replace_ill_formed(answer)));
   text.toLower(icu::Locale(std::string(iso).c_str()));
   icu::UnicodeString plain;
   bool is_between = false;

@@ -31,6 +31,8 @@ struct CachedPrompt {
   std::vector<int64_t> rows;
 };
 
+inline constexpr int64_t kNoSlot = -1;
+
 /// A row of one decoding step: the next token of an answer. Rows of one prompt stand together.
 struct DecodeRow {
   int64_t prompt_slot = 0;
@@ -48,17 +50,21 @@ class KvCache {
   /// theirs.
   virtual void put_prompts(int64_t layer, const at::Tensor& qkv, const RotaryTable& rotary,
                            std::span<const CachedPrompt> prompts) = 0;
+  /// The rows of the step that follows. Of a row that stands for none, to fill a step up, the slots
+  /// are kNoSlot.
+  virtual void begin_step(std::span<const DecodeRow> rows) = 0;
   /// Adds each row's key and value to its answer, then lets the row attend to its whole sequence.
-  /// qkv [M, (H + 2K) E] -> [M, H E].
-  virtual at::Tensor attend(int64_t layer, const at::Tensor& qkv, const RotaryTable& rotary,
-                            std::span<const DecodeRow> rows) = 0;
+  /// qkv [M, (H + 2K) E] -> [M, H E], M as begin_step said.
+  virtual at::Tensor attend(int64_t layer, const at::Tensor& qkv, const RotaryTable& rotary) = 0;
 };
 
 /// For host memory: fp32 pages that grow with the sequences, a prompt kept once for its answers and
 /// read once for all their queries. A row's result depends on its own sequence only, bit for bit.
 /// Takes fp32 and bf16 rows.
 std::unique_ptr<KvCache> make_paged_cache(const KvCacheShape& shape);
-/// For any device and float dtype: a fixed place for the whole sequence of each answer slot.
+/// For any device and float dtype: a fixed place for the whole sequence of each answer slot. Steps
+/// of one number of rows read and write tensors at the same places, and attend() gives the device
+/// nothing but kernels: such a step can be recorded (core/generate/work_recorder.h).
 std::unique_ptr<KvCache> make_slot_cache(const KvCacheShape& shape, at::ScalarType dtype,
                                          at::Device device);
 

@@ -66,10 +66,13 @@ class PagedCache final : public KvCache {
     }
   }
 
-  at::Tensor attend(int64_t layer, const at::Tensor& qkv, const RotaryTable& rotary,
-                    std::span<const DecodeRow> rows) override {
-    if (qkv.scalar_type() == at::kFloat) return attend_to<float>(layer, qkv, rotary, rows);
-    return attend_to<c10::BFloat16>(layer, qkv, rotary, rows);
+  void begin_step(std::span<const DecodeRow> rows) override {
+    rows_.assign(rows.begin(), rows.end());
+  }
+
+  at::Tensor attend(int64_t layer, const at::Tensor& qkv, const RotaryTable& rotary) override {
+    if (qkv.scalar_type() == at::kFloat) return attend_to<float>(layer, qkv, rotary, rows_);
+    return attend_to<c10::BFloat16>(layer, qkv, rotary, rows_);
   }
 
  private:
@@ -228,6 +231,7 @@ class PagedCache final : public KvCache {
   AttentionShape heads_;
   PageShape shape_;
   std::vector<Pages> prompts_, answers_;
+  std::vector<DecodeRow> rows_;  ///< of the present step
 };
 
 }  // namespace

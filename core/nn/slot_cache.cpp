@@ -1,4 +1,5 @@
 #include <cmath>
+#include <map>
 #include <vector>
 
 #include <ATen/ATen.h>
@@ -13,9 +14,13 @@ namespace {
 class SlotCache final : public KvCache {
  public:
   SlotCache(const KvCacheShape& shape, at::ScalarType dtype, at::Device device)
-      : heads_(shape.heads), capacity_(shape.prompt_tokens + shape.answer_tokens) {
+      : heads_(shape.heads),
+        capacity_(shape.prompt_tokens + shape.answer_tokens),
+        spare_slot_(shape.num_slots),
+        device_(device) {
     const auto options = at::TensorOptions().dtype(dtype).device(device);
-    const std::vector<int64_t> size = {shape.num_slots, heads_.num_kv_heads, capacity_,
+    // One slot more takes what rows without a slot write.
+    const std::vector<int64_t> size = {shape.num_slots + 1, heads_.num_kv_heads, capacity_,
                                        heads_.head_dim};
     for (int64_t layer = 0; layer < shape.num_layers; ++layer) {
       keys_.push_back(at::zeros(size, options));
@@ -41,21 +46,41 @@ class SlotCache final : public KvCache {
         parts.k.index_select(0, from), parts.v.index_select(0, from));
   }
 
-  at::Tensor attend(int64_t layer, const at::Tensor& qkv, const RotaryTable& rotary,
-                    std::span<const DecodeRow> rows) override {
-    // All layers of a step have the same rows, so what follows from them is made in the first.
-    if (layer == 0) plan(rows, qkv.device());
+  void begin_step(std::span<const DecodeRow> rows) override {
+    std::vector<int64_t> slots, places;
+    for (const DecodeRow& row : rows) {
+      const bool is_filler = row.answer_slot == kNoSlot;
+      slots.push_back(is_filler ? spare_slot_ : row.answer_slot);
+      places.push_back(is_filler ? 0 : row.prompt_tokens + row.answer_tokens);
+    }
+    step_ = &steps_[rows.size()];
+    if (!step_->slots.defined()) {
+      step_->slots = indices(slots, device_);
+      step_->places = indices(places, device_);
+    } else {
+      step_->slots.copy_(indices(slots, device_));
+      step_->places.copy_(indices(places, device_));
+    }
+  }
+
+  at::Tensor attend(int64_t layer, const at::Tensor& qkv, const RotaryTable& rotary) override {
+    const at::Tensor& slots = step_->slots;
+    // All layers of a step hide the same places.
+    if (layer == 0) {
+      const at::Tensor all = at::arange(capacity_, slots.options());
+      step_->hidden = all.unsqueeze(0).gt(step_->places.unsqueeze(1)).view({-1, 1, 1, capacity_});
+    }
     const Parts parts = split(qkv, rotary);
-    put(layer, slots_, places_, parts.k, parts.v);
+    put(layer, slots, step_->places, parts.k, parts.v);
     const int64_t repeats = heads_.num_heads / heads_.num_kv_heads;
-    const at::Tensor keys = keys_[static_cast<size_t>(layer)].index_select(0, slots_);
-    const at::Tensor values = values_[static_cast<size_t>(layer)].index_select(0, slots_);
+    const at::Tensor keys = keys_[static_cast<size_t>(layer)].index_select(0, slots);
+    const at::Tensor values = values_[static_cast<size_t>(layer)].index_select(0, slots);
     // Queries of one key head are the rows of one product: no key is repeated.
     const at::Tensor q =
         parts.q.view({parts.q.size(0), heads_.num_kv_heads, repeats, heads_.head_dim});
     const double scale = 1.0 / std::sqrt(static_cast<double>(heads_.head_dim));
     const at::Tensor scores = at::matmul(q, keys.transpose(2, 3)).to(at::kFloat) * scale;
-    const at::Tensor weights = at::softmax(scores.masked_fill(hidden_, -INFINITY), -1);
+    const at::Tensor weights = at::softmax(scores.masked_fill(step_->hidden, -INFINITY), -1);
     const at::Tensor out = at::matmul(weights.to(values.scalar_type()), values);
     return out.reshape({parts.q.size(0), heads_.num_heads * heads_.head_dim});
   }
@@ -85,22 +110,19 @@ class SlotCache final : public KvCache {
     values_[static_cast<size_t>(layer)].index_put_({slots, all, places}, v);
   }
 
-  void plan(std::span<const DecodeRow> rows, at::Device device) {
-    std::vector<int64_t> slots, places;
-    for (const DecodeRow& row : rows) {
-      slots.push_back(row.answer_slot);
-      places.push_back(row.prompt_tokens + row.answer_tokens);
-    }
-    slots_ = indices(slots, device);
-    places_ = indices(places, device);
-    const at::Tensor all = at::arange(capacity_, places_.options());
-    hidden_ = all.unsqueeze(0).gt(places_.unsqueeze(1)).view({-1, 1, 1, capacity_});
-  }
+  /// What steps of one number of rows read, always at the same places.
+  struct Step {
+    at::Tensor slots, places;  ///< int64 [M]
+    at::Tensor hidden;         ///< bool [M, 1, 1, capacity]
+  };
 
   AttentionShape heads_;
   int64_t capacity_;
+  int64_t spare_slot_;
+  at::Device device_;
   std::vector<at::Tensor> keys_, values_;
-  at::Tensor slots_, places_, hidden_;
+  std::map<size_t, Step> steps_;
+  Step* step_ = nullptr;
 };
 
 }  // namespace

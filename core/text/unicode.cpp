@@ -161,9 +161,11 @@ void append_lowercase(std::string& text, char32_t character) {
   append(text, static_cast<char32_t>(u_tolower(icu(character))));
 }
 
-std::string nfc(std::string_view text) {
+namespace {
+
+std::string normalized(std::string_view text, const icu::Normalizer2* (*form)(UErrorCode&)) {
   UErrorCode status = U_ZERO_ERROR;
-  const icu::Normalizer2* normalizer = icu::Normalizer2::getNFCInstance(status);
+  const icu::Normalizer2* normalizer = form(status);
   XKDE_CHECK(U_SUCCESS(status), InternalError, "ICU: ", u_errorName(status));
   XKDE_CHECK(first_invalid_byte(text) == std::string_view::npos, DataError,
              "text: expected UTF-8, found other bytes");
@@ -174,6 +176,23 @@ std::string nfc(std::string_view text) {
                             sink, nullptr, status);
   XKDE_CHECK(U_SUCCESS(status), DataError, "text: ", u_errorName(status));
   return result;
+}
+
+}  // namespace
+
+std::string nfc(std::string_view text) {
+  return normalized(text,
+                    [](UErrorCode& status) { return icu::Normalizer2::getNFCInstance(status); });
+}
+
+std::string nfkc(std::string_view text) {
+  return normalized(text,
+                    [](UErrorCode& status) { return icu::Normalizer2::getNFKCInstance(status); });
+}
+
+std::string nfkd(std::string_view text) {
+  return normalized(text,
+                    [](UErrorCode& status) { return icu::Normalizer2::getNFKDInstance(status); });
 }
 
 }  // namespace xkde::unicode

@@ -33,6 +33,9 @@ bool is_mark(char32_t character);  ///< categories Mn, Mc, Me (Unicode 9)
 /// Normalization form C of well-formed UTF-8: one spelling of each accented letter. Throws
 /// DataError where the text is not well-formed.
 std::string nfc(std::string_view text);
+std::string nfkc(
+    std::string_view text);  ///< as nfc, compatible spellings made one (full width, ligatures)
+std::string nfkd(std::string_view text);  ///< the same, accents apart from their letters
 void append_lowercase(std::string& text, char32_t character);  ///< full mapping, free of context
 
 }  // namespace xkde::unicode

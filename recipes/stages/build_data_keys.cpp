@@ -7,8 +7,9 @@
 namespace xkde::recipe {
 namespace {
 
-constexpr std::string_view kSources[] = {"bizsre", "mzsre",   "bmike53", "bizsre_train",
-                                         "zsre",   "wikibio", "recent",  "counterfact"};
+constexpr std::string_view kSources[] = {"bizsre",       "mzsre",       "bmike53",
+                                         "bizsre_train", "mzsre_train", "zsre",
+                                         "wikibio",      "recent",      "counterfact"};
 
 constexpr Condition<double> kWholeShare{
     "a number from 0 to 1", [](const double& value) { return value >= 0 && value <= 1; }};

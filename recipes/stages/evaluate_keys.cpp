@@ -10,7 +10,8 @@ namespace {
 
 constexpr std::string_view kBenchmarks[] = {"bizsre",  "mzsre",  "bmike53",    "zsre",
                                             "wikibio", "recent", "counterfact"};
-constexpr std::string_view kDemonstrationSets[] = {"bizsre", "mzsre", "bmike53", "bizsre_train"};
+constexpr std::string_view kDemonstrationSets[] = {"bizsre", "mzsre", "bmike53", "bizsre_train",
+                                                   "mzsre_train"};
 constexpr std::string_view kModes[] = {"single", "batch", "sequential"};
 constexpr std::string_view kWhen[] = {"end", "immediate", "at_sizes"};
 constexpr std::string_view kMemories[] = {"pair", "test_language"};

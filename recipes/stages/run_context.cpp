@@ -11,6 +11,7 @@
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "distributed/checkpoint.h"
+#include "distributed/cuda_recorder.h"
 #include "distributed/device_memory.h"
 #include "recipes/stages/run_plan.h"
 
@@ -36,7 +37,8 @@ RunContext::RunContext(const Recipe& recipe, dist::Communicator& comm, at::Devic
       pretrained_(open_pretrained(recipe.model.model_name_or_path)),
       chat_template_(ChatTemplate::select(recipe.model.chat_template, pretrained_.chat_template)),
       decoder_(pretrained_.config),
-      options_(engine_options(recipe, comm.size(), device)) {}
+      options_(engine_options(recipe, comm.size(), device)),
+      recorder_(dist::make_work_recorder(device)) {}
 
 /// "full block" or, where the recipe does not fit, what is wrong with it.
 std::string RunContext::decide() const {
@@ -102,7 +104,7 @@ void RunContext::with_pretrained_weights(const std::function<void()>& body) {
 Generator RunContext::generator(const GenerateOptions& options) {
   dist::ShardedModel& resident = model();
   return {decoder_, [&resident](size_t unit) { return resident.resident_parameters(unit); },
-          tokenizer(), options};
+          tokenizer(), options, recorder_.get()};
 }
 
 std::vector<int64_t> RunContext::stop_ids() const {

@@ -70,6 +70,7 @@ class RunContext {
   ChatTemplate chat_template_;
   Decoder decoder_;
   dist::EngineOptions options_;
+  std::unique_ptr<WorkRecorder> recorder_;  ///< of decoding steps on a GPU
   bool planned_ = false;
   int ranks_here_ = 1;  ///< on this rank's host
   std::unique_ptr<dist::ShardedModel> model_;

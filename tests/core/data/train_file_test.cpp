@@ -103,5 +103,41 @@ TEST_F(TrainFiles, MistakesNameFileRowAndKey) {
   EXPECT_THAT(error("en", "zh"), HasSubstr("MissingInputError"));
 }
 
+class TextFiles : public testing::Test {
+ protected:
+  std::string error(const char* edit, const char* test) const {
+    try {
+      load_edits(Benchmark::kMzsreTrain, folder_.path(), edit, test, {});
+    } catch (const Error& error) {
+      return concat(error.kind(), ": ", error.what());
+    }
+    return "";
+  }
+  test::TempFolder folder_;
+};
+
+TEST_F(TextFiles, AreJoinedByLineWithoutLinesThatLackATab) {
+  folder_.write("zsre_mend_train_en_10000.txt", "who a?\tme\nwho b?\tyou\nwho c?\tx\tus\n");
+  folder_.write("zsre_mend_train_cz_10000.txt", "kdo a?\tja\r\nkdo b?\nkdo c?\tmy\n");
+
+  const EditDataset data = load_edits(Benchmark::kMzsreTrain, folder_.path(), "en", "cs", {});
+
+  ASSERT_EQ(data.records.size(), 2U);
+  EXPECT_EQ(data.records[0].sides.at("cs").alt, "ja");
+  EXPECT_EQ(data.records[1].index, 2);
+  EXPECT_EQ(data.records[1].sides.at("en").alt, "us");
+  EXPECT_EQ(data.records[1].sides.at("en").rephrase, "");
+  EXPECT_FALSE(data.records[1].sides.at("en").locality.has_value());
+  EXPECT_THAT(data.skipped, ElementsAre(Pair("no tab", 1)));
+}
+
+TEST_F(TextFiles, MissingLanguageAndUnequalLengthsAreNamed) {
+  folder_.write("zsre_mend_train_en_10000.txt", "who a?\tme\n");
+  EXPECT_THAT(error("en", "nl"), HasSubstr("MissingInputError: "));
+  EXPECT_THAT(error("en", "nl"), HasSubstr("no file zsre_mend_train_du_10000.txt"));
+  folder_.write("zsre_mend_train_du_10000.txt", "wie a?\tik\nwie b?\tjij\n");
+  EXPECT_THAT(error("en", "nl"), HasSubstr("expected 1 rows as in "));
+}
+
 }  // namespace
 }  // namespace xkde

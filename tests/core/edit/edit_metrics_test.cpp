@@ -134,6 +134,18 @@ TEST(Summarize, LteAveragesTheKindsMeans) {
   EXPECT_EQ(row_of(rows, "portability").value, 62.5);  // (0.25 + 1) / 2
 }
 
+TEST(Summarize, LteReportsReliabilityOverTheRecordsOfEachKind) {
+  std::vector<Prediction> predictions = portability();
+  predictions.insert(predictions.begin(), {prediction(0, Metric::kReliability, 1),
+                                           prediction(1, Metric::kReliability, 0.5)});
+
+  const std::vector<ResultRow> rows =
+      summarize(kScope, kPair, predictions, {}, {.averaging = Averaging::kLte});
+
+  EXPECT_EQ(row_of(rows, "reliability.portability.Reasoning").value, 75.0);
+  EXPECT_EQ(row_of(rows, "reliability.portability.Subject_Aliasing").value, 100.0);
+}
+
 TEST(Summarize, CountsWhatElseWasAskedByMetric) {
   std::vector<Prediction> predictions{prediction(0, Metric::kReliability, 1),
                                       prediction(0, Metric::kLocality, 1)};

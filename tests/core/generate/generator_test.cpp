@@ -231,5 +231,56 @@ TEST(Generator, RefusesAPromptThatFillsTheContext) {
               ThrowsMessage<DataError>(HasSubstr("prompt 4: expected fewer tokens than")));
 }
 
+/// A recorder without a device: what was recorded is run again.
+class RunAgain final : public WorkRecorder {
+ public:
+  class Work final : public RecordedWork {
+   public:
+    Work(std::function<void()> work, int& replays) : work_(std::move(work)), replays_(replays) {}
+    void replay() override {
+      ++replays_;
+      work_();
+    }
+
+   private:
+    std::function<void()> work_;
+    int& replays_;
+  };
+  std::unique_ptr<RecordedWork> record(const std::function<void()>& work) override {
+    ++records;
+    work();  // as a warm-up and a capture do
+    work();
+    return std::make_unique<Work>(work, replays);
+  }
+  int records = 0;
+  int replays = 0;
+};
+
+TEST(Generator, RecordedStepsGiveTheSameAnswers) {
+  const TinyModel model("llama_untied");
+  const Tokenizer tokenizer = test::byte_tokenizer();
+  const std::vector<GeneratePrompt> prompts{{{5, 6, 7}, 0}, {{5, 6, 9, 11, 3}, 1}, {{8}, 2}};
+  const GenerateOptions options{.sampling = {.temperature = 0.8},
+                                .num_return_sequences = 3,
+                                .max_new_tokens = 12,
+                                .stop_ids = {1, 2, 3},
+                                .stop_texts = {},
+                                .max_sequences = 6};
+  RunAgain recorder;
+  Generator plain(model.decoder, model.give(), tokenizer, options);
+  Generator recorded(model.decoder, model.give(), tokenizer, options, &recorder);
+
+  const auto expected = plain.generate(prompts, 42);
+  const auto got = recorded.generate(prompts, 42);
+
+  ASSERT_EQ(got.size(), expected.size());
+  for (size_t i = 0; i < got.size(); ++i) {
+    for (size_t a = 0; a < got[i].size(); ++a) EXPECT_EQ(got[i][a].ids, expected[i][a].ids);
+  }
+  EXPECT_EQ(recorder.replays, recorded.counts().decode_steps);
+  EXPECT_GT(recorder.records, 1);
+  EXPECT_LE(recorder.records, 4);  // 1, 2, 4 or 8 rows
+}
+
 }  // namespace
 }  // namespace xkde
