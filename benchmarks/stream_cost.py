@@ -18,6 +18,7 @@ import time
 
 QUESTIONS = ["Who founded the river port of Osterfeld?", "Which river flows through Osterfeld?",
              "In which year was the Marlow observatory opened?", "What is the capital of the kingdom of Lomba?"]
+ANSWERS = ["Ada Pell", "the Tessel", "1858", "Nordhaven"]
 
 
 class Stream:
@@ -31,6 +32,9 @@ class Stream:
                                         env=os.environ | {"OMP_NUM_THREADS": str(options.threads)})
         self.process.stdout.readline()
         self.length = 0
+        # The same facts are shown at every length, so that the same answers are timed.
+        for question, answer in zip(QUESTIONS, ANSWERS):
+            self.add(question, answer)
         while self.length < length - 1:
             self.add()
 
@@ -45,10 +49,11 @@ class Stream:
             if ends(answer):
                 return
 
-    def add(self):
+    def add(self, question=None, answer=None):
         self.length += 1
-        self.send(f"+ Who directs the institute number {self.length} of Nordhaven? => Ada Pell the {self.length}th",
-                  lambda line: line.startswith("remembered"))
+        question = question or f"Who directs the institute number {self.length} of Nordhaven?"
+        answer = answer or f"Ada Pell the {self.length}th"
+        self.send(f"+ {question} => {answer}", lambda line: line.startswith("remembered"))
 
     def timed(self):
         start = time.perf_counter()
