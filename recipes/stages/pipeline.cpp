@@ -206,6 +206,7 @@ void run_pipeline(const Recipe& recipe, const RunFacts& facts, dist::Communicato
   if (!folder) return;
   folder->write_end("done");
   report::write_report(recipe.output_dir);
+  log::info("report: " + (recipe.output_dir / "report.html").string());
 }
 
 }  // namespace xkde::recipe
