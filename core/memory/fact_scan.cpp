@@ -227,8 +227,8 @@ class Scan {
   /// known of the best scores by now.
   void choose_level(Worker& worker, Group& group, int64_t chunk) const {
     // Cycles: one for each 16 products of four, and those of the second look at a candidate.
-    constexpr int64_t kSecondLook = 50;
-    constexpr int64_t kSecondSegment = 12;
+    constexpr int64_t kSecondLook = 80;
+    constexpr int64_t kSecondSegment = 20;
     const int64_t segments = table_.segments();
     int64_t least = std::numeric_limits<int64_t>::max();
     for (int64_t level = 1; level <= segments; ++level) {
