@@ -40,7 +40,7 @@ std::string validate_recipe(const std::filesystem::path& file,
     const recipe::EvalInputs inputs = recipe::read_eval_inputs(stage);
     edit_moments(edit_mode_from_name(stage.mode), stage.sizes, eval_when_from_name(stage.eval_when),
                  inputs.edits_of_stream());
-    recipe::eval_files(stage);
+    recipe::eval_files(stage, inputs);
     if (stage.retriever) sentence_encoder_files(stage.retriever->model_name_or_path);
   };
   checks.excluded = [](const recipe::ExcludedData& excluded) {

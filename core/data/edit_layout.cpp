@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/data/found_text.h"
 #include "core/text/unicode.h"
 
 namespace xkde {
@@ -22,21 +23,6 @@ struct Place {
   }
   std::string text() const { return concat(file, ": row ", row, ": ", path); }
 };
-
-bool is_blank(const std::string& text) {
-  return text.find_first_not_of(" \t\r\n") == std::string::npos;
-}
-
-std::string found_text(const Json* value) {
-  if (value == nullptr) return "nothing";
-  if (value->is_null()) return "null";
-  if (value->is_string()) {
-    const auto& text = value->get_ref<const std::string&>();
-    if (text.empty()) return "\"\"";
-    return is_blank(text) ? "only blanks" : "a text";
-  }
-  return concat("a value of type ", value->type_name());
-}
 
 const Json* member(const Json& object, const char* key) {
   const auto it = object.find(key);

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/data/found_text.h"
 #include "core/io/json_file.h"
 
 namespace xkde {
@@ -51,21 +52,6 @@ FileNames names_of(KnowEditSet set) {
       return {"wiki_counterfact", {"train_cf.json"}, {"test_cf.json", "eval_from_train_cf.json"}};
   }
   throw InternalError("KnowEdit set: not one of the enumerators");
-}
-
-bool is_blank(const std::string& text) {
-  return text.find_first_not_of(" \t\r\n") == std::string::npos;
-}
-
-std::string found_text(const Json* value) {
-  if (value == nullptr) return "nothing";
-  if (value->is_null()) return "null";
-  if (value->is_string()) {
-    const auto& text = value->get_ref<const std::string&>();
-    if (text.empty()) return "\"\"";
-    return is_blank(text) ? "only blanks" : "a text";
-  }
-  return concat("a value of type ", value->type_name());
 }
 
 const Json* member(const Json& object, const char* key) {

@@ -100,8 +100,8 @@ std::vector<Demonstration> read_demonstrations(const DemonstrationKeys& keys,
   return demonstrations;
 }
 
-std::vector<std::filesystem::path> eval_files(const EvaluateStage& stage) {
-  const EvalInputs inputs = read_eval_inputs(stage);
+std::vector<std::filesystem::path> eval_files(const EvaluateStage& stage,
+                                              const EvalInputs& inputs) {
   std::set<std::filesystem::path> files(inputs.files.begin(), inputs.files.end());
   if (stage.demonstrations) {
     const DemonstrationKeys& keys = *stage.demonstrations;

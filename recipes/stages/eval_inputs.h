@@ -43,7 +43,7 @@ std::vector<Demonstration> read_demonstrations(const DemonstrationKeys& keys,
                                                const LanguagePair& pair);
 
 /// The data files that the stage reads: edits and demonstrations.
-std::vector<std::filesystem::path> eval_files(const EvaluateStage& stage);
+std::vector<std::filesystem::path> eval_files(const EvaluateStage& stage, const EvalInputs& inputs);
 
 }  // namespace xkde::recipe
 

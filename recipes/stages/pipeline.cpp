@@ -39,7 +39,8 @@ std::set<fs::path> files_of(const Stage& any) {
   if (const auto* build = std::get_if<BuildDataStage>(&any)) {
     files = build_data_files(*build);
   } else if (const auto* evaluate = std::get_if<EvaluateStage>(&any)) {
-    for (const fs::path& file : eval_files(*evaluate)) files.insert(file);
+    for (const fs::path& file : eval_files(*evaluate, read_eval_inputs(*evaluate)))
+      files.insert(file);
     if (evaluate->retriever) {
       for (const fs::path& file : sentence_encoder_files(evaluate->retriever->model_name_or_path))
         files.insert(file);
