@@ -32,11 +32,11 @@
 
 #include "core/base/error.h"
 #include "core/base/stopwatch.h"
-#include "distributed/async_checkpointer.h"
-#include "distributed/checkpoint.h"
-#include "distributed/mpi_communicator.h"
-#include "distributed/mpi_environment.h"
-#include "distributed/mpi_handles.h"
+#include "distributed/checkpoint/async_checkpointer.h"
+#include "distributed/checkpoint/checkpoint.h"
+#include "distributed/comm/mpi_communicator.h"
+#include "distributed/comm/mpi_environment.h"
+#include "distributed/comm/mpi_handles.h"
 
 namespace {
 

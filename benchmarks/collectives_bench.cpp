@@ -17,9 +17,9 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/stopwatch.h"
-#include "distributed/mpi_communicator.h"
-#include "distributed/mpi_environment.h"
-#include "distributed/mpi_handles.h"
+#include "distributed/comm/mpi_communicator.h"
+#include "distributed/comm/mpi_environment.h"
+#include "distributed/comm/mpi_handles.h"
 
 namespace {
 

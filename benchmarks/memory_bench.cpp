@@ -33,10 +33,10 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/stopwatch.h"
-#include "core/memory/code_kernels.h"
 #include "core/memory/edit_memory.h"
 #include "core/memory/embed_texts.h"
 #include "core/memory/fact_index.h"
+#include "core/memory/search/code_kernels.h"
 
 namespace {
 

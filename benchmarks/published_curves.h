@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "core/model/decoder.h"
-#include "distributed/machine_presets.h"
-#include "distributed/step_model.h"
+#include "distributed/planner/machine_presets.h"
+#include "distributed/planner/step_model.h"
 
 namespace xkde::dist {
 

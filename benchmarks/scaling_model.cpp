@@ -21,8 +21,8 @@
 
 #include "benchmarks/published_curves.h"
 #include "core/base/error.h"
-#include "distributed/machine_presets.h"
-#include "distributed/planner.h"
+#include "distributed/planner/machine_presets.h"
+#include "distributed/planner/planner.h"
 
 namespace {
 

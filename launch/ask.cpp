@@ -16,12 +16,12 @@
 #include "core/memory/edit_memory.h"
 #include "core/memory/embed_texts.h"
 #include "core/memory/fact_index.h"
-#include "distributed/nccl_communicator.h"
-#include "distributed/thread_communicator.h"
-#include "recipes/stages/eval_inputs.h"
-#include "recipes/stages/export_stage.h"
-#include "recipes/stages/finished_training.h"
-#include "recipes/stages/run_context.h"
+#include "distributed/comm/nccl_communicator.h"
+#include "distributed/comm/thread_communicator.h"
+#include "stages/evaluate/eval_inputs.h"
+#include "stages/export/stage.h"
+#include "stages/run/run_context.h"
+#include "stages/train/finished_training.h"
 
 namespace xkde {
 namespace {

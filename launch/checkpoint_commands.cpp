@@ -5,12 +5,12 @@
 #include <span>
 
 #include "core/base/error.h"
-#include "core/model/weights.h"
-#include "distributed/checkpoint.h"
-#include "distributed/checkpoint_manifest.h"
-#include "distributed/checkpoint_retention.h"
-#include "distributed/checkpoint_tensors.h"
-#include "distributed/shard_layout.h"
+#include "core/model/pretrained/pretrained.h"
+#include "distributed/checkpoint/checkpoint.h"
+#include "distributed/checkpoint/manifest.h"
+#include "distributed/checkpoint/retention.h"
+#include "distributed/checkpoint/tensors.h"
+#include "distributed/sharding/shard_layout.h"
 
 namespace xkde {
 namespace {

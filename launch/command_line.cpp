@@ -10,8 +10,8 @@
 #include <CLI/Formatter.hpp>
 
 #include "core/base/error.h"
-#include "recipes/stages/did_you_mean.h"
-#include "recipes/stages/recipe_errors.h"
+#include "stages/recipe/did_you_mean.h"
+#include "stages/recipe/errors.h"
 
 namespace xkde {
 namespace {

@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "core/io/hdf5_file.h"
-#include "distributed/mpi_environment.h"
-#include "distributed/nccl_communicator.h"
+#include "distributed/comm/mpi_environment.h"
+#include "distributed/comm/nccl_communicator.h"
 #include "launch/version.h"
 
 namespace xkde {

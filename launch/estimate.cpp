@@ -11,12 +11,12 @@
 
 #include "core/base/error.h"
 #include "core/model/decoder.h"
-#include "core/model/weights.h"
-#include "distributed/machine_presets.h"
-#include "distributed/machine_probe.h"
-#include "recipes/stages/recipe.h"
-#include "recipes/stages/run_folder.h"
-#include "recipes/stages/run_plan.h"
+#include "core/model/pretrained/pretrained.h"
+#include "distributed/planner/machine_presets.h"
+#include "distributed/planner/machine_probe.h"
+#include "stages/pipeline/run_plan.h"
+#include "stages/recipe/recipe.h"
+#include "stages/run/run_folder.h"
 
 namespace xkde {
 namespace {

@@ -3,10 +3,10 @@
 #include <map>
 
 #include "core/io/atomic_file.h"
-#include "recipes/report/csv.h"
-#include "recipes/report/html_report.h"
-#include "recipes/report/run_results.h"
-#include "recipes/report/write_report.h"
+#include "stages/report/csv.h"
+#include "stages/report/html_report.h"
+#include "stages/report/run_results.h"
+#include "stages/report/write_report.h"
 
 namespace xkde {
 

@@ -2,16 +2,16 @@
 
 #include <string_view>
 
+#include "core/data/benchmarks/edit_dataset.h"
+#include "core/data/benchmarks/knowedit.h"
 #include "core/data/conversation.h"
-#include "core/data/edit_dataset.h"
-#include "core/data/knowedit.h"
-#include "core/edit/eval_plan.h"
-#include "core/model/sentence_encoder.h"
-#include "core/model/weights.h"
+#include "core/evaluate/eval_plan.h"
+#include "core/model/encoders/sentence_encoder.h"
+#include "core/model/pretrained/pretrained.h"
 #include "core/text/chat_template.h"
-#include "recipes/stages/eval_inputs.h"
-#include "recipes/stages/recipe.h"
-#include "recipes/stages/recipe_inputs.h"
+#include "stages/evaluate/eval_inputs.h"
+#include "stages/recipe/recipe.h"
+#include "stages/recipe/recipe_inputs.h"
 
 namespace xkde {
 

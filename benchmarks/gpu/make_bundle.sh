@@ -41,10 +41,10 @@ programs=(
   tests/core/optim/adamw_test
   tests/core/optim/adamw_device_test
   tests/core/model/decoder_test
-  tests/distributed/nccl_communicator_test
-  tests/distributed/gpu_training_test
-  tests/distributed/sharded_model_test
-  tests/distributed/golden_training_test
+  tests/distributed/comm/nccl_communicator_test
+  tests/distributed/sharding/gpu_training_test
+  tests/distributed/sharding/sharded_model_test
+  tests/distributed/sharding/golden_training_test
 )
 # OpenMPI's mpirun and plug-ins are found at run time, so ldd does not see them.
 debian_packages=(openmpi-bin openmpi-common libopenmpi3)

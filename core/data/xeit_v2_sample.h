@@ -4,7 +4,7 @@
 #include "core/data/conversation.h"
 #include "core/data/sft_sample.h"
 #include "core/text/chat_template.h"
-#include "core/text/tokenizer.h"
+#include "core/text/tokenizer/tokenizer.h"
 
 namespace xkde {
 

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "core/data/benchmarks/knowedit.h"
 #include "core/data/edit_record.h"
-#include "core/data/knowedit.h"
 #include "core/data/language.h"
 #include "core/edit/test_questions.h"
 

@@ -9,8 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "core/data/benchmarks/knowedit.h"
 #include "core/data/edit_record.h"
-#include "core/data/knowedit.h"
 #include "core/data/language.h"
 
 namespace xkde {

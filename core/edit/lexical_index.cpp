@@ -6,7 +6,7 @@
 #include <memory>
 #include <utility>
 
-#include "core/text/unicode.h"
+#include "core/text/regex/unicode.h"
 
 namespace xkde {
 

@@ -1,7 +1,7 @@
 #include "core/edit/test_questions.h"
 
 #include "core/edit/edit_questions.h"
-#include "core/text/unicode.h"
+#include "core/text/regex/unicode.h"
 
 namespace xkde {
 

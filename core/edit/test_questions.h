@@ -5,8 +5,8 @@
 #include <string_view>
 #include <unordered_set>
 
+#include "core/data/benchmarks/knowedit.h"
 #include "core/data/edit_record.h"
-#include "core/data/knowedit.h"
 
 namespace xkde {
 

@@ -13,7 +13,7 @@
 #include "core/generate/sampling.h"
 #include "core/generate/work_recorder.h"
 #include "core/model/decoder.h"
-#include "core/text/tokenizer.h"
+#include "core/text/tokenizer/tokenizer.h"
 
 namespace xkde {
 

@@ -11,7 +11,7 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "core/model/sentence_encoder.h"
+#include "core/model/encoders/sentence_encoder.h"
 
 namespace xkde {
 
@@ -42,7 +42,8 @@ class TextBlocks {
 };
 
 /// fp32 [texts.size(), encoder.width()]: each distinct text is embedded once. Equal lists give
-/// equal bits; distributed/embed_texts.h shares the work among ranks and gives the same.
+/// equal bits; distributed/memory_search/embed_texts.h shares the work among ranks and gives the
+/// same.
 at::Tensor embed_texts(const SentenceEncoder& encoder, std::span<const std::string> texts);
 
 /// Says which encoder embeddings come from: the SHA-256 of its files' names and contents, as 64

@@ -9,8 +9,8 @@
 #include <ATen/Parallel.h>
 
 #include "core/base/error.h"
-#include "core/memory/code_table.h"
-#include "core/memory/fact_rows.h"
+#include "core/memory/search/code_table.h"
+#include "core/memory/search/fact_rows.h"
 
 namespace xkde {
 namespace {

@@ -9,8 +9,8 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "core/memory/best_hits.h"
-#include "core/memory/fact_scan.h"
+#include "core/memory/search/best_hits.h"
+#include "core/memory/search/fact_scan.h"
 
 namespace xkde {
 

@@ -5,7 +5,7 @@
 #include <map>
 
 #include "core/metrics/word_tokenize.h"
-#include "core/text/unicode.h"
+#include "core/text/regex/unicode.h"
 
 namespace xkde {
 

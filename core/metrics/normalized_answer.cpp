@@ -8,7 +8,7 @@
 #include <unicode/uchar.h>
 #include <unicode/unistr.h>
 
-#include "core/text/unicode.h"
+#include "core/text/regex/unicode.h"
 
 namespace xkde {
 

@@ -6,7 +6,7 @@
 
 #include <unicode/uchar.h>
 
-#include "core/text/unicode.h"
+#include "core/text/regex/unicode.h"
 
 /// Text as characters, and the classes of Python's `re`.
 namespace xkde::wide {

@@ -7,7 +7,7 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "core/model/model_config.h"
+#include "core/model/families/model_config.h"
 #include "core/model/token_tree.h"
 #include "core/nn/attention.h"
 #include "core/nn/rope.h"

@@ -6,7 +6,7 @@
 #include <map>
 #include <string>
 
-#include "core/text/unicode.h"
+#include "core/text/regex/unicode.h"
 
 namespace xkde {
 namespace {

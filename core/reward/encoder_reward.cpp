@@ -8,7 +8,7 @@
 #include <ATen/ATen.h>
 
 #include "core/base/error.h"
-#include "core/model/sentence_encoder.h"
+#include "core/model/encoders/sentence_encoder.h"
 
 namespace xkde {
 namespace {

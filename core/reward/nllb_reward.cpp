@@ -7,8 +7,8 @@
 
 #include "core/base/error.h"
 #include "core/data/language.h"
-#include "core/model/folder_weights.h"
-#include "core/model/m2m100.h"
+#include "core/model/encoders/m2m100.h"
+#include "core/model/pretrained/folder_weights.h"
 #include "core/text/nllb_tokenizer.h"
 
 namespace xkde {

@@ -5,7 +5,7 @@
 
 #include "core/base/error.h"
 #include "core/text/jinja_literals.h"
-#include "core/text/unicode.h"
+#include "core/text/regex/unicode.h"
 
 namespace xkde {
 namespace {

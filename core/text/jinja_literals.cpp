@@ -3,7 +3,7 @@
 #include <charconv>
 #include <cstdint>
 
-#include "core/text/unicode.h"
+#include "core/text/regex/unicode.h"
 
 namespace xkde {
 namespace {

@@ -6,9 +6,9 @@
 #include <utility>
 
 #include "core/base/error.h"
-#include "core/text/json_place.h"
 #include "core/text/nllb_languages.h"
-#include "core/text/unicode.h"
+#include "core/text/regex/json_place.h"
+#include "core/text/regex/unicode.h"
 
 namespace xkde {
 namespace {

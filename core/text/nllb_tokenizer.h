@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
-#include "core/text/sentencepiece.h"
-#include "core/text/special_tokens.h"
+#include "core/text/tokenizer/sentencepiece.h"
+#include "core/text/tokenizer/special_tokens.h"
 
 namespace xkde {
 

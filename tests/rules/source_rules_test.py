@@ -23,7 +23,7 @@ class SeededBreach(unittest.TestCase):
             "core/base/error.h": header("core/base/error.h", "#include <string>"),
             "core/nn/rope.h": header("core/nn/rope.h", '#include "core/base/error.h"'),
             "core/io/hdf5_file.cpp": "#include <hdf5.h>\n",
-            "distributed/mpi_communicator.cpp": '#include <mpi.h>\n#include "core/nn/rope.h"\n',
+            "distributed/comm/mpi_communicator.cpp": '#include <mpi.h>\n#include "core/nn/rope.h"\n',
             "tests/core/io/hdf5_file_test.cpp": "#include <hdf5.h>\n",
             "tests/support/files.h": header("tests/support/files.h"),
             "tests/core/nn/rope_test.cpp": '#include "tests/support/files.h"\n',
@@ -69,9 +69,9 @@ class SeededBreach(unittest.TestCase):
 
     def test_hdf5_lives_in_io_even_where_distributed_wants_it(self):
         self.assert_found(
-            "distributed/checkpoint.cpp",
+            "distributed/checkpoint/checkpoint.cpp",
             "#include <hdf5.h>\n",
-            "distributed/checkpoint.cpp:1: <hdf5.h> belongs in core/io",
+            "distributed/checkpoint/checkpoint.cpp:1: <hdf5.h> belongs in core/io",
         )
 
     def test_mpi_and_nccl_live_in_distributed(self):
@@ -79,14 +79,14 @@ class SeededBreach(unittest.TestCase):
             self.assert_found(
                 "launch/program.cpp",
                 f"#include <{name}>\n",
-                f"launch/program.cpp:1: <{name}> belongs in distributed",
+                f"launch/program.cpp:1: <{name}> belongs in distributed/comm",
             )
 
-    def test_yaml_lives_in_recipes(self):
+    def test_yaml_lives_where_recipes_are_read(self):
         self.assert_found(
             "core/io/x.cpp",
             "#include <yaml-cpp/yaml.h>\n",
-            "core/io/x.cpp:1: <yaml-cpp/yaml.h> belongs in recipes",
+            "core/io/x.cpp:1: <yaml-cpp/yaml.h> belongs in stages/recipe",
         )
 
     def test_headers_include_no_cuda(self):

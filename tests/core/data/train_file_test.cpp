@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "core/base/error.h"
-#include "core/data/edit_dataset.h"
+#include "core/data/benchmarks/edit_dataset.h"
 #include "tests/support/temp_folder.h"
 
 namespace xkde {

@@ -1,0 +1,305 @@
+#include "core/evaluate/edit_metrics.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <iterator>
+#include <map>
+#include <set>
+
+#include "core/base/error.h"
+#include "core/metrics/bootstrap.h"
+
+namespace xkde {
+
+namespace {
+
+/// Values of one row: one a record, in record order.
+struct Series {
+  std::string metric;
+  std::vector<double> values;
+};
+
+double mean_of(const std::vector<double>& values) {
+  double total = 0;
+  for (const double value : values) total += value;
+  return total / static_cast<double>(values.size());
+}
+
+/// The mean over the prompts of one kind, for each record that has one.
+template <typename ScoreOf>
+std::map<int64_t, double> record_means(std::span<const Prediction> predictions,
+                                       const MetricKind& kind, const ScoreOf& score_of) {
+  std::map<int64_t, std::vector<double>> scores;
+  for (const Prediction& prediction : predictions) {
+    if (prediction.kind != kind) continue;
+    if (const std::optional<double> score = score_of(prediction))
+      scores[prediction.record].push_back(*score);
+  }
+  std::map<int64_t, double> means;
+  for (const auto& [record, values] : scores) means[record] = mean_of(values);
+  return means;
+}
+
+std::vector<double> values_of(const std::map<int64_t, double>& means) {
+  std::vector<double> values;
+  for (const auto& [record, value] : means) values.push_back(value);
+  return values;
+}
+
+/// A metric over its kinds.
+std::vector<double> over_kinds(const std::vector<std::map<int64_t, double>>& kinds,
+                               Averaging averaging) {
+  if (averaging == Averaging::kEasyEdit) {
+    std::map<int64_t, std::vector<double>> of_record;
+    for (const auto& means : kinds) {
+      for (const auto& [record, value] : means) of_record[record].push_back(value);
+    }
+    std::vector<double> values;
+    for (const auto& [record, means] : of_record) values.push_back(mean_of(means));
+    return values;
+  }
+  // Weighted so that their plain mean is the mean of the kinds' means.
+  size_t total = 0;
+  for (const auto& means : kinds) total += means.size();
+  std::vector<double> values;
+  for (const auto& means : kinds) {
+    const double weight =
+        static_cast<double>(total) / static_cast<double>(kinds.size() * means.size());
+    for (const auto& [record, value] : means) values.push_back(weight * value);
+  }
+  return values;
+}
+
+std::set<MetricKind> kinds_of(std::span<const Prediction> predictions, Metric metric) {
+  std::set<MetricKind> kinds;
+  for (const Prediction& prediction : predictions) {
+    if (prediction.kind.metric == metric) kinds.insert(prediction.kind);
+  }
+  return kinds;
+}
+
+/// The metric and, where it has several, its kinds; `prefix` "f1." counts something else by them.
+template <typename ScoreOf>
+void add_metric(std::vector<Series>& all, const std::string& prefix, Metric metric,
+                std::span<const Prediction> predictions, Averaging averaging,
+                const ScoreOf& score_of) {
+  std::vector<std::map<int64_t, double>> means;
+  std::vector<Series> parts;
+  for (const MetricKind& kind : kinds_of(predictions, metric)) {
+    auto of_kind = record_means(predictions, kind, score_of);
+    if (of_kind.empty()) continue;
+    if (kind.probe) parts.push_back({prefix + kind.name(), values_of(of_kind)});
+    means.push_back(std::move(of_kind));
+  }
+  all.push_back({prefix + std::string(metric_name(metric)), over_kinds(means, averaging)});
+  std::move(parts.begin(), parts.end(), std::back_inserter(all));
+}
+
+/// As add_metric over all four, without those that nobody asked.
+template <typename ScoreOf>
+void add_others(std::vector<Series>& all, const std::string& prefix,
+                std::span<const Prediction> predictions, Averaging averaging,
+                const ScoreOf& score_of) {
+  std::vector<Series> found;
+  for (const Metric metric : kMetrics)
+    add_metric(found, prefix, metric, predictions, averaging, score_of);
+  for (Series& series : found) {
+    if (!series.values.empty()) all.push_back(std::move(series));
+  }
+}
+
+/// LTE makes a run for each kind of question, and reports how well the edits of its records took:
+/// "reliability.portability.Reasoning".
+void add_reliability_by_kind(std::vector<Series>& all, std::span<const Prediction> predictions) {
+  const auto score = [](const Prediction& p) -> std::optional<double> { return p.score; };
+  const auto reliability = record_means(predictions, {Metric::kReliability}, score);
+  for (const Metric metric : {Metric::kLocality, Metric::kPortability}) {
+    for (const MetricKind& kind : kinds_of(predictions, metric)) {
+      if (!kind.probe) continue;
+      Series series{"reliability." + kind.name(), {}};
+      for (const auto& [record, value] : record_means(predictions, kind, score)) {
+        if (const auto found = reliability.find(record); found != reliability.end())
+          series.values.push_back(found->second);
+      }
+      all.push_back(std::move(series));
+    }
+  }
+}
+
+void add_hits(std::vector<Series>& all, int64_t k, std::span<const Prediction> predictions,
+              Averaging averaging) {
+  const std::string name = "retrieval.hit@" + std::to_string(k);
+  const auto is_hit = [k](const Prediction& p) -> std::optional<double> {
+    return p.rank_of_fact > 0 && p.rank_of_fact <= k ? 1.0 : 0.0;
+  };
+  Series overall{name, {}};
+  for (const Prediction& prediction : predictions) overall.values.push_back(*is_hit(prediction));
+  all.push_back(std::move(overall));
+  add_others(all, name + ".", predictions, averaging, is_hit);
+}
+
+std::vector<Series> series_of(std::span<const Prediction> predictions,
+                              std::span<const double> fluency, const SummaryOptions& options) {
+  const auto score = [](const Prediction& p) -> std::optional<double> { return p.score; };
+  std::vector<Series> all;
+  for (const Metric metric : kMetrics)
+    add_metric(all, "", metric, predictions, options.averaging, score);
+  if (options.averaging == Averaging::kLte) add_reliability_by_kind(all, predictions);
+  if (!fluency.empty()) all.push_back({"fluency", {fluency.begin(), fluency.end()}});
+  add_others(all, "base_", predictions, options.averaging,
+             [](const Prediction& p) { return p.others.base_locality; });
+  add_others(all, "f1.", predictions, options.averaging,
+             [](const Prediction& p) { return p.others.f1; });
+  add_others(all, "em.", predictions, options.averaging,
+             [](const Prediction& p) { return p.others.em; });
+  add_others(all, "exact.", predictions, options.averaging,
+             [](const Prediction& p) { return p.others.exact; });
+  if (options.k > 0) add_hits(all, 1, predictions, options.averaging);
+  if (options.k > 1) add_hits(all, options.k, predictions, options.averaging);
+  return all;
+}
+
+Json scope_json(const EvalScope& scope) {
+  return {{"benchmark", scope.benchmark},
+          {"phase", scope.phase},
+          {"mode", scope.mode},
+          {"size", scope.size}};
+}
+
+const Json& required(const Json& row, const char* key, bool (Json::*is_type)() const noexcept,
+                     const char* type, const std::string& place) {
+  const auto it = row.find(key);
+  XKDE_CHECK(it != row.end() && ((*it).*is_type)(), DataError, place, ": ", key, ": expected ",
+             type, ", found ", it == row.end() ? "nothing" : it->dump());
+  return *it;
+}
+
+std::string required_text(const Json& row, const char* key, const std::string& place) {
+  return required(row, key, &Json::is_string, "a string", place).get<std::string>();
+}
+
+int64_t required_integer(const Json& row, const char* key, const std::string& place) {
+  return required(row, key, &Json::is_number_integer, "an integer", place).get<int64_t>();
+}
+
+}  // namespace
+
+double token_accuracy(std::span<const int64_t> predicted, std::span<const int64_t> reference) {
+  XKDE_CHECK(!reference.empty() && predicted.size() == reference.size(), InternalError,
+             "token accuracy: expected as many predicted as reference ids, found ",
+             predicted.size(), " and ", reference.size());
+  int64_t equal = 0;
+  for (size_t i = 0; i < reference.size(); ++i) equal += predicted[i] == reference[i] ? 1 : 0;
+  return static_cast<double>(equal) / static_cast<double>(reference.size());
+}
+
+double round_2(double value) {
+  // glibc prints the exact binary value rounded half to even, which is how Python rounds; value *
+  // 100 would not be.
+  std::array<char, 400> text{};
+  std::snprintf(text.data(), text.size(), "%.2f", value);
+  return std::strtod(text.data(), nullptr);
+}
+
+Json prediction_json(const EvalScope& scope, const Prediction& prediction) {
+  Json json;
+  json["record"] = prediction.record;
+  json["phase"] = scope.phase;
+  json["mode"] = scope.mode;
+  json["size"] = scope.size;
+  json["edit_language"] = prediction.edit_language;
+  json["test_language"] = prediction.test_language;
+  json["metric"] = prediction.kind.name();
+  json["probe"] = prediction.probe;
+  json["prompt"] = prediction.prompt;
+  json["target_ids"] = prediction.target_ids;
+  json["predicted_ids"] = prediction.predicted_ids;
+  json["score"] = prediction.score;
+  json["retrieved"] = prediction.retrieved ? Json(*prediction.retrieved) : Json(nullptr);
+  const OtherScores& others = prediction.others;
+  if (others.base_locality) json["base_locality"] = *others.base_locality;
+  if (others.f1) json["f1"] = *others.f1;
+  if (others.em) json["em"] = *others.em;
+  if (others.exact) {
+    json["answer"] = prediction.answer;
+    json["exact"] = *others.exact;
+  }
+  return json;
+}
+
+std::vector<ResultRow> summarize(const EvalScope& scope, const LanguagePair& pair,
+                                 std::span<const Prediction> predictions,
+                                 std::span<const double> fluency, const SummaryOptions& options) {
+  std::vector<ResultRow> rows;
+  for (const Series& series : series_of(predictions, fluency, options)) {
+    ResultRow row{.scope = scope,
+                  .edit_language = pair.first,
+                  .test_language = pair.second,
+                  .metric = series.metric,
+                  .value = std::nullopt,
+                  .n = static_cast<int64_t>(series.values.size())};
+    if (row.n > 0) row.value = round_2(100 * mean_of(series.values));
+    if (const auto bounds = bootstrap_interval(series.values, options.resamples, options.seed)) {
+      row.low = round_2(100 * bounds->low);
+      row.high = round_2(100 * bounds->high);
+    }
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+Json result_json(const ResultRow& row) {
+  Json json = scope_json(row.scope);
+  json["edit_language"] = row.edit_language;
+  json["test_language"] = row.test_language;
+  json["metric"] = row.metric;
+  json["value"] = row.value ? Json(*row.value) : Json(nullptr);
+  json["n"] = row.n;
+  json["low"] = row.low ? Json(*row.low) : Json(nullptr);
+  json["high"] = row.high ? Json(*row.high) : Json(nullptr);
+  json["method"] = row.scope.method;
+  if (!row.scope.eval_when.empty()) json["eval_when"] = row.scope.eval_when;
+  return json;
+}
+
+Json results_json(const std::vector<ResultRow>& rows) {
+  Json json = Json::array();
+  for (const ResultRow& row : rows) json.push_back(result_json(row));
+  return json;
+}
+
+std::vector<ResultRow> parse_results(const Json& json, const std::string& name) {
+  XKDE_CHECK(json.is_array(), DataError, name,
+             ": expected an array of results, found a value of type ", json.type_name());
+  std::vector<ResultRow> rows;
+  for (size_t i = 0; i < json.size(); ++i) {
+    const std::string place = concat(name, ": row ", i);
+    const Json& item = json[i];
+    XKDE_CHECK(item.is_object(), DataError, place, ": expected an object, found a value of type ",
+               item.type_name());
+    ResultRow row;
+    row.scope = {.benchmark = required_text(item, "benchmark", place),
+                 .phase = required_text(item, "phase", place),
+                 .mode = required_text(item, "mode", place),
+                 .size = required_integer(item, "size", place),
+                 .method = "xkde"};
+    if (item.contains("method")) row.scope.method = required_text(item, "method", place);
+    if (item.contains("eval_when")) row.scope.eval_when = required_text(item, "eval_when", place);
+    row.edit_language = required_text(item, "edit_language", place);
+    row.test_language = required_text(item, "test_language", place);
+    row.metric = required_text(item, "metric", place);
+    row.n = required_integer(item, "n", place);
+    if (row.n > 0)
+      row.value = required(item, "value", &Json::is_number, "a number", place).get<double>();
+    for (const auto& [key, bound] : {std::pair{"low", &row.low}, std::pair{"high", &row.high}}) {
+      if (item.contains(key) && !item[key].is_null())
+        *bound = required(item, key, &Json::is_number, "a number", place).get<double>();
+    }
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+}  // namespace xkde

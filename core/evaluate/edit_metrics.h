@@ -1,0 +1,105 @@
+#ifndef XKDE_CORE_EVALUATE_EDIT_METRICS_H_
+#define XKDE_CORE_EVALUATE_EDIT_METRICS_H_
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/edit/edit_questions.h"
+#include "core/io/json_file.h"
+
+namespace xkde {
+
+/// The share of equal ids, position by position, in [0, 1]: token accuracy against target ids,
+/// locality against the ids predicted without the edit. Throws InternalError when both have not the
+/// same length or are empty.
+double token_accuracy(std::span<const int64_t> predicted, std::span<const int64_t> reference);
+
+/// `value` with two decimals, halves to even on the binary double, as Python's round(value, 2).
+double round_2(double value);
+
+using LanguagePair = std::pair<std::string, std::string>;  ///< edit, test
+
+/// What all lines of one size of an evaluation share.
+struct EvalScope {
+  std::string benchmark;
+  std::string phase;           ///< "before" | "after"
+  std::string mode;            ///< "single" | "batch" | "sequential"
+  int64_t size = 1;            ///< edits that the memory holds; 1 in single mode
+  std::string method;          ///< "xkde", "lte" and so on
+  std::string eval_when = {};  ///< of a stream, else empty
+};
+
+/// What is counted beside token accuracy, each in [0, 1]. Empty where it was not asked for.
+struct OtherScores {
+  std::optional<double> base_locality;  ///< against what the untrained model says without the edit
+  std::optional<double> f1;
+  std::optional<double> em;
+  std::optional<double> exact;  ///< free-running answer, normalised, is one of the right ones
+};
+
+/// One scored question. Languages are written as the caller gives them.
+struct Prediction {
+  int64_t record = 0;
+  std::string edit_language;
+  std::string test_language;
+  MetricKind kind;
+  int64_t probe = 0;
+  std::string prompt;                  ///< as asked with the edit
+  std::vector<int64_t> target_ids;     ///< locality: the ids predicted without the edit
+  std::vector<int64_t> predicted_ids;  ///< locality: the ids predicted with it
+  double score = 0;
+  OtherScores others = {};
+  std::string answer = {};  ///< the free-running one, where asked for
+  /// Records whose facts were in the context, best first; none without retrieval.
+  std::optional<std::vector<int64_t>> retrieved = {};
+  /// Place of the question's own fact among them, from 1; 0: not there.
+  int64_t rank_of_fact = 0;
+};
+
+/// One line of predictions.jsonl (docs/architecture.md).
+Json prediction_json(const EvalScope& scope, const Prediction& prediction);
+
+/// One row of results.json; `value` is empty when n == 0.
+struct ResultRow {
+  EvalScope scope;
+  std::string edit_language;
+  std::string test_language;
+  std::string metric;
+  std::optional<double> value;  ///< percent, two decimals
+  int64_t n = 0;
+  std::optional<double> low = {}, high = {};  ///< 95 % interval of `value`, where it was made
+};
+
+/// How scores of one record become one number (protocol 10.1, Q27). EasyEdit: the mean over the
+/// prompts of a kind, then over the record's kinds, then over records. LTE: over the prompts of a
+/// kind, and over kinds.
+enum class Averaging { kEasyEdit, kLte };
+
+struct SummaryOptions {
+  Averaging averaging = Averaging::kEasyEdit;
+  int64_t k = 0;          ///< facts in a context: hit@1 and hit@k; 0: nothing was retrieved
+  int64_t resamples = 0;  ///< of the 95 % bootstrap intervals; 0: none
+  uint64_t seed = 0;      ///< of the intervals
+};
+
+/// The rows of one scope and language pair. `predictions` are ordered by record, kind and probe;
+/// sums are added in this order. First the four metrics of kMetrics, asked or not, each followed by
+/// its kinds; then what else was counted, as "f1.reliability" or "retrieval.hit@1.locality", and
+/// over all questions "retrieval.hit@1".
+/// `fluency` has one value a record (n-gram entropy; 100 times their mean is the row).
+std::vector<ResultRow> summarize(const EvalScope& scope, const LanguagePair& pair,
+                                 std::span<const Prediction> predictions,
+                                 std::span<const double> fluency, const SummaryOptions& options);
+
+Json result_json(const ResultRow& row);
+Json results_json(const std::vector<ResultRow>& rows);  ///< the whole of results.json
+/// The rows of a results.json. Throws DataError "name: row 2: value: expected ..., found ...".
+std::vector<ResultRow> parse_results(const Json& json, const std::string& name);
+
+}  // namespace xkde
+
+#endif  // XKDE_CORE_EVALUATE_EDIT_METRICS_H_

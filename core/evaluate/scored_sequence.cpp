@@ -1,0 +1,72 @@
+#include "core/evaluate/scored_sequence.h"
+
+#include <string>
+
+#include "core/base/error.h"
+
+namespace xkde {
+
+namespace {
+
+/// S of protocol 6.1 and the number of ids that stand behind the target in it.
+struct WholeText {
+  std::string text;
+  size_t ids_behind = 0;
+};
+
+WholeText whole_text(const ChatTemplate& chat_template, std::string_view user,
+                     std::string_view target) {
+  const std::string answer(target);
+  switch (chat_template.format()) {
+    case ChatTemplate::Format::kChatMl:
+      return {chat_template.prompt(user) + answer + chat_template.end_of_turn(), 1};
+    case ChatTemplate::Format::kLlama2:
+      // The blank before [INST] is the published evaluator's own: the model's template has none.
+      return {concat(" [INST] ", user, " [/INST] ", answer), 0};
+    case ChatTemplate::Format::kPlain:
+      return {concat(user, " ", answer), 0};
+  }
+  throw InternalError("chat template: not one of the formats");
+}
+
+}  // namespace
+
+ScoredSequence scored_sequence(const Tokenizer& tokenizer, const ChatTemplate& chat_template,
+                               std::string_view user, std::string_view target) {
+  const WholeText whole = whole_text(chat_template, user, target);
+  ScoredSequence scored;
+  scored.target_ids = tokenizer.encode(target);
+  scored.ids = tokenizer.encode(whole.text);
+  if (chat_template.wants_bos()) {
+    XKDE_CHECK(tokenizer.bos_id(), ConfigError,
+               "chat_template: expected a tokenizer with a BOS token, found none");
+    scored.ids.insert(scored.ids.begin(), *tokenizer.bos_id());
+  }
+  const size_t num_targets = scored.target_ids.size();
+  XKDE_CHECK(num_targets > 0, DataError, "target: expected at least one token, found none in \"",
+             target, "\"");
+  XKDE_CHECK(scored.ids.size() > num_targets + whole.ids_behind, DataError, "target \"", target,
+             "\": expected fewer tokens than the whole prompt's ", scored.ids.size(), ", found ",
+             num_targets);
+  // The last id of the target predicts nothing that is scored, nor does what stands behind it.
+  scored.ids.resize(scored.ids.size() - whole.ids_behind - 1);
+  scored.first_prediction = static_cast<int64_t>(scored.ids.size() - num_targets);
+  return scored;
+}
+
+ScoredSequence scored_in_context(const Tokenizer& tokenizer, std::string_view prompt,
+                                 std::string_view target) {
+  ScoredSequence scored;
+  scored.ids = tokenizer.encode(concat(prompt, " ", target), /*add_special_tokens=*/true);
+  const size_t start = tokenizer.encode(prompt, /*add_special_tokens=*/true).size();
+  XKDE_CHECK(start > 0 && start < scored.ids.size(), DataError,
+             "target: expected at least one token after the prompt's ", start, ", found none in \"",
+             target, "\"");
+  scored.target_ids.assign(scored.ids.begin() + static_cast<std::ptrdiff_t>(start),
+                           scored.ids.end());
+  scored.ids.pop_back();
+  scored.first_prediction = static_cast<int64_t>(start) - 1;
+  return scored;
+}
+
+}  // namespace xkde

@@ -1,0 +1,76 @@
+#ifndef XKDE_CORE_MODEL_ENCODERS_M2M100_H_
+#define XKDE_CORE_MODEL_ENCODERS_M2M100_H_
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "core/model/encoders/tensor_reader.h"
+
+namespace xkde {
+
+/// config.json of an M2M-100 or NLLB model.
+struct M2m100Config {
+  int64_t vocab_size = 0;
+  int64_t d_model = 0;
+  int64_t encoder_layers = 0;
+  int64_t decoder_layers = 0;
+  int64_t encoder_heads = 0;
+  int64_t decoder_heads = 0;
+  int64_t encoder_ffn = 0;
+  int64_t decoder_ffn = 0;
+  int64_t pad_id = 1;
+  int64_t decoder_start_id = 2;
+  bool scale_embedding = true;
+  bool tie_word_embeddings = true;
+  Activation activation = Activation::kRelu;
+
+  /// Throws MissingInputError, or DataError (file, key, expected, found) for a model_type other
+  /// than m2m_100 among others.
+  static M2m100Config from_file(const std::filesystem::path& file);
+};
+
+/// M2M-100 (NLLB) encoder-decoder, fp32 on the CPU, for scoring: no generation. Sequences are
+/// packed row after row without padding. Immutable, thread-safe. Source: arXiv:2010.11125;
+/// transformers M2M100ForConditionalGeneration.
+class M2m100 {
+ public:
+  using Ids = std::vector<int64_t>;
+
+  /// Sources after the encoder: hidden [T, D], the rows of source i behind those of source i-1.
+  struct Encoded {
+    at::Tensor hidden;
+    std::vector<int64_t> lengths;
+  };
+
+  /// From a Hugging Face folder with config.json and safetensors weights. Throws MissingInputError
+  /// or DataError.
+  static M2m100 open(const std::filesystem::path& folder);
+  M2m100(M2m100&&) noexcept;
+  M2m100& operator=(M2m100&&) noexcept;
+  ~M2m100();
+
+  const M2m100Config& config() const noexcept;
+  const std::vector<std::filesystem::path>& files() const noexcept;
+
+  /// Each source has at least one id.
+  Encoded encode(std::span<const Ids> sources) const;
+  /// Losses in nats of every label of `labels[i]`, predicted from `decoder_start_id`, the labels
+  /// before it and source `source_of[i]`.
+  std::vector<std::vector<double>> label_losses(const Encoded& sources,
+                                                std::span<const int64_t> source_of,
+                                                std::span<const Ids> labels) const;
+
+ private:
+  struct Impl;
+  explicit M2m100(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace xkde
+
+#endif  // XKDE_CORE_MODEL_ENCODERS_M2M100_H_

@@ -1,0 +1,49 @@
+#ifndef XKDE_CORE_MODEL_ENCODERS_SENTENCE_ENCODER_H_
+#define XKDE_CORE_MODEL_ENCODERS_SENTENCE_ENCODER_H_
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+namespace xkde {
+
+/// A sentence encoder of the BERT, XLM-RoBERTa or MPNet kind (MiniLM, multilingual MiniLM, E5,
+/// multi-qa-mpnet-base-dot-v1, ...): text to one vector, fp32 on the CPU. Texts are packed row
+/// after row without padding. Immutable, thread-safe. Source: arXiv:1810.04805, arXiv:1911.02116,
+/// arXiv:2004.09297, arXiv:1908.10084.
+class SentenceEncoder {
+ public:
+  /// From a Hugging Face folder: config.json (model_type bert, xlm-roberta or mpnet),
+  /// safetensors weights, sentencepiece.bpe.model or else tokenizer.json or vocab.txt with
+  /// WordPiece. Of
+  /// sentence-transformers' files, where there: modules.json with its pooling (mean or cls; mean
+  /// without it) and normalization, sentence_bert_config.json with the longest text in tokens.
+  /// Throws MissingInputError, or DataError (file, place, expected, found), for other modules too.
+  static SentenceEncoder open(const std::filesystem::path& folder);
+  SentenceEncoder(SentenceEncoder&&) noexcept;
+  SentenceEncoder& operator=(SentenceEncoder&&) noexcept;
+  ~SentenceEncoder();
+
+  /// fp32 [N, D], one row for each text; a text that is too long is cut off. Invalid UTF-8 is a
+  /// DataError. A row depends on its text only, up to rounding.
+  at::Tensor embed(std::span<const std::string> texts, int64_t max_tokens_per_batch = 1024) const;
+  std::vector<int64_t> token_ids(const std::string& text) const;
+  int64_t width() const noexcept;
+
+ private:
+  struct Impl;
+  explicit SentenceEncoder(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+/// Everything that SentenceEncoder::open reads. Throws as it does for files that are missing.
+std::vector<std::filesystem::path> sentence_encoder_files(const std::filesystem::path& folder);
+
+}  // namespace xkde
+
+#endif  // XKDE_CORE_MODEL_ENCODERS_SENTENCE_ENCODER_H_

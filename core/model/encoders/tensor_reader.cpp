@@ -1,0 +1,89 @@
+#include "core/model/encoders/tensor_reader.h"
+
+#include <map>
+
+#include <ATen/ATen.h>
+
+#include "core/base/error.h"
+
+namespace xkde {
+namespace {
+
+std::string text_of(const std::vector<int64_t>& shape) {
+  std::string text;
+  for (const int64_t size : shape) text += (text.empty() ? "" : ", ") + std::to_string(size);
+  return "[" + text + "]";
+}
+
+}  // namespace
+
+at::Tensor Affine::operator()(const at::Tensor& x) const { return at::linear(x, weight, bias); }
+
+at::Tensor LayerNorm::operator()(const at::Tensor& x) const {
+  return at::layer_norm(x, {x.size(-1)}, weight, bias, eps);
+}
+
+void TensorReader::read_into(at::Tensor& out, const std::string& name,
+                             const std::vector<int64_t>& shape) const {
+  XKDE_CHECK(weights_.has(name), DataError, path_, ": expected tensor ", name, " ", text_of(shape),
+             ", found none");
+  const std::vector<int64_t> found = weights_.shape(name);
+  XKDE_CHECK(found == shape, DataError, path_, ": tensor ", name, ": expected shape ",
+             text_of(shape), ", found ", text_of(found));
+  weights_.read_f32(name, {out.mutable_data_ptr<float>(), static_cast<size_t>(out.numel())});
+}
+
+at::Tensor TensorReader::tensor(const std::string& name, const std::vector<int64_t>& shape) const {
+  at::Tensor out = at::empty(shape, at::kFloat);
+  read_into(out, name, shape);
+  return out;
+}
+
+Affine TensorReader::affine(const std::string& prefix, int64_t out, int64_t in) const {
+  return joined({prefix}, out, in);
+}
+
+Affine TensorReader::joined(const std::vector<std::string>& prefixes, int64_t out,
+                            int64_t in) const {
+  const auto count = static_cast<int64_t>(prefixes.size());
+  const Affine all{at::empty({count * out, in}, at::kFloat), at::empty({count * out}, at::kFloat)};
+  for (int64_t i = 0; i < count; ++i) {
+    const std::string& prefix = prefixes[static_cast<size_t>(i)];
+    at::Tensor weight = all.weight.narrow(0, i * out, out);
+    at::Tensor bias = all.bias.narrow(0, i * out, out);
+    read_into(weight, prefix + ".weight", {out, in});
+    read_into(bias, prefix + ".bias", {out});
+  }
+  return all;
+}
+
+LayerNorm TensorReader::norm(const std::string& prefix, int64_t width, double eps) const {
+  return {tensor(prefix + ".weight", {width}), tensor(prefix + ".bias", {width}), eps};
+}
+
+Activation activation_of(const JsonPlace& name) {
+  static const std::map<std::string, Activation> known = {
+      {"relu", Activation::kRelu},         {"gelu", Activation::kGelu},
+      {"gelu_new", Activation::kGeluTanh}, {"gelu_pytorch_tanh", Activation::kGeluTanh},
+      {"silu", Activation::kSilu},         {"swish", Activation::kSilu},
+  };
+  const auto found = known.find(name.string());
+  if (found == known.end()) name.fail("relu, gelu, gelu_new, gelu_pytorch_tanh, silu or swish");
+  return found->second;
+}
+
+at::Tensor activate(const at::Tensor& x, Activation activation) {
+  switch (activation) {
+    case Activation::kRelu:
+      return at::relu(x);
+    case Activation::kGelu:
+      return at::gelu(x);
+    case Activation::kGeluTanh:
+      return at::gelu(x, "tanh");
+    case Activation::kSilu:
+      return at::silu(x);
+  }
+  return x;
+}
+
+}  // namespace xkde

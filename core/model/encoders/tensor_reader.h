@@ -1,0 +1,57 @@
+#ifndef XKDE_CORE_MODEL_ENCODERS_TENSOR_READER_H_
+#define XKDE_CORE_MODEL_ENCODERS_TENSOR_READER_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "core/model/pretrained/pretrained.h"
+#include "core/text/regex/json_place.h"
+
+namespace xkde {
+
+/// x W^T + b: weight [out, in], bias [out].
+struct Affine {
+  at::Tensor weight, bias;
+  at::Tensor operator()(const at::Tensor& x) const;
+};
+
+/// Layer norm over the last dimension: weight and bias [D].
+struct LayerNorm {
+  at::Tensor weight, bias;
+  double eps = 1e-5;
+  at::Tensor operator()(const at::Tensor& x) const;
+};
+
+/// Tensors of a weight file as fp32 on the CPU. A tensor that is missing or has another shape is a
+/// DataError naming `path`, the tensor, what was expected and what was found.
+class TensorReader {
+ public:
+  TensorReader(const WeightFile& weights, std::string path)
+      : weights_(weights), path_(std::move(path)) {}
+
+  at::Tensor tensor(const std::string& name, const std::vector<int64_t>& shape) const;
+  /// <prefix>.weight and <prefix>.bias.
+  Affine affine(const std::string& prefix, int64_t out, int64_t in) const;
+  /// Several of one input below each other, so that one product computes all.
+  Affine joined(const std::vector<std::string>& prefixes, int64_t out, int64_t in) const;
+  LayerNorm norm(const std::string& prefix, int64_t width, double eps) const;
+
+ private:
+  void read_into(at::Tensor& out, const std::string& name, const std::vector<int64_t>& shape) const;
+
+  const WeightFile& weights_;
+  std::string path_;
+};
+
+/// Activation functions of encoder configs, as transformers names them.
+enum class Activation { kRelu, kGelu, kGeluTanh, kSilu };
+/// Throws DataError for any other name.
+Activation activation_of(const JsonPlace& name);
+at::Tensor activate(const at::Tensor& x, Activation activation);
+
+}  // namespace xkde
+
+#endif  // XKDE_CORE_MODEL_ENCODERS_TENSOR_READER_H_

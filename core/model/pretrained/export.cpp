@@ -1,0 +1,114 @@
+#include <filesystem>
+#include <utility>
+
+#include "core/base/error.h"
+#include "core/io/atomic_file.h"
+#include "core/io/safetensors.h"
+#include "core/model/pretrained/pretrained.h"
+
+namespace xkde {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Shard {
+  std::vector<TensorToWrite> tensors;
+  int64_t bytes = 0;
+};
+
+std::vector<Shard> cut_into_shards(const std::vector<TensorShape>& tensors, int64_t width,
+                                   int64_t max_bytes) {
+  std::vector<Shard> shards(1);
+  for (const TensorShape& tensor : tensors) {
+    int64_t bytes = width;
+    for (const int64_t extent : tensor.shape) bytes *= extent;
+    if (!shards.back().tensors.empty() && shards.back().bytes + bytes > max_bytes) {
+      shards.emplace_back();
+    }
+    shards.back().tensors.push_back({tensor.name, tensor.shape});
+    shards.back().bytes += bytes;
+  }
+  return shards;
+}
+
+std::string shard_name(size_t index, size_t count) {
+  if (count == 1) return "model.safetensors";
+  const auto five = [](size_t number) {
+    const std::string digits = std::to_string(number);
+    return std::string(digits.size() < 5 ? 5 - digits.size() : 0, '0') + digits;
+  };
+  return "model-" + five(index + 1) + "-of-" + five(count) + ".safetensors";
+}
+
+void write_weights(const fs::path& folder, const ModelConfig& config, const std::string& dtype,
+                   const std::function<void(const std::string&, std::span<float>)>& read_f32,
+                   int64_t max_shard_bytes) {
+  const int64_t width = dtype == "float32" ? 4 : 2;
+  const std::vector<Shard> shards =
+      cut_into_shards(expected_tensors(config), width, max_shard_bytes);
+  Json map = Json::object();
+  int64_t total = 0;
+  for (size_t i = 0; i < shards.size(); ++i) {
+    const std::string name = shard_name(i, shards.size());
+    write_safetensors(folder / name, shards[i].tensors, dtype == "float32" ? "F32" : "BF16",
+                      read_f32);
+    for (const TensorToWrite& tensor : shards[i].tensors) map[tensor.name] = name;
+    total += shards[i].bytes;
+  }
+  if (shards.size() == 1) return;
+  const Json index = {{"metadata", {{"total_size", total}, {"total_parameters", total / width}}},
+                      {"weight_map", map}};
+  write_file_atomically(folder / "model.safetensors.index.json", index.dump(2) + "\n");
+}
+
+Json generation_config(const ModelConfig& config) {
+  Json json = {{"_from_model_config", true}};
+  const Json all = config.to_json("float32");
+  for (const char* key : {"bos_token_id", "eos_token_id", "pad_token_id"}) {
+    if (all.contains(key)) json[key] = all[key];
+  }
+  return json;
+}
+
+}  // namespace
+
+void export_pretrained(const fs::path& folder, const ModelConfig& config,
+                       const Tokenizer& tokenizer, const std::string& chat_template,
+                       const std::string& dtype,
+                       const std::function<void(const std::string&, std::span<float>)>& read_f32,
+                       int64_t max_shard_bytes) {
+  XKDE_CHECK(dtype == "float32" || dtype == "bfloat16", ConfigError,
+             "export.dtype: expected float32 or bfloat16, found ", dtype);
+  XKDE_CHECK(!fs::exists(folder), IoError, folder.string(),
+             ": expected no such folder yet, found one");
+  const fs::path temporary = folder.string() + ".tmp";
+  fs::remove_all(temporary);
+  std::error_code error;
+  fs::create_directories(temporary, error);
+  XKDE_CHECK(!error, IoError, temporary.string(), ": expected to create it, found ",
+             error.message());
+  const auto write_json = [&](const char* name, const Json& json) {
+    write_file_atomically(temporary / name, json.dump(2) + "\n");
+  };
+  try {
+    write_json("config.json", config.to_json(dtype));
+    write_json("generation_config.json", generation_config(config));
+    write_json("tokenizer.json", tokenizer.to_tokenizer_json());
+    Json tokenizer_config = tokenizer.to_tokenizer_config();
+    if (!chat_template.empty()) {
+      tokenizer_config["chat_template"] = chat_template;
+      write_file_atomically(temporary / "chat_template.jinja", chat_template);
+    }
+    write_json("tokenizer_config.json", tokenizer_config);
+    write_weights(temporary, config, dtype, read_f32, max_shard_bytes);
+  } catch (...) {
+    fs::remove_all(temporary, error);
+    throw;
+  }
+  sync_path(temporary);
+  fs::rename(temporary, folder);
+  const fs::path parent = folder.parent_path();
+  sync_path(parent.empty() ? fs::path(".") : parent);
+}
+
+}  // namespace xkde

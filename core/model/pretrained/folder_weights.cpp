@@ -1,0 +1,103 @@
+#include "core/model/pretrained/folder_weights.h"
+
+#include <map>
+#include <set>
+#include <utility>
+
+#include "core/base/error.h"
+#include "core/io/json_file.h"
+#include "core/io/safetensors.h"
+
+namespace xkde {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// One .safetensors file or all that an index names.
+class SafetensorsWeights : public WeightFile {
+ public:
+  explicit SafetensorsWeights(const std::vector<fs::path>& files) {
+    for (const fs::path& file : files) files_.push_back(SafetensorsFile::open(file));
+    for (const SafetensorsFile& file : files_) {
+      for (const SafetensorsFile::Tensor& tensor : file.tensors()) {
+        const bool fresh = tensors_.emplace(tensor.name, Place{&file, &tensor}).second;
+        XKDE_CHECK(fresh, DataError, file.path().string(), ": tensor ", tensor.name,
+                   ": expected it in one file only, found it in two");
+      }
+    }
+  }
+  std::vector<std::string> names() const override {
+    std::vector<std::string> names;
+    for (const auto& [name, place] : tensors_) names.push_back(name);
+    return names;
+  }
+  bool has(const std::string& name) const override { return tensors_.count(name) != 0; }
+  std::vector<int64_t> shape(const std::string& name) const override {
+    return tensors_.at(name).tensor->shape;
+  }
+  void read_f32(const std::string& name, std::span<float> out) const override {
+    const auto found = tensors_.find(name);
+    XKDE_CHECK(found != tensors_.end(), DataError, files_.front().path().string(),
+               ": expected tensor ", name, ", found none");
+    found->second.file->read_f32(*found->second.tensor, out);
+  }
+
+ private:
+  struct Place {
+    const SafetensorsFile* file;
+    const SafetensorsFile::Tensor* tensor;
+  };
+  std::vector<SafetensorsFile> files_;
+  std::map<std::string, Place> tensors_;
+};
+
+std::vector<fs::path> files_of_index(const fs::path& index) {
+  const Json json = read_json_file(index);
+  XKDE_CHECK(json.is_object() && json.contains("weight_map") && json["weight_map"].is_object(),
+             DataError, index.string(), ": expected an object weight_map, found none");
+  std::set<fs::path> files;
+  const fs::path folder = fs::canonical(index.parent_path());
+  for (const auto& [tensor, name] : json["weight_map"].items()) {
+    XKDE_CHECK(name.is_string(), DataError, index.string(), ": weight_map.", tensor,
+               ": expected a file name, found ", name.dump());
+    const fs::path file = folder / name.get<std::string>();
+    XKDE_CHECK(fs::exists(file), MissingInputError, index.string(), ": weight_map.", tensor,
+               ": expected the file ", file.string(), ", found none");
+    const fs::path real = fs::canonical(file);
+    XKDE_CHECK(real.parent_path() == folder, DataError, index.string(), ": weight_map.", tensor,
+               ": expected a file of the model's folder, found ", name.dump());
+    files.insert(real);
+  }
+  return {files.begin(), files.end()};
+}
+
+}  // namespace
+
+std::vector<fs::path> safetensors_files(const fs::path& folder) {
+  if (fs::exists(folder / "model.safetensors")) return {folder / "model.safetensors"};
+  const fs::path index = folder / "model.safetensors.index.json";
+  if (fs::exists(index)) return files_of_index(index);
+  return {};
+}
+
+std::vector<fs::path> required_safetensors_files(const fs::path& folder,
+                                                 const std::string& transformers_class) {
+  std::vector<fs::path> files = safetensors_files(folder);
+  if (!files.empty()) return files;
+  const bool pickled = fs::exists(folder / "pytorch_model.bin") ||
+                       fs::exists(folder / "pytorch_model.bin.index.json");
+  XKDE_CHECK(!pickled, MissingInputError, (folder / "model.safetensors").string(),
+             ": expected safetensors weights, found only pickled ones; convert them once: python3 "
+             "-c \"from transformers import ",
+             transformers_class, " as M; M.from_pretrained('", folder.string(),
+             "').save_pretrained('", folder.string(), "')\"");
+  throw MissingInputError(
+      folder.string() +
+      ": expected model.safetensors or model.safetensors.index.json, found neither");
+}
+
+std::unique_ptr<WeightFile> open_safetensors(const std::vector<fs::path>& files) {
+  return std::make_unique<SafetensorsWeights>(files);
+}
+
+}  // namespace xkde

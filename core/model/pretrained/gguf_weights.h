@@ -1,0 +1,21 @@
+#ifndef XKDE_CORE_MODEL_PRETRAINED_GGUF_WEIGHTS_H_
+#define XKDE_CORE_MODEL_PRETRAINED_GGUF_WEIGHTS_H_
+
+#include <memory>
+
+#include "core/io/gguf.h"
+#include "core/model/pretrained/pretrained.h"
+
+namespace xkde {
+
+/// A config from GGUF metadata of architecture llama or qwen2. Throws DataError.
+ModelConfig config_from_gguf(const GgufFile& file);
+
+/// The file's tensors under Hugging Face names; rows of Llama's q and k come back in Hugging Face
+/// order.
+std::unique_ptr<WeightFile> open_gguf_weights(std::shared_ptr<const GgufFile> file,
+                                              const ModelConfig& config);
+
+}  // namespace xkde
+
+#endif  // XKDE_CORE_MODEL_PRETRAINED_GGUF_WEIGHTS_H_

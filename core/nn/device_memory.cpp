@@ -1,0 +1,35 @@
+#include "core/nn/device_memory.h"
+
+#include <ATen/DeviceAccelerator.h>
+
+#include "core/base/process_memory.h"
+
+namespace xkde {
+namespace {
+
+auto allocator_stats(c10::Device device) {
+  const auto stats = at::accelerator::getDeviceStats(device.index());
+  return stats.allocated_bytes[static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE)];
+}
+
+}  // namespace
+
+int64_t used_bytes(c10::Device device) {
+  return device.is_cpu() ? resident_bytes() : allocator_stats(device).current;
+}
+
+int64_t peak_bytes(c10::Device device) {
+  return device.is_cpu() ? peak_resident_bytes() : allocator_stats(device).peak;
+}
+
+void reset_peak_bytes(c10::Device device) {
+  if (device.is_cpu()) return reset_peak_resident_bytes();
+  at::accelerator::resetPeakStats(device.index());
+}
+
+int64_t device_bytes(c10::Device device) {
+  if (device.is_cpu()) return host_memory_bytes();
+  return static_cast<int64_t>(at::accelerator::getMemoryInfo(device.index()).second);
+}
+
+}  // namespace xkde

@@ -1,0 +1,21 @@
+#ifndef XKDE_CORE_NN_DEVICE_MEMORY_H_
+#define XKDE_CORE_NN_DEVICE_MEMORY_H_
+
+#include <cstdint>
+
+#include <c10/core/Device.h>
+
+namespace xkde {
+
+/// Bytes that this process has in use: the resident set on a CPU, what LibTorch's allocator has
+/// given out on a GPU.
+int64_t used_bytes(c10::Device device);
+/// The most that used_bytes() has been since the last reset.
+int64_t peak_bytes(c10::Device device);
+void reset_peak_bytes(c10::Device device);
+/// What all processes may use together: host_memory_bytes(), or all of a GPU's memory.
+int64_t device_bytes(c10::Device device);
+
+}  // namespace xkde
+
+#endif  // XKDE_CORE_NN_DEVICE_MEMORY_H_

@@ -1,0 +1,393 @@
+#include "core/text/tokenizer/gguf_vocabulary.h"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/base/error.h"
+#include "core/text/regex/unicode.h"
+#include "core/text/tokenizer/bpe.h"
+
+namespace xkde {
+namespace {
+
+constexpr std::string_view kSpace = "\xE2\x96\x81";  // U+2581, SentencePiece's blank
+
+/// Values of tokenizer.ggml.token_type.
+enum TokenType : int64_t {
+  kNormal = 1,
+  kUnknown = 2,
+  kControl = 3,
+  kUserDefined = 4,
+  kUnused = 5,
+  kByte = 6
+};
+
+constexpr const char* kLlama3Pattern =
+    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
+constexpr const char* kQwen2Pattern =
+    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
+
+/// One value of tokenizer.ggml.pre.
+struct ByteLevelKind {
+  std::string_view name;
+  const char* pattern;     ///< of a Split step; null for GPT-2's own, which ByteLevel brings along
+  bool individual_digits;  ///< whether a Digits step comes first
+  bool nfc;
+  bool ignore_merges;
+  bool adds_bos;  ///< where the file does not say
+};
+
+constexpr std::array<ByteLevelKind, 8> kByteLevelKinds = {{
+    {"smollm", nullptr, true, false, false, false},
+    {"gpt-2", nullptr, false, false, false, false},
+    {"default", nullptr, false, false, false, false},
+    {"qwen2", kQwen2Pattern, false, true, false, false},
+    {"deepseek-r1-qwen", kQwen2Pattern, false, true, false, false},
+    {"llama-bpe", kLlama3Pattern, false, false, true, true},
+    {"llama3", kLlama3Pattern, false, false, true, true},
+    {"llama-v3", kLlama3Pattern, false, false, true, true},
+}};
+
+class GgufVocabulary {
+ public:
+  explicit GgufVocabulary(const GgufFile& file)
+      : file_(file), name_(file.path().string()), tokens_(file.strings("tokenizer.ggml.tokens")) {
+    XKDE_CHECK(!tokens_.empty(), DataError, name_,
+               ": tokenizer.ggml.tokens: expected tokens, found none");
+    read_ids();
+    read_types();
+    bos_ = special_id("bos");
+    eos_ = special_id("eos");
+    unk_ = special_id("unknown");
+    pad_ = special_id("padding");
+  }
+
+  TokenizerFiles files() {
+    const std::string& model = file_.string("tokenizer.ggml.model");
+    TokenizerFiles result;
+    if (model == "gpt2") {
+      byte_level(result.tokenizer);
+    } else if (model == "llama") {
+      sentence_piece(result.tokenizer);
+    } else {
+      throw DataError(concat(
+          name_, ": tokenizer.ggml.model: expected \"gpt2\" or \"llama\", found \"", model, "\""));
+    }
+    result.config = config();
+    return result;
+  }
+
+ private:
+  std::string place(std::string_view key, size_t index) const {
+    return concat(name_, ": ", key, "[", index, "]");
+  }
+
+  void read_ids() {
+    ids_.reserve(tokens_.size());
+    for (size_t i = 0; i < tokens_.size(); ++i) {
+      XKDE_CHECK(!tokens_[i].empty(), DataError, place("tokenizer.ggml.tokens", i),
+                 ": expected a token, found an empty string");
+      XKDE_CHECK(unicode::first_invalid_byte(tokens_[i]) == std::string_view::npos, DataError,
+                 place("tokenizer.ggml.tokens", i), ": expected UTF-8, found other bytes");
+      const auto [entry, is_new] = ids_.emplace(tokens_[i], static_cast<int64_t>(i));
+      XKDE_CHECK(is_new, DataError, place("tokenizer.ggml.tokens", i),
+                 ": expected each token once, found \"", tokens_[i], "\" also at ", entry->second);
+    }
+  }
+
+  void read_types() {
+    types_.assign(tokens_.size(), kNormal);
+    if (!file_.has("tokenizer.ggml.token_type")) return;
+    types_ = file_.integers("tokenizer.ggml.token_type");
+    XKDE_CHECK(types_.size() == tokens_.size(), DataError, name_,
+               ": tokenizer.ggml.token_type: expected ", tokens_.size(), " values, found ",
+               types_.size());
+    for (size_t i = 0; i < types_.size(); ++i) {
+      XKDE_CHECK(types_[i] >= kNormal && types_[i] <= kByte, DataError,
+                 place("tokenizer.ggml.token_type", i), ": expected a type in [1, 6], found ",
+                 types_[i]);
+    }
+  }
+
+  std::optional<size_t> special_id(const std::string& kind) const {
+    const std::string key = concat("tokenizer.ggml.", kind, "_token_id");
+    if (!file_.has(key)) return std::nullopt;
+    const int64_t id = file_.integer(key);
+    XKDE_CHECK(id >= 0 && id < static_cast<int64_t>(tokens_.size()), DataError, name_, ": ", key,
+               ": expected an id in [0, ", tokens_.size(), "), found ", id);
+    return static_cast<size_t>(id);
+  }
+
+  bool flag(const std::string& key, bool otherwise) const {
+    return file_.has(key) ? file_.boolean(key) : otherwise;
+  }
+
+  Json vocab() const {
+    Json::object_t entries;
+    entries.reserve(tokens_.size());
+    // Straight into the underlying vector: its own insertion searches linearly, and read_ids()
+    // knows no token twice.
+    for (size_t i = 0; i < tokens_.size(); ++i)
+      entries.Json::object_t::Container::emplace_back(tokens_[i], i);
+    return Json(std::move(entries));
+  }
+
+  Json file_merges() const {
+    Json merges = Json::array();
+    const auto& list = file_.strings("tokenizer.ggml.merges");
+    for (size_t i = 0; i < list.size(); ++i) {
+      const size_t blank = list[i].find(' ');
+      XKDE_CHECK(blank != std::string::npos && list[i].find(' ', blank + 1) == std::string::npos,
+                 DataError, place("tokenizer.ggml.merges", i),
+                 ": expected two tokens parted by one blank, found \"", list[i], "\"");
+      const std::string left = list[i].substr(0, blank);
+      const std::string right = list[i].substr(blank + 1);
+      for (const std::string& token : {left, right, left + right}) {
+        XKDE_CHECK(ids_.contains(token), DataError, place("tokenizer.ggml.merges", i),
+                   ": expected tokens of the vocabulary, found \"", token, "\" in \"", list[i],
+                   "\"");
+      }
+      merges.push_back(Json::array({left, right}));
+    }
+    return merges;
+  }
+
+  /// SentencePiece joins the neighbours whose joint piece scores best; as merges: every cut of
+  /// every piece into two others, best score first, and among equals the longer left part first, as
+  /// transformers' generate_merges.
+  Json scored_merges() const {
+    const auto& scores = file_.numbers("tokenizer.ggml.scores");
+    XKDE_CHECK(scores.size() == tokens_.size(), DataError, name_,
+               ": tokenizer.ggml.scores: expected ", tokens_.size(), " values, found ",
+               scores.size());
+    struct Cut {
+      double score;
+      size_t left_length;
+      size_t right_length;
+      int64_t left;
+      int64_t right;
+    };
+    std::vector<Cut> cuts;
+    const auto normal_id = [&](std::string_view piece) -> std::optional<int64_t> {
+      const auto found = ids_.find(piece);
+      if (found == ids_.end() || types_[static_cast<size_t>(found->second)] != kNormal)
+        return std::nullopt;
+      return found->second;
+    };
+    for (size_t i = 0; i < tokens_.size(); ++i) {
+      if (types_[i] != kNormal) continue;
+      const std::string_view token(tokens_[i]);
+      const size_t length = unicode::length(token);
+      const size_t first = cuts.size();
+      size_t end = 0;
+      for (size_t left_length = 1; left_length < length; ++left_length) {
+        unicode::next(token, end);
+        const auto left = normal_id(token.substr(0, end));
+        const auto right = normal_id(token.substr(end));
+        if (left && right)
+          cuts.push_back({scores[i], left_length, length - left_length, *left, *right});
+      }
+      std::sort(cuts.begin() + static_cast<std::ptrdiff_t>(first), cuts.end(),
+                [](const Cut& a, const Cut& b) {
+                  return std::pair(a.left, a.right) < std::pair(b.left, b.right);
+                });
+    }
+    std::stable_sort(cuts.begin(), cuts.end(), [](const Cut& a, const Cut& b) {
+      return std::tuple(a.score, a.left_length, a.right_length) >
+             std::tuple(b.score, b.left_length, b.right_length);
+    });
+    Json merges = Json::array();
+    for (const Cut& cut : cuts) {
+      merges.push_back(Json::array(
+          {tokens_[static_cast<size_t>(cut.left)], tokens_[static_cast<size_t>(cut.right)]}));
+    }
+    return merges;
+  }
+
+  Json added_tokens() const {
+    Json list = Json::array();
+    for (size_t i = 0; i < tokens_.size(); ++i) {
+      const bool is_named = i == bos_ || i == eos_ || i == unk_ || i == pad_;
+      const bool is_special = is_named || types_[i] == kControl || types_[i] == kUnknown;
+      if (!is_special && types_[i] != kUserDefined) continue;
+      list.push_back({{"id", i},
+                      {"content", tokens_[i]},
+                      {"single_word", false},
+                      {"lstrip", false},
+                      {"rstrip", false},
+                      {"normalized", false},
+                      {"special", is_special}});
+    }
+    return list;
+  }
+
+  /// BOS and EOS around the text as a TemplateProcessing; null where there are none.
+  Json post_processor(bool adds_bos, bool adds_eos) const {
+    if (!adds_bos && !adds_eos) return nullptr;
+    XKDE_CHECK(!adds_bos || bos_, DataError, name_,
+               ": tokenizer.ggml.bos_token_id: expected an id, as BOS is to be added, found none");
+    XKDE_CHECK(!adds_eos || eos_, DataError, name_,
+               ": tokenizer.ggml.eos_token_id: expected an id, as EOS is to be added, found none");
+    Json special = Json::object();
+    const auto wrapped = [&](const char* sequence, int type_id) {
+      Json items = Json::array();
+      const auto add = [&](size_t id) {
+        items.push_back({{"SpecialToken", {{"id", tokens_[id]}, {"type_id", type_id}}}});
+        special[tokens_[id]] = {{"id", tokens_[id]},
+                                {"ids", Json::array({id})},
+                                {"tokens", Json::array({tokens_[id]})}};
+      };
+      if (adds_bos) add(*bos_);
+      items.push_back({{"Sequence", {{"id", sequence}, {"type_id", type_id}}}});
+      if (adds_eos) add(*eos_);
+      return items;
+    };
+    Json single = wrapped("A", 0);
+    Json pair = single;
+    for (Json& item : wrapped("B", 1)) pair.push_back(std::move(item));
+    return {{"type", "TemplateProcessing"},
+            {"single", std::move(single)},
+            {"pair", std::move(pair)},
+            {"special_tokens", std::move(special)}};
+  }
+
+  static Json skeleton() {
+    return {{"version", "1.0"},          {"truncation", nullptr}, {"padding", nullptr},
+            {"added_tokens", nullptr},   {"normalizer", nullptr}, {"pre_tokenizer", nullptr},
+            {"post_processor", nullptr}, {"decoder", nullptr},    {"model", nullptr}};
+  }
+
+  static Json byte_level_step(bool use_regex) {
+    return {{"type", "ByteLevel"},
+            {"add_prefix_space", false},
+            {"trim_offsets", true},
+            {"use_regex", use_regex}};
+  }
+
+  Json model(Json merges, const ByteLevelKind* kind) const {
+    const bool has_unk = kind == nullptr && unk_;
+    return {{"type", "BPE"},
+            {"dropout", nullptr},
+            {"unk_token", has_unk ? Json(tokens_[*unk_]) : Json(nullptr)},
+            {"continuing_subword_prefix", nullptr},
+            {"end_of_word_suffix", nullptr},
+            {"fuse_unk", kind == nullptr},
+            {"byte_fallback", kind == nullptr},
+            {"ignore_merges", kind != nullptr && kind->ignore_merges},
+            {"vocab", vocab()},
+            {"merges", std::move(merges)}};
+  }
+
+  const ByteLevelKind& byte_level_kind() const {
+    const std::string name = file_.has("tokenizer.ggml.pre") ? file_.string("tokenizer.ggml.pre")
+                                                             : std::string("default");
+    std::string known;
+    for (const ByteLevelKind& kind : kByteLevelKinds) {
+      if (kind.name == name) return kind;
+      known += concat(known.empty() ? "" : ", ", kind.name);
+    }
+    throw DataError(
+        concat(name_, ": tokenizer.ggml.pre: expected one of ", known, ", found \"", name, "\""));
+  }
+
+  void byte_level(Json& tokenizer) const {
+    const ByteLevelKind& kind = byte_level_kind();
+    tokenizer = skeleton();
+    tokenizer["added_tokens"] = added_tokens();
+    if (kind.nfc) tokenizer["normalizer"] = {{"type", "NFC"}};
+    Json steps = Json::array();
+    if (kind.individual_digits) steps.push_back({{"type", "Digits"}, {"individual_digits", true}});
+    if (kind.pattern != nullptr) {
+      steps.push_back({{"type", "Split"},
+                       {"pattern", {{"Regex", kind.pattern}}},
+                       {"behavior", "Isolated"},
+                       {"invert", false}});
+    }
+    steps.push_back(byte_level_step(kind.pattern == nullptr));
+    tokenizer["pre_tokenizer"] = {{"type", "Sequence"}, {"pretokenizers", std::move(steps)}};
+    tokenizer["post_processor"] =
+        post_processor(flag("tokenizer.ggml.add_bos_token", kind.adds_bos),
+                       flag("tokenizer.ggml.add_eos_token", false));
+    tokenizer["decoder"] = {{"type", "ByteLevel"},
+                            {"add_prefix_space", true},
+                            {"trim_offsets", true},
+                            {"use_regex", true}};
+    tokenizer["model"] = model(file_merges(), &kind);
+  }
+
+  void sentence_piece(Json& tokenizer) const {
+    for (const char* const key :
+         {"tokenizer.ggml.precompiled_charsmap", "tokenizer.ggml.remove_extra_whitespaces"}) {
+      const bool is_off = !file_.has(key) ||
+                          (std::string_view(key).ends_with("whitespaces") && !file_.boolean(key));
+      XKDE_CHECK(is_off, DataError, name_, ": ", key,
+                 ": expected none, found a normalization that is not supported");
+    }
+    const bool prefixes = flag("tokenizer.ggml.add_space_prefix", true);
+    tokenizer = skeleton();
+    tokenizer["added_tokens"] = added_tokens();
+    Json normalizers = Json::array();
+    if (prefixes) normalizers.push_back({{"type", "Prepend"}, {"prepend", kSpace}});
+    normalizers.push_back(
+        {{"type", "Replace"}, {"pattern", {{"String", " "}}}, {"content", kSpace}});
+    tokenizer["normalizer"] = {{"type", "Sequence"}, {"normalizers", std::move(normalizers)}};
+    tokenizer["post_processor"] = post_processor(flag("tokenizer.ggml.add_bos_token", true),
+                                                 flag("tokenizer.ggml.add_eos_token", false));
+    Json decoders = Json::array();
+    decoders.push_back({{"type", "Replace"}, {"pattern", {{"String", kSpace}}}, {"content", " "}});
+    decoders.push_back({{"type", "ByteFallback"}});
+    decoders.push_back({{"type", "Fuse"}});
+    if (prefixes)
+      decoders.push_back({{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}});
+    tokenizer["decoder"] = {{"type", "Sequence"}, {"decoders", std::move(decoders)}};
+    tokenizer["model"] =
+        model(file_.has("tokenizer.ggml.merges") ? file_merges() : scored_merges(), nullptr);
+  }
+
+  Json config() const {
+    Json config = {{"tokenizer_class", "PreTrainedTokenizerFast"},
+                   {"clean_up_tokenization_spaces", false}};
+    const auto add = [&](const char* key, const std::optional<size_t>& id) {
+      if (id) config[key] = tokens_[*id];
+    };
+    add("bos_token", bos_);
+    add("eos_token", eos_);
+    add("unk_token", unk_);
+    add("pad_token", pad_);
+    for (const char* const key : {"add_bos_token", "add_eos_token"}) {
+      const std::string full = concat("tokenizer.ggml.", key);
+      if (file_.has(full)) config[key] = file_.boolean(full);
+    }
+    if (file_.has("general.architecture")) {
+      const std::string key = file_.string("general.architecture") + ".context_length";
+      if (file_.has(key)) config["model_max_length"] = file_.integer(key);
+    }
+    if (file_.has("tokenizer.chat_template"))
+      config["chat_template"] = file_.string("tokenizer.chat_template");
+    return config;
+  }
+
+  const GgufFile& file_;
+  std::string name_;
+  const std::vector<std::string>& tokens_;
+  StringMap<int64_t> ids_;
+  std::vector<int64_t> types_;
+  std::optional<size_t> bos_;
+  std::optional<size_t> eos_;
+  std::optional<size_t> unk_;
+  std::optional<size_t> pad_;
+};
+
+}  // namespace
+
+TokenizerFiles tokenizer_files_from_gguf(const GgufFile& file) {
+  return GgufVocabulary(file).files();
+}
+
+}  // namespace xkde

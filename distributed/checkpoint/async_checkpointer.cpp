@@ -1,0 +1,131 @@
+#include "distributed/checkpoint/async_checkpointer.h"
+
+#include <chrono>
+#include <exception>
+#include <future>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include <sched.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "core/base/error.h"
+#include "distributed/comm/agreement.h"
+
+namespace xkde::dist {
+namespace {
+
+constexpr int kNice = 10;
+
+/// Of the calling thread and those that it starts. Where the system refuses, saving only disturbs
+/// more.
+void lower_priority() {
+  const sched_param none{};
+  ::sched_setscheduler(0, SCHED_BATCH, &none);
+  ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kNice);
+}
+
+}  // namespace
+
+AsyncCheckpointer::AsyncCheckpointer(std::filesystem::path root, const ShardLayout& layout,
+                                     bool moments, Communicator& world, double share)
+    : root_(std::move(root)), layout_(layout), world_(world), pace_(share) {
+  const auto numel = static_cast<size_t>(layout.state_numel);
+  master_ = PageBuffer(numel);
+  if (!moments) return;
+  exp_avg_ = PageBuffer(numel);
+  exp_avg_sq_ = PageBuffer(numel);
+}
+
+AsyncCheckpointer::~AsyncCheckpointer() {
+  stop_.request_stop();
+  if (thread_.valid()) thread_.wait();
+}
+
+StateView AsyncCheckpointer::buffers() const {
+  return {master_.values(), exp_avg_.values(), exp_avg_sq_.values()};
+}
+
+void AsyncCheckpointer::save(std::function<void(const StateView&)> copy_into, CheckpointInfo info) {
+  finish();
+  auto next = std::make_unique<CheckpointSave>(root_, layout_, std::move(info), world_);
+  try {
+    next->prepare(buffers(), world_);
+  } catch (const CommError&) {
+    throw;
+  } catch (const Error&) {
+    next->abandon();
+    throw;
+  }
+  save_ = std::move(next);
+  stage_ = Stage::kWriting;
+  pace_.calm();
+  auto copied = std::make_shared<std::promise<void>>();
+  copied_ = copied->get_future();
+  run_at_low_priority([this, copied, copy_into = std::move(copy_into)] {
+    try {
+      copy_into(buffers());
+    } catch (...) {
+      copied->set_exception(std::current_exception());
+      throw;
+    }
+    copied->set_value();
+    return save_->write_shard(buffers(), stop_.get_token(), &pace_);
+  });
+}
+
+void AsyncCheckpointer::run_at_low_priority(std::function<std::string()> work) {
+  thread_ = std::async(std::launch::async, [work = std::move(work)] {
+    lower_priority();
+    return work();
+  });
+}
+
+void AsyncCheckpointer::wait_for_copy() {
+  if (copied_.valid()) copied_.get();
+}
+
+bool AsyncCheckpointer::is_writing() const {
+  return thread_.valid() && thread_.wait_for(std::chrono::seconds(0)) != std::future_status::ready;
+}
+
+void AsyncCheckpointer::poll(bool anyone_writing) {
+  if (stage_ != Stage::kIdle && !anyone_writing) advance();
+}
+
+void AsyncCheckpointer::finish() {
+  pace_.hurry();
+  while (stage_ != Stage::kIdle) {
+    if (thread_.valid()) thread_.wait();
+    advance();
+  }
+}
+
+void AsyncCheckpointer::advance() {
+  const auto result = [this] { return thread_.valid() ? thread_.get() : std::string(); };
+  try {
+    const std::vector<std::string> results = agree(world_, result);
+    if (stage_ == Stage::kWriting) {
+      stage_ = Stage::kCompleting;
+      if (world_.rank() != 0) return;
+      run_at_low_priority([this, results] {
+        save_->complete(results);
+        return std::string();
+      });
+    } else {
+      stage_ = Stage::kIdle;
+      save_.reset();
+    }
+  } catch (const CommError&) {
+    throw;
+  } catch (const Error&) {
+    stage_ = Stage::kIdle;
+    save_->abandon();
+    save_.reset();
+    throw;
+  }
+}
+
+}  // namespace xkde::dist

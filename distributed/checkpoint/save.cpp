@@ -1,0 +1,186 @@
+#include "distributed/checkpoint/save.h"
+
+#include <algorithm>
+#include <bit>
+#include <sstream>
+#include <utility>
+
+#include "core/base/error.h"
+#include "core/io/atomic_file.h"
+#include "core/io/direct_file.h"
+#include "core/io/durable_file.h"
+#include "core/io/hdf5_file.h"
+#include "distributed/checkpoint/index.h"
+#include "distributed/checkpoint/retention.h"
+#include "distributed/comm/agreement.h"
+
+namespace xkde::dist {
+namespace fs = std::filesystem;
+namespace {
+
+static_assert(std::endian::native == std::endian::little,
+              "fp32 values are copied to disk as they are");
+
+struct Kind {
+  const char* name;
+  std::span<const float> values;
+};
+
+std::vector<Kind> kinds_of(const ShardLayout& layout, const StateView& state) {
+  std::vector<Kind> kinds{{"master", state.master}};
+  if (!state.exp_avg.empty()) kinds.push_back({"exp_avg", state.exp_avg});
+  if (!state.exp_avg_sq.empty()) kinds.push_back({"exp_avg_sq", state.exp_avg_sq});
+  XKDE_CHECK(kinds.size() != 2, InternalError, "checkpoint: expected both moments or none");
+  for (const Kind& kind : kinds) {
+    XKDE_CHECK(static_cast<int64_t>(kind.values.size()) == layout.state_numel, InternalError,
+               "checkpoint: ", kind.name, ": expected ", layout.state_numel, " elements, found ",
+               kind.values.size());
+  }
+  return kinds;
+}
+
+/// Lets the library make the file all but the values, and returns where they belong.
+std::vector<int64_t> make_frame(const fs::path& path, int64_t step, const ShardLayout& layout,
+                                int shard, const std::vector<Kind>& kinds) {
+  Hdf5File file = Hdf5File::create(path);
+  file.set_attribute("format_version", kCheckpointVersion);
+  file.set_attribute("step", step);
+  file.set_attribute("shard", shard);
+  file.set_attribute("num_shards", layout.num_shards);
+  std::vector<int64_t> offsets;
+  for (const Kind& kind : kinds) {
+    offsets.push_back(file.create_flat(kind.name, layout.state_numel).file_offset());
+  }
+  file.close();
+  XKDE_CHECK(std::is_sorted(offsets.begin(), offsets.end()), InternalError, path.string(),
+             ": expected datasets in the order of their creation");
+  return offsets;
+}
+
+/// An upper bound of what a checkpoint takes on disk.
+int64_t bytes_of_checkpoint(const ShardLayout& layout, int64_t num_kinds, int64_t progress_bytes) {
+  constexpr int64_t kFileOverhead = 32768;  // HDF5 metadata, alignment, blocks of the file system
+  constexpr int64_t kPieceOverhead =
+      1024;  // of a tensor or a mapping in index.h5 and manifest.json
+  int64_t pieces = 0;
+  for (const UnitLayout& unit : layout.units) {
+    for (const TensorSlot& slot : unit.slots) {
+      const auto dimensions = static_cast<int64_t>(slot.shape.size());
+      pieces += 1 + 2 * dimensions * static_cast<int64_t>(pieces_of(layout, unit, slot).size());
+    }
+  }
+  const int64_t values = num_kinds * layout.state_numel * static_cast<int64_t>(sizeof(float));
+  return layout.num_shards * (values + kFileOverhead) + num_kinds * pieces * kPieceOverhead +
+         progress_bytes + 4 * kFileOverhead;
+}
+
+FileRecord record_from(const std::string& message, int shard) {
+  FileRecord record;
+  record.name = rank_file_name(shard);
+  std::istringstream(message) >> record.bytes >> record.sha256;
+  return record;
+}
+
+/// The rank that writes a shard: the copies take turns, as they may be on different hosts.
+int writer_of(int shard, int num_shards, int world_size) {
+  const int copies = world_size / num_shards;
+  return shard % copies * num_shards + shard;
+}
+
+}  // namespace
+
+CheckpointSave::CheckpointSave(fs::path root, const ShardLayout& layout, CheckpointInfo info,
+                               const Communicator& world)
+    : root_(std::move(root)),
+      folder_(root_ / (folder_name(info.step) + kTemporary)),
+      layout_(layout),
+      info_(std::move(info)),
+      rank_(world.rank()),
+      size_(world.size()) {}
+
+void CheckpointSave::prepare(const StateView& state, Communicator& world) {
+  const std::vector<std::string> counts = agree(world, [&] {
+    XKDE_CHECK(size_ % layout_.num_shards == 0 && info_.step >= 0 && info_.keep_last >= 0,
+               InternalError, "checkpoint of step ", info_.step, ", keeping ", info_.keep_last,
+               ": ", layout_.num_shards, " shards on ", size_, " ranks");
+    for (const Kind& kind : kinds_of(layout_, state)) kinds_.emplace_back(kind.name);
+    if (is_root()) make_folder(kinds_.size());
+    return std::to_string(kinds_.size());
+  });
+  for (const std::string& count : counts) {
+    XKDE_CHECK(count == std::to_string(kinds_.size()), InternalError,
+               "checkpoint: some ranks have moments and some have none");
+  }
+}
+
+void CheckpointSave::make_folder(size_t num_kinds) {
+  Json state = info_.progress;
+  if (info_.score) state["score"] = *info_.score;
+  progress_ = state.dump(1) + "\n";
+  fs::create_directories(root_);
+  remove_leftovers(root_);
+  check_free_space(root_, bytes_of_checkpoint(layout_, static_cast<int64_t>(num_kinds),
+                                              static_cast<int64_t>(progress_.size())));
+  fs::create_directory(folder_);
+}
+
+// The values go to disk without the library: where they no longer fit, it has nothing left to lose.
+std::string CheckpointSave::write_shard(const StateView& state, std::stop_token stop,
+                                        Pace* pace) const {
+  const int shard = rank_ % layout_.num_shards;
+  if (writer_of(shard, layout_.num_shards, size_) != rank_) return "";
+  const std::vector<Kind> kinds = kinds_of(layout_, state);
+  const fs::path path = folder_ / rank_file_name(shard);
+  const std::vector<int64_t> offsets = make_frame(path, info_.step, layout_, shard, kinds);
+  DirectFile file(path, std::move(stop), pace);
+  for (size_t i = 0; i < kinds.size(); ++i) {
+    file.keep_until(offsets[i]);
+    file.append(kinds[i].values.data(), kinds[i].values.size_bytes());
+  }
+  file.keep_rest();
+  const FileRecord record = file.finish();
+  return concat(record.bytes, ' ', record.sha256);
+}
+
+Manifest CheckpointSave::manifest(const std::vector<std::string>& written) const {
+  Manifest manifest{.step = info_.step, .kinds = kinds_, .files = {}, .layout = layout_};
+  for (int shard = 0; shard < layout_.num_shards; ++shard) {
+    const int writer = writer_of(shard, layout_.num_shards, size_);
+    manifest.files.push_back(record_from(written.at(static_cast<size_t>(writer)), shard));
+  }
+  return manifest;
+}
+
+void CheckpointSave::complete(const std::vector<std::string>& written) const {
+  if (!is_root()) return;
+  Manifest whole = manifest(written);
+  whole.files.push_back(write_index(folder_, whole));
+  whole.files.push_back(write_durable(folder_ / kStateFile, progress_));
+  write_manifest(folder_, whole);
+  sync_path(folder_);
+  const std::string name = folder_name(info_.step);
+  std::vector<std::string> pointers{kLatestFile};
+  if (info_.score && is_best(root_, name, *info_.score))
+    pointers.insert(pointers.begin(), kBestFile);
+  for (const std::string& pointer : pointers) {  // now, as nothing needs space after the rename
+    write_durable(root_ / (pointer + kTemporary), name + "\n");
+  }
+  replace_folder(folder_, root_ / name);
+  sync_path(root_);
+  for (const std::string& pointer : pointers) {
+    rename_file(root_ / (pointer + kTemporary), root_ / pointer);
+  }
+  sync_path(root_);
+  if (info_.keep_last > 0) remove_old(root_, info_.keep_last);
+}
+
+void CheckpointSave::abandon() const noexcept {
+  if (!is_root()) return;
+  std::error_code ignored;  // the error that brought us here is the one to report
+  fs::remove_all(folder_, ignored);
+  for (const char* pointer : {kLatestFile, kBestFile}) {
+    fs::remove(root_ / (std::string(pointer) + kTemporary), ignored);
+  }
+}
+
+}  // namespace xkde::dist

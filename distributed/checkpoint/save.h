@@ -1,0 +1,54 @@
+#ifndef XKDE_DISTRIBUTED_CHECKPOINT_SAVE_H_
+#define XKDE_DISTRIBUTED_CHECKPOINT_SAVE_H_
+
+#include <filesystem>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "core/io/pace.h"
+#include "distributed/checkpoint/checkpoint.h"
+#include "distributed/checkpoint/manifest.h"
+#include "distributed/comm/communicator.h"
+
+namespace xkde::dist {
+
+/// One save in steps, of which only prepare() communicates, so that the others may run on a thread
+/// of their own: prepare(); write_shard() on all ranks; complete() with all their results, in rank
+/// order, once all are done. After an error on any rank, and when no rank is at work any more,
+/// abandon() on all.
+class CheckpointSave {
+ public:
+  /// No effect outside. `layout` outlives the save.
+  CheckpointSave(std::filesystem::path root, const ShardLayout& layout, CheckpointInfo info,
+                 const Communicator& world);
+
+  /// Collective. Checks the arguments, removes leftovers, asks for space, makes the temporary
+  /// folder.
+  void prepare(const StateView& state, Communicator& world);
+  /// Writes this rank's shard durably, if another copy's rank does not; what it returns is for
+  /// complete().
+  std::string write_shard(const StateView& state, std::stop_token stop = {},
+                          Pace* pace = nullptr) const;
+  /// On rank 0, of no effect elsewhere: writes the other files, gives the folder its name, replaces
+  /// BEST and LATEST, removes old checkpoints.
+  void complete(const std::vector<std::string>& written) const;
+  /// Removes the temporary folder.
+  void abandon() const noexcept;
+
+ private:
+  bool is_root() const { return rank_ == 0; }
+  void make_folder(size_t num_kinds);
+  Manifest manifest(const std::vector<std::string>& written) const;
+
+  std::filesystem::path root_, folder_;
+  const ShardLayout& layout_;
+  CheckpointInfo info_;
+  int rank_, size_;
+  std::vector<std::string> kinds_;
+  std::string progress_;  ///< the text of state.json
+};
+
+}  // namespace xkde::dist
+
+#endif  // XKDE_DISTRIBUTED_CHECKPOINT_SAVE_H_

@@ -1,0 +1,72 @@
+#include "distributed/checkpoint/tensors.h"
+
+#include <utility>
+
+#include "core/base/error.h"
+#include "distributed/checkpoint/checkpoint.h"
+
+namespace xkde::dist {
+namespace fs = std::filesystem;
+namespace {
+
+std::string text_of(const std::vector<int64_t>& shape) {
+  std::string text = "[";
+  for (const int64_t extent : shape) text += concat(text.size() > 1 ? ", " : "", extent);
+  return text + "]";
+}
+
+}  // namespace
+
+std::map<std::string, TensorPlace> places_of(const ShardLayout& layout) {
+  std::map<std::string, TensorPlace> places;
+  for (const UnitLayout& unit : layout.units) {
+    for (const TensorSlot& slot : unit.slots) places[slot.name] = {&unit, &slot};
+  }
+  return places;
+}
+
+void check_tensors(const fs::path& path, const ShardLayout& saved, const ShardLayout& expected) {
+  const auto found = places_of(saved);
+  const auto wanted = places_of(expected);
+  for (const auto& [name, place] : wanted) {
+    const auto it = found.find(name);
+    XKDE_CHECK(it != found.end(), CheckpointError, path.string(), ": expected a tensor ", name,
+               " as the model has, found none");
+    XKDE_CHECK(it->second.slot->shape == place.slot->shape, CheckpointError, path.string(),
+               ": tensor ", name, ": expected shape ", text_of(place.slot->shape), ", found ",
+               text_of(it->second.slot->shape));
+  }
+  for (const auto& [name, place] : found) {
+    XKDE_CHECK(wanted.contains(name), CheckpointError, path.string(),
+               ": expected the tensors of the model, found also ", name);
+  }
+}
+
+CheckpointTensors::CheckpointTensors(fs::path folder, const ShardLayout& expected)
+    : folder_(std::move(folder)) {
+  verify_checkpoint(folder_);
+  manifest_ = read_manifest(folder_);
+  check_tensors(folder_ / kManifestFile, manifest_.layout, expected);
+  places_ = places_of(manifest_.layout);
+}
+
+void CheckpointTensors::read(const std::string& name, std::span<float> out) {
+  const auto it = places_.find(name);
+  XKDE_CHECK(it != places_.end(), CheckpointError, folder_.string(), ": expected a tensor ", name,
+             ", found none");
+  const auto [unit, slot] = it->second;
+  XKDE_CHECK(static_cast<int64_t>(out.size()) == slot->numel, InternalError, name, ": expected ",
+             slot->numel, " elements, found room for ", out.size());
+  for (const ShardPiece& piece : pieces_of(manifest_.layout, *unit, *slot)) {
+    auto file = files_.find(piece.shard);
+    if (file == files_.end()) {
+      file =
+          files_.emplace(piece.shard, Hdf5File::open(folder_ / rank_file_name(piece.shard))).first;
+    }
+    file->second.dataset("master").read(
+        piece.state_offset,
+        out.subspan(static_cast<size_t>(piece.tensor_offset), static_cast<size_t>(piece.numel)));
+  }
+}
+
+}  // namespace xkde::dist

@@ -1,0 +1,103 @@
+#include "distributed/comm/arrival_board.h"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstring>
+#include <fstream>
+#include <new>
+
+#include <unistd.h>
+
+#include "core/base/error.h"
+
+namespace xkde::dist {
+namespace {
+
+constexpr size_t kWords = 8;  // of a phase's name, its final zero included
+
+/// Equal for the processes that can share memory. Names of hosts alone may repeat in a cluster.
+std::string host_id() {
+  std::array<char, 256> name{};
+  gethostname(name.data(), name.size() - 1);
+  std::string boot;
+  std::ifstream("/proc/sys/kernel/random/boot_id") >> boot;
+  return std::string(name.data()) + " " + boot;
+}
+
+}  // namespace
+
+// Written by its rank alone, on cache lines of its own.
+struct ArrivalBoard::Slot {
+  alignas(128) std::atomic<int64_t> sequence{0};
+  std::atomic<Operation> operation{Operation::kBarrier};
+  std::array<std::atomic<uint64_t>, kWords> phase{};
+};
+
+ArrivalBoard::Slot& ArrivalBoard::slot(size_t place) const noexcept {
+  return static_cast<Slot*>(memory_.get())[place];
+}
+
+ArrivalBoard::ArrivalBoard(Communicator& group) : size_(group.size()) {
+  static_assert(std::atomic<uint64_t>::is_always_lock_free, "processes share these words");
+  const std::string host = host_id();
+  const std::vector<std::string> hosts = group.all_gather_bytes(host);
+  for (int rank = 0; rank < size_; ++rank) {
+    if (hosts[static_cast<size_t>(rank)] != host) continue;
+    if (rank == group.rank()) own_ = ranks_.size();
+    ranks_.push_back(rank);
+  }
+  const size_t bytes = ranks_.size() * sizeof(Slot);
+  std::string name = own_ == 0 ? SharedMemory::random_name() : std::string();
+  int error = own_ == 0 ? memory_.create(name, bytes) : 0;
+  for (size_t place = 0; own_ == 0 && error == 0 && place < ranks_.size(); ++place) {
+    new (&slot(place)) Slot;
+  }
+  const std::vector<std::string> names = group.all_gather_bytes(name);
+  name = names[static_cast<size_t>(ranks_.front())];
+  if (own_ != 0) error = memory_.open(name, bytes);
+  const std::vector<std::string> errors = group.all_gather_bytes(std::to_string(error));
+  if (own_ == 0) SharedMemory::forget(name);
+  for (size_t rank = 0; rank < errors.size(); ++rank) {
+    XKDE_CHECK(errors[rank] == "0", IoError, "rank ", rank, ": shared memory of ", bytes,
+               " bytes (/dev/shm): ", std::strerror(std::stoi(errors[rank])));
+  }
+}
+
+void ArrivalBoard::arrive(const CollectiveCall& call, std::string_view phase) noexcept {
+  std::array<uint64_t, kWords> words{};
+  std::memcpy(words.data(), phase.data(), std::min(phase.size(), sizeof(words) - 1));
+  Slot& own = slot(own_);
+  for (size_t i = 0; i < kWords; ++i) own.phase[i].store(words[i], std::memory_order_relaxed);
+  own.operation.store(call.operation, std::memory_order_relaxed);
+  own.sequence.store(call.sequence, std::memory_order_release);
+}
+
+std::string ArrivalBoard::missing(const CollectiveCall& call) const {
+  std::string text;
+  for (size_t place = 0; place < ranks_.size(); ++place) {
+    const Slot& other = slot(place);
+    CollectiveCall theirs;
+    theirs.sequence = other.sequence.load(std::memory_order_acquire);
+    theirs.operation = other.operation.load(std::memory_order_relaxed);
+    std::array<uint64_t, kWords> words{};
+    for (size_t i = 0; i < kWords; ++i) words[i] = other.phase[i].load(std::memory_order_relaxed);
+    const std::string at = title(theirs, reinterpret_cast<const char*>(words.data()));
+    const std::string rank = concat(text.empty() ? "" : "; ", "rank ", ranks_[place]);
+    if (theirs.sequence == 0) {
+      text += rank + " did not arrive: it has made no call yet";
+    } else if (theirs.sequence < call.sequence) {
+      text += rank + " did not arrive: it is at " + at;
+    } else if (theirs.sequence == call.sequence && theirs.operation != call.operation) {
+      text += rank + " called " + at + " instead";
+    }
+  }
+  if (!text.empty()) return text;
+  if (ranks_.size() == static_cast<size_t>(size_)) {
+    return concat("all ", size_, " ranks arrived, but the GPUs do not go on");
+  }
+  return concat("all ", ranks_.size(), " ranks of this host arrived; who is missing is among the ",
+                static_cast<size_t>(size_) - ranks_.size(), " ranks on other hosts");
+}
+
+}  // namespace xkde::dist

@@ -1,0 +1,96 @@
+#include "distributed/comm/mpi_environment.h"
+
+#include <array>
+#include <cstdlib>
+#include <exception>
+#include <utility>
+
+#include <mpi.h>
+
+#include "core/base/error.h"
+#include "distributed/comm/mpi_handles.h"
+
+namespace xkde::dist {
+namespace {
+
+std::vector<std::string> gather_hostnames(int size) {
+  std::array<char, MPI_MAX_PROCESSOR_NAME> own{};
+  int length = 0;
+  mpi_check(MPI_Get_processor_name(own.data(), &length), "MPI_Get_processor_name");
+  std::vector<char> all(static_cast<size_t>(size) * own.size());
+  mpi_check(MPI_Allgather(own.data(), MPI_MAX_PROCESSOR_NAME, MPI_CHAR, all.data(),
+                          MPI_MAX_PROCESSOR_NAME, MPI_CHAR, MPI_COMM_WORLD),
+            "MPI_Allgather");
+  std::vector<std::string> names;
+  for (size_t r = 0; r < static_cast<size_t>(size); ++r) names.emplace_back(&all[r * own.size()]);
+  return names;
+}
+
+}  // namespace
+
+MpiEnvironment::MpiEnvironment() : exceptions_(std::uncaught_exceptions()) {
+  int initialized = 0;
+  mpi_check(MPI_Initialized(&initialized), "MPI_Initialized");
+  XKDE_CHECK(initialized == 0, InternalError, "MPI is initialised already");
+  int provided = MPI_THREAD_SINGLE;
+  mpi_check(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_MULTIPLE, &provided), "MPI_Init_thread");
+  owns_ = true;
+  has_threads_ = provided == MPI_THREAD_MULTIPLE;
+  mpi_check(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
+  mpi_check(MPI_Comm_rank(MPI_COMM_WORLD, &rank_), "MPI_Comm_rank");
+  mpi_check(MPI_Comm_size(MPI_COMM_WORLD, &size_), "MPI_Comm_size");
+  MPI_Comm local = MPI_COMM_NULL;
+  mpi_check(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &local),
+            "MPI_Comm_split_type");
+  mpi_check(MPI_Comm_rank(local, &local_rank_), "MPI_Comm_rank");
+  mpi_check(MPI_Comm_size(local, &local_size_), "MPI_Comm_size");
+  mpi_check(MPI_Comm_free(&local), "MPI_Comm_free");
+  hostnames_ = gather_hostnames(size_);
+}
+
+MpiEnvironment::~MpiEnvironment() { finalize(); }
+
+MpiEnvironment::MpiEnvironment(MpiEnvironment&& other) noexcept
+    : owns_(std::exchange(other.owns_, false)),
+      exceptions_(other.exceptions_),
+      rank_(other.rank_),
+      size_(other.size_),
+      local_rank_(other.local_rank_),
+      local_size_(other.local_size_),
+      has_threads_(other.has_threads_),
+      hostnames_(std::move(other.hostnames_)) {}
+
+MpiEnvironment& MpiEnvironment::operator=(MpiEnvironment&& other) noexcept {
+  if (this == &other) return *this;
+  finalize();
+  owns_ = std::exchange(other.owns_, false);
+  exceptions_ = other.exceptions_;
+  rank_ = other.rank_;
+  size_ = other.size_;
+  local_rank_ = other.local_rank_;
+  local_size_ = other.local_size_;
+  has_threads_ = other.has_threads_;
+  hostnames_ = std::move(other.hostnames_);
+  return *this;
+}
+
+void MpiEnvironment::finalize() noexcept {
+  if (!std::exchange(owns_, false)) return;
+  if (std::uncaught_exceptions() > exceptions_) return;
+  MPI_Finalize();
+}
+
+void MpiEnvironment::abort(int exit_code) const noexcept {
+  MPI_Abort(MPI_COMM_WORLD, exit_code);
+  std::_Exit(exit_code);  // where MPI_Abort returns after all
+}
+
+std::string mpi_library_version() {
+  std::array<char, MPI_MAX_LIBRARY_VERSION_STRING> text{};
+  int length = 0;
+  mpi_check(MPI_Get_library_version(text.data(), &length), "MPI_Get_library_version");
+  const std::string whole(text.data());
+  return whole.substr(0, whole.find_first_of(",\n"));
+}
+
+}  // namespace xkde::dist

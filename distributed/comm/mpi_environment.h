@@ -1,0 +1,51 @@
+#ifndef XKDE_DISTRIBUTED_COMM_MPI_ENVIRONMENT_H_
+#define XKDE_DISTRIBUTED_COMM_MPI_ENVIRONMENT_H_
+
+#include <string>
+#include <vector>
+
+namespace xkde::dist {
+
+/// MPI from construction to destruction; main makes it first, once in a process. Without mpirun or
+/// srun it is one rank. MPI may be called from any thread if has_threads().
+/// Throws CommError with MPI's own words. Move-only; a moved-from one owns nothing.
+class MpiEnvironment {
+ public:
+  MpiEnvironment();
+  /// Ends MPI, for which all ranks wait; while an exception unwinds it does nothing, so that no
+  /// rank hangs: mpirun then ends the others when this process is gone.
+  ~MpiEnvironment();
+  MpiEnvironment(MpiEnvironment&& other) noexcept;
+  MpiEnvironment& operator=(MpiEnvironment&& other) noexcept;
+  MpiEnvironment(const MpiEnvironment&) = delete;
+  MpiEnvironment& operator=(const MpiEnvironment&) = delete;
+
+  int rank() const noexcept { return rank_; }
+  int size() const noexcept { return size_; }
+  int local_rank() const noexcept { return local_rank_; }  ///< among the ranks of this host
+  int local_size() const noexcept { return local_size_; }
+  bool has_threads() const noexcept { return has_threads_; }
+  const std::vector<std::string>& hostnames() const noexcept { return hostnames_; }  ///< [size()]
+
+  /// Ends every rank at once; mpirun returns `exit_code`. For main, after it printed the error.
+  [[noreturn]] void abort(int exit_code) const noexcept;
+
+ private:
+  void finalize() noexcept;
+
+  bool owns_ = false;
+  int exceptions_ = 0;  ///< in flight at construction
+  int rank_ = 0;
+  int size_ = 1;
+  int local_rank_ = 0;
+  int local_size_ = 1;
+  bool has_threads_ = false;
+  std::vector<std::string> hostnames_;
+};
+
+/// The MPI library's own one-line name and version. Needs no MpiEnvironment.
+std::string mpi_library_version();
+
+}  // namespace xkde::dist
+
+#endif  // XKDE_DISTRIBUTED_COMM_MPI_ENVIRONMENT_H_

@@ -1,0 +1,52 @@
+#include "distributed/comm/shared_memory.h"
+
+#include <cerrno>
+#include <random>
+#include <utility>
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "core/base/error.h"
+
+namespace xkde::dist {
+
+SharedMemory::~SharedMemory() {
+  if (memory_ != nullptr) munmap(memory_, bytes_);
+}
+
+SharedMemory::SharedMemory(SharedMemory&& other) noexcept
+    : memory_(std::exchange(other.memory_, nullptr)), bytes_(other.bytes_) {}
+
+std::string SharedMemory::random_name() {
+  std::random_device device;
+  return concat("/xkde-", std::hex, device(), device());
+}
+
+int SharedMemory::create(const std::string& name, size_t bytes) {
+  return map(name, bytes, O_CREAT | O_EXCL);
+}
+
+int SharedMemory::open(const std::string& name, size_t bytes) { return map(name, bytes, 0); }
+
+void SharedMemory::forget(const std::string& name) noexcept { shm_unlink(name.c_str()); }
+
+int SharedMemory::map(const std::string& name, size_t bytes, int flags) {
+  const int file = shm_open(name.c_str(), flags | O_RDWR | O_CLOEXEC, S_IRUSR | S_IWUSR);
+  if (file < 0) return errno;
+  int error = (flags & O_CREAT) != 0 ? posix_fallocate(file, 0, static_cast<off_t>(bytes)) : 0;
+  if (error == 0) {
+    void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    if (memory == MAP_FAILED) {
+      error = errno;
+    } else {
+      memory_ = memory;
+      bytes_ = bytes;
+    }
+  }
+  close(file);
+  return error;
+}
+
+}  // namespace xkde::dist

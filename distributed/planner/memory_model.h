@@ -1,0 +1,78 @@
+#ifndef XKDE_DISTRIBUTED_PLANNER_MEMORY_MODEL_H_
+#define XKDE_DISTRIBUTED_PLANNER_MEMORY_MODEL_H_
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/model/decoder.h"
+#include "distributed/sharding/engine_options.h"
+
+namespace xkde::dist {
+
+/// The sizes of a decoder that its cost depends on.
+struct ModelShape {
+  int64_t layers = 0;
+  int64_t hidden = 0;   ///< D
+  int64_t inner = 0;    ///< F
+  int64_t queries = 0;  ///< width of all query heads, H E
+  int64_t keys = 0;     ///< width of all key heads, K E
+  int64_t heads = 0;    ///< H
+  int64_t vocabulary = 0;
+  std::vector<int64_t> unit_numels;  ///< parameters of the embedding, each block, the head
+  int64_t block_multiply_adds = 0;   ///< of one token in the linear layers of all blocks
+  int64_t parameters() const;
+};
+ModelShape shape_of(const Decoder& decoder);
+
+/// The rows of one forward pass, and the pairs of a query and a key that its attention computes.
+struct PackShape {
+  int64_t tokens = 0;
+  int64_t labels = 0;
+  int64_t pairs = 0;
+  /// On a CPU, where attention keeps a matrix of probabilities for each path of a token tree: slots
+  /// of queries and keys, padding included; 0 where it keeps none.
+  int64_t path_queries = 0;
+  int64_t path_keys = 0;
+};
+/// What `batch` takes on a device of `type`. Needs no such device.
+PackShape shape_of(const PackedBatch& batch, c10::DeviceType type);
+
+/// Bytes of one rank at the moment of a step that needs most, by what holds them. On a GPU those of
+/// the device.
+struct MemoryByKind {
+  int64_t masters = 0;        ///< fp32 shards of the weights
+  int64_t optimizer = 0;      ///< fp32 shards of both moments
+  int64_t gradients = 0;      ///< fp32 shards of the sums, and whole units on their way there
+  int64_t gathered = 0;       ///< whole units in the compute dtype
+  int64_t activations = 0;    ///< of all blocks, and what the one at work needs beyond that
+  int64_t head = 0;           ///< logits of one chunk and the gradients made from them
+  int64_t checkpoint = 0;     ///< the copy of masters and moments that a background save writes
+  int64_t communication = 0;  ///< shared windows or staging
+  int64_t runtime = 0;        ///< of the libraries: code, packed matrices, allocator
+
+  int64_t peak() const;
+  /// The names of the members and their values, in this order.
+  std::array<std::pair<std::string_view, int64_t>, 9> items() const;
+};
+
+/// What the machine and the run add to a rank's memory, whatever the model.
+struct MemoryConstants {
+  int64_t communication_bytes = 0;  ///< of each rank of a group that takes part
+  int64_t runtime_bytes = 0;
+  bool saves_async = false;  ///< from the memory that the model is in
+};
+
+/// Elements of one rank's flat state, as make_layout pads it.
+int64_t state_numel(const ModelShape& model, int num_shards);
+
+/// What `largest`, the pack that needs most, makes a rank hold. The terms are those of
+/// docs/planner.md.
+MemoryByKind predict_memory(const ModelShape& model, const EngineOptions& options, int ranks,
+                            const PackShape& largest, const MemoryConstants& constants);
+
+}  // namespace xkde::dist
+
+#endif  // XKDE_DISTRIBUTED_PLANNER_MEMORY_MODEL_H_

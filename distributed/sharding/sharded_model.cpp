@@ -1,0 +1,290 @@
+#include "distributed/sharding/sharded_model.h"
+
+#include <utility>
+
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include "core/base/error.h"
+#include "core/loss/token_loss.h"
+
+namespace xkde::dist {
+namespace {
+
+ShardLayout layout_of(const Decoder& decoder, int ranks) {
+  std::vector<UnitLayout> units;
+  for (const DecoderUnit& unit : decoder.units()) {
+    UnitLayout layout{.name = unit.name, .slots = {}};
+    for (const UnitTensor& tensor : unit.tensors) {
+      layout.slots.push_back({.name = tensor.name, .shape = tensor.shape, .decays = tensor.decays});
+    }
+    units.push_back(std::move(layout));
+  }
+  return make_layout(std::move(units), ranks);
+}
+
+at::TensorOptions state_options(const EngineOptions& options) {
+  const auto fp32 = at::TensorOptions().dtype(at::kFloat);
+  if (!options.offload_optimizer) return fp32.device(options.device);
+  return fp32.device(at::kCPU).pinned_memory(options.device.is_cuda());
+}
+
+/// Has a version of its own: its values go and come back between the forward and the backward pass.
+at::Tensor leaf(const at::Tensor& tensor) { return tensor.variable_data().requires_grad_(true); }
+
+std::vector<at::Tensor> leaves(const std::vector<at::Tensor>& tensors) {
+  std::vector<at::Tensor> result;
+  for (const at::Tensor& tensor : tensors) result.push_back(leaf(tensor));
+  return result;
+}
+
+}  // namespace
+
+ShardedModel::ShardedModel(const Decoder& decoder, Communicator& comm, EngineOptions options)
+    : decoder_(decoder),
+      options_(options),
+      mesh_(comm, options.shard == ShardMode::kNone ? comm.size() : options.replicate),
+      layout_(layout_of(decoder, mesh_.num_shards())),
+      frees_(options.shard == ShardMode::kFull && mesh_.num_shards() > 1),
+      master_(at::zeros({layout_.state_numel}, state_options(options))),
+      weights_(layout_, master_, mesh_.shards(),
+               {.dtype = options.compute_dtype, .device = options.device, .stays = !frees_}),
+      sums_(layout_, mesh_,
+            {.reduce_dtype = options.grad_reduce_dtype,
+             .device = options.device,
+             .scatter_each_pack = options.shard != ShardMode::kOptimizer}) {}
+
+void ShardedModel::load(const std::function<void(const std::string&, std::span<float>)>& read_f32) {
+  for (const UnitLayout& unit : layout_.units) {
+    for (const TensorSlot& slot : unit.slots) {
+      at::Tensor whole = at::empty({slot.numel}, at::TensorOptions().dtype(at::kFloat));
+      read_f32(slot.name, {whole.mutable_data_ptr<float>(), static_cast<size_t>(slot.numel)});
+      for (const ShardPiece& piece : pieces_of(layout_, unit, slot)) {
+        if (piece.shard != mesh_.shard()) continue;
+        master_.narrow(0, piece.state_offset, piece.numel)
+            .copy_(whole.narrow(0, piece.tensor_offset, piece.numel));
+      }
+    }
+  }
+  masters_changed();
+}
+
+std::vector<DecayRange> ShardedModel::decay_ranges() const {
+  std::vector<DecayRange> ranges;
+  for (const UnitLayout& unit : layout_.units) {
+    for (const TensorSlot& slot : unit.slots) {
+      for (const ShardPiece& piece : pieces_of(layout_, unit, slot)) {
+        if (piece.shard != mesh_.shard()) continue;
+        const int64_t end = piece.state_offset + piece.numel;
+        const bool extends = !ranges.empty() && ranges.back().end == piece.state_offset &&
+                             ranges.back().decays == slot.decays;
+        if (extends) {
+          ranges.back().end = end;
+        } else {
+          ranges.push_back({piece.state_offset, end, slot.decays});
+        }
+      }
+    }
+  }
+  return ranges;
+}
+
+void ShardedModel::masters_changed() { weights_.invalidate(); }
+
+void ShardedModel::begin_step() { sums_.begin_step(); }
+
+std::vector<at::Tensor> ShardedModel::parameters(size_t unit, int direction) {
+  weights_.start(unit);
+  const auto last = static_cast<int64_t>(decoder_.head_unit());
+  for (int64_t ahead = 1; ahead <= options_.prefetch; ++ahead) {
+    const int64_t next = static_cast<int64_t>(unit) + direction * ahead;
+    if (next >= 1 && next <= last) weights_.start(static_cast<size_t>(next));
+  }
+  return decoder_.parameters(unit, weights_.get(unit));
+}
+
+void ShardedModel::release(size_t unit) {
+  if (frees_) weights_.release(unit);
+}
+
+ShardedModel::BlockRun ShardedModel::run_block(const at::Tensor& x, const BlockContext& context,
+                                               const std::vector<at::Tensor>& parameters) const {
+  const c10::AutoGradMode with_graph(true);
+  BlockRun run{.input = leaf(x), .output = {}, .parameters = leaves(parameters)};
+  run.output = decoder_.block(run.parameters, run.input, context);
+  return run;
+}
+
+at::Tensor ShardedModel::forward_block(size_t unit, const at::Tensor& x,
+                                       const BlockContext& context, BlockRun& run) {
+  const std::vector<at::Tensor> weights = parameters(unit, 1);
+  if (!x.defined()) return x;
+  if (options_.recompute == Recompute::kNone) {
+    run = run_block(x, context, weights);
+    return run.output.detach();
+  }
+  run.input = x;
+  return decoder_.block(weights, x, context);
+}
+
+at::Tensor ShardedModel::backward_block(size_t unit, BlockRun& run, const at::Tensor& output_grad,
+                                        const BlockContext& context, bool last) {
+  const std::vector<at::Tensor> weights = parameters(unit, -1);
+  std::vector<at::Tensor> grads;
+  if (output_grad.defined()) {
+    if (!run.output.defined()) run = run_block(run.input, context, weights);
+    std::vector<at::Tensor> inputs = run.parameters;
+    inputs.push_back(run.input);
+    grads = torch::autograd::grad({run.output}, inputs, {output_grad});
+    run = BlockRun{};  // frees the activations
+  }
+  release(unit);
+  at::Tensor input_grad;
+  if (!grads.empty()) {
+    input_grad = std::move(grads.back());
+    grads.pop_back();
+  }
+  sums_.add(unit, grads, last);
+  return input_grad;
+}
+
+at::Tensor ShardedModel::backward_head(const PackedBatch& batch, const at::Tensor& x,
+                                       const LossOfLogProbs& loss, at::Tensor& x_grad) {
+  const size_t head = decoder_.head_unit();
+  const size_t owner = output_unit();
+  const at::Tensor matrix = decoder_.parameters(owner, weights_.get(owner)).back();
+  at::Tensor rows, norm, hidden;
+  {
+    const c10::AutoGradMode with_graph(true);
+    rows = leaf(x.index_select(0, batch.label_rows));
+    norm = leaf(decoder_.parameters(head, weights_.get(head)).front());
+    hidden = decoder_.final_norm(rows, norm);
+  }
+  at::Tensor matrix_grad = decoder_.parameters(owner, sums_.accumulator(owner)).back();
+  LabelLoss given{.loss = {}, .weights = batch.label_weights};
+  if (loss) given = loss(linear_log_probs(hidden.detach(), matrix, batch.label_targets));
+  const TokenLoss tokens = linear_cross_entropy(hidden.detach(), matrix, batch.label_targets,
+                                                given.weights, matrix_grad);
+  const std::vector<at::Tensor> grads =
+      torch::autograd::grad({hidden}, {rows, norm}, {tokens.hidden_grad});
+  decoder_.parameters(head, sums_.accumulator(head)).front().add_(grads[1]);
+  x_grad = at::zeros_like(x).index_add_(0, batch.label_rows, grads[0]);
+  return loss ? given.loss : tokens.loss;
+}
+
+at::Tensor ShardedModel::forward_backward(const PackedBatch* batch, bool last,
+                                          const LossOfLogProbs& loss) {
+  const c10::AutoGradMode without_graph(false);
+  const size_t head = decoder_.head_unit();
+  std::vector<BlockRun> runs(head);
+  BlockContext context;
+  at::Tensor x, x_grad;
+
+  const at::Tensor embedding = parameters(0, 1).front();
+  if (batch != nullptr) {
+    context = decoder_.context(*batch, options_.compute_dtype);
+    x = at::embedding(embedding, batch->input_ids);
+  }
+  if (!decoder_.tied()) release(0);
+  for (size_t unit = 1; unit < head; ++unit) {
+    x = forward_block(unit, x, context, runs[unit]);
+    if (unit + 1 < head) release(unit);  // the last one is needed again at once
+  }
+
+  parameters(head, -1);
+  const auto fp64 = at::TensorOptions().dtype(at::kDouble).device(options_.device);
+  const at::Tensor value =
+      batch != nullptr ? backward_head(*batch, x, loss, x_grad) : at::zeros({}, fp64);
+  release(head);
+  release(0);
+  if (last) sums_.close(head);
+  for (size_t unit = head - 1; unit >= 1; --unit) {
+    x_grad = backward_block(unit, runs[unit], x_grad, context, last);
+  }
+  if (batch != nullptr) backward_embedding(*batch, x_grad);
+  if (last) sums_.close(0);
+  return value;
+}
+
+at::Tensor ShardedModel::log_probs(const PackedBatch* batch) {
+  const c10::AutoGradMode without_graph(false);
+  const size_t head = decoder_.head_unit();
+  BlockContext context;
+  at::Tensor x;
+  const at::Tensor embedding = parameters(0, 1).front();
+  if (batch != nullptr) {
+    context = decoder_.context(*batch, options_.compute_dtype);
+    x = at::embedding(embedding, batch->input_ids);
+  }
+  if (!decoder_.tied()) release(0);
+  for (size_t unit = 1; unit < head; ++unit) {
+    const std::vector<at::Tensor> weights = parameters(unit, 1);
+    if (batch != nullptr) x = decoder_.block(weights, x, context);
+    release(unit);
+  }
+  const at::Tensor norm = parameters(head, 1).front();
+  at::Tensor result;
+  if (batch != nullptr) {
+    const at::Tensor hidden = decoder_.final_norm(x.index_select(0, batch->label_rows), norm);
+    const size_t owner = output_unit();
+    result = linear_log_probs(hidden, decoder_.parameters(owner, weights_.get(owner)).back(),
+                              batch->label_targets);
+  }
+  release(head);
+  release(0);
+  return result;
+}
+
+void ShardedModel::backward_embedding(const PackedBatch& batch, const at::Tensor& x_grad) {
+  at::Tensor rows = x_grad.to(at::kFloat);
+  const int64_t pad = decoder_.config().pad_token_id;
+  // As torch.nn.Embedding with a padding_idx, which transformers gives it: looking the token up
+  // teaches it nothing, even where it is also the end of a turn.
+  if (pad >= 0) rows = rows.masked_fill(batch.input_ids.eq(pad).unsqueeze(1), 0.0);
+  at::Tensor embedding_grad = decoder_.parameters(0, sums_.accumulator(0)).front();
+  embedding_grad.index_add_(0, batch.input_ids, rows);
+}
+
+void ShardedModel::make_resident() {
+  const c10::AutoGradMode without_graph(false);
+  for (size_t unit = 0; unit < layout_.units.size(); ++unit) weights_.get(unit);
+}
+
+std::vector<at::Tensor> ShardedModel::resident_parameters(size_t unit) {
+  XKDE_CHECK(weights_.has(unit), InternalError, "unit ", unit, " before make_resident()");
+  return decoder_.parameters(unit, weights_.get(unit));
+}
+
+at::Tensor ShardedModel::predict(const PackedBatch& batch) {
+  const c10::AutoGradMode without_graph(false);
+  const auto weights = [this](size_t unit) { return resident_parameters(unit); };
+  const BlockContext context = decoder_.context(batch, options_.compute_dtype);
+  at::Tensor x = at::embedding(weights(0).front(), batch.input_ids);
+  for (size_t unit = 1; unit < decoder_.head_unit(); ++unit) {
+    x = decoder_.block(weights(unit), x, context);
+  }
+  const at::Tensor norm = weights(decoder_.head_unit()).front();
+  const at::Tensor hidden = decoder_.final_norm(x.index_select(0, batch.label_rows), norm);
+  return linear_argmax(hidden, weights(output_unit()).back());
+}
+
+std::map<std::string, at::Tensor> ShardedModel::gather_masters() {
+  std::map<std::string, at::Tensor> tensors;
+  for (const UnitLayout& layout : layout_.units) {
+    at::Tensor full = master_.narrow(0, layout.shard_offset, layout.shard_numel);
+    if (mesh_.num_shards() > 1) {
+      const at::Tensor shard = full.to(options_.device);
+      full = at::empty({layout.shard_numel * mesh_.num_shards()}, shard.options());
+      mesh_.shards().all_gather(full, shard)->wait();
+    }
+    if (mesh_.world().rank() != 0) continue;
+    full = full.cpu();
+    for (const TensorSlot& slot : layout.slots) {
+      tensors[slot.name] = full.narrow(0, slot.offset, slot.numel).clone().view(slot.shape);
+    }
+  }
+  return tensors;
+}
+
+}  // namespace xkde::dist

@@ -1,0 +1,102 @@
+#ifndef XKDE_DISTRIBUTED_SHARDING_SHARDED_MODEL_H_
+#define XKDE_DISTRIBUTED_SHARDING_SHARDED_MODEL_H_
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "core/loss/label_loss.h"
+#include "core/model/decoder.h"
+#include "core/model/token_tree.h"
+#include "core/optim/adamw.h"
+#include "distributed/comm/communicator.h"
+#include "distributed/sharding/engine_options.h"
+#include "distributed/sharding/gathered_weights.h"
+#include "distributed/sharding/gradient_sums.h"
+#include "distributed/sharding/process_mesh.h"
+#include "distributed/sharding/shard_layout.h"
+
+namespace xkde::dist {
+
+/// A decoder whose parameters are flat fp32 shards, one per rank, and the explicit schedule of a
+/// training step over its units: gather, compute, reduce, free. Every rank makes the same calls in
+/// the same order unless a function says otherwise. Sources: arXiv:1910.02054, arXiv:2304.11277.
+class ShardedModel {
+ public:
+  /// `decoder` and `comm` outlive the model.
+  ShardedModel(const Decoder& decoder, Communicator& comm, EngineOptions options);
+
+  /// Fills this rank's masters; `read_f32(name, out)` gives whole tensors. Not collective.
+  void load(const std::function<void(const std::string&, std::span<float>)>& read_f32);
+  const ShardLayout& layout() const noexcept { return layout_; }
+  const ProcessMesh& mesh() const noexcept { return mesh_; }
+  at::Tensor& master() noexcept { return master_; }          ///< fp32 [layout().state_numel]
+  at::Tensor& gradient() noexcept { return sums_.shard(); }  ///< fp32, as master(), on the device
+  std::vector<DecayRange> decay_ranges() const;              ///< of this rank's state
+  /// To be called after master() has been written to from outside.
+  void masters_changed();
+
+  /// Clears the gradient sums.
+  void begin_step();
+  /// Adds the gradients of one batch and returns its part of the loss, the sum of weight *
+  /// cross-entropy: fp64 [], on the device, which nobody waits for here. Null: this rank has no
+  /// batch left while others have. `last`: of this step, on all ranks. Where `loss` is given, it
+  /// takes the place of the batch's weights; the head then runs twice.
+  at::Tensor forward_backward(const PackedBatch* batch, bool last,
+                              const LossOfLogProbs& loss = nullptr);
+  /// Completes the gradient sums over ranks; returns their global 2-norm, fp64 [], on the device.
+  at::Tensor finish_gradients() { return sums_.finish(); }
+
+  /// The log-probability of each label, fp32 [L]; no gradients, and no weights stay gathered that a
+  /// step would free. Null as above.
+  at::Tensor log_probs(const PackedBatch* batch);
+
+  /// Gathers all weights, so that predict() may be called by each rank on its own. Until
+  /// masters_changed().
+  void make_resident();
+  /// Decoder::parameters of a unit in the compute dtype. Not collective; needs make_resident().
+  std::vector<at::Tensor> resident_parameters(size_t unit);
+  /// The most likely next token at every label row, int64 [L]. Not collective; needs
+  /// make_resident().
+  at::Tensor predict(const PackedBatch& batch);
+
+  /// All masters by Hugging Face name, in host memory, on rank 0 (empty elsewhere).
+  std::map<std::string, at::Tensor> gather_masters();
+
+ private:
+  struct BlockRun {  // what a block's forward pass leaves for its backward pass
+    at::Tensor input, output;
+    std::vector<at::Tensor> parameters;
+  };
+  /// The unit's parameters; starts to gather the next units in `direction` too.
+  std::vector<at::Tensor> parameters(size_t unit, int direction);
+  void release(size_t unit);
+  BlockRun run_block(const at::Tensor& x, const BlockContext& context,
+                     const std::vector<at::Tensor>& parameters) const;
+  at::Tensor forward_block(size_t unit, const at::Tensor& x, const BlockContext& context,
+                           BlockRun& run);
+  at::Tensor backward_block(size_t unit, BlockRun& run, const at::Tensor& output_grad,
+                            const BlockContext& context, bool last);
+  at::Tensor backward_head(const PackedBatch& batch, const at::Tensor& x,
+                           const LossOfLogProbs& loss, at::Tensor& x_grad);
+  void backward_embedding(const PackedBatch& batch, const at::Tensor& x_grad);
+  size_t output_unit() const { return decoder_.tied() ? 0 : decoder_.head_unit(); }
+
+  const Decoder& decoder_;
+  EngineOptions options_;
+  ProcessMesh mesh_;
+  ShardLayout layout_;
+  bool frees_;  ///< gathered weights go after use
+  at::Tensor master_;
+  GatheredWeights weights_;
+  GradientSums sums_;
+};
+
+}  // namespace xkde::dist
+
+#endif  // XKDE_DISTRIBUTED_SHARDING_SHARDED_MODEL_H_

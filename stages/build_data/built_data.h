@@ -1,0 +1,36 @@
+#ifndef XKDE_STAGES_BUILD_DATA_BUILT_DATA_H_
+#define XKDE_STAGES_BUILD_DATA_BUILT_DATA_H_
+
+#include <cstdint>
+#include <filesystem>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/data/conversation.h"
+#include "core/io/json_file.h"
+#include "stages/recipe/recipe.h"
+
+namespace xkde::recipe {
+
+struct BuiltData {
+  std::vector<Conversation> conversations;
+  int64_t removed_test_questions = 0;
+  /// With `quadrants`: samples by source, language pair, quadrant and number of facts, and what was
+  /// skipped by reason. Else null.
+  Json counts;
+};
+/// The samples of a build_data stage of `recipe`. Throws DataError when there are none.
+BuiltData build_data(const BuildDataStage& stage, const Recipe& recipe);
+
+/// What statistics.json holds: the number of samples and of removed test questions, and the counts.
+Json statistics_of(const BuiltData& built);
+/// The same in a line: "12 samples (in_with_edit 6, out_with_edit 6), 0 test questions left out".
+std::string summary_of(const BuiltData& built);
+
+/// Every file that build_data reads for the stage itself. Throws when one cannot be read.
+std::set<std::filesystem::path> build_data_files(const BuildDataStage& stage);
+
+}  // namespace xkde::recipe
+
+#endif  // XKDE_STAGES_BUILD_DATA_BUILT_DATA_H_

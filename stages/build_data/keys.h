@@ -1,0 +1,43 @@
+#ifndef XKDE_STAGES_BUILD_DATA_KEYS_H_
+#define XKDE_STAGES_BUILD_DATA_KEYS_H_
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "core/io/json_file.h"
+#include "stages/recipe/strict_map.h"
+
+namespace xkde::recipe {
+
+/// What `build_data.sources.*.benchmark` takes: parallel edits and the KnowEdit sets.
+extern const Names kSourceNames;
+
+/// `build_data.quadrants`: samples of protocol 3.3 as build_quadrants makes them, which also has
+/// the defaults and what each means.
+struct QuadrantKeys {
+  std::vector<double> distractors{0.5, 0.25, 0.25};
+  double in_scope_share = 0.5;
+  double with_edit_share = 0.5;
+  double monolingual_share = 0.5;
+  double src_share = 0.3;
+  double portability_share = 0.0;
+  int64_t samples_per_pair = 0;  ///< 0: all
+
+  static QuadrantKeys parse(StrictMap map);
+};
+Json to_json(const QuadrantKeys& keys);
+
+/// One item of `build_data.exclude`: a benchmark whose questions are not trained on.
+struct ExcludedData {
+  std::string benchmark;       ///< one of kSourceNames
+  std::filesystem::path data;  ///< a file, or the benchmark's folder: every file of it
+
+  static ExcludedData parse(StrictMap map);
+};
+Json to_json(const ExcludedData& excluded);
+
+}  // namespace xkde::recipe
+
+#endif  // XKDE_STAGES_BUILD_DATA_KEYS_H_

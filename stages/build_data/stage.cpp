@@ -1,0 +1,18 @@
+#include "stages/build_data/stage.h"
+
+#include "core/base/log.h"
+#include "core/io/atomic_file.h"
+
+namespace xkde::recipe {
+
+void run_build_data(const BuildDataStage& stage, const std::filesystem::path& folder,
+                    RunContext& context) {
+  context.train_file = folder / kTrainFile;
+  if (!context.is_root()) return;
+  const BuiltData built = build_data(stage, context.recipe());
+  write_conversations(folder / kTrainFile, built.conversations);
+  write_file_atomically(folder / "statistics.json", statistics_of(built).dump(1) + "\n");
+  log::info("build_data: " + summary_of(built));
+}
+
+}  // namespace xkde::recipe

@@ -1,0 +1,117 @@
+#include "stages/evaluate/eval_inputs.h"
+
+#include <algorithm>
+#include <iterator>
+#include <set>
+#include <utility>
+
+#include "core/base/error.h"
+#include "core/data/benchmarks/edit_dataset.h"
+#include "core/data/benchmarks/knowedit.h"
+#include "core/edit/test_questions.h"
+
+namespace xkde::recipe {
+namespace {
+
+std::vector<EvalEdit> read_knowedit_edits(const EvaluateStage& stage, EvalInputs& inputs) {
+  const KnowEditSet set = knowedit_from_name(stage.benchmark);
+  KnowEditDataset data =
+      read_knowedit(set, find_knowedit_file(set, stage.data, KnowEditSplit::kTest));
+  inputs.files.push_back(data.file);
+  for (const auto& [reason, count] : data.skipped) inputs.skipped[reason] += count;
+  const auto [begin, end] = Slice::parse(stage.records).range(std::ssize(data.records));
+  const KnowEditForm form = stage.averaging == "lte" ? KnowEditForm::kLte : KnowEditForm::kEasyEdit;
+  std::vector<EvalEdit> edits;
+  for (int64_t i = begin; i < end; ++i)
+    edits.push_back(eval_edit(data.records[static_cast<size_t>(i)], form, inputs.skipped));
+  return edits;
+}
+
+std::vector<EvalEdit> read_parallel_edits(const EvaluateStage& stage, const LanguagePair& pair,
+                                          EvalInputs& inputs) {
+  EditDataset data = load_edits(benchmark_from_name(stage.benchmark), stage.data, pair.first,
+                                pair.second, Slice::parse(stage.records));
+  for (const auto& [reason, count] : data.skipped)
+    inputs.skipped[pair.first + " -> " + pair.second + ": " + reason] += count;
+  inputs.files.insert(inputs.files.end(), data.files.begin(), data.files.end());
+  std::vector<EvalEdit> edits;
+  for (const EditRecord& record : data.records)
+    edits.push_back(eval_edit(record, language_of(pair.first), language_of(pair.second)));
+  return edits;
+}
+
+void cut_prefixes(std::vector<EvalEdit>& edits) {
+  for (EvalEdit& edit : edits) {
+    for (EditQuestion& question : edit.asked) {
+      if (question.kind.metric == Metric::kLocality)
+        question.question = std::string(without_nq_prefix(question.question));
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<int64_t> EvalInputs::edits_of_stream() const {
+  std::vector<int64_t> counts;
+  for (const EvalStream& stream : streams) counts.push_back(std::ssize(stream.edits));
+  return counts;
+}
+
+EvalInputs read_eval_inputs(const EvaluateStage& stage) {
+  EvalInputs inputs;
+  const bool is_shared = stage.memory == "test_language" && stage.mode != "single";
+  std::map<std::string, size_t> stream_of_test;
+  for (const std::string& edit : stage.edit_languages) {
+    for (const std::string& test : stage.test_languages) {
+      const LanguagePair pair{edit, test};
+      std::vector<EvalEdit> edits = is_knowedit_name(stage.benchmark)
+                                        ? read_knowedit_edits(stage, inputs)
+                                        : read_parallel_edits(stage, pair, inputs);
+      XKDE_CHECK(!edits.empty(), DataError, stage.data.string(), ": expected records for ", edit,
+                 " -> ", test, ", found none in the slice \"", stage.records, "\"");
+      if (stage.nq_prefix == "cut") cut_prefixes(edits);
+      inputs.used["edits"] += std::ssize(edits);
+      for (const EvalEdit& one : edits) {
+        for (const EditQuestion& question : one.asked) ++inputs.used[question.kind.name()];
+      }
+      size_t position = inputs.streams.size();
+      if (is_shared) position = stream_of_test.emplace(test, position).first->second;
+      if (position == inputs.streams.size()) inputs.streams.emplace_back();
+      EvalStream& stream = inputs.streams[position];
+      stream.pairs.insert(stream.pairs.end(), edits.size(), inputs.pairs.size());
+      std::move(edits.begin(), edits.end(), std::back_inserter(stream.edits));
+      inputs.pairs.push_back(pair);
+    }
+  }
+  return inputs;
+}
+
+std::vector<Demonstration> read_demonstrations(const DemonstrationKeys& keys,
+                                               const LanguagePair& pair) {
+  const EditDataset data = load_edits(benchmark_from_name(keys.benchmark), keys.data, pair.first,
+                                      pair.second, Slice::parse(keys.records));
+  XKDE_CHECK(!data.records.empty(), DataError, keys.data.string(),
+             ": expected demonstrations, found none in the slice \"", keys.records, "\"");
+  std::vector<Demonstration> demonstrations;
+  for (const EditRecord& record : data.records) {
+    demonstrations.push_back(
+        {side_of(record, language_of(pair.first)), side_of(record, language_of(pair.second))});
+  }
+  return demonstrations;
+}
+
+std::vector<std::filesystem::path> eval_files(const EvaluateStage& stage,
+                                              const EvalInputs& inputs) {
+  std::set<std::filesystem::path> files(inputs.files.begin(), inputs.files.end());
+  if (stage.demonstrations) {
+    const DemonstrationKeys& keys = *stage.demonstrations;
+    for (const LanguagePair& pair : inputs.pairs) {
+      const EditDataset data = load_edits(benchmark_from_name(keys.benchmark), keys.data,
+                                          pair.first, pair.second, Slice::parse(keys.records));
+      files.insert(data.files.begin(), data.files.end());
+    }
+  }
+  return {files.begin(), files.end()};
+}
+
+}  // namespace xkde::recipe

@@ -1,0 +1,50 @@
+#ifndef XKDE_STAGES_EVALUATE_EVAL_INPUTS_H_
+#define XKDE_STAGES_EVALUATE_EVAL_INPUTS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/edit/edit_questions.h"
+#include "core/evaluate/edit_metrics.h"
+#include "stages/evaluate/keys.h"
+
+namespace xkde::recipe {
+
+/// Edits that come one after another into one memory.
+struct EvalStream {
+  std::vector<EvalEdit> edits;
+  std::vector<size_t> pairs;  ///< of each edit: index in EvalInputs::pairs
+};
+
+/// What an evaluate stage asks, read from its files.
+struct EvalInputs {
+  std::vector<LanguagePair> pairs;  ///< codes as the recipe writes them; edit languages outermost
+  std::vector<EvalStream> streams;  ///< of each pair, or of each test language
+  std::map<std::string, int64_t> used;     ///< "edits" and each kind of question -> how many
+  std::map<std::string, int64_t> skipped;  ///< reason -> how many, e.g. "no language tr"
+  std::vector<std::filesystem::path> files;
+
+  std::vector<int64_t> edits_of_stream() const;
+};
+
+/// Throws MissingInputError, DataError or ConfigError, also where no edit is left.
+EvalInputs read_eval_inputs(const EvaluateStage& stage);
+
+/// A demonstration's question in both languages of a pair (protocol 2.3, 2.4).
+struct Demonstration {
+  EditSide edit_side;
+  EditSide test_side;
+};
+std::vector<Demonstration> read_demonstrations(const DemonstrationKeys& keys,
+                                               const LanguagePair& pair);
+
+/// The data files that the stage reads: edits and demonstrations.
+std::vector<std::filesystem::path> eval_files(const EvaluateStage& stage, const EvalInputs& inputs);
+
+}  // namespace xkde::recipe
+
+#endif  // XKDE_STAGES_EVALUATE_EVAL_INPUTS_H_

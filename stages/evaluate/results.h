@@ -1,0 +1,21 @@
+#ifndef XKDE_STAGES_EVALUATE_RESULTS_H_
+#define XKDE_STAGES_EVALUATE_RESULTS_H_
+
+#include <filesystem>
+
+#include "stages/evaluate/answers.h"
+#include "stages/evaluate/eval_inputs.h"
+#include "stages/evaluate/eval_questionnaire.h"
+#include "stages/run/run_context.h"
+
+namespace xkde::recipe {
+
+/// Scores the answers and writes predictions.jsonl (by size, stream, edit and question),
+/// results.json and statistics.json (what was asked, what was left out and why). On one rank.
+void write_eval_results(const EvaluateStage& stage, const EvalInputs& inputs,
+                        const EvalQuestionnaire& asked, const EvalAnswers& answers,
+                        const std::filesystem::path& folder, const RunContext& context);
+
+}  // namespace xkde::recipe
+
+#endif  // XKDE_STAGES_EVALUATE_RESULTS_H_

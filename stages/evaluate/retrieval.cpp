@@ -1,0 +1,166 @@
+#include "stages/evaluate/retrieval.h"
+
+#include <limits>
+#include <map>
+#include <set>
+#include <tuple>
+#include <utility>
+
+#include <ATen/ATen.h>
+
+#include "core/base/error.h"
+#include "core/edit/prompt.h"
+#include "core/edit/test_questions.h"
+#include "distributed/memory_search/embed_texts.h"
+
+namespace xkde::recipe {
+namespace {
+
+/// Questions asked of one stream, each pair of words and memory once.
+class Queries {
+ public:
+  size_t add(const std::string& text, FactRange range) {
+    const auto key = std::tuple(text, range.begin, range.end);
+    const auto [place, is_new] = numbers_.emplace(key, texts.size());
+    if (is_new) {
+      texts.push_back(text);
+      ranges.push_back(range);
+    }
+    return place->second;
+  }
+  std::vector<std::string> texts;
+  std::vector<FactRange> ranges;
+
+ private:
+  std::map<std::tuple<std::string, int64_t, int64_t>, size_t> numbers_;
+};
+
+std::vector<std::string> questions_of(const EvalStream& stream) {
+  std::vector<std::string> questions;
+  for (const EvalEdit& edit : stream.edits) questions.push_back(edit.question);
+  return questions;
+}
+
+/// What IKE shows of one record: the fact asked itself, in other words, and beside something else.
+std::vector<std::string> ike_demonstrations(const Demonstration& one) {
+  const Probe fact{one.edit_side.src, one.edit_side.alt};
+  std::vector<std::string> texts{ike_demonstration(fact, {one.test_side.src, one.test_side.alt})};
+  if (!one.test_side.rephrase.empty())
+    texts.push_back(ike_demonstration(fact, {one.test_side.rephrase, one.test_side.alt}));
+  if (const auto& probe = one.test_side.locality) {
+    texts.push_back(
+        ike_demonstration(fact, {std::string(without_nq_prefix(probe->question)), probe->answer}));
+  }
+  return texts;
+}
+
+/// Texts to choose from, what each is found by, and what finds it.
+struct Shelf {
+  std::vector<std::string> keys;
+  std::vector<std::string> texts;
+};
+
+Shelf shelf_of(const EvaluateStage& stage, const LanguagePair& pair) {
+  Shelf shelf;
+  for (const Demonstration& one : read_demonstrations(*stage.demonstrations, pair)) {
+    if (stage.method == "ike") {
+      for (std::string& text : ike_demonstrations(one)) {
+        shelf.keys.push_back(text);
+        shelf.texts.push_back(std::move(text));
+      }
+      continue;
+    }
+    const Probe test{one.test_side.src, one.test_side.alt};
+    const bool is_bilingual = &language_of(pair.first) != &language_of(pair.second);
+    shelf.keys.push_back(one.edit_side.src);
+    shelf.texts.push_back(
+        remake_block({one.edit_side.src, one.edit_side.alt}, is_bilingual ? &test : nullptr));
+  }
+  return shelf;
+}
+
+}  // namespace
+
+EvalRetriever::EvalRetriever(const RetrieverKeys& keys, RunContext& context)
+    : keys_(keys), context_(context), encoder_(SentenceEncoder::open(keys.model_name_or_path)) {}
+
+at::Tensor EvalRetriever::embed(const std::vector<std::string>& texts) {
+  std::set<std::string> unknown;
+  for (const std::string& text : texts) {
+    if (!known_.contains(text)) unknown.insert(text);
+  }
+  const std::vector<std::string> fresh(unknown.begin(), unknown.end());
+  if (!fresh.empty()) {
+    const at::Tensor embeddings = dist::embed_texts(encoder_, fresh, context_.comm());
+    for (size_t i = 0; i < fresh.size(); ++i)
+      known_[fresh[i]] = embeddings[static_cast<int64_t>(i)];
+  }
+  std::vector<at::Tensor> rows;
+  rows.reserve(texts.size());
+  for (const std::string& text : texts) rows.push_back(known_.at(text));
+  return at::stack(rows);
+}
+
+dist::FactSearch EvalRetriever::search(const at::Tensor& embeddings) {
+  dist::Communicator& comm = context_.comm();
+  const auto [first, last] = dist::FactSearch::share(embeddings.size(0), comm.rank(), comm.size());
+  return {embeddings.narrow(0, first, last - first), comm};
+}
+
+Retrieved EvalRetriever::facts(const EvalInputs& inputs, const std::vector<EditMoment>& moments) {
+  std::vector<Queries> queries(inputs.streams.size());
+  std::vector<std::pair<size_t, size_t>> places;  // stream and query of each question
+  for (const EditMoment& moment : moments) {
+    const EvalStream& stream = inputs.streams[moment.stream];
+    for (const EditQuestion& question : stream.edits[static_cast<size_t>(moment.edit)].asked) {
+      places.emplace_back(
+          moment.stream,
+          queries[moment.stream].add(question.question, {moment.memory_begin, moment.memory_end}));
+    }
+  }
+  std::vector<std::vector<std::vector<Hit>>> hits;
+  for (size_t i = 0; i < inputs.streams.size(); ++i) {
+    const dist::FactSearch memory = search(embed(questions_of(inputs.streams[i])));
+    const double least = keys_.threshold.value_or(-std::numeric_limits<double>::infinity());
+    hits.push_back(memory.top_k(embed(queries[i].texts), keys_.k, queries[i].ranges,
+                                static_cast<float>(least)));
+  }
+  Retrieved retrieved;
+  for (const auto& [stream, query] : places) {
+    retrieved.emplace_back();
+    for (const Hit& hit : hits[stream][query]) retrieved.back().push_back(hit.fact);
+  }
+  return retrieved;
+}
+
+std::vector<std::vector<std::string>> EvalRetriever::demonstrations(const EvaluateStage& stage,
+                                                                    const EvalInputs& inputs) {
+  std::vector<Shelf> shelves;
+  std::vector<dist::FactSearch> searches;
+  for (const LanguagePair& pair : inputs.pairs) {
+    shelves.push_back(shelf_of(stage, pair));
+    searches.push_back(search(embed(shelves.back().keys)));
+  }
+  std::vector<std::vector<std::string>> prefixes;
+  for (const EvalStream& stream : inputs.streams) {
+    std::vector<std::string> keys;
+    for (const EvalEdit& edit : stream.edits) {
+      keys.push_back(stage.method == "ike" ? ike_query({edit.question, edit.target})
+                                           : edit.question);
+    }
+    const at::Tensor found_by = embed(keys);
+    prefixes.emplace_back();
+    for (size_t i = 0; i < stream.edits.size(); ++i) {
+      const size_t pair = stream.pairs[i];
+      const std::vector<FactRange> all{{0, searches[pair].size()}};
+      const auto hits = searches[pair].top_k(found_by.narrow(0, static_cast<int64_t>(i), 1),
+                                             stage.demonstrations->k, all);
+      std::string& prefix = prefixes.back().emplace_back();
+      for (const Hit& hit : hits.front())
+        prefix += shelves[pair].texts[static_cast<size_t>(hit.fact)];
+    }
+  }
+  return prefixes;
+}
+
+}  // namespace xkde::recipe

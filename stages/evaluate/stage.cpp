@@ -1,0 +1,42 @@
+#include "stages/evaluate/stage.h"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/base/error.h"
+#include "core/base/log.h"
+#include "core/evaluate/eval_plan.h"
+#include "core/io/atomic_file.h"
+#include "stages/evaluate/answers.h"
+#include "stages/evaluate/eval_inputs.h"
+#include "stages/evaluate/eval_questionnaire.h"
+#include "stages/evaluate/results.h"
+#include "stages/evaluate/retrieval.h"
+
+namespace xkde::recipe {
+
+void run_evaluate(const EvaluateStage& stage, const std::filesystem::path& folder,
+                  RunContext& context) {
+  const EvalInputs inputs = read_eval_inputs(stage);
+  if (context.is_root()) {
+    for (const auto& [reason, count] : inputs.skipped)
+      log::info(concat("evaluate: left out: ", reason, ": ", count));
+  }
+  std::vector<EditMoment> moments =
+      edit_moments(edit_mode_from_name(stage.mode), stage.sizes,
+                   eval_when_from_name(stage.eval_when), inputs.edits_of_stream());
+  Retrieved retrieved;
+  std::vector<std::vector<std::string>> demonstrations;
+  if (stage.retriever) {
+    EvalRetriever retriever(*stage.retriever, context);
+    if (stage.retrieves()) retrieved = retriever.facts(inputs, moments);
+    if (stage.demonstrations) demonstrations = retriever.demonstrations(stage, inputs);
+  }
+  const EvalQuestionnaire asked =
+      make_questionnaire(stage, inputs, std::move(moments), retrieved, demonstrations);
+  const EvalAnswers answers = ask_model(stage, asked, folder, context);
+  if (context.is_root()) write_eval_results(stage, inputs, asked, answers, folder, context);
+}
+
+}  // namespace xkde::recipe

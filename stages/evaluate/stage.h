@@ -1,0 +1,20 @@
+#ifndef XKDE_STAGES_EVALUATE_STAGE_H_
+#define XKDE_STAGES_EVALUATE_STAGE_H_
+
+#include <filesystem>
+
+#include "stages/run/run_context.h"
+
+namespace xkde::recipe {
+
+/// Scores edits by teacher forcing (protocol 6), one by one or out of an edit memory (protocol
+/// 7.1). Writes results.json, predictions.jsonl, statistics.json and metrics.jsonl (one object a
+/// chunk) into `folder`. The ranks take chunks of prompts from a shared counter; the files do not
+/// depend on how many there are, and a run that was killed goes on behind its finished chunks.
+/// Collective.
+void run_evaluate(const EvaluateStage& stage, const std::filesystem::path& folder,
+                  RunContext& context);
+
+}  // namespace xkde::recipe
+
+#endif  // XKDE_STAGES_EVALUATE_STAGE_H_

@@ -1,0 +1,19 @@
+#ifndef XKDE_STAGES_EXPORT_STAGE_H_
+#define XKDE_STAGES_EXPORT_STAGE_H_
+
+#include "stages/run/run_context.h"
+
+namespace xkde::recipe {
+
+/// Of the edit memory in an exported folder, which `xkde_dist ask` finds there.
+inline constexpr const char* kExportedMemory = "edit_memory.h5";
+
+/// Writes the model with its present weights as a Hugging Face folder, and the
+/// stage's edit memory beside them. An older folder at
+/// `stage.path` is replaced only when the new one is complete and the old one is an export too (it
+/// has a config.json). Collective.
+void run_export(const ExportStage& stage, RunContext& context);
+
+}  // namespace xkde::recipe
+
+#endif  // XKDE_STAGES_EXPORT_STAGE_H_

@@ -1,0 +1,20 @@
+#ifndef XKDE_STAGES_PIPELINE_PIPELINE_H_
+#define XKDE_STAGES_PIPELINE_PIPELINE_H_
+
+#include <ATen/core/Tensor.h>
+
+#include "distributed/comm/communicator.h"
+#include "stages/recipe/recipe.h"
+#include "stages/run/run_folder.h"
+
+namespace xkde::recipe {
+
+/// Runs the recipe's stages in order: skips what is complete and unchanged, goes on where a stage
+/// was broken off, runs the rest, and prints the table of results. Collective. An error passes
+/// through after run.json has its reason.
+void run_pipeline(const Recipe& recipe, const RunFacts& facts, dist::Communicator& comm,
+                  at::Device device);
+
+}  // namespace xkde::recipe
+
+#endif  // XKDE_STAGES_PIPELINE_PIPELINE_H_

@@ -1,0 +1,233 @@
+#include "stages/preference/rank_stage.h"
+
+#include <algorithm>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/base/error.h"
+#include "core/base/log.h"
+#include "core/base/rng.h"
+#include "core/data/language.h"
+#include "core/data/preference_rows.h"
+#include "core/edit/preference_pairs.h"
+#include "core/io/atomic_file.h"
+#include "core/reward/encoder_reward.h"
+#include "core/reward/nllb_reward.h"
+#include "core/reward/reward.h"
+#include "core/text/regex/unicode.h"
+#include "stages/run/progress.h"
+
+namespace xkde::recipe {
+namespace {
+
+constexpr int64_t kRowsPerChunk = 64;
+
+/// Without blanks at the start and, with `both`, at the end.
+std::string_view stripped(std::string_view text, bool both) {
+  size_t begin = text.size();
+  size_t end = 0;
+  for (size_t at = 0; at < text.size();) {
+    const size_t start = at;
+    if (unicode::is_whitespace(unicode::next(text, at))) continue;
+    begin = std::min(begin, start);
+    end = at;
+  }
+  if (begin > end) return {};
+  return text.substr(begin, (both ? end : text.size()) - begin);
+}
+
+/// What the stage counts, beside the pairs that were left out.
+struct RankCounts {
+  int64_t prompts_without_answers = 0;
+  int64_t answers_equal_to_gold = 0;
+  int64_t prompts_all_gold = 0;
+  int64_t prompts_without_pairs = 0;
+  DroppedPairs dropped;
+};
+
+/// The answers of a prompt that are worth a reward: distinct ones that are not the gold answer.
+std::vector<std::string> answers_to_score(const SampleRow& row, const RankStage& stage,
+                                          RankCounts& counts) {
+  const bool both = stage.gold_test == "strip_both";
+  const std::string_view gold = both ? stripped(row.gold, true) : std::string_view(row.gold);
+  std::vector<std::string> texts;
+  for (const SampledAnswer& answer : row.answers) {
+    if (stripped(answer.text, both) == gold) {
+      ++counts.answers_equal_to_gold;
+    } else if (std::find(texts.begin(), texts.end(), answer.text) != texts.end()) {
+      ++counts.dropped.repeated_answers;
+    } else {
+      texts.push_back(answer.text);
+    }
+  }
+  if (row.answers.empty()) ++counts.prompts_without_answers;
+  if (texts.empty() && !row.answers.empty()) ++counts.prompts_all_gold;
+  return texts;
+}
+
+using Scores = std::vector<std::vector<double>>;
+
+std::unique_ptr<Reward> make_reward(const RankStage& stage) {
+  if (stage.reward == "chrf") return make_chrf_reward();
+  if (stage.reward == "encoder") {
+    return make_encoder_reward(stage.model_name_or_path, stage.max_tokens_per_batch);
+  }
+  NllbRewardOptions options{.max_tokens_per_batch = stage.max_tokens_per_batch};
+  if (stage.source_language != "auto") options.source_code = stage.source_language;
+  if (stage.target_language != "auto") options.target_code = stage.target_language;
+  return make_nllb_reward(stage.model_name_or_path, options);
+}
+
+/// Edit and test language of a row that build_data made, from its conversation's id
+/// "identity_{n}_{source}_{s}{t}_{…}"; empty for another.
+std::pair<std::string, std::string> languages_of(const std::string& id) {
+  for (size_t end = id.rfind('_'); end != std::string::npos && end > 0;) {
+    const size_t begin = id.rfind('_', end - 1);
+    if (begin == std::string::npos) break;
+    const std::string codes = id.substr(begin + 1, end - begin - 1);
+    if (codes.size() == 4 && find_language(codes.substr(0, 2)) != nullptr &&
+        find_language(codes.substr(2)) != nullptr) {
+      return {codes.substr(0, 2), codes.substr(2)};
+    }
+    end = begin;
+  }
+  return {};
+}
+
+std::vector<RewardCase> cases_of(const std::vector<SampleRow>& rows,
+                                 const std::vector<std::vector<std::string>>& texts,
+                                 const RankStage& stage) {
+  std::vector<RewardCase> cases;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const auto [edit, test] = languages_of(rows[i].id);
+    const bool asks = stage.reward == "nllb" &&
+                      (stage.source_language == "auto" || stage.target_language == "auto");
+    XKDE_CHECK(!asks || !test.empty() || texts[i].empty(), ConfigError, "rank: sample \"",
+               rows[i].id,
+               "\": expected an id that tells its languages (identity_0_bmike53_enes_src), or "
+               "source_language and target_language, found neither");
+    cases.push_back({rows[i].gold, texts[i], test, edit});
+  }
+  return cases;
+}
+
+/// The scores of all rows, on all ranks: chunks go to whoever is free.
+Scores score_on_ranks(const std::vector<RewardCase>& cases, const Reward& reward,
+                      RunContext& context) {
+  dist::Communicator& comm = context.comm();
+  const int64_t chunks = (std::ssize(cases) + kRowsPerChunk - 1) / kRowsPerChunk;
+  comm.reset_counter();
+  Progress progress("rank", chunks, 0, std::max<int64_t>(1, chunks / 5), context.is_root());
+  Json own = Json::array();
+  for (int64_t next = comm.next_ticket(); next < chunks; next = comm.next_ticket()) {
+    const auto begin = static_cast<size_t>(next * kRowsPerChunk);
+    const size_t count = std::min(cases.size() - begin, static_cast<size_t>(kRowsPerChunk));
+    own.push_back(
+        {{"begin", begin}, {"scores", reward.score(std::span(cases).subspan(begin, count))}});
+    progress.update(next + 1, "");
+  }
+  Scores all(cases.size());
+  for (const std::string& part : comm.all_gather_bytes(own.dump())) {
+    for (const Json& chunk : Json::parse(part)) {
+      Scores scores = chunk.at("scores").get<Scores>();
+      std::move(scores.begin(), scores.end(),
+                all.begin() + chunk.at("begin").get<std::ptrdiff_t>());
+    }
+  }
+  return all;
+}
+
+/// Whether each row's pairs are dev pairs. The order in which protocol 5.3 numbers its groups is
+/// random; here the seed decides it.
+std::vector<bool> split_rows(const std::vector<SampleRow>& rows, int64_t seed) {
+  RandomStream random(static_cast<uint64_t>(seed), "dev_split");
+  const std::vector<int64_t> order = random.permutation(std::ssize(rows));
+  std::vector<std::string> prompts;
+  for (const int64_t index : order) prompts.push_back(rows[static_cast<size_t>(index)].prompt);
+  const std::vector<bool> shuffled = choose_dev(prompts);
+  std::vector<bool> is_dev(rows.size());
+  for (size_t i = 0; i < order.size(); ++i) is_dev[static_cast<size_t>(order[i])] = shuffled[i];
+  return is_dev;
+}
+
+void write_pairs(const std::vector<SampleRow>& rows,
+                 const std::vector<std::vector<std::string>>& texts, const Scores& scores,
+                 RankCounts counts, const std::filesystem::path& samples,
+                 const std::filesystem::path& folder, int64_t seed) {
+  const std::vector<bool> is_dev = split_rows(rows, seed);
+  std::string lines;
+  int64_t train = 0, dev = 0;
+  double sum = 0.0;
+  int64_t scored = 0;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    std::vector<ScoredAnswer> answers;
+    for (size_t a = 0; a < texts[i].size(); ++a) {
+      answers.push_back({texts[i][a], scores[i][a]});
+      sum += scores[i][a];
+      ++scored;
+    }
+    const std::vector<PreferencePair> pairs = make_pairs(rows[i].gold, answers, counts.dropped);
+    if (pairs.empty()) ++counts.prompts_without_pairs;
+    for (const PreferencePair& pair : pairs) {
+      lines += to_json(PairRow{rows[i].id, rows[i].prompt, pair.chosen, pair.rejected,
+                               pair.score_chosen, pair.score_rejected, is_dev[i]})
+                   .dump() +
+               "\n";
+      ++(is_dev[i] ? dev : train);
+    }
+  }
+  const std::string left_out =
+      concat(counts.answers_equal_to_gold, " answers equal to the gold one, ",
+             counts.dropped.repeated_answers, " repeated, ", counts.dropped.equal_scores,
+             " pairs with equal scores, ", counts.dropped.equal_texts, " with equal texts, ",
+             counts.prompts_without_answers, " prompts without answers");
+  XKDE_CHECK(train + dev > 0, DataError, samples.string(),
+             ": expected at least one preference pair, found none (left out: ", left_out, ")");
+  write_file_atomically(folder / kPairsFile, lines);
+  const Json statistics{
+      {"prompts", rows.size()},
+      {"scored_answers", scored},
+      {"mean_score", scored > 0 ? Json(sum / static_cast<double>(scored)) : Json()},
+      {"train_pairs", train},
+      {"dev_pairs", dev},
+      {"left_out",
+       {{"answers_equal_to_gold", counts.answers_equal_to_gold},
+        {"repeated_answers", counts.dropped.repeated_answers},
+        {"pairs_with_equal_scores", counts.dropped.equal_scores},
+        {"pairs_with_equal_texts", counts.dropped.equal_texts},
+        {"prompts_whose_answers_are_all_gold", counts.prompts_all_gold},
+        {"prompts_without_answers", counts.prompts_without_answers},
+        {"prompts_without_pairs", counts.prompts_without_pairs}}}};
+  write_file_atomically(folder / "statistics.json", statistics.dump(1) + "\n");
+  log::info(concat("rank: ", train, " training pairs, ", dev, " dev pairs of ", rows.size(),
+                   " prompts; left out: ", left_out));
+}
+
+}  // namespace
+
+std::vector<std::filesystem::path> reward_files(const RankStage& stage) {
+  if (stage.reward == "nllb") return nllb_files(stage.model_name_or_path);
+  if (stage.reward == "encoder") return encoder_files(stage.model_name_or_path);
+  return {};
+}
+
+void run_rank(const RankStage& stage, const std::filesystem::path& folder, RunContext& context) {
+  const std::filesystem::path file = stage.samples == RankStage::kSampled
+                                         ? context.samples_file
+                                         : std::filesystem::path(stage.samples);
+  const std::vector<SampleRow> rows = read_samples(file);
+  RankCounts counts;
+  std::vector<std::vector<std::string>> texts;
+  for (const SampleRow& row : rows) texts.push_back(answers_to_score(row, stage, counts));
+  const Scores scores = score_on_ranks(cases_of(rows, texts, stage), *make_reward(stage), context);
+  if (context.is_root()) {
+    write_pairs(rows, texts, scores, counts, file, folder, context.recipe().seed);
+  }
+  context.pairs_file = folder / kPairsFile;
+}
+
+}  // namespace xkde::recipe

@@ -1,0 +1,68 @@
+#include "stages/recipe/edit_selection.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/data/benchmarks/knowedit.h"
+#include "core/data/language.h"
+#include "stages/recipe/slice_key.h"
+
+namespace xkde::recipe {
+namespace {
+
+const char* language_text() {
+  static const std::string kText = [] {
+    std::string text = "a language code (";
+    for (const Language& language : languages()) {
+      if (&language != &languages().front()) text += ", ";
+      text += language.iso;
+      if (language.file_code != language.iso) text += " or " + language.file_code;
+    }
+    return text + ")";
+  }();
+  return kText.c_str();
+}
+
+void read_languages(StrictMap& map, std::string_view key, bool is_required,
+                    std::vector<std::string>& out) {
+  const Condition<std::string> is_language{
+      language_text(), [](const std::string& code) { return find_language(code) != nullptr; }};
+  if (is_required) {
+    map.required(key, out, is_language);
+  } else {
+    map.optional(key, out, is_language);
+  }
+  std::vector<const Language*> seen;
+  for (const std::string& code : out) {
+    const Language* language = find_language(code);
+    if (std::find(seen.begin(), seen.end(), language) != seen.end())
+      map.add_error(key, "expected each language once, found " + language->english_name + " twice");
+    seen.push_back(language);
+  }
+}
+
+}  // namespace
+
+void EditSelection::read(StrictMap& map, const Names& benchmarks) {
+  map.required("benchmark", benchmark, benchmarks);
+  map.required("data", data);
+  const bool is_english = is_knowedit_name(benchmark);
+  if (is_english) edit_languages = test_languages = {"en"};
+  for (const auto& [key, codes] : {std::pair{"edit_languages", &edit_languages},
+                                   std::pair{"test_languages", &test_languages}}) {
+    read_languages(map, key, !is_english, *codes);
+    if (is_english && *codes != std::vector<std::string>{"en"})
+      map.add_error(key, "expected [en], the only language of " + benchmark + ", found others");
+  }
+  map.optional("records", records, kSlice);
+}
+
+Json to_json(const EditSelection& edits) {
+  return {{"benchmark", edits.benchmark},
+          {"data", edits.data.string()},
+          {"edit_languages", edits.edit_languages},
+          {"test_languages", edits.test_languages},
+          {"records", edits.records}};
+}
+
+}  // namespace xkde::recipe

@@ -1,0 +1,29 @@
+#ifndef XKDE_STAGES_RECIPE_EDIT_SELECTION_H_
+#define XKDE_STAGES_RECIPE_EDIT_SELECTION_H_
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "core/io/json_file.h"
+#include "stages/recipe/strict_map.h"
+
+namespace xkde::recipe {
+
+/// Records of a benchmark in language pairs: what build_data reads and evaluate asks.
+struct EditSelection {
+  std::string benchmark;       ///< as benchmark_from_name or knowedit_from_name takes it
+  std::filesystem::path data;  ///< a file or the benchmark's folder
+  std::vector<std::string> edit_languages;  ///< codes as written, each of a known language
+  std::vector<std::string> test_languages;
+  std::string records;  ///< a slice that Slice::parse accepts; "" is all
+
+  /// Reads its keys and leaves done() to the caller. The sets of KnowEdit are in English only:
+  /// their languages may be left out.
+  void read(StrictMap& map, const Names& benchmarks);
+};
+Json to_json(const EditSelection& edits);
+
+}  // namespace xkde::recipe
+
+#endif  // XKDE_STAGES_RECIPE_EDIT_SELECTION_H_

@@ -1,0 +1,200 @@
+#include "stages/recipe/recipe.h"
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+#include "core/base/error.h"
+#include "stages/recipe/did_you_mean.h"
+#include "stages/recipe/overrides.h"
+#include "stages/recipe/yaml_reader.h"
+
+namespace xkde::recipe {
+namespace {
+
+constexpr std::string_view kBackends[] = {"auto", "mpi", "nccl"};
+constexpr std::string_view kShards[] = {"auto", "full", "grads", "optimizer", "none"};
+constexpr std::string_view kRecomputes[] = {"auto", "block", "none"};
+constexpr Condition<int64_t> kPrefetch{
+    "an integer from -1 to 8", [](const int64_t& value) { return value >= -1 && value <= 8; }};
+constexpr std::string_view kTemplates[] = {"auto",   "chatml", "chatml_helpful", "chatml_no_system",
+                                           "llama2", "plain"};
+
+constexpr Condition<int64_t> kThreads{
+    "an integer from 0 to 4096", [](const int64_t& value) { return value >= 0 && value <= 4096; }};
+constexpr Condition<std::string> kRunName{
+    "a name that is not empty and has no '/'",
+    [](const std::string& name) { return !name.empty() && name.find('/') == std::string::npos; }};
+
+/// The stage that the single key of a list item names.
+Stage parse_stage(const std::string& name, StrictMap map) {
+  if (name == "build_data") return BuildDataStage::parse(std::move(map));
+  if (name == "sft") return SftStage::parse(std::move(map));
+  if (name == "sample") return SampleStage::parse(std::move(map));
+  if (name == "rank") return RankStage::parse(std::move(map));
+  if (name == "orpo") return OrpoStage::parse(std::move(map));
+  if (name == "evaluate") return EvaluateStage::parse(std::move(map));
+  return ExportStage::parse(std::move(map));
+}
+
+/// The name of a stage, or "" after adding what is wrong with its mapping.
+std::string checked_stage_name(StrictMap& item) {
+  const std::vector<std::string> keys = item.keys();
+  if (keys.size() != 1) {
+    if (item.is_mapping()) {
+      item.add_error("", concat("expected one stage (name: its keys, indented below it), found ",
+                                keys.size(), " keys"));
+    }
+    return "";
+  }
+  const std::string& name = keys.front();
+  const auto contains = [&name](const std::vector<std::string>& list) {
+    return std::find(list.begin(), list.end(), name) != list.end();
+  };
+  if (contains(stage_names())) return name;
+  item.refuse(name, "unknown stage; expected " + alternatives(stage_names()) +
+                        did_you_mean(name, stage_names()));
+  return "";
+}
+
+/// A stage that reads what an earlier one wrote needs one above it.
+void check_source(const Stage& stage, const std::vector<Stage>& above, StrictMap& map) {
+  const auto needs = [&](const char* key, const std::string& value, std::string_view source) {
+    if (value != source) return;
+    for (const Stage& earlier : above) {
+      if (stage_name(earlier) == source) return;
+    }
+    map.add_error(key,
+                  concat("expected a ", source, " stage above this one, or a file, found none"));
+  };
+  if (const auto* sft = std::get_if<SftStage>(&stage))
+    needs("train_data", sft->train_data, SftStage::kBuiltData);
+  if (const auto* sample = std::get_if<SampleStage>(&stage))
+    needs("train_data", sample->train_data, SampleStage::kBuiltData);
+  if (const auto* rank = std::get_if<RankStage>(&stage))
+    needs("samples", rank->samples, RankStage::kSampled);
+  if (const auto* orpo = std::get_if<OrpoStage>(&stage))
+    needs("pairs", orpo->pairs, OrpoStage::kRanked);
+}
+
+void parse_stages(StrictMap& map, Recipe& recipe) {
+  std::vector<StrictMap> items = map.maps("stages");
+  std::vector<std::string> names;
+  for (const StrictMap& item : items) {
+    const std::vector<std::string> keys = item.keys();
+    names.push_back(keys.size() == 1 ? keys.front() : "");
+  }
+  for (size_t i = 0; i < items.size(); ++i) {
+    const std::string name = checked_stage_name(items[i]);
+    if (name.empty()) continue;
+    StrictMap body = items[i].map(name);
+    // The shortest path that is also a valid override.
+    if (std::count(names.begin(), names.end(), name) == 1) body.rename(name);
+    recipe.origin.stage_paths.push_back(body.path());
+    StrictMap checked = body;
+    Stage stage = parse_stage(name, std::move(body));
+    check_source(stage, recipe.stages, checked);
+    recipe.stages.push_back(std::move(stage));
+  }
+}
+
+}  // namespace
+
+ModelSection ModelSection::parse(StrictMap map) {
+  ModelSection model;
+  map.required("model_name_or_path", model.model_name_or_path);
+  map.optional("dtype", model.dtype, kDtypeNames);
+  map.optional("chat_template", model.chat_template, Names{kTemplates});
+  map.done();
+  return model;
+}
+
+ParallelSection ParallelSection::parse(StrictMap map) {
+  ParallelSection parallel;
+  map.optional("backend", parallel.backend, Names{kBackends});
+  map.optional("shard", parallel.shard, Names{kShards});
+  map.optional("replicate", parallel.replicate, kPositive);
+  if (parallel.shard == "none" && parallel.replicate != 1) {
+    map.add_error("replicate", concat("expected no such key with shard: none, found ",
+                                      parallel.replicate, "; every rank is a copy then"));
+  }
+  map.optional("recompute", parallel.recompute, Names{kRecomputes});
+  map.optional("prefetch", parallel.prefetch, kPrefetch);
+  map.optional("grad_reduce_dtype", parallel.grad_reduce_dtype, kDtypeNames);
+  map.optional("offload_optimizer", parallel.offload_optimizer);
+  map.optional("threads", parallel.threads, kThreads);
+  map.done();
+  return parallel;
+}
+
+const std::string& Recipe::Origin::place_of(const std::string& path) const {
+  const auto found = places.find(path);
+  return found == places.end() ? file : found->second;
+}
+
+Recipe Recipe::parse(StrictMap map) {
+  Recipe recipe;
+  recipe.origin.file = map.file();
+  recipe.run_name = std::filesystem::path(map.file()).stem().string();
+  map.optional("run_name", recipe.run_name, kRunName);
+  map.optional("seed", recipe.seed, kNotNegative);
+  recipe.output_dir = std::filesystem::path("runs") / recipe.run_name;
+  map.optional("output_dir", recipe.output_dir);
+  recipe.model = ModelSection::parse(map.map("model"));
+  recipe.parallel = ParallelSection::parse(map.map("parallel"));
+  map.optional("logging_steps", recipe.logging_steps, kPositive);
+  parse_stages(map, recipe);
+  map.done();
+  return recipe;
+}
+
+std::vector<std::string> recipe_keys() {
+  return {"run_name", "seed", "output_dir", "model", "parallel", "logging_steps", "stages"};
+}
+
+Recipe parse_recipe(std::string_view text, const std::string& name,
+                    const std::vector<std::string>& overrides) {
+  RecipeErrors errors(name);
+  YamlPtr root = read_yaml(text, errors);
+  root = apply_overrides(root, overrides, {recipe_keys(), stage_names()}, errors);
+  StrictMap::Places places;
+  Recipe recipe = Recipe::parse(StrictMap(root, {1, 1}, "", errors, places));
+  errors.throw_if_any();
+  for (const auto& [path, place] : places) recipe.origin.places[path] = errors.text_of(place);
+  return recipe;
+}
+
+Recipe read_recipe(const std::filesystem::path& file, const std::vector<std::string>& overrides) {
+  return parse_recipe(read_recipe_text(file), file.string(), overrides);
+}
+
+Json resolved(const Recipe& recipe) {
+  Json stages = Json::array();
+  for (const Stage& stage : recipe.stages) {
+    Json item = Json::object();
+    item[stage_name(stage)] = stage_json(stage);
+    stages.push_back(std::move(item));
+  }
+  const ModelSection& model = recipe.model;
+  const ParallelSection& parallel = recipe.parallel;
+  Json json = Json::object();
+  json["run_name"] = recipe.run_name;
+  json["seed"] = recipe.seed;
+  json["output_dir"] = recipe.output_dir.string();
+  json["model"] = {{"model_name_or_path", model.model_name_or_path.string()},
+                   {"dtype", model.dtype},
+                   {"chat_template", model.chat_template}};
+  json["parallel"] = {{"backend", parallel.backend},
+                      {"shard", parallel.shard},
+                      {"replicate", parallel.replicate},
+                      {"recompute", parallel.recompute},
+                      {"prefetch", parallel.prefetch},
+                      {"grad_reduce_dtype", parallel.grad_reduce_dtype},
+                      {"offload_optimizer", parallel.offload_optimizer},
+                      {"threads", parallel.threads}};
+  json["logging_steps"] = recipe.logging_steps;
+  json["stages"] = std::move(stages);
+  return json;
+}
+
+}  // namespace xkde::recipe

@@ -1,0 +1,84 @@
+#ifndef XKDE_STAGES_RECIPE_RECIPE_H_
+#define XKDE_STAGES_RECIPE_RECIPE_H_
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/io/json_file.h"
+#include "stages/recipe/recipe_stages.h"
+#include "stages/recipe/strict_map.h"
+
+namespace xkde::recipe {
+
+/// `model:`
+struct ModelSection {
+  std::filesystem::path model_name_or_path;  ///< a Hugging Face folder or a .gguf file
+  std::string dtype = "bfloat16";      ///< of the computation, over fp32 masters (protocol 4.1)
+  std::string chat_template = "auto";  ///< a key of ChatTemplate::select
+
+  static ModelSection parse(StrictMap map);
+};
+
+/// `parallel:` all of it ours; "auto" leaves a choice to the program.
+struct ParallelSection {
+  std::string backend = "auto";    ///< or mpi, nccl
+  std::string shard = "auto";      ///< or full (ZeRO-3), grads (ZeRO-2), optimizer (ZeRO-1), none
+  int64_t replicate = 1;           ///< groups of ranks that hold the whole state
+  std::string recompute = "auto";  ///< or block, none
+  int64_t prefetch = -1;           ///< units gathered ahead; -1: 1 on a GPU, 0 on CPU ranks
+  std::string grad_reduce_dtype = "float32";  ///< or bfloat16: gradients between ranks
+  bool offload_optimizer = false;             ///< masters and moments in host memory
+  int64_t threads = 0;  ///< of a rank; 0: the cores of a host shared among its ranks
+
+  static ParallelSection parse(StrictMap map);
+};
+
+/// A whole recipe, overrides included. Relative paths start at the current folder; nothing in them
+/// is expanded.
+struct Recipe {
+  std::string run_name;              ///< default: the file's name without its suffix
+  int64_t seed = 42;                 ///< transformers.TrainingArguments
+  std::filesystem::path output_dir;  ///< default: runs/<run_name>
+  ModelSection model;
+  ParallelSection parallel;
+  int64_t logging_steps = 10;  ///< steps between two lines on a screen that is no terminal
+  std::vector<Stage> stages;   ///< at least one
+
+  /// Where things are written, for messages about a value that was well formed but does not hold.
+  struct Origin {
+    std::string file;
+    std::vector<std::string> stage_paths;       ///< "sft", or "stages.1.sft" when it is there twice
+    std::map<std::string, std::string> places;  ///< path -> "file:line:column"
+
+    /// The place of a path, the file when it was not given.
+    const std::string& place_of(const std::string& path) const;
+  };
+  Origin origin;
+
+  /// `map` is the whole recipe; the stages are read from it as well. Mistakes go where the map's
+  /// go.
+  static Recipe parse(StrictMap map);
+};
+
+/// The keys of a recipe's top level, in order.
+std::vector<std::string> recipe_keys();
+
+/// Reads a recipe from its text; `name` begins the messages. Throws ConfigError with every mistake
+/// of the text and of the `overrides` (apply_overrides) at once.
+Recipe parse_recipe(std::string_view text, const std::string& name,
+                    const std::vector<std::string>& overrides = {});
+/// As above from a file. Throws MissingInputError when it can't be opened.
+Recipe read_recipe(const std::filesystem::path& file,
+                   const std::vector<std::string>& overrides = {});
+
+/// Every key with the value that the run will have, ordered as in docs/recipes.md; "stages" is a
+/// list of {name: stage_json}. Reading its dump as a recipe gives the same recipe.
+Json resolved(const Recipe& recipe);
+
+}  // namespace xkde::recipe
+
+#endif  // XKDE_STAGES_RECIPE_RECIPE_H_

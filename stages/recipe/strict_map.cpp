@@ -1,0 +1,268 @@
+#include "stages/recipe/strict_map.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <system_error>
+
+#include "stages/recipe/did_you_mean.h"
+
+namespace xkde::recipe {
+namespace {
+
+using Kind = YamlNode::Kind;
+
+/// "010" is 8 to some YAML readers and 10 to others.
+bool has_leading_zero(std::string_view digits) {
+  if (digits.starts_with('-')) digits.remove_prefix(1);
+  return digits.size() > 1 && digits[0] == '0' && digits[1] >= '0' && digits[1] <= '9';
+}
+
+template <typename T>
+bool parse_number(const YamlNode& node, T& out) {
+  if (node.kind != Kind::kPlain || has_leading_zero(node.text)) return false;
+  const char* const last = node.text.data() + node.text.size();
+  const auto [end, error] = std::from_chars(node.text.data(), last, out);
+  return error == std::errc() && end == last;
+}
+
+bool parse(const YamlNode& node, int64_t& out) { return parse_number(node, out); }
+bool parse(const YamlNode& node, double& out) {
+  return parse_number(node, out) && std::isfinite(out);
+}
+bool parse(const YamlNode& node, std::string& out) {
+  if (!node.is_scalar()) return false;
+  out = node.text;
+  return true;
+}
+
+std::string listed(std::span<const std::string_view> names) {
+  return alternatives({names.begin(), names.end()});
+}
+
+}  // namespace
+
+StrictMap::StrictMap(YamlPtr node, Place place, std::string path, RecipeErrors& errors,
+                     Places& places)
+    : node_(std::move(node)),
+      place_(place),
+      path_(std::move(path)),
+      errors_(&errors),
+      places_(&places) {
+  const bool is_mapping = node_->kind == Kind::kMap || node_->kind == Kind::kNull;
+  if (!is_mapping) {
+    add_found(path_, "a mapping (key: value)", *node_);
+    node_ = std::make_shared<YamlNode>();
+    is_broken_ = true;
+  }
+}
+
+bool StrictMap::has(std::string_view key) const { return node_->find(key) != nullptr; }
+
+std::vector<std::string> StrictMap::keys() const {
+  std::vector<std::string> keys;
+  for (const YamlNode::Entry& entry : node_->entries) keys.push_back(entry.key);
+  return keys;
+}
+
+std::string StrictMap::path_of(std::string_view key) const {
+  if (key.empty()) return path_;
+  return path_.empty() ? std::string(key) : path_ + "." + std::string(key);
+}
+
+const YamlNode* StrictMap::ask(std::string_view key, const std::string& expected) {
+  asked_.emplace_back(key);
+  const YamlNode::Entry* entry = node_->find(key);
+  if (entry != nullptr) {
+    (*places_)[path_of(key)] = entry->value->place;
+    return entry->value.get();
+  }
+  if (is_required_ && !is_broken_)
+    errors_->add(place_, path_of(key), "expected " + expected + ", found no such key");
+  return nullptr;
+}
+
+void StrictMap::add_found(const std::string& path, const std::string& expected,
+                          const YamlNode& found) {
+  errors_->add(found.place, path, "expected " + expected + ", found " + describe(found));
+}
+
+template <typename T>
+bool StrictMap::read_value(const std::string& path, const YamlNode& node, Condition<T> condition,
+                           T& out) {
+  T value{};
+  if (parse(node, value) && condition.holds(value)) {
+    out = std::move(value);
+    return true;
+  }
+  add_found(path, condition.text, node);
+  return false;
+}
+
+template <typename T, typename Read>
+void StrictMap::read_list(std::string_view key, std::vector<T>& out, const std::string& each,
+                          const Read& read) {
+  const std::string expected = "a list, each item " + each;
+  const YamlNode* node = ask(key, expected);
+  if (node == nullptr) return;
+  if (node->kind != YamlNode::Kind::kList || node->items.empty()) {
+    add_found(path_of(key), expected, *node);
+    return;
+  }
+  std::vector<T> values;
+  for (size_t i = 0; i < node->items.size(); ++i) {
+    const std::string path = path_of(key) + "." + std::to_string(i);
+    T value{};
+    if (!read(path, *node->items[i], value)) continue;
+    if (may_repeat_ || std::find(values.begin(), values.end(), value) == values.end()) {
+      values.push_back(value);
+    } else {
+      errors_->add(node->items[i]->place, path,
+                   "expected each value once, found " + describe(*node->items[i]) + " again");
+    }
+  }
+  if (values.size() == node->items.size()) out = std::move(values);
+}
+
+template <typename T>
+void StrictMap::read_one(std::string_view key, T& out, Condition<T> condition) {
+  if (const YamlNode* node = ask(key, condition.text))
+    read_value(path_of(key), *node, condition, out);
+}
+
+template <typename T>
+void StrictMap::read_many(std::string_view key, std::vector<T>& out, Condition<T> condition) {
+  read_list<T>(key, out, condition.text,
+               [&](const std::string& path, const YamlNode& node, T& value) {
+                 return read_value(path, node, condition, value);
+               });
+}
+
+void StrictMap::optional(std::string_view key, bool& out) {
+  const YamlNode* node = ask(key, "true or false");
+  if (node == nullptr) return;
+  const bool is_plain = node->kind == Kind::kPlain;
+  if (is_plain && (node->text == "true" || node->text == "false")) {
+    out = node->text == "true";
+  } else {
+    add_found(path_of(key), "true or false", *node);
+  }
+}
+
+void StrictMap::optional(std::string_view key, int64_t& out, Condition<int64_t> condition) {
+  read_one(key, out, condition);
+}
+void StrictMap::optional(std::string_view key, double& out, Condition<double> condition) {
+  read_one(key, out, condition);
+}
+void StrictMap::optional(std::string_view key, std::string& out, Condition<std::string> condition) {
+  read_one(key, out, condition);
+}
+void StrictMap::optional(std::string_view key, std::filesystem::path& out) {
+  std::string text = out.string();
+  read_one(key, text, Condition<std::string>{"a path", kSomeText.holds});
+  out = text;
+}
+void StrictMap::optional(std::string_view key, std::vector<std::string>& out,
+                         Condition<std::string> condition) {
+  read_many(key, out, condition);
+}
+void StrictMap::optional(std::string_view key, std::vector<int64_t>& out,
+                         Condition<int64_t> condition) {
+  read_many(key, out, condition);
+}
+void StrictMap::optional(std::string_view key, std::vector<double>& out,
+                         Condition<double> condition) {
+  read_many(key, out, condition);
+}
+
+void StrictMap::optional(std::string_view key, std::string& out, const Names& names) {
+  if (const YamlNode* node = ask(key, listed(names.known)))
+    read_name(path_of(key), *node, names, out);
+}
+void StrictMap::optional(std::string_view key, std::vector<std::string>& out, const Names& names) {
+  read_list<std::string>(key, out, listed(names.known),
+                         [&](const std::string& path, const YamlNode& node, std::string& value) {
+                           return read_name(path, node, names, value);
+                         });
+}
+
+void StrictMap::repeatable(std::string_view key, std::vector<double>& out,
+                           Condition<double> condition) {
+  may_repeat_ = true;
+  optional(key, out, condition);
+  may_repeat_ = false;
+}
+
+bool StrictMap::read_name(const std::string& path, const YamlNode& node, const Names& names,
+                          std::string& out) {
+  const auto contains = [&node](std::span<const std::string_view> list) {
+    return node.is_scalar() && std::find(list.begin(), list.end(), node.text) != list.end();
+  };
+  if (contains(names.known)) {
+    out = node.text;
+    return true;
+  }
+  std::string text = "expected " + listed(names.known) + ", found " + describe(node);
+  if (contains(names.unavailable)) {
+    text += ", which is not available in this version";
+  } else if (node.is_scalar()) {
+    text += did_you_mean(node.text, {names.known.begin(), names.known.end()});
+  }
+  errors_->add(node.place, path, text);
+  return false;
+}
+
+StrictMap StrictMap::map(std::string_view key) {
+  const YamlNode::Entry* entry = node_->find(key);
+  ask(key, "a mapping (key: value)");
+  if (entry == nullptr)
+    return {std::make_shared<YamlNode>(), place_, path_of(key), *errors_, *places_};
+  return {entry->value, entry->place, path_of(key), *errors_, *places_};
+}
+
+std::vector<StrictMap> StrictMap::maps(std::string_view key) {
+  is_required_ = true;
+  const std::string expected = "a list of mappings";
+  const YamlNode* node = ask(key, expected);
+  is_required_ = false;
+  if (node == nullptr) return {};
+  if (node->kind != Kind::kList || node->items.empty()) {
+    add_found(path_of(key), expected, *node);
+    return {};
+  }
+  std::vector<StrictMap> result;
+  for (size_t i = 0; i < node->items.size(); ++i) {
+    const YamlPtr& item = node->items[i];
+    result.emplace_back(item, item->place, path_of(key) + "." + std::to_string(i), *errors_,
+                        *places_);
+  }
+  return result;
+}
+
+void StrictMap::refuse(std::string_view key, const std::string& why) {
+  const YamlNode::Entry* entry = node_->find(key);
+  if (entry == nullptr) return;
+  errors_->add(entry->place, path_of(key), why);
+  refused_.emplace_back(key);
+}
+
+void StrictMap::add_error(std::string_view key, const std::string& what) {
+  const YamlNode::Entry* entry = node_->find(key);
+  errors_->add(entry == nullptr ? place_ : entry->value->place, path_of(key), what);
+}
+
+void StrictMap::done() {
+  for (const YamlNode::Entry& entry : node_->entries) {
+    const auto contains = [&entry](const std::vector<std::string>& list) {
+      return std::find(list.begin(), list.end(), entry.key) != list.end();
+    };
+    if (contains(asked_) || contains(refused_)) continue;
+    const std::string hint = did_you_mean(entry.key, asked_);
+    errors_->add(
+        entry.place, path_of(entry.key),
+        hint.empty() ? "unknown key; expected " + alternatives(asked_) : "unknown key" + hint);
+  }
+}
+
+}  // namespace xkde::recipe

@@ -1,0 +1,142 @@
+#ifndef XKDE_STAGES_RECIPE_STRICT_MAP_H_
+#define XKDE_STAGES_RECIPE_STRICT_MAP_H_
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "stages/recipe/errors.h"
+#include "stages/recipe/yaml_reader.h"
+
+namespace xkde::recipe {
+
+/// A condition on a value and the words for it: "expected `text`, found ...".
+template <typename T>
+struct Condition {
+  const char* text;
+  bool (*holds)(const T&);
+};
+
+inline constexpr Condition<int64_t> kAnyInteger{"an integer", [](const int64_t&) { return true; }};
+inline constexpr Condition<int64_t> kPositive{"a positive integer",
+                                              [](const int64_t& value) { return value > 0; }};
+inline constexpr Condition<int64_t> kNotNegative{"an integer of at least 0",
+                                                 [](const int64_t& value) { return value >= 0; }};
+inline constexpr Condition<double> kAnyNumber{"a number", [](const double&) { return true; }};
+inline constexpr Condition<double> kPositiveNumber{"a positive number",
+                                                   [](const double& value) { return value > 0; }};
+inline constexpr Condition<double> kNotNegativeNumber{
+    "a number of at least 0", [](const double& value) { return value >= 0; }};
+inline constexpr Condition<double> kShare{
+    "a number in [0, 1)", [](const double& value) { return value >= 0 && value < 1; }};
+inline constexpr Condition<std::string> kSomeText{
+    "a text that is not empty", [](const std::string& value) { return !value.empty(); }};
+
+/// The values of a key that takes one of a few names. What is `unavailable` is refused like any
+/// other name, with words that say so.
+struct Names {
+  std::span<const std::string_view> known;
+  std::span<const std::string_view> unavailable = {};
+};
+
+/// One mapping of a recipe, read key by key into variables that hold the defaults. Mistakes go into
+/// the errors of the recipe and leave the variable as it was; done() adds those keys that nobody
+/// asked for. Texts are taken as written, whether quoted or not; numbers and booleans are never
+/// quoted. `errors` and `places` outlive the map.
+class StrictMap {
+ public:
+  /// Where the values that were read stand, by their paths.
+  using Places = std::map<std::string, Place>;
+
+  /// `path` leads to the mapping and begins every message; "" for the recipe itself. `place` is the
+  /// key that names it. A node that is no mapping is a mistake, and nothing at all an empty
+  /// mapping.
+  StrictMap(YamlPtr node, Place place, std::string path, RecipeErrors& errors, Places& places);
+
+  bool has(std::string_view key) const;
+  /// False when the node was something else: that mistake is noted already.
+  bool is_mapping() const noexcept { return !is_broken_; }
+  std::vector<std::string> keys() const;  ///< as written, asked for or not
+  const std::string& file() const noexcept { return errors_->file(); }
+  const std::string& path() const noexcept { return path_; }
+  /// Names the mapping otherwise in messages from now on.
+  void rename(std::string path) { path_ = std::move(path); }
+  std::string path_of(std::string_view key) const;
+
+  /// Read a key if it is there. `out` keeps its value if not.
+  void optional(std::string_view key, bool& out);
+  void optional(std::string_view key, int64_t& out, Condition<int64_t> condition = kAnyInteger);
+  void optional(std::string_view key, double& out, Condition<double> condition = kAnyNumber);
+  void optional(std::string_view key, std::string& out,
+                Condition<std::string> condition = kSomeText);
+  void optional(std::string_view key, std::filesystem::path& out);
+  /// Lists are never empty, and no value stands in one twice.
+  void optional(std::string_view key, std::vector<std::string>& out,
+                Condition<std::string> condition = kSomeText);
+  void optional(std::string_view key, std::vector<int64_t>& out,
+                Condition<int64_t> condition = kAnyInteger);
+  void optional(std::string_view key, std::vector<double>& out,
+                Condition<double> condition = kAnyNumber);
+  /// As above, but a value may stand there twice.
+  void repeatable(std::string_view key, std::vector<double>& out,
+                  Condition<double> condition = kAnyNumber);
+  void optional(std::string_view key, std::string& out, const Names& names);
+  void optional(std::string_view key, std::vector<std::string>& out, const Names& names);
+
+  /// As optional(), and a key that is not there is a mistake.
+  template <typename T, typename... Rest>
+  void required(std::string_view key, T& out, const Rest&... rest) {
+    is_required_ = true;
+    optional(key, out, rest...);
+    is_required_ = false;
+  }
+
+  /// The mapping of a key; empty when the key is not there.
+  StrictMap map(std::string_view key);
+  /// The items of a list that must be there and not be empty, each a mapping.
+  std::vector<StrictMap> maps(std::string_view key);
+
+  /// A key that is a mistake in itself; `why` is the rest of the message.
+  void refuse(std::string_view key, const std::string& why);
+  /// Adds a mistake at the value of `key`, or at the mapping when it has no such key.
+  void add_error(std::string_view key, const std::string& what);
+  /// Adds every key that was not asked for, with the closest one that was.
+  void done();
+
+ private:
+  /// False after adding a mistake.
+  bool read_name(const std::string& path, const YamlNode& node, const Names& names,
+                 std::string& out);
+  /// The value of a key, noting that it was asked for; nullptr when it is not there.
+  const YamlNode* ask(std::string_view key, const std::string& expected);
+  void add_found(const std::string& path, const std::string& expected, const YamlNode& found);
+  template <typename T, typename Read>
+  void read_list(std::string_view key, std::vector<T>& out, const std::string& each,
+                 const Read& read);
+  template <typename T>
+  bool read_value(const std::string& path, const YamlNode& node, Condition<T> condition, T& out);
+  template <typename T>
+  void read_one(std::string_view key, T& out, Condition<T> condition);
+  template <typename T>
+  void read_many(std::string_view key, std::vector<T>& out, Condition<T> condition);
+
+  YamlPtr node_;
+  Place place_;
+  std::string path_;
+  RecipeErrors* errors_;
+  Places* places_;
+  std::vector<std::string> asked_;
+  std::vector<std::string> refused_;
+  bool is_required_ = false;
+  bool may_repeat_ = false;
+  bool is_broken_ = false;  ///< no mapping: its keys are not missed
+};
+
+}  // namespace xkde::recipe
+
+#endif  // XKDE_STAGES_RECIPE_STRICT_MAP_H_

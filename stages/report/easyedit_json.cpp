@@ -1,0 +1,69 @@
+#include "stages/report/easyedit_json.h"
+
+#include <cstdint>
+#include <fstream>
+#include <utility>
+
+#include "core/base/error.h"
+
+namespace xkde::report {
+namespace {
+
+/// "portability.Reasoning" -> {"portability", "Reasoning_acc"}; EasyEdit writes its first kind of
+/// portability in lower case, and the cross-lingual sets have one kind that it calls neighborhood
+/// and one_hop.
+std::pair<std::string, std::string> key_of(const std::string& metric) {
+  const size_t dot = metric.find('.');
+  const std::string group = metric.substr(0, dot);
+  if (dot == std::string::npos)
+    return {group, group == "locality" ? "neighborhood_acc" : "one_hop_acc"};
+  const std::string kind = metric.substr(dot + 1);
+  return {group, (kind == "Reasoning" ? "reasoning" : kind) + "_acc"};
+}
+
+void add(Json& post, const std::string& metric, double score) {
+  if (metric == "reliability") {
+    post["rewrite_acc"].push_back(score);
+  } else if (metric == "generality") {
+    post["rephrase_acc"].push_back(score);
+  } else {
+    const auto [group, kind] = key_of(metric);
+    post[group][kind].push_back(score);
+  }
+}
+
+}  // namespace
+
+std::map<std::string, Json> easyedit_results(const std::filesystem::path& file) {
+  std::map<std::string, Json> results;
+  std::map<std::pair<std::string, int64_t>, size_t> places;
+  std::ifstream lines(file);
+  int64_t number = 0;
+  for (std::string line; std::getline(lines, line);) {
+    ++number;
+    try {
+      const Json row = Json::parse(line);
+      const auto record = row.at("record").get<int64_t>();
+      const std::string name = row.at("mode").get<std::string>() + "_" +
+                               std::to_string(row.at("size").get<int64_t>()) + "_" +
+                               row.at("edit_language").get<std::string>() + "_" +
+                               row.at("test_language").get<std::string>();
+      Json& list = results.emplace(name, Json::array()).first->second;
+      const auto [place, is_new] = places.emplace(std::pair{name, record}, list.size());
+      if (is_new) {
+        list.push_back({{"case_id", record},
+                        {"prompt", row.at("prompt")},
+                        {"pre", Json::object()},
+                        {"post", {{"locality", Json::object()}, {"portability", Json::object()}}}});
+      }
+      add(list[place->second]["post"], row.at("metric").get<std::string>(),
+          row.at("score").get<double>());
+    } catch (const Json::exception& error) {
+      throw DataError(concat(file.string(), ": line ", number, ": expected a prediction, found ",
+                             error.what()));
+    }
+  }
+  return results;
+}
+
+}  // namespace xkde::report

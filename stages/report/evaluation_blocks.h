@@ -1,0 +1,38 @@
+#ifndef XKDE_STAGES_REPORT_EVALUATION_BLOCKS_H_
+#define XKDE_STAGES_REPORT_EVALUATION_BLOCKS_H_
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "stages/report/run_results.h"
+
+namespace xkde::report {
+
+/// What stands in one table: one benchmark in one mode. Lists are in the order of the files.
+struct EvaluationBlock {
+  std::string title;  ///< "zsre, sequential"
+  std::vector<std::string>
+      labels;  ///< of its evaluations, with the run's name where there are more
+  std::vector<int64_t> sizes;
+  std::vector<LanguagePair> pairs;
+  std::vector<std::string> metrics;
+  /// label, size, pair, metric; of evaluations alike in all of these the last one.
+  std::map<std::tuple<std::string, int64_t, LanguagePair, std::string>, const ResultRow*> cells;
+
+  const ResultRow* find(const std::string& label, int64_t size, const LanguagePair& pair,
+                        const std::string& metric) const;
+};
+
+/// Rows stay where `runs` has them.
+std::vector<EvaluationBlock> evaluation_blocks(std::span<const RunResults> runs);
+
+/// Whether a metric is part of another ("portability.Reasoning", "retrieval.hit@1.locality").
+bool is_part(const std::string& metric);
+
+}  // namespace xkde::report
+
+#endif  // XKDE_STAGES_REPORT_EVALUATION_BLOCKS_H_

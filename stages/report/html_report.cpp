@@ -1,0 +1,428 @@
+#include "stages/report/html_report.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <iterator>
+#include <optional>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "stages/report/evaluation_blocks.h"
+#include "stages/report/line_chart.h"
+
+namespace xkde::report {
+namespace {
+
+constexpr size_t kMostPoints = 400;  ///< of a training curve
+constexpr size_t kNarrowMap = 5;     ///< test languages up to which two maps stand side by side
+constexpr size_t kLongTable = 24;    ///< rows above which a table is folded
+constexpr std::string_view kMainMetrics[] = {"reliability", "generality", "locality",
+                                             "portability"};
+
+// Okabe and Ito's colours, which the colour-blind tell apart too, darker for text on white.
+constexpr std::string_view kHead = R"(<!doctype html>
+<html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<style>
+:root{--bg:#fff;--fg:#1c1c1e;--soft:#6a6a70;--rule:#d9d9de;--card:#f6f6f8;--heat:0,90,160;
+--c0:#0072b2;--c1:#b5521b;--c2:#007a5a;--c3:#a3447b;--c4:#8a6d00;--c5:#2f7fb5;--c6:#444;--c7:#7a3db8}
+@media (prefers-color-scheme:dark){:root{--bg:#161618;--fg:#ececf0;--soft:#a2a2aa;--rule:#3a3a40;--card:#202024;--heat:70,160,230;
+--c0:#56b4e9;--c1:#f0894a;--c2:#2fc39a;--c3:#dd8cbb;--c4:#e6c34a;--c5:#8fd0f5;--c6:#c8c8cc;--c7:#b892e6}}
+body{background:var(--bg);color:var(--fg);font:15px/1.5 system-ui,sans-serif;max-width:1100px;margin:2rem auto;padding:0 1rem}
+h1{font-size:1.6rem;margin:0 0 .2rem}h2{font-size:1.25rem;margin:2.2rem 0 .6rem;border-bottom:1px solid var(--rule)}
+h3{font-size:1rem;margin:1.4rem 0 .4rem}p.sub,.empty,caption,figcaption{color:var(--soft)}
+figure{margin:0}.scroll{overflow-x:auto}caption{white-space:nowrap}
+.maps{display:grid;grid-template-columns:repeat(auto-fit,minmax(360px,1fr));gap:0 2rem}
+table{border-collapse:collapse;font-variant-numeric:tabular-nums;margin:.4rem 0 1rem}
+caption{text-align:left;padding-bottom:.3rem}th,td{padding:.25rem .7rem;border-bottom:1px solid var(--rule);text-align:right;white-space:nowrap}
+th{font-weight:600}th[scope=row],th.l,td.l{text-align:left}thead th{border-bottom:2px solid var(--rule)}td small{color:var(--soft)}
+td.best{font-weight:700}table.heat td,table.heat thead th{text-align:center;padding:.25rem .5rem}table.heat td{min-width:2.8rem}
+.charts{display:grid;grid-template-columns:repeat(auto-fill,minmax(340px,1fr));gap:1rem}
+svg{background:var(--card);border-radius:6px;width:100%;height:auto}
+svg text{font:11px system-ui,sans-serif;fill:var(--fg)}svg .title{font-weight:600;font-size:12px}svg .tick{fill:var(--soft)}
+svg .end{text-anchor:end}svg .mid{text-anchor:middle}svg .grid{stroke:var(--rule);stroke-width:1}
+svg .line{fill:none;stroke-width:1.8}svg .band{opacity:.14}
+)";
+
+constexpr std::string_view kTail =
+    R"(pre{background:var(--card);padding:.8rem;overflow-x:auto;font-size:12px}
+@media print{body{max-width:none;margin:0}details{display:block}.charts{grid-template-columns:1fr 1fr}h2,h3{break-after:avoid}table,svg{break-inside:avoid}}
+</style>
+)";
+
+std::string colours() {
+  std::string css;
+  for (int i = 0; i < 8; ++i) {
+    char rule[160];
+    std::snprintf(rule, sizeof rule,
+                  "svg .line.c%d{stroke:var(--c%d)}svg .band.c%d,svg .dot.c%d,svg .name.c%d"
+                  "{fill:var(--c%d)}\n",
+                  i, i, i, i, i, i);
+    css += rule;
+  }
+  return css;
+}
+
+std::string two_decimals(double value) {
+  char text[40];
+  std::snprintf(text, sizeof text, "%.2f", value);
+  return text;
+}
+
+/// 12,345
+std::string counted(int64_t value) {
+  std::string digits = std::to_string(value);
+  for (size_t i = digits.size(); i > 3 && digits[i - 4] != '-'; i -= 3)
+    digits.insert(i - 3, 1, ',');
+  return digits;
+}
+
+std::string cell(const ResultRow* row, bool is_best) {
+  if (row == nullptr) return "<td>–</td>";
+  if (!row->value) return "<td title=\"not asked: n = 0\">–</td>";
+  std::string text = is_best ? "<td class=\"best\"" : "<td";
+  text += " title=\"n = " + counted(row->n);
+  if (row->low && row->high)
+    text += ", 95 %: " + two_decimals(*row->low) + " to " + two_decimals(*row->high);
+  text += "\">" + two_decimals(*row->value);
+  if (row->low && row->high && row->n > 1) {
+    const double half = (*row->high - *row->low) / 2;
+    text += " <small>±" + two_decimals(half) + "</small>";
+  }
+  return text + "</td>";
+}
+
+std::string head_cells(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += "<th scope=\"col\">" + escaped(name) + "</th>";
+  return text;
+}
+
+std::string pair_text(const LanguagePair& pair) { return pair.first + " → " + pair.second; }
+
+/// The metrics of a block that are (or are not) parts of others.
+std::vector<std::string> metrics_of(const EvaluationBlock& block, bool parts) {
+  std::vector<std::string> metrics;
+  std::copy_if(block.metrics.begin(), block.metrics.end(), std::back_inserter(metrics),
+               [parts](const std::string& metric) { return is_part(metric) == parts; });
+  return metrics;
+}
+
+/// The label whose value is above those of all others, where there are others.
+std::optional<std::string> best_label(const EvaluationBlock& block, int64_t size,
+                                      const LanguagePair& pair, const std::string& metric) {
+  std::vector<std::pair<double, std::string>> values;
+  for (const std::string& label : block.labels) {
+    const ResultRow* row = block.find(label, size, pair, metric);
+    if (row != nullptr && row->value) values.emplace_back(*row->value, label);
+  }
+  std::sort(values.rbegin(), values.rend());
+  if (values.size() < 2 || values[0].first == values[1].first) return std::nullopt;
+  return values.front().second;
+}
+
+std::string results_table(const EvaluationBlock& block, const std::vector<std::string>& metrics,
+                          const std::string& caption) {
+  const bool has_sizes = block.sizes.size() > 1 || block.sizes.front() > 1;
+  std::string text = "<div class=\"scroll\"><table><caption>" + escaped(caption) +
+                     "</caption><thead><tr><th class=\"l\" scope=\"col\">edit → test</th>";
+  if (has_sizes) text += "<th scope=\"col\">edits</th>";
+  text += "<th class=\"l\" scope=\"col\">evaluation</th>" + head_cells(metrics) +
+          "</tr></thead><tbody>\n";
+  for (const LanguagePair& pair : block.pairs) {
+    for (const int64_t size : block.sizes) {
+      for (const std::string& label : block.labels) {
+        const bool is_there =
+            std::any_of(metrics.begin(), metrics.end(), [&](const std::string& metric) {
+              return block.find(label, size, pair, metric) != nullptr;
+            });
+        if (!is_there) continue;
+        text += "<tr><th scope=\"row\">" + escaped(pair_text(pair)) + "</th>";
+        if (has_sizes) text += "<td>" + counted(size) + "</td>";
+        text += "<td class=\"l\">" + escaped(label) + "</td>";
+        for (const std::string& metric : metrics)
+          text += cell(block.find(label, size, pair, metric),
+                       best_label(block, size, pair, metric) == label);
+        text += "</tr>\n";
+      }
+    }
+  }
+  return text + "</tbody></table></div>\n";
+}
+
+/// The mean over some language pairs, with the mean of their bounds where all have them.
+std::optional<ChartPoint> mean_over(const EvaluationBlock& block,
+                                    const std::vector<LanguagePair>& pairs,
+                                    const std::string& label, int64_t size,
+                                    const std::string& metric) {
+  ChartPoint mean{static_cast<double>(size), 0, 0, 0};
+  int n = 0;
+  bool has_bounds = true;
+  for (const LanguagePair& pair : pairs) {
+    const ResultRow* row = block.find(label, size, pair, metric);
+    if (row == nullptr || !row->value) continue;
+    ++n;
+    mean.y += *row->value;
+    has_bounds &= row->low && row->high;
+    mean.low += row->low.value_or(0);
+    mean.high += row->high.value_or(0);
+  }
+  if (n == 0) return std::nullopt;
+  mean.y /= n;
+  mean.low = has_bounds ? mean.low / n : mean.y;
+  mean.high = has_bounds ? mean.high / n : mean.y;
+  return mean;
+}
+
+std::string size_charts(const EvaluationBlock& block) {
+  if (block.sizes.size() < 2) return "";
+  std::vector<std::string> metrics(std::begin(kMainMetrics), std::end(kMainMetrics));
+  for (const std::string& metric : block.metrics) {
+    if (metric == "retrieval.hit@1") metrics.push_back(metric);
+  }
+  std::string text = "<div class=\"charts\">\n";
+  for (const std::string& label : block.labels) {
+    LineChart chart{.title = label,
+                    .x_name = block.title.find("batch") != std::string::npos
+                                  ? "edits in a batch"
+                                  : "edits in the stream",
+                    .lines = {},
+                    .has_log_x = true,
+                    .is_percent = true};
+    for (const std::string& metric : metrics) {
+      ChartLine line{metric == "retrieval.hit@1" ? "hit@1" : metric, {}};
+      for (const int64_t size : block.sizes) {
+        if (const auto point = mean_over(block, block.pairs, label, size, metric))
+          line.points.push_back(*point);
+      }
+      if (!line.points.empty()) chart.lines.push_back(std::move(line));
+    }
+    text += "<figure>" + draw(chart) + "</figure>\n";
+  }
+  text += "</div>\n";
+  if (block.pairs.size() > 1)
+    text += "<p class=\"sub\">Means over the language pairs; bands are 95 % intervals.</p>\n";
+  return text;
+}
+
+std::string heat_cell(const ResultRow* row) {
+  if (row == nullptr || !row->value) return "<td>–</td>";
+  char style[96];
+  const double share = std::clamp(*row->value / 100, 0.0, 1.0);
+  std::snprintf(style, sizeof style, "<td style=\"background:rgba(var(--heat),%.2f)\">",
+                0.55 * share);
+  return style + two_decimals(*row->value) + "</td>";
+}
+
+std::vector<std::string> languages_of(const EvaluationBlock& block, bool edit) {
+  std::vector<std::string> languages;
+  for (const LanguagePair& pair : block.pairs) {
+    const std::string& language = edit ? pair.first : pair.second;
+    if (std::find(languages.begin(), languages.end(), language) == languages.end())
+      languages.push_back(language);
+  }
+  return languages;
+}
+
+/// Edit languages by test languages, for the largest memory of the last evaluation.
+std::string heat_maps(const EvaluationBlock& block) {
+  const std::vector<std::string> edits = languages_of(block, true);
+  const std::vector<std::string> tests = languages_of(block, false);
+  if (edits.size() + tests.size() < 4) return "";
+  const std::string& label = block.labels.back();
+  const bool is_wide = tests.size() > kNarrowMap;
+  std::string text = is_wide ? "<div>\n" : "<div class=\"maps\">\n";
+  for (const std::string_view metric : kMainMetrics) {
+    const std::string name(metric);
+    text += "<div class=\"scroll\"><table class=\"heat\"><caption>" + name + ", " + escaped(label);
+    if (block.sizes.back() > 1) text += ", " + counted(block.sizes.back()) + " edits";
+    text += "</caption><thead><tr><th class=\"l\" scope=\"col\">edit ↓ test →</th>" +
+            head_cells(tests) + "</tr></thead><tbody>\n";
+    for (const std::string& edit : edits) {
+      text += "<tr><th scope=\"row\">" + escaped(edit) + "</th>";
+      for (const std::string& test : tests)
+        text += heat_cell(block.find(label, block.sizes.back(), {edit, test}, name));
+      text += "</tr>\n";
+    }
+    text += "</tbody></table></div>\n";
+  }
+  return text + "</div>\n";
+}
+
+/// Means over the language pairs, and over those with two languages.
+std::string means_table(const EvaluationBlock& block) {
+  if (block.pairs.size() < 2) return "";
+  const std::vector<std::string> metrics = metrics_of(block, false);
+  std::vector<LanguagePair> crossing;
+  std::copy_if(block.pairs.begin(), block.pairs.end(), std::back_inserter(crossing),
+               [](const LanguagePair& pair) { return pair.first != pair.second; });
+  std::string text =
+      "<div class=\"scroll\"><table><caption>Means over language pairs</caption>"
+      "<thead><tr><th class=\"l\" scope=\"col\">pairs</th><th scope=\"col\">edits"
+      "</th><th class=\"l\" scope=\"col\">evaluation</th>" +
+      head_cells(metrics) + "</tr></thead><tbody>\n";
+  std::vector<std::pair<std::string, std::vector<LanguagePair>>> groups{
+      {"all " + std::to_string(block.pairs.size()), block.pairs}};
+  if (!crossing.empty() && crossing.size() < block.pairs.size())
+    groups.emplace_back("edit ≠ test", crossing);
+  for (const auto& [name, pairs] : groups) {
+    for (const int64_t size : block.sizes) {
+      for (const std::string& label : block.labels) {
+        text += "<tr><th scope=\"row\">" + name + "</th><td>" + counted(size) +
+                "</td><td class=\"l\">" + escaped(label) + "</td>";
+        for (const std::string& metric : metrics) {
+          const auto mean = mean_over(block, pairs, label, size, metric);
+          text += mean ? "<td>" + two_decimals(mean->y) + "</td>" : "<td>–</td>";
+        }
+        text += "</tr>\n";
+      }
+    }
+  }
+  return text + "</tbody></table></div>\n";
+}
+
+std::string block_html(const EvaluationBlock& block) {
+  std::string text = "<h2>" + escaped(block.title) + "</h2>\n";
+  const std::string table =
+      results_table(block, metrics_of(block, false),
+                    "Percent; fluency is an entropy times 100. ± is half the 95 % bootstrap "
+                    "interval; the best of several is bold.");
+  const bool is_long = block.pairs.size() * block.sizes.size() * block.labels.size() > kLongTable;
+  text += means_table(block) + size_charts(block);
+  if (is_long) text += heat_maps(block) + "<details><summary>Every language pair</summary>\n";
+  text += table;
+  text += is_long ? "</details>\n" : heat_maps(block);
+  const std::vector<std::string> parts = metrics_of(block, true);
+  if (parts.empty()) return text;
+  return text + "<details><summary>By kind of question</summary>\n" +
+         results_table(block, parts, "The same, by kind of question.") + "</details>\n";
+}
+
+ChartLine curve(const std::string& name, const std::vector<std::pair<double, double>>& points) {
+  ChartLine line{name, {}};
+  const size_t stride = std::max<size_t>(1, (points.size() + kMostPoints - 1) / kMostPoints);
+  for (size_t i = 0; i < points.size(); i += stride)
+    line.points.push_back({points[i].first, points[i].second, points[i].second, points[i].second});
+  return line;
+}
+
+std::string training_html(std::span<const RunResults> runs) {
+  // Charts that hold what belongs together.
+  const std::vector<std::pair<std::string, std::vector<std::string>>> kCharts{
+      {"loss", {"loss", "eval_loss"}},
+      {"gradient norm", {"grad_norm"}},
+      {"learning rate", {"learning_rate"}},
+      {"tokens per second", {"tokens_per_second"}},
+      {"rewards", {"rewards/chosen", "rewards/rejected", "rewards/margins"}},
+      {"accuracy of rewards", {"rewards/accuracies", "eval_rewards/accuracies"}}};
+  std::string text;
+  for (const RunResults& run : runs) {
+    for (const TrainingCurves& training : run.trainings) {
+      if (training.series.empty()) continue;
+      const std::string name = runs.size() > 1 ? run.name + ": " + training.stage : training.stage;
+      text += "<h3>" + escaped(name) + "</h3>\n<div class=\"charts\">\n";
+      for (const auto& [title, keys] : kCharts) {
+        LineChart chart{.title = title, .x_name = "step", .lines = {}};
+        for (const std::string& key : keys) {
+          const auto found = training.series.find(key);
+          if (found != training.series.end()) chart.lines.push_back(curve(key, found->second));
+        }
+        if (!chart.lines.empty()) text += "<figure>" + draw(chart) + "</figure>\n";
+      }
+      text += "</div>\n";
+    }
+  }
+  return text.empty() ? "" : "<h2>Training</h2>\n" + text;
+}
+
+std::string text_of(const Json& json, const char* key) {
+  const auto found = json.find(key);
+  if (found == json.end() || found->is_null()) return "";
+  return found->is_string() ? found->get<std::string>() : found->dump();
+}
+
+std::string run_html(const RunResults& run) {
+  std::string text = "<p class=\"sub\">";
+  text +=
+      run.is_finished ? "finished" : "not finished: " + escaped(text_of(run.run, "exit_reason"));
+  text += ", " + escaped(text_of(run.run, "start")) + " to " + escaped(text_of(run.run, "end"));
+  if (const auto hosts = run.run.find("hosts"); hosts != run.run.end() && hosts->is_array())
+    text += ", " + counted(std::ssize(*hosts)) + " ranks";
+  text += ", git " + escaped(text_of(run.run, "git_commit")) + "</p>\n";
+  const auto recipe = run.run.find("recipe");
+  if (recipe == run.run.end()) return text;
+  return text + "<details><summary>Recipe as it ran</summary><pre>" + escaped(recipe->dump(1)) +
+         "</pre></details>\n";
+}
+
+}  // namespace
+
+std::string html_report(std::span<const RunResults> runs) {
+  std::string names;
+  for (const RunResults& run : runs) names += (names.empty() ? "" : ", ") + run.name;
+  std::string text(kHead);
+  text += colours();
+  text += kTail;
+  text += "<title>" + escaped(names) + "</title></head><body>\n<h1>" + escaped(names) + "</h1>\n";
+  for (const RunResults& run : runs) {
+    if (runs.size() > 1) text += "<h3>" + escaped(run.name) + "</h3>\n";
+    text += run_html(run);
+  }
+  const std::vector<EvaluationBlock> blocks = evaluation_blocks(runs);
+  if (blocks.empty()) text += "<p class=\"empty\">No evaluation is complete.</p>\n";
+  for (const EvaluationBlock& block : blocks) text += block_html(block);
+  return text + training_html(runs) + "</body></html>\n";
+}
+
+std::string comparison_table(std::span<const RunResults> runs) {
+  std::string text;
+  for (const EvaluationBlock& block : evaluation_blocks(runs)) {
+    // The last evaluation of each run that is in this block.
+    std::vector<std::string> labels;
+    for (const RunResults& run : runs) {
+      std::string last;
+      for (const std::string& label : block.labels) {
+        if (runs.size() == 1 || label.starts_with(run.name + ": ")) last = label;
+      }
+      if (!last.empty()) labels.push_back(last);
+    }
+    for (const int64_t size : block.sizes) {
+      text += (text.empty() ? "" : "\n") + block.title;
+      if (block.sizes.size() > 1 || size > 1) text += ", " + counted(size) + " edits";
+      text += "\n";
+      for (size_t i = 0; i < labels.size(); ++i)
+        text += "  (" + std::to_string(i + 1) + ") " + labels[i] + "\n";
+      for (const LanguagePair& pair : block.pairs) {
+        for (const std::string& metric : metrics_of(block, false)) {
+          std::string line;
+          std::optional<double> first;
+          for (const std::string& label : labels) {
+            const ResultRow* row = block.find(label, size, pair, metric);
+            char cell[48] = "         –          ";
+            if (row != nullptr && row->value) {
+              if (!first) {
+                first = *row->value;
+                std::snprintf(cell, sizeof cell, "%10.2f          ", *row->value);
+              } else {
+                std::snprintf(cell, sizeof cell, "%10.2f (%+7.2f)", *row->value,
+                              *row->value - *first);
+              }
+            }
+            line += cell;
+          }
+          char head[96];
+          std::snprintf(head, sizeof head, "  %s → %s  %-18s", pair.first.c_str(),
+                        pair.second.c_str(), metric.c_str());
+          if (first) text += head + line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
+        }
+      }
+    }
+  }
+  return text;
+}
+
+}  // namespace xkde::report

@@ -1,0 +1,22 @@
+#ifndef XKDE_STAGES_REPORT_HTML_REPORT_H_
+#define XKDE_STAGES_REPORT_HTML_REPORT_H_
+
+#include <span>
+#include <string>
+
+#include "stages/report/run_results.h"
+
+namespace xkde::report {
+
+/// One page without scripts or anything from a network: what ran, tables with intervals, curves
+/// over the size of the memory, heat maps over languages, training curves. Several runs stand in
+/// the same tables and charts, a run's name before its labels.
+std::string html_report(std::span<const RunResults> runs);
+
+/// The runs side by side as text for a terminal: a row for each language pair and metric, a column
+/// for each run with its last evaluation, and the difference to the first run.
+std::string comparison_table(std::span<const RunResults> runs);
+
+}  // namespace xkde::report
+
+#endif  // XKDE_STAGES_REPORT_HTML_REPORT_H_

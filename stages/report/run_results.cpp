@@ -1,0 +1,91 @@
+#include "stages/report/run_results.h"
+
+#include <algorithm>
+#include <fstream>
+#include <utility>
+
+#include "core/base/error.h"
+
+namespace xkde::report {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// "03-sft" -> "sft".
+std::string stage_kind(const std::string& folder) {
+  const size_t dash = folder.find('-');
+  return dash == std::string::npos ? "" : folder.substr(dash + 1);
+}
+
+bool is_stage_folder(const fs::path& path) {
+  const std::string name = path.filename().string();
+  const size_t digits = name.find_first_not_of("0123456789");
+  return digits != std::string::npos && digits >= 2 && name[digits] == '-';
+}
+
+std::vector<fs::path> stage_folders(const fs::path& run) {
+  std::vector<fs::path> folders;
+  for (const fs::directory_entry& entry : fs::directory_iterator(run)) {
+    if (entry.is_directory() && is_stage_folder(entry.path())) folders.push_back(entry.path());
+  }
+  std::sort(folders.begin(), folders.end());
+  return folders;
+}
+
+/// Lines that are cut short end the file: a run may be writing them.
+TrainingCurves read_curves(const fs::path& folder) {
+  TrainingCurves curves{folder.filename().string(), {}};
+  std::ifstream file(folder / "metrics.jsonl");
+  for (std::string line; std::getline(file, line);) {
+    const Json row = Json::parse(line, nullptr, false);
+    if (row.is_discarded() || !row.is_object() || !row.contains("step")) break;
+    const auto step = row["step"].get<double>();
+    for (const auto& [key, value] : row.items()) {
+      if (key != "step" && value.is_number())
+        curves.series[key].emplace_back(step, value.get<double>());
+    }
+  }
+  return curves;
+}
+
+std::string label_of(const std::vector<std::string>& trained, const std::vector<ResultRow>& rows) {
+  std::string label;
+  for (const std::string& kind : trained)
+    label += (label.empty() ? "" : " + ") + std::string(kind == "sft" ? "XE-IT" : "TL-PO");
+  if (label.empty()) label = "before training";
+  if (!rows.empty() && rows.front().scope.method != "xkde")
+    label += ", " + rows.front().scope.method;
+  return label;
+}
+
+}  // namespace
+
+RunResults read_run(const fs::path& folder) {
+  XKDE_CHECK(fs::exists(folder / "run.json"), MissingInputError, folder.string(),
+             ": expected the folder of a run, found no run.json in it");
+  RunResults results;
+  results.folder = folder;
+  results.run = read_json_file(folder / "run.json");
+  XKDE_CHECK(results.run.is_object(), DataError, (folder / "run.json").string(),
+             ": expected an object, found a value of type ", results.run.type_name());
+  results.name = results.run.value("run_name", folder.filename().string());
+  results.is_finished = results.run.value("exit_reason", "") == "done";
+  std::vector<std::string> trained;
+  for (const fs::path& stage : stage_folders(folder)) {
+    const std::string kind = stage_kind(stage.filename().string());
+    if (kind == "sft" || kind == "orpo") {
+      results.trainings.push_back(read_curves(stage));
+      trained.push_back(kind);
+    }
+    const fs::path file = stage / "results.json";
+    if (kind != "evaluate" || !fs::exists(file)) continue;
+    Evaluation evaluation;
+    evaluation.stage = stage.filename().string();
+    evaluation.rows = parse_results(read_json_file(file), file.string());
+    evaluation.label = label_of(trained, evaluation.rows);
+    results.evaluations.push_back(std::move(evaluation));
+  }
+  return results;
+}
+
+}  // namespace xkde::report

@@ -1,0 +1,29 @@
+#include "stages/report/write_report.h"
+
+#include <span>
+
+#include "core/io/atomic_file.h"
+#include "stages/report/csv.h"
+#include "stages/report/easyedit_json.h"
+#include "stages/report/html_report.h"
+#include "stages/report/run_results.h"
+
+namespace xkde::report {
+
+void write_report(const std::filesystem::path& folder) {
+  const RunResults run = read_run(folder);
+  const std::span<const RunResults> one(&run, 1);
+  const std::filesystem::path parts = folder / "report";
+  std::filesystem::create_directories(parts);
+  for (const TrainingCurves& training : run.trainings)
+    write_file_atomically(parts / (training.stage + ".csv"), training_csv(training));
+  for (const Evaluation& evaluation : run.evaluations) {
+    const auto results = easyedit_results(folder / evaluation.stage / "predictions.jsonl");
+    for (const auto& [name, list] : results)
+      write_file_atomically(parts / (evaluation.stage + "_" + name + ".json"), list.dump(1) + "\n");
+  }
+  write_file_atomically(folder / "results.csv", results_csv(one));
+  write_file_atomically(folder / "report.html", html_report(one));
+}
+
+}  // namespace xkde::report

@@ -1,0 +1,15 @@
+#ifndef XKDE_STAGES_REPORT_WRITE_REPORT_H_
+#define XKDE_STAGES_REPORT_WRITE_REPORT_H_
+
+#include <filesystem>
+
+namespace xkde::report {
+
+/// Writes into a run's folder: report.html, results.csv, report/<stage>.csv for each training stage
+/// and report/<stage>_<mode>_<size>_<edit>_<test>.json, EasyEdit's form of each evaluation. Throws
+/// as read_run does, and IoError.
+void write_report(const std::filesystem::path& run);
+
+}  // namespace xkde::report
+
+#endif  // XKDE_STAGES_REPORT_WRITE_REPORT_H_

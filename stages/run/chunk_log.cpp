@@ -1,0 +1,152 @@
+#include "stages/run/chunk_log.h"
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <sstream>
+#include <utility>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "core/base/error.h"
+#include "core/io/atomic_file.h"
+
+namespace xkde::recipe {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kMetrics = "metrics.jsonl";
+
+std::string read_from(const fs::path& path, int64_t offset) {
+  std::ifstream file(path, std::ios::binary);
+  file.seekg(offset);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+void append_bytes(const fs::path& path, const std::string& bytes) {
+  const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+  XKDE_CHECK(descriptor >= 0, IoError, path.string(), ": expected a file to append to, found ",
+             std::strerror(errno));
+  size_t written = 0;
+  while (written < bytes.size()) {
+    const ssize_t count = ::write(descriptor, bytes.data() + written, bytes.size() - written);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) {
+      const std::string reason = std::strerror(errno);
+      ::close(descriptor);
+      throw IoError(
+          concat(path.string(), ": expected to append ", bytes.size(), " bytes, found ", reason));
+    }
+    written += static_cast<size_t>(count);
+  }
+  ::close(descriptor);
+}
+
+}  // namespace
+
+ChunkLog::ChunkLog(fs::path file, std::vector<int64_t> rows_of_chunk, dist::Communicator& comm)
+    : file_(std::move(file)),
+      parts_(file_.string() + ".parts"),
+      rows_of_chunk_(std::move(rows_of_chunk)),
+      comm_(comm) {
+  std::string done;
+  if (comm_.rank() == 0) {
+    take_over();
+    done = Json(done_).dump();
+  }
+  done = comm_.broadcast_bytes(done, 0);
+  done_ = parse_json(done, "chunks").get<std::set<int64_t>>();
+  own_ = std::make_unique<JsonLinesWriter>(part_of(comm_.rank()));
+}
+
+fs::path ChunkLog::part_of(int rank) const { return parts_ / ("rank-" + std::to_string(rank)); }
+
+/// Cuts the common file to whole chunks and keeps what parts have beyond them in one file, so that
+/// this run's ranks, however many, begin with empty ones.
+void ChunkLog::take_over() {
+  fs::create_directories(parts_);
+  std::ifstream file(file_, std::ios::binary);
+  std::string kept, chunk, line;
+  int64_t rows = 0;
+  while (next_ < std::ssize(rows_of_chunk_) && std::getline(file, line) && !file.eof()) {
+    chunk += line + "\n";
+    if (++rows < rows_of_chunk_[static_cast<size_t>(next_)]) continue;
+    kept += std::exchange(chunk, "");
+    rows = 0;
+    done_.insert(next_++);
+  }
+  file.close();
+  write_file_atomically(file_, kept);
+  keep_lines_up_to(file_.parent_path() / kMetrics, "chunk", next_ - 1);
+
+  read_parts();
+  std::string ahead;
+  for (const auto& [number, part] : waiting_) {
+    done_.insert(number);
+    ahead += Json{{"chunk", number}, {"rows", part.rows}, {"metrics", part.metrics}}.dump() + "\n";
+  }
+  write_file_atomically(parts_ / "kept", ahead);
+  for (const fs::directory_entry& entry : fs::directory_iterator(parts_)) {
+    if (entry.path().filename() != "kept") fs::remove(entry.path());
+  }
+  read_up_to_ = {{(parts_ / "kept").string(), static_cast<int64_t>(ahead.size())}};
+  write_ready();
+}
+
+void ChunkLog::read_parts() {
+  for (const fs::directory_entry& entry : fs::directory_iterator(parts_)) {
+    int64_t& offset = read_up_to_[entry.path().string()];
+    const std::string bytes = read_from(entry.path(), offset);
+    size_t begin = 0;
+    for (size_t end = bytes.find('\n'); end != std::string::npos; end = bytes.find('\n', begin)) {
+      const Json line = Json::parse(bytes.substr(begin, end - begin), nullptr, false);
+      begin = end + 1;
+      if (line.is_discarded()) continue;  // torn by a kill
+      const auto number = line.at("chunk").get<int64_t>();
+      if (number < next_) continue;
+      waiting_[number] = {line.at("rows").get<std::string>(), line.at("metrics")};
+    }
+    offset += static_cast<int64_t>(begin);
+  }
+}
+
+void ChunkLog::write_ready() {
+  std::string rows, metrics;
+  while (!waiting_.empty() && waiting_.begin()->first == next_) {
+    rows += waiting_.begin()->second.rows;
+    metrics += waiting_.begin()->second.metrics.dump() + "\n";
+    waiting_.erase(waiting_.begin());
+    ++next_;
+  }
+  if (rows.empty() && metrics.empty()) return;
+  append_bytes(file_, rows);
+  append_bytes(file_.parent_path() / kMetrics, metrics);
+}
+
+void ChunkLog::append(int64_t chunk, const std::vector<Json>& rows, const Json& metrics) {
+  std::string lines;
+  for (const Json& row : rows) lines += row.dump() + "\n";
+  own_->append({{"chunk", chunk}, {"rows", lines}, {"metrics", metrics}});
+  if (comm_.rank() != 0) return;
+  read_parts();
+  write_ready();
+}
+
+void ChunkLog::finish() {
+  own_.reset();
+  comm_.barrier();
+  if (comm_.rank() == 0) {
+    read_parts();
+    write_ready();
+    XKDE_CHECK(next_ == std::ssize(rows_of_chunk_), InternalError, file_.string(), ": expected ",
+               rows_of_chunk_.size(), " chunks, found ", next_);
+    sync_path(file_);
+    fs::remove_all(parts_);
+  }
+  comm_.barrier();
+}
+
+}  // namespace xkde::recipe

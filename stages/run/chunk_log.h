@@ -1,0 +1,61 @@
+#ifndef XKDE_STAGES_RUN_CHUNK_LOG_H_
+#define XKDE_STAGES_RUN_CHUNK_LOG_H_
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/io/json_file.h"
+#include "distributed/comm/communicator.h"
+#include "stages/run/json_lines.h"
+
+namespace xkde::recipe {
+
+/// A .jsonl file that ranks fill together, chunk by chunk, in any order: each rank logs its chunks
+/// in a file of its own beside it, and rank 0 appends to the common file what comes next. So the
+/// file is always a beginning of the final one, and a run that was killed loses no finished chunk.
+/// Ranks share the file system and say nothing to each other while they work.
+class ChunkLog {
+ public:
+  /// `file` and "metrics.jsonl" beside it, whose lines have "chunk". A chunk has as many rows as
+  /// rows_of_chunk says. Takes over what an earlier run left; a torn line is none. Collective.
+  ChunkLog(std::filesystem::path file, std::vector<int64_t> rows_of_chunk,
+           dist::Communicator& comm);
+
+  /// Whether an earlier run finished this chunk.
+  bool is_done(int64_t chunk) const { return done_.contains(chunk); }
+  std::filesystem::path folder() const { return file_.parent_path(); }
+  int64_t num_done() const { return static_cast<int64_t>(done_.size()); }
+  /// Makes a chunk of this rank durable against the end of the process. Not collective.
+  void append(int64_t chunk, const std::vector<Json>& rows, const Json& metrics);
+  /// Completes the common file; throws InternalError where a chunk is missing. Collective.
+  void finish();
+
+ private:
+  struct Chunk {
+    std::string rows;
+    Json metrics;
+  };
+  std::filesystem::path part_of(int rank) const;
+  void take_over();
+  void read_parts();
+  void write_ready();
+
+  std::filesystem::path file_, parts_;
+  std::vector<int64_t> rows_of_chunk_;
+  dist::Communicator& comm_;
+  std::set<int64_t> done_;
+  std::unique_ptr<JsonLinesWriter> own_;
+  // Of rank 0:
+  int64_t next_ = 0;  ///< chunk that comes next in the common file
+  std::map<int64_t, Chunk> waiting_;
+  std::map<std::string, int64_t> read_up_to_;  ///< bytes of each part
+};
+
+}  // namespace xkde::recipe
+
+#endif  // XKDE_STAGES_RUN_CHUNK_LOG_H_

@@ -1,0 +1,38 @@
+#ifndef XKDE_STAGES_RUN_PROGRESS_H_
+#define XKDE_STAGES_RUN_PROGRESS_H_
+
+#include <cstdint>
+#include <string>
+
+#include "core/base/stopwatch.h"
+
+namespace xkde::recipe {
+
+/// How far a stage is, on standard error: a bar that redraws itself on a terminal, a plain line
+/// every `line_every` steps elsewhere. Only rank 0 should own an active one.
+class Progress {
+ public:
+  /// `done` steps were finished by an earlier run; the time left is judged from those of this run.
+  Progress(std::string label, int64_t total, int64_t done, int64_t line_every, bool active);
+  ~Progress();
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+  /// `detail`: figures of the last step, for example "loss 1.23  240 tokens/s".
+  void update(int64_t step, const std::string& detail);
+
+ private:
+  std::string time_left(int64_t step) const;
+  void draw_bar(int64_t step, const std::string& detail);
+
+  std::string label_;
+  int64_t total_, first_, line_every_;
+  bool active_, terminal_;
+  bool bar_open_ = false;
+  double last_drawn_ = -1.0;
+  Stopwatch clock_;
+};
+
+}  // namespace xkde::recipe
+
+#endif  // XKDE_STAGES_RUN_PROGRESS_H_

@@ -1,0 +1,82 @@
+#ifndef XKDE_STAGES_RUN_RUN_CONTEXT_H_
+#define XKDE_STAGES_RUN_RUN_CONTEXT_H_
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/data/conversation.h"
+#include "core/generate/generator.h"
+#include "core/model/decoder.h"
+#include "core/model/pretrained/pretrained.h"
+#include "core/text/chat_template.h"
+#include "distributed/comm/communicator.h"
+#include "distributed/sharding/sharded_model.h"
+#include "stages/recipe/recipe.h"
+
+namespace xkde::recipe {
+
+/// What the stages of one run share. One on each rank; every stage function is called by all ranks.
+class RunContext {
+ public:
+  /// Opens the model's files, without reading weights. `recipe` and `comm` outlive the context.
+  RunContext(const Recipe& recipe, dist::Communicator& comm, at::Device device);
+
+  const Recipe& recipe() const noexcept { return recipe_; }
+  dist::Communicator& comm() const noexcept { return comm_; }
+  bool is_root() const noexcept { return comm_.rank() == 0; }
+  const PretrainedModel& pretrained() const noexcept { return pretrained_; }
+  const Tokenizer& tokenizer() const noexcept { return pretrained_.tokenizer; }
+  const ChatTemplate& chat_template() const noexcept { return chat_template_; }
+  const Decoder& decoder() const noexcept { return decoder_; }
+  at::ScalarType compute_dtype() const noexcept { return options_.compute_dtype; }
+  at::Device device() const noexcept { return options_.device; }
+
+  /// Decides how the model is held and trained (plan_run), and says so; a recipe that does not fit
+  /// is refused here, with a ConfigError on all ranks. Does nothing the second time. Collective.
+  void plan();
+  /// The model with the weights that the stages so far lead to; reads them at the first call.
+  /// Collective.
+  dist::ShardedModel& model();
+  /// Runs `body` with the weights of the pretrained files in model(), and puts back those that were
+  /// there. Collective.
+  void with_pretrained_weights(const std::function<void()>& body);
+  /// Answers with model(), which must be resident. The context outlives it. Not collective.
+  Generator generator(const GenerateOptions& options);
+  /// The ids that end an answer: of the model, its chat template and its tokenizer.
+  std::vector<int64_t> stop_ids() const;
+  /// The weights come from this checkpoint, not from the pretrained files: a finished stage left
+  /// them.
+  void use_checkpoint(std::filesystem::path folder);
+
+  /// The XE-IT samples that a build_data stage made; its file, where it was skipped.
+  std::filesystem::path train_file;
+  std::filesystem::path samples_file;  ///< of the last sample stage
+  std::filesystem::path pairs_file;    ///< of the last rank stage
+  int64_t baseline_bytes = 0;          ///< dist::used_bytes() right before the model was built
+  bool trained = false;                ///< whether a training stage came before
+
+ private:
+  std::string decide() const;
+  void load_weights();
+  void load_pretrained();
+
+  const Recipe& recipe_;
+  dist::Communicator& comm_;
+  PretrainedModel pretrained_;
+  ChatTemplate chat_template_;
+  Decoder decoder_;
+  dist::EngineOptions options_;
+  std::unique_ptr<WorkRecorder> recorder_;  ///< of decoding steps on a GPU
+  bool planned_ = false;
+  int ranks_here_ = 1;  ///< on this rank's host
+  std::unique_ptr<dist::ShardedModel> model_;
+  std::optional<std::filesystem::path> checkpoint_;
+};
+
+}  // namespace xkde::recipe
+
+#endif  // XKDE_STAGES_RUN_RUN_CONTEXT_H_

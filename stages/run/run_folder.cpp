@@ -1,0 +1,113 @@
+#include "stages/run/run_folder.h"
+
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+#include <fstream>
+#include <iterator>
+#include <utility>
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "core/base/error.h"
+#include "core/io/atomic_file.h"
+#include "core/io/sha256.h"
+
+namespace xkde::recipe {
+namespace {
+
+namespace fs = std::filesystem;
+
+void make_folder(const fs::path& path) {
+  std::error_code error;
+  fs::create_directories(path, error);
+  XKDE_CHECK(!error, IoError, path.string(), ": expected to create a folder, found ",
+             error.message());
+}
+
+std::string read_text(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+}  // namespace
+
+std::string utc_now() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  ::gmtime_r(&now, &parts);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return text;
+}
+
+RunFolder::RunFolder(fs::path path) : path_(std::move(path)) {
+  make_folder(path_);
+  const fs::path lock = path_ / ".lock";
+  lock_ = ::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+  XKDE_CHECK(lock_ >= 0, IoError, lock.string(), ": expected a lock file, found ",
+             std::strerror(errno));
+  const bool locked = ::flock(lock_, LOCK_EX | LOCK_NB) == 0;
+  if (!locked) ::close(lock_);
+  XKDE_CHECK(locked, ConfigError, "output_dir: ", path_.string(),
+             ": expected a folder that no other run writes to, found one in use");
+}
+
+RunFolder::~RunFolder() { ::close(lock_); }
+
+void RunFolder::write_start(const Recipe& recipe, const RunFacts& facts) {
+  run_ = {{"run_name", recipe.run_name},
+          {"recipe", resolved(recipe)},
+          {"argv", facts.argv},
+          {"versions", facts.versions},
+          {"hosts", facts.hosts},
+          {"ranks", facts.hosts.size()},
+          {"backend", facts.backend},
+          {"seed", recipe.seed},
+          {"git_commit", facts.versions.value("git_commit", "unknown")},
+          {"inputs", Json::object()},
+          {"start", utc_now()},
+          {"end", nullptr},
+          {"exit_reason", "running"}};
+  write();
+}
+
+void RunFolder::add_inputs(const std::vector<fs::path>& files) {
+  for (const fs::path& file : files) run_["inputs"][file.string()] = sha256_of_file(file);
+  write();
+}
+
+void RunFolder::write_end(const std::string& exit_reason) {
+  run_["end"] = utc_now();
+  run_["exit_reason"] = exit_reason;
+  write();
+}
+
+void RunFolder::write() { write_file_atomically(path_ / "run.json", run_.dump(1) + "\n"); }
+
+std::string stage_folder_name(size_t index, const std::string& name) {
+  const std::string number = std::to_string(index + 1);
+  return (number.size() < 2 ? "0" + number : number) + "-" + name;
+}
+
+StageState open_stage_folder(const fs::path& folder, const std::string& fingerprint) {
+  const std::string found = read_text(folder / "FINGERPRINT");
+  if (found == fingerprint) {
+    return fs::exists(folder / "DONE") ? StageState::kDone : StageState::kStarted;
+  }
+  std::error_code error;
+  fs::remove_all(folder, error);
+  XKDE_CHECK(!error, IoError, folder.string(), ": expected to remove an outdated stage, found ",
+             error.message());
+  make_folder(folder);
+  write_file_atomically(folder / "FINGERPRINT", fingerprint);
+  return StageState::kFresh;
+}
+
+void finish_stage_folder(const fs::path& folder, const std::string& fingerprint) {
+  write_file_atomically(folder / "DONE", fingerprint + "\n");
+}
+
+}  // namespace xkde::recipe

@@ -1,0 +1,62 @@
+#ifndef XKDE_STAGES_RUN_RUN_FOLDER_H_
+#define XKDE_STAGES_RUN_RUN_FOLDER_H_
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "core/io/json_file.h"
+#include "stages/recipe/recipe.h"
+
+namespace xkde::recipe {
+
+/// What run.json says beside the recipe.
+struct RunFacts {
+  std::vector<std::string> argv;
+  std::vector<std::string> hosts;  ///< by rank
+  std::string backend;             ///< "mpi" | "nccl"
+  Json versions;                   ///< of this program and its libraries
+};
+
+/// The folder of one run (docs/architecture.md): run.json and a folder for each stage. Used on rank
+/// 0 only.
+class RunFolder {
+ public:
+  /// Creates the folder and takes its lock, so that no second run writes there. Throws IoError or,
+  /// when another run holds the lock, ConfigError.
+  explicit RunFolder(std::filesystem::path path);
+  ~RunFolder();
+  RunFolder(const RunFolder&) = delete;
+  RunFolder& operator=(const RunFolder&) = delete;
+
+  /// Writes run.json with exit_reason "running".
+  void write_start(const Recipe& recipe, const RunFacts& facts);
+  void add_inputs(
+      const std::vector<std::filesystem::path>& files);  ///< their SHA-256 into run.json
+  void write_end(const std::string& exit_reason);
+
+ private:
+  void write();
+  std::filesystem::path path_;
+  int lock_ = -1;
+  Json run_;
+};
+
+/// "02-sft" for the second stage.
+std::string stage_folder_name(size_t index, const std::string& name);
+
+enum class StageState { kFresh, kStarted, kDone };
+/// Compares the stage's fingerprint with the one in the folder: kDone (complete, unchanged),
+/// kStarted (unchanged, to be resumed), kFresh. A folder with another fingerprint is emptied first,
+/// since what it holds belongs to another recipe.
+StageState open_stage_folder(const std::filesystem::path& folder, const std::string& fingerprint);
+/// Writes DONE, last.
+void finish_stage_folder(const std::filesystem::path& folder, const std::string& fingerprint);
+
+/// "2026-11-23T05:10:00Z"
+std::string utc_now();
+
+}  // namespace xkde::recipe
+
+#endif  // XKDE_STAGES_RUN_RUN_FOLDER_H_

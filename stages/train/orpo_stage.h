@@ -1,0 +1,18 @@
+#ifndef XKDE_STAGES_TRAIN_ORPO_STAGE_H_
+#define XKDE_STAGES_TRAIN_ORPO_STAGE_H_
+
+#include <filesystem>
+
+#include "stages/recipe/recipe_stages.h"
+#include "stages/run/run_context.h"
+
+namespace xkde::recipe {
+
+/// Preference tuning of the context's model on the pairs of a rank stage or a file (TL-PO). Writes
+/// metrics.jsonl, checkpoints/ and statistics.json into `folder`. Throws DataError where no pair is
+/// left to train on. Collective.
+void run_orpo(const OrpoStage& stage, const std::filesystem::path& folder, RunContext& context);
+
+}  // namespace xkde::recipe
+
+#endif  // XKDE_STAGES_TRAIN_ORPO_STAGE_H_

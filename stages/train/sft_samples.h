@@ -1,0 +1,24 @@
+#ifndef XKDE_STAGES_TRAIN_SFT_SAMPLES_H_
+#define XKDE_STAGES_TRAIN_SFT_SAMPLES_H_
+
+#include <string>
+#include <vector>
+
+#include "core/data/conversation.h"
+#include "core/data/sft_sample.h"
+#include "core/model/pretrained/pretrained.h"
+#include "core/text/chat_template.h"
+#include "stages/recipe/recipe_stages.h"
+
+namespace xkde::recipe {
+
+/// The conversations as `stage` trains on them, cut to its max_length and to what the model was
+/// made for; `source` begins messages. Throws DataError where nothing is left to train on.
+std::vector<SftSample> encode_samples(const std::vector<Conversation>& conversations,
+                                      const std::string& source, const SftStage& stage,
+                                      const PretrainedModel& model,
+                                      const ChatTemplate& chat_template);
+
+}  // namespace xkde::recipe
+
+#endif  // XKDE_STAGES_TRAIN_SFT_SAMPLES_H_

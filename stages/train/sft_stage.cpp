@@ -1,0 +1,67 @@
+#include "stages/train/sft_stage.h"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <ATen/ATen.h>
+
+#include "core/data/epoch_sampler.h"
+#include "core/data/sft_sample.h"
+#include "stages/train/sft_batch.h"
+#include "stages/train/sft_samples.h"
+#include "stages/train/trainer.h"
+
+namespace xkde::recipe {
+namespace {
+
+class SftTask final : public TrainTask {
+ public:
+  SftTask(const SftStage& stage, RunContext& context, std::vector<SftSample> samples)
+      : stage_(stage),
+        context_(context),
+        samples_(std::move(samples)),
+        sampler_(static_cast<uint64_t>(context.recipe().seed), std::ssize(samples_),
+                 stage.global_batch(context.comm().size()), stage.last_batch == "wrap") {}
+
+  std::string name() const override { return "sft"; }
+  int64_t steps_per_epoch() const override { return sampler_.steps_per_epoch(); }
+
+  TrainStep step(int64_t epoch, int64_t step) override {
+    const std::vector<int64_t> batch = sampler_.batch(epoch, step);
+    TrainStep work;
+    const int rank = context_.comm().rank();
+    for (PackedBatch& pack :
+         packs_of_step(stage_, samples_, batch, rank, context_.comm().size(), context_.device())) {
+      // Without labelled_head there are labels of weight 0: the loss does not need them.
+      const int64_t labels = stage_.labelled_head
+                                 ? pack.label_rows.size(0)
+                                 : at::count_nonzero(pack.label_weights).item<int64_t>();
+      work.packs.push_back({std::move(pack), nullptr, labels});
+    }
+    work.samples = std::ssize(batch);
+    for (const int64_t index : batch) {
+      work.tokens += std::ssize(samples_[static_cast<size_t>(index)].ids);
+    }
+    return work;
+  }
+
+ private:
+  const SftStage& stage_;
+  RunContext& context_;
+  std::vector<SftSample> samples_;
+  EpochSampler sampler_;
+};
+
+}  // namespace
+
+void run_sft(const SftStage& stage, const std::filesystem::path& folder, RunContext& context) {
+  const std::filesystem::path file =
+      stage.uses_built_data() ? context.train_file : std::filesystem::path(stage.train_data);
+  SftTask task(stage, context,
+               encode_samples(read_conversations(file), file.string(), stage, context.pretrained(),
+                              context.chat_template()));
+  run_training(task, stage, stage.keep_best, {}, folder, context);
+}
+
+}  // namespace xkde::recipe

@@ -1,0 +1,107 @@
+#include "stages/train/train_keys.h"
+
+#include <cmath>
+#include <string_view>
+#include <utility>
+
+namespace xkde::recipe {
+namespace {
+
+constexpr std::string_view kSchedules[] = {"cosine", "linear", "constant"};
+constexpr std::string_view kReductions[] = {"token_mean", "micro_batch"};
+constexpr std::string_view kLastBatches[] = {"short", "wrap"};
+constexpr std::string_view kResumes[] = {"auto", "never"};
+
+/// Keys that users of other trainers write, and what to write here.
+constexpr std::pair<std::string_view, std::string_view> kForeignKeys[] = {
+    {"warmup_ratio", "unknown key; did you mean 'warmup_steps', where a value below 1 is a ratio?"},
+    {"lr", "unknown key; did you mean 'learning_rate'?"},
+    {"epochs", "unknown key; did you mean 'num_train_epochs'?"},
+    {"batch_size", "unknown key; did you mean 'per_device_train_batch_size'?"},
+    {"bf16", "unknown key; model.dtype of the recipe says it"},
+    {"fp16", "unknown key; model.dtype of the recipe says it"},
+    {"gradient_checkpointing", "unknown key; parallel.recompute of the recipe says it"},
+    {"output_dir", "unknown key; it belongs to the top level of the recipe"},
+    {"seed", "unknown key; it belongs to the top level of the recipe"},
+    {"logging_steps", "unknown key; it belongs to the top level of the recipe"},
+};
+
+constexpr Condition<int64_t> kBatchSize{"an integer from 1 to 1000000", [](const int64_t& value) {
+                                          return value >= 1 && value <= 1000000;
+                                        }};
+constexpr Condition<int64_t> kGlobalBatchSize{
+    "an integer from 0 to 1000000",
+    [](const int64_t& value) { return value >= 0 && value <= 1000000; }};
+constexpr Condition<int64_t> kMaxSteps{"an integer of at least 0, or -1 for no limit",
+                                       [](const int64_t& value) { return value >= -1; }};
+constexpr Condition<double> kWarmup{
+    "a positive integer (steps) or a number in [0, 1) (share of all steps)",
+    [](const double& value) {
+      return value >= 0 && value < 1e12 && (value < 1 || value == std::floor(value));
+    }};
+
+}  // namespace
+
+int64_t TrainKeys::total_steps(int64_t steps_per_epoch) const {
+  if (max_steps >= 0) return max_steps;
+  return static_cast<int64_t>(std::ceil(num_train_epochs * static_cast<double>(steps_per_epoch)));
+}
+
+void TrainKeys::read(StrictMap& map) {
+  map.optional("num_train_epochs", num_train_epochs, kPositiveNumber);
+  map.optional("max_steps", max_steps, kMaxSteps);
+  map.optional("per_device_train_batch_size", per_device_train_batch_size, kBatchSize);
+  map.optional("gradient_accumulation_steps", gradient_accumulation_steps, kBatchSize);
+  map.optional("global_batch_size", global_batch_size, kGlobalBatchSize);
+  for (const char* key : {"per_device_train_batch_size", "gradient_accumulation_steps"}) {
+    if (global_batch_size > 0 && map.has(key))
+      map.add_error(key, "expected global_batch_size or this key, found both");
+  }
+  map.optional("learning_rate", learning_rate, kPositiveNumber);
+  map.optional("lr_scheduler_type", lr_scheduler_type, Names{kSchedules});
+  map.optional("warmup_steps", warmup_steps, kWarmup);
+  map.optional("weight_decay", weight_decay, kNotNegativeNumber);
+  map.optional("adam_beta1", adam_beta1, kShare);
+  map.optional("adam_beta2", adam_beta2, kShare);
+  map.optional("adam_epsilon", adam_epsilon, kPositiveNumber);
+  map.optional("max_grad_norm", max_grad_norm, kPositiveNumber);
+  map.optional("loss_reduction", loss_reduction, Names{kReductions});
+  map.optional("packing", packing);
+  map.optional("token_tree", token_tree);
+  map.optional("max_tokens_per_pack", max_tokens_per_pack, kPositive);
+  map.optional("last_batch", last_batch, Names{kLastBatches});
+  map.optional("save_steps", save_steps, kNotNegative);
+  map.optional("save_total_limit", save_total_limit, kPositive);
+  map.optional("async_save", async_save);
+  map.optional("resume_from_checkpoint", resume_from_checkpoint, Names{kResumes});
+  for (const auto& [key, why] : kForeignKeys) map.refuse(key, std::string(why));
+}
+
+void TrainKeys::write(Json& json) const {
+  json["num_train_epochs"] = num_train_epochs;
+  json["max_steps"] = max_steps;
+  if (global_batch_size == 0) {
+    json["per_device_train_batch_size"] = per_device_train_batch_size;
+    json["gradient_accumulation_steps"] = gradient_accumulation_steps;
+  }
+  json["global_batch_size"] = global_batch_size;
+  json["learning_rate"] = learning_rate;
+  json["lr_scheduler_type"] = lr_scheduler_type;
+  json["warmup_steps"] = warmup_steps;
+  json["weight_decay"] = weight_decay;
+  json["adam_beta1"] = adam_beta1;
+  json["adam_beta2"] = adam_beta2;
+  json["adam_epsilon"] = adam_epsilon;
+  json["max_grad_norm"] = max_grad_norm;
+  json["loss_reduction"] = loss_reduction;
+  json["packing"] = packing;
+  json["token_tree"] = token_tree;
+  json["max_tokens_per_pack"] = max_tokens_per_pack;
+  json["last_batch"] = last_batch;
+  json["save_steps"] = save_steps;
+  json["save_total_limit"] = save_total_limit;
+  json["async_save"] = async_save;
+  json["resume_from_checkpoint"] = resume_from_checkpoint;
+}
+
+}  // namespace xkde::recipe

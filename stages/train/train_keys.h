@@ -1,0 +1,55 @@
+#ifndef XKDE_STAGES_TRAIN_TRAIN_KEYS_H_
+#define XKDE_STAGES_TRAIN_TRAIN_KEYS_H_
+
+#include <cstdint>
+#include <string>
+
+#include "core/io/json_file.h"
+#include "stages/recipe/strict_map.h"
+
+namespace xkde::recipe {
+
+/// The keys that every training stage has. Defaults are those of XE-IT in the paper's own code
+/// (protocol 4.1) unless a comment names another source; a stage sets its own before read().
+struct TrainKeys {
+  double num_train_epochs = 5;
+  int64_t max_steps = -1;  ///< -1: as many as the epochs take; 0: none
+  int64_t per_device_train_batch_size = 1;
+  int64_t gradient_accumulation_steps = 1;
+  int64_t global_batch_size = 0;  ///< 0: the product of the two and the number of ranks
+  double learning_rate = 1e-5;
+  std::string lr_scheduler_type = "cosine";  ///< or linear, constant
+  double warmup_steps = 0.05;                ///< below 1 a share of all steps, else their number
+  double weight_decay = 1e-4;
+  double adam_beta1 = 0.9;
+  double adam_beta2 = 0.95;
+  double adam_epsilon = 1e-8;
+  double max_grad_norm = 1.0;
+  /// Over the targets of the global batch (ours: exact over any split), or micro_batch: over
+  /// micro-batches, then over their means (protocol Q30).
+  std::string loss_reduction = "token_mean";
+  bool packing = true;                          ///< ours: same losses, less padding
+  bool token_tree = true;                       ///< ours: same losses, shared prefixes once
+  int64_t max_tokens_per_pack = 1024;           ///< ours
+  std::string last_batch = "short";             ///< of an epoch; or wrap: filled from its beginning
+  int64_t save_steps = 0;                       ///< 0: only at the end
+  int64_t save_total_limit = 2;                 ///< ours
+  bool async_save = true;                       ///< ours: written beside the next steps
+  std::string resume_from_checkpoint = "auto";  ///< ours; or never
+
+  /// Items of a step over all ranks.
+  int64_t global_batch(int64_t ranks) const {
+    if (global_batch_size > 0) return global_batch_size;
+    return per_device_train_batch_size * gradient_accumulation_steps * ranks;
+  }
+  /// Optimizer steps in all.
+  int64_t total_steps(int64_t steps_per_epoch) const;
+
+  void read(StrictMap& map);
+  /// Adds every key with its value; with a global_batch_size the two that it replaces are left out.
+  void write(Json& json) const;
+};
+
+}  // namespace xkde::recipe
+
+#endif  // XKDE_STAGES_TRAIN_TRAIN_KEYS_H_

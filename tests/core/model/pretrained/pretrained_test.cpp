@@ -1,0 +1,168 @@
+#include "core/model/pretrained/pretrained.h"
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "core/base/error.h"
+
+namespace xkde {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+class Pretrained : public testing::Test {
+ protected:
+  Pretrained()
+      : folder_(fs::temp_directory_path() / ("xkde_weights_" + std::to_string(::getpid()))) {
+    fs::remove_all(folder_);
+    fs::create_directories(folder_);
+  }
+  ~Pretrained() override { fs::remove_all(folder_); }
+
+  /// A tiny exported model whose values tell their tensor's name.
+  fs::path exported(int64_t max_shard_bytes = 1 << 20) const {
+    ModelConfig config;
+    config.vocab_size = 4;
+    config.hidden_size = 4;
+    config.intermediate_size = 6;
+    config.num_hidden_layers = 2;
+    config.num_attention_heads = 2;
+    config.num_key_value_heads = 1;
+    config.head_dim = 2;
+    config.max_position_embeddings = 16;
+    const Json model = {{"type", "BPE"},
+                        {"vocab", {{"a", 0}, {"b", 1}, {"c", 2}, {"d", 3}}},
+                        {"merges", Json::array()}};
+    const Json tokenizer = {{"version", "1.0"},
+                            {"added_tokens", Json::array()},
+                            {"normalizer", nullptr},
+                            {"pre_tokenizer", nullptr},
+                            {"post_processor", nullptr},
+                            {"decoder", nullptr},
+                            {"model", model}};
+    const fs::path path = folder_ / "model";
+    fs::remove_all(path);
+    export_pretrained(path, config, Tokenizer::from_json(tokenizer, nullptr, "t"), "", "float32",
+                      fill, max_shard_bytes);
+    return path;
+  }
+
+  static void fill(const std::string& name, std::span<float> out) {
+    for (size_t i = 0; i < out.size(); ++i) {
+      out[i] = static_cast<float>(name.size()) + static_cast<float>(i) / 64;
+    }
+  }
+
+  static std::string error_of(const fs::path& path) {
+    try {
+      open_pretrained(path);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "no error";
+  }
+
+  static void rewrite(const fs::path& path, const std::string& from, const std::string& to) {
+    std::ifstream in(path);
+    std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+    const size_t at = text.find(from);
+    ASSERT_NE(at, std::string::npos);
+    text.replace(at, from.size(), to);
+    std::ofstream(path) << text;
+  }
+
+  fs::path folder_;
+};
+
+TEST_F(Pretrained, AnExportedFolderOpensWithTheSameTensors) {
+  for (const int64_t shard_bytes : {int64_t{1} << 20, int64_t{100}}) {
+    const fs::path path = exported(shard_bytes);
+
+    const PretrainedModel model = open_pretrained(path);
+
+    EXPECT_EQ(fs::exists(path / "model.safetensors.index.json"), shard_bytes == 100);
+    for (const TensorShape& tensor : expected_tensors(model.config)) {
+      int64_t numel = 1;
+      for (const int64_t extent : tensor.shape) numel *= extent;
+      std::vector<float> got(static_cast<size_t>(numel)), expected(got.size());
+      model.weights->read_f32(tensor.name, got);
+      fill(tensor.name, expected);
+      EXPECT_EQ(got, expected) << tensor.name;
+    }
+    EXPECT_EQ(model.tokenizer.encode("abd"), (std::vector<int64_t>{0, 1, 3}));
+  }
+}
+
+TEST_F(Pretrained, AMissingPartIsNamed) {
+  EXPECT_THAT(error_of(folder_ / "absent"),
+              HasSubstr("expected a Hugging Face folder or a .gguf file"));
+  fs::remove(exported() / "config.json");
+  EXPECT_THAT(error_of(folder_ / "model"), HasSubstr("config.json"));
+  fs::remove(exported() / "tokenizer.json");
+  EXPECT_THAT(error_of(folder_ / "model"), HasSubstr("tokenizer.json"));
+  fs::remove(exported() / "model.safetensors");
+  EXPECT_THAT(error_of(folder_ / "model"), HasSubstr("found neither"));
+  std::ofstream(folder_ / "model/pytorch_model.bin") << "x";
+  EXPECT_THAT(error_of(folder_ / "model"), HasSubstr("pickled file (convert it once"));
+}
+
+TEST_F(Pretrained, AWrongShapeOrTensorIsNamed) {
+  rewrite(exported() / "config.json", "\"intermediate_size\": 6", "\"intermediate_size\": 7");
+  EXPECT_THAT(error_of(folder_ / "model"),
+              HasSubstr("mlp.gate_proj.weight: expected shape [7, 4], found [6, 4]"));
+  rewrite(exported() / "config.json", "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3");
+  EXPECT_THAT(error_of(folder_ / "model"), HasSubstr("expected tensor model.layers.2."));
+  rewrite(exported() / "config.json", "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 1");
+  EXPECT_THAT(error_of(folder_ / "model"), HasSubstr("found model.layers.1."));
+}
+
+TEST_F(Pretrained, AnIndexStaysInsideItsFolder) {
+  const fs::path outside = folder_ / "outside.safetensors";
+  const fs::path path = exported(100);
+  const std::string first = "model-00001-of-";
+  fs::copy_file(path / "config.json", outside);
+  rewrite(path / "model.safetensors.index.json", "\"" + first,
+          "\"../outside.safetensors\", \"x\": \"" + first);
+  EXPECT_THAT(error_of(path), HasSubstr("expected a file of the model's folder"));
+}
+
+TEST_F(Pretrained, AFailedExportLeavesNothing) {
+  ModelConfig config;
+  config.vocab_size = config.hidden_size = config.intermediate_size = 2;
+  config.num_hidden_layers = config.num_attention_heads = config.num_key_value_heads = 1;
+  config.head_dim = 2;
+  const Tokenizer tokenizer = open_pretrained(exported()).tokenizer;
+
+  EXPECT_THROW(
+      export_pretrained(folder_ / "broken", config, tokenizer, "", "float32",
+                        [](const std::string&, std::span<float>) { throw IoError("no disk"); }),
+      IoError);
+
+  EXPECT_FALSE(fs::exists(folder_ / "broken"));
+  EXPECT_FALSE(fs::exists(folder_ / "broken.tmp"));
+}
+
+TEST(RealModel, GgufWeightsOpenUnderHuggingFaceNames) {
+  const char* given = std::getenv("XKDE_MODEL_DIR");
+  const fs::path file = fs::path(given != nullptr ? given : XKDE_DEPS_DIR "/models") /
+                        "SmolLM2-135M-Instruct.Q4_1.gguf";
+  if (!fs::exists(file)) GTEST_SKIP() << file << " is not there (launch/setup.sh installs it)";
+
+  const PretrainedModel model = open_pretrained(file);
+
+  EXPECT_EQ(model.config.num_hidden_layers, 30);
+  EXPECT_TRUE(model.config.tie_word_embeddings);
+  EXPECT_EQ(model.weights->names().size(), 272U);
+  EXPECT_EQ(model.tokenizer.vocab_size(), 49152);
+}
+
+}  // namespace
+}  // namespace xkde

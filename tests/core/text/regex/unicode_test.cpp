@@ -1,0 +1,75 @@
+#include "core/text/regex/unicode.h"
+
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "core/text/tokenizer/byte_alphabet.h"
+
+namespace {
+
+using namespace xkde;
+
+TEST(Unicode, FindsTheFirstIllFormedByte) {
+  EXPECT_EQ(unicode::first_invalid_byte("a\u00e9\u706f\U0001f600"), std::string_view::npos);
+  EXPECT_EQ(unicode::first_invalid_byte(std::string_view("\0", 1)), std::string_view::npos);
+  EXPECT_EQ(unicode::first_invalid_byte("ab\x80"), 2U) << "a continuation alone";
+  EXPECT_EQ(unicode::first_invalid_byte("\xC0\x80"), 0U) << "an overlong form";
+  EXPECT_EQ(unicode::first_invalid_byte("\xE0\x80\x80"), 0U) << "an overlong form";
+  EXPECT_EQ(unicode::first_invalid_byte("\xED\xB0\x80"), 0U) << "a surrogate";
+  EXPECT_EQ(unicode::first_invalid_byte("x\xF4\x90\x80\x80"), 1U) << "beyond U+10FFFF";
+  EXPECT_EQ(unicode::first_invalid_byte("abc\xE7\x81"), 3U) << "cut short";
+}
+
+TEST(Unicode, EveryCharacterSurvivesWritingAndReading) {
+  for (char32_t c = 0; c <= 0x10FFFF; ++c) {
+    if (c == 0xD800) c = 0xE000;
+    std::string text;
+    unicode::append(text, c);
+    size_t position = 0;
+    ASSERT_EQ(unicode::next(text, position), c);
+    ASSERT_EQ(position, text.size());
+  }
+}
+
+TEST(Unicode, ReplacesEachMaximalIllFormedPartOnce) {
+  const std::string mark = "\uFFFD";
+
+  EXPECT_EQ(unicode::replace_ill_formed("a\xE7\x81z"), "a" + mark + "z");
+  EXPECT_EQ(unicode::replace_ill_formed("\xC0\xAF"), mark + mark);
+  EXPECT_EQ(unicode::replace_ill_formed("\xF0\x9F\x98"), mark);
+  EXPECT_EQ(unicode::replace_ill_formed("\xED\xA0\x80"), mark + mark + mark);
+  EXPECT_EQ(unicode::replace_ill_formed("\xE7\x81\xE7\x81\xAF"), mark + "\u706f");
+}
+
+TEST(Unicode, ClassesAreTheLibrarys) {
+  EXPECT_TRUE(unicode::is_whitespace(0x85) && unicode::is_whitespace(0x3000));
+  EXPECT_FALSE(unicode::is_whitespace(0x180E) || unicode::is_whitespace(0x200B));
+  EXPECT_TRUE(unicode::is_numeric(0xBD) && unicode::is_numeric(0x2160) &&
+              unicode::is_numeric(0x0663));
+  EXPECT_FALSE(unicode::is_numeric(0x4E00));
+  EXPECT_TRUE(unicode::is_punctuation('$') && unicode::is_punctuation(0x3002));
+  EXPECT_FALSE(unicode::is_punctuation(0x20AC) || unicode::is_punctuation(0x2E43));
+  EXPECT_TRUE(unicode::is_word('_') && unicode::is_word(0x0301) && unicode::is_word(0x200D));
+  EXPECT_FALSE(unicode::is_word('-') || unicode::is_word(0xBD));
+  EXPECT_TRUE(unicode::is_mark(0x0301) && unicode::is_mark(0x0E31) && !unicode::is_mark('a'));
+}
+
+TEST(Unicode, LowercaseIsFullAndFreeOfContext) {
+  std::string text;
+  for (const char32_t c : {U'A', U'\u0130', U'\u03A3', U'\u1E9E', U'\u212A'})
+    unicode::append_lowercase(text, c);
+
+  EXPECT_EQ(text, "ai\u0307\u03c3\u00dfk");
+}
+
+TEST(ByteAlphabet, SpellsEveryByteAndBack) {
+  std::string bytes;
+  for (int byte = 0; byte < 256; ++byte) bytes.push_back(static_cast<char>(byte));
+
+  EXPECT_EQ(byte_alphabet::spell(" \n!\xAD"), "\u0120\u010a!\u0143");
+  EXPECT_EQ(byte_alphabet::unspell(byte_alphabet::spell(bytes)), bytes);
+  EXPECT_EQ(byte_alphabet::unspell("a b"), std::nullopt) << "a blank is not of the alphabet";
+}
+
+}  // namespace

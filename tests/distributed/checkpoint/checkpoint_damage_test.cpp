@@ -1,0 +1,260 @@
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <fstream>
+#include <random>
+#include <thread>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/base/error.h"
+#include "core/io/sha256.h"
+#include "distributed/checkpoint/checkpoint.h"
+#include "distributed/comm/thread_communicator.h"
+#include "tests/distributed/checkpoint/checkpoint_support.h"
+
+namespace xkde::dist {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::AllOf;
+using testing::AnyOf;
+using testing::HasSubstr;
+
+void flip_bit(const fs::path& path, int64_t position) {
+  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekg(position);
+  const auto byte = static_cast<char>(file.get() ^ 0x10);
+  file.seekp(position);
+  file.put(byte);
+}
+
+/// Two checkpoints, of steps 1 and 2, on two ranks; damage is done to the second.
+class DamageTest : public CheckpointTest {
+ protected:
+  DamageTest() : folder_(root_ / "step-00000002") {
+    save(root_, 2, 1);
+    save(root_, 2, 2);
+    fs::copy(folder_, root_ / "intact", fs::copy_options::recursive);
+  }
+  void repair() {
+    fs::remove_all(folder_);
+    fs::copy(root_ / "intact", folder_, fs::copy_options::recursive);
+  }
+  /// The message when it is loaded; newest_verified_checkpoint must fall back to the older one.
+  std::string refusal() {
+    EXPECT_EQ(newest_verified_checkpoint(root_), root_ / "step-00000001");
+    return message_of<CheckpointError>([&] { expect_loads(folder_, 2, 2); });
+  }
+  /// Where the digest of the manifest is damaged, the manifest may be to blame.
+  testing::Matcher<std::string> blames(const std::string& name) const {
+    const auto path = HasSubstr((folder_ / name).string());
+    if (name != "manifest.sha256") return path;
+    return AnyOf(path, HasSubstr((folder_ / "manifest.json").string()));
+  }
+  fs::path folder_;
+};
+
+TEST_F(DamageTest, AFlippedBitInAnyFileIsFound) {
+  std::mt19937 random(1);
+  for (const std::string& name : names_in(folder_)) {
+    const auto bytes = static_cast<int64_t>(fs::file_size(folder_ / name));
+    for (int i = 0; i < 8; ++i) {
+      const auto position = static_cast<int64_t>(random() % static_cast<uint64_t>(bytes));
+      flip_bit(folder_ / name, position);
+
+      EXPECT_THAT(refusal(), blames(name)) << name << ", byte " << position;
+      flip_bit(folder_ / name, position);
+    }
+  }
+  expect_loads(*newest_verified_checkpoint(root_), 1, 2);
+}
+
+TEST_F(DamageTest, ATruncatedFileIsFound) {
+  for (const std::string& name : names_in(folder_)) {
+    const uintmax_t bytes = fs::file_size(folder_ / name);
+    for (const uintmax_t rest : {uintmax_t{0}, bytes / 2, bytes - 1}) {
+      fs::resize_file(folder_ / name, rest);
+      EXPECT_THAT(refusal(), blames(name)) << rest << " bytes";
+      repair();
+    }
+  }
+}
+
+TEST_F(DamageTest, AMissingFileIsFound) {
+  for (const std::string& name : names_in(folder_)) {
+    fs::remove(folder_ / name);
+    EXPECT_THAT(refusal(),
+                AllOf(HasSubstr((folder_ / name).string()), HasSubstr("expected a file")));
+    repair();
+  }
+}
+
+TEST_F(DamageTest, ExchangedRankFilesAreFound) {
+  fs::rename(folder_ / "rank_00000.h5", folder_ / "other");
+  fs::rename(folder_ / "rank_00001.h5", folder_ / "rank_00000.h5");
+  fs::rename(folder_ / "other", folder_ / "rank_00001.h5");
+
+  EXPECT_THAT(refusal(), HasSubstr("rank_00000.h5: SHA-256: expected "));
+}
+
+TEST_F(DamageTest, AFileOfAnotherStepIsFound) {
+  fs::copy_file(root_ / "step-00000001" / "rank_00001.h5", folder_ / "rank_00001.h5",
+                fs::copy_options::overwrite_existing);
+
+  EXPECT_THAT(refusal(), HasSubstr("rank_00001.h5: SHA-256: expected "));
+}
+
+TEST_F(DamageTest, AnotherFormatVersionIsRefused) {
+  const fs::path path = folder_ / "manifest.json";
+  Json manifest = read_json_file(path);
+  manifest["format_version"] = 7;
+  const std::string text = manifest.dump();
+  std::ofstream(path) << text;
+  std::ofstream(folder_ / "manifest.sha256") << sha256_hex(text) << "  manifest.json\n";
+
+  EXPECT_THAT(refusal(), HasSubstr("manifest.json: format_version: expected 1, found 7"));
+}
+
+TEST_F(DamageTest, AManifestThatNamesOtherFilesIsRefused) {
+  const fs::path path = folder_ / "manifest.json";
+  Json manifest = read_json_file(path);
+  manifest["files"][0]["name"] = "../step-00000001/rank_00000.h5";
+  const std::string text = manifest.dump();
+  std::ofstream(path) << text;
+  std::ofstream(folder_ / "manifest.sha256") << sha256_hex(text) << "  manifest.json\n";
+
+  EXPECT_THAT(refusal(), HasSubstr("manifest.json: files: expected index.h5, state.json and 2"));
+}
+
+TEST_F(DamageTest, NothingVerifiableIsAnError) {
+  for (const char* step : {"step-00000001", "step-00000002"}) {
+    fs::remove(root_ / step / "manifest.json");
+  }
+
+  const auto act = [&] { (void)newest_verified_checkpoint(root_); };
+
+  EXPECT_THAT(message_of<CheckpointError>(act),
+              HasSubstr("expected a checkpoint that verifies, found 2 damaged"));
+}
+
+TEST_F(CheckpointTest, AFullDiskLeavesTheOldCheckpoint) {
+  const fs::path disk = root_ / "disk";
+  const SmallDisk mounted(disk, "size=1m");
+  if (!mounted.mounted()) GTEST_SKIP() << "this user may not mount a small file system";
+  save(disk, 2, 1);
+  std::ofstream(disk / "filler") << std::string(850000, 'x');
+  std::vector<std::string> messages(2);
+
+  run_ranks(2, [&](Communicator& comm) {
+    const ShardLayout layout = make_layout(small_units(), 2);
+    OwnedState state = state_at(layout, comm.rank(), 2);
+    messages[static_cast<size_t>(comm.rank())] = message_of<IoError>([&] {
+      save_checkpoint(disk, layout, state.view(),
+                      {.step = 2, .progress = progress_at(2), .keep_last = 1}, comm);
+    });
+  });
+
+  for (const std::string& message : messages) {
+    EXPECT_THAT(message, HasSubstr(disk.string() + ": disk full: a checkpoint needs "));
+    EXPECT_THAT(message, HasSubstr(" bytes, available are "));
+  }
+  EXPECT_THAT(names_in(disk), testing::ElementsAre("LATEST", "filler", "step-00000001"));
+  expect_loads(*newest_verified_checkpoint(disk), 2, 1);
+}
+
+TEST_F(CheckpointTest, EachFileThatCannotBeMadeLeavesTheOldCheckpoint) {
+  const fs::path disk = root_ / "disk";
+  int failures = 0;
+  for (int files = 11; files < 40;
+       ++files) {  // 1 root, 1 + 6 files, LATEST: 9 and a new checkpoint
+    const SmallDisk mounted(disk, concat("size=4m,nr_inodes=", files));
+    if (!mounted.mounted()) GTEST_SKIP() << "this user may not mount a small file system";
+    save(disk, 2, 1);
+
+    const std::string message = message_of<IoError>([&] { save(disk, 2, 2); });
+
+    if (message == "no error") {
+      expect_loads(*newest_verified_checkpoint(disk), 2, 2);
+      break;
+    }
+    ++failures;
+    EXPECT_THAT(message, AnyOf(HasSubstr("No space left on device"), HasSubstr("disk full")));
+    EXPECT_THAT(message, HasSubstr(disk.string()));
+    EXPECT_THAT(names_in(disk), testing::ElementsAre("LATEST", "step-00000001"));
+    expect_loads(*newest_verified_checkpoint(disk), 2, 1);
+  }
+  EXPECT_GE(failures, 5);
+}
+
+/// Saves once under a limit on the size of a file, in a process of its own; returns its exit code.
+int save_with_limit(const fs::path& root, size_t progress_bytes, rlim_t limit_bytes) {
+  const pid_t child = ::fork();
+  if (child != 0) {
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  }
+  std::signal(SIGXFSZ, SIG_IGN);
+  const rlimit limit{.rlim_cur = limit_bytes, .rlim_max = limit_bytes};
+  ::setrlimit(RLIMIT_FSIZE, &limit);
+  const std::string message = message_of<IoError>([&] {
+    run_ranks(2, [&](Communicator& comm) {
+      const ShardLayout layout = make_layout(small_units(), 2);
+      OwnedState state = state_at(layout, comm.rank(), 2);
+      const Json progress{{"filler", std::string(progress_bytes, 'x')}};
+      save_checkpoint(root, layout, state.view(), {.step = 2, .progress = progress, .keep_last = 0},
+                      comm);
+    });
+  });
+  std::exit(message.find("File too large") != std::string::npos ? 74 : 1);  // with all handlers
+}
+
+TEST_F(CheckpointTest, AWriteThatFailsHalfwayLeavesTheOldCheckpoint) {
+  save(root_, 2, 1);
+
+  const int plain_write = save_with_limit(root_, 300000, 200000);
+  const int index_file = save_with_limit(root_, 10, 5000);
+  const int rank_file = save_with_limit(root_, 10, 2000);
+
+  EXPECT_EQ(plain_write, 74);
+  EXPECT_EQ(index_file, 74);
+  EXPECT_EQ(rank_file, 74);
+  EXPECT_THAT(names_in(root_), testing::ElementsAre("LATEST", "step-00000001"));
+  expect_loads(*newest_verified_checkpoint(root_), 2, 1);
+}
+
+TEST_F(CheckpointTest, AKilledSaveLeavesALoadableCheckpoint) {
+  std::mt19937 random(7);
+  int64_t step = 0;
+  save(root_, 2, step, 2);
+  for (int round = 0; round < 20; ++round) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      for (int64_t next = step + 1;; ++next) save(root_, 2, next, 2);
+    }
+    std::this_thread::sleep_for(std::chrono::microseconds(random() % 60000));
+    ::kill(child, SIGKILL);
+    ::waitpid(child, nullptr, 0);
+
+    const fs::path folder = *newest_verified_checkpoint(root_);
+    const int64_t found = std::stoll(folder.filename().string().substr(5));
+
+    EXPECT_GE(found, step);
+    expect_loads(folder, 1 + round % 3, found);
+    for (const std::string& name : names_in(root_)) {  // no folder under a final name is damaged
+      if (name.starts_with("step-") && name.size() == 13)
+        expect_loads(root_ / name, 1, std::stoll(name.substr(5)));
+    }
+    step = found + 1;
+    save(root_, 2, step, 2);
+    for (const std::string& name : names_in(root_)) EXPECT_FALSE(name.ends_with(".tmp")) << name;
+  }
+}
+
+}  // namespace
+}  // namespace xkde::dist

@@ -1,0 +1,79 @@
+#ifndef XKDE_TESTS_DISTRIBUTED_CHECKPOINT_CHECKPOINT_SUPPORT_H_
+#define XKDE_TESTS_DISTRIBUTED_CHECKPOINT_CHECKPOINT_SUPPORT_H_
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "distributed/checkpoint/checkpoint.h"
+
+namespace xkde::dist {
+
+/// A folder of its own for each test, removed at its end.
+class CheckpointTest : public testing::Test {
+ protected:
+  CheckpointTest();
+  ~CheckpointTest() override;
+  std::filesystem::path root_;
+};
+
+/// Three units whose tensors have 1, 2 and 3 dimensions and split at odd places.
+std::vector<UnitLayout> small_units();
+
+/// The value of element `index` of a tensor at a step: different for each, and exact in fp32.
+float value_of(const std::string& kind, const std::string& tensor, int64_t index, int64_t step);
+
+/// One rank's state at a step.
+struct OwnedState {
+  std::vector<float> master, exp_avg, exp_avg_sq;
+  StateView view() { return {master, exp_avg, exp_avg_sq}; }
+};
+OwnedState state_at(const ShardLayout& layout, int rank, int64_t step, bool moments = true);
+OwnedState empty_state(const ShardLayout& layout, bool moments = true);
+
+Json progress_at(int64_t step);
+
+/// Saves the state of `step` from `ranks` ranks (threads).
+void save(const std::filesystem::path& root, int ranks, int64_t step, int64_t keep_last = 0,
+          bool moments = true);
+
+/// Loads on `ranks` ranks, in `copies` copies, and expects every element of every tensor of `step`.
+void expect_loads(const std::filesystem::path& folder, int ranks, int64_t step, bool moments = true,
+                  int copies = 1);
+
+/// Names in a folder, sorted.
+std::vector<std::string> names_in(const std::filesystem::path& folder);
+
+/// A small file system in memory at `folder`, where the user may mount one.
+class SmallDisk {
+ public:
+  /// `options` as of mount -t tmpfs: "size=1m".
+  SmallDisk(const std::filesystem::path& folder, const std::string& options);
+  ~SmallDisk();
+  SmallDisk(const SmallDisk&) = delete;
+  SmallDisk& operator=(const SmallDisk&) = delete;
+  bool mounted() const { return mounted_; }
+
+ private:
+  std::filesystem::path folder_;
+  bool mounted_ = false;
+};
+
+/// The message of the `ErrorType` that `act` throws.
+template <typename ErrorType>
+std::string message_of(const std::function<void()>& act) {
+  try {
+    act();
+  } catch (const ErrorType& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+}  // namespace xkde::dist
+
+#endif  // XKDE_TESTS_DISTRIBUTED_CHECKPOINT_CHECKPOINT_SUPPORT_H_

@@ -1,0 +1,118 @@
+#include "distributed/comm/mpi_communicator.h"
+
+#include <chrono>
+#include <stdexcept>
+#include <thread>
+#include <type_traits>
+#include <utility>
+
+#include "core/base/stopwatch.h"
+#include "distributed/comm/mpi_environment.h"
+#include "distributed/comm/mpi_handles.h"
+#include "tests/distributed/comm/communicator_suite.h"
+#include "tests/distributed/comm/mpi_test_environment.h"
+
+namespace xkde::dist {
+namespace {
+
+using ::testing::HasSubstr;
+
+template <MpiTransport kTransport, int64_t kChunkBytes>
+struct Mpi {
+  static constexpr bool kChecksCalls = true;
+  static std::string why_not() { return ""; }
+  static at::Device device() { return at::kCPU; }
+  static std::unique_ptr<Communicator> make(double timeout_s) {
+    return make_mpi_communicator(
+        mpi_test_environment(),
+        {.timeout_s = timeout_s, .chunk_bytes = kChunkBytes, .transport = kTransport});
+  }
+  static void run(const std::function<void(Communicator&)>& run, double timeout_s) {
+    const auto comm = make(timeout_s);
+    run(*comm);
+  }
+};
+
+using SharedMemory = Mpi<MpiTransport::kSharedMemory, 1 << 18>;
+using SmallChunks = Mpi<MpiTransport::kSharedMemory, 4096>;
+using Messages = Mpi<MpiTransport::kMessages, 1 << 18>;
+using Transports = ::testing::Types<SharedMemory, SmallChunks, Messages>;
+INSTANTIATE_TYPED_TEST_SUITE_P(Mpi, CommunicatorSuite, Transports);
+
+static_assert(std::is_nothrow_move_constructible_v<MpiEnvironment>);
+static_assert(std::is_nothrow_move_assignable_v<MpiEnvironment>);
+static_assert(!std::is_copy_constructible_v<MpiEnvironment>);
+static_assert(!std::is_copy_assignable_v<MpiEnvironment>);
+static_assert(std::is_nothrow_move_constructible_v<MpiComm>);
+static_assert(std::is_nothrow_move_assignable_v<MpiComm>);
+static_assert(!std::is_copy_constructible_v<MpiComm>);
+
+TEST(MpiEnvironment, RanksAndHostsFitTogether) {
+  const MpiEnvironment& environment = mpi_test_environment();
+
+  EXPECT_LT(environment.rank(), environment.size());
+  EXPECT_LT(environment.local_rank(), environment.local_size());
+  EXPECT_LE(environment.local_size(), environment.size());
+  EXPECT_EQ(environment.hostnames().size(), static_cast<size_t>(environment.size()));
+  for (const auto& host : environment.hostnames()) EXPECT_FALSE(host.empty());
+}
+
+TEST(MpiEnvironment, IsMadeOnceInAProcess) {
+  EXPECT_EQ(message_of<InternalError>([] { const MpiEnvironment second; }),
+            "MPI is initialised already");
+}
+
+TEST(MpiComm, FailuresCarryMpisWords) {
+  EXPECT_THAT(message_of<CommError>([] { mpi_check(MPI_ERR_COUNT, "MPI_Bcast"); }),
+              HasSubstr("MPI_Bcast: MPI_ERR_COUNT"));
+}
+
+template <typename Transport>
+class MpiTransportTest : public ::testing::Test {};
+TYPED_TEST_SUITE(MpiTransportTest, Transports);
+
+TYPED_TEST(MpiTransportTest, MissingRanksAreNamedAfterTheTimeOut) {
+  const auto comm = TypeParam::make(0.2);
+  if (comm->size() == 1) GTEST_SKIP() << "needs two ranks";
+  const int last = comm->size() - 1;
+  if (comm->rank() == last) return;
+  comm->set_phase("block 7");
+
+  const auto message = message_of<CommError>([&] {
+    auto full = at::zeros({comm->size()});
+    (void)comm->all_gather(full, at::zeros({1}));
+  });
+
+  // Who gives up a little later hears of the first who did.
+  EXPECT_THAT(message, ::testing::AllOf(HasSubstr("all_gather #1 (block 7)"),
+                                        HasSubstr(concat("rank ", last, " did not arrive"))));
+}
+
+TYPED_TEST(MpiTransportTest, TicketsComeWhileRankZeroComputes) {
+  const auto comm = TypeParam::make(60);
+  if (comm->size() == 1) GTEST_SKIP() << "needs two ranks";
+  comm->reset_counter();
+  if (comm->rank() == 0) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  } else {
+    const Stopwatch stopwatch;
+    for (int i = 0; i < 10; ++i) (void)comm->next_ticket();
+    EXPECT_LT(stopwatch.seconds(), 0.4);
+  }
+  comm->barrier();
+}
+
+TYPED_TEST(MpiTransportTest, UnwindingDoesNotWaitForOthers) {
+  // Each rank leaves its group by an exception at its own time.
+  const Stopwatch stopwatch;
+  EXPECT_THROW(
+      {
+        const auto comm = TypeParam::make(60);
+        throw std::runtime_error("left");
+      },
+      std::runtime_error);
+  EXPECT_LT(stopwatch.seconds(), 20);
+}
+
+}  // namespace
+}  // namespace xkde::dist

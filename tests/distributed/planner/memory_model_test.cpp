@@ -1,0 +1,154 @@
+#include "distributed/planner/memory_model.h"
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include "benchmarks/published_curves.h"
+#include "distributed/sharding/shard_layout.h"
+
+namespace xkde::dist {
+namespace {
+
+// Numbers that padding changes: 100 parameters are not a multiple of 16 per shard.
+ModelShape odd_model() {
+  return {.layers = 2,
+          .hidden = 8,
+          .inner = 16,
+          .queries = 8,
+          .keys = 4,
+          .heads = 2,
+          .vocabulary = 50,
+          .unit_numels = {400, 612, 612, 408},
+          .block_multiply_adds = 1152};
+}
+
+PackShape pack() { return {.tokens = 10, .labels = 3, .pairs = 55}; }
+
+MemoryByKind bytes_of(const EngineOptions& options, int ranks) {
+  return predict_memory(odd_model(), options, ranks, pack(), {});
+}
+
+EngineOptions in_bf16(ShardMode shard) { return {.compute_dtype = c10::kBFloat16, .shard = shard}; }
+
+TEST(MemoryModel, PadsStatesAsTheLayoutDoes) {
+  std::vector<UnitLayout> units;
+  for (const int64_t numel : odd_model().unit_numels) {
+    units.push_back({.name = "u", .slots = {{.name = "t", .shape = {numel}}}});
+  }
+
+  for (const int shards : {1, 2, 3, 7}) {
+    EXPECT_EQ(state_numel(odd_model(), shards), make_layout(units, shards).state_numel) << shards;
+  }
+}
+
+TEST(MemoryModel, OneRankInFp32HoldsSixteenBytesAParameter) {
+  const MemoryByKind bytes = bytes_of({.compute_dtype = c10::kFloat}, 1);
+  const int64_t padded = 400 + 624 + 624 + 416;
+
+  EXPECT_EQ(bytes.masters, 4 * padded);
+  EXPECT_EQ(bytes.optimizer, 8 * padded);
+  EXPECT_EQ(bytes.gradients, 4 * padded);
+  EXPECT_EQ(bytes.gathered, 0);
+}
+
+TEST(MemoryModel, FullKeepsTheEndsAndTheBlocksAtWork) {
+  const int64_t ends = 416 + 416;
+  EngineOptions options = in_bf16(ShardMode::kFull);
+
+  EXPECT_EQ(bytes_of(options, 2).gathered, 2 * (ends + 640));
+  options.prefetch = 1;
+  EXPECT_EQ(bytes_of(options, 2).gathered, 2 * (ends + 2 * 640));
+  options.prefetch = 9;
+  EXPECT_EQ(bytes_of(options, 2).gathered, 2 * (ends + 2 * 640));
+  EXPECT_EQ(bytes_of(in_bf16(ShardMode::kGrads), 2).gathered, 2 * (ends + 2 * 640));
+}
+
+TEST(MemoryModel, OptimizerShardingKeepsWholeGradients) {
+  const int64_t state = 208 + 320 + 320 + 208;
+  EngineOptions on_gpu = in_bf16(ShardMode::kGrads);
+  on_gpu.device = c10::kCUDA;
+
+  EXPECT_EQ(bytes_of(in_bf16(ShardMode::kGrads), 2).gradients, 4 * (state + 832 + 640));
+  EXPECT_EQ(bytes_of(on_gpu, 2).gradients, 4 * (state + 832 + 2 * 640));
+  EXPECT_EQ(bytes_of(in_bf16(ShardMode::kOptimizer), 2).gradients, 4 * (state + 2 * state));
+  EXPECT_EQ(bytes_of(in_bf16(ShardMode::kNone), 2).gradients, 4 * (400 + 624 + 624 + 416));
+}
+
+TEST(MemoryModel, CopiesOfTheModelHoldMoreEach) {
+  EngineOptions four_copies = in_bf16(ShardMode::kGrads);
+  four_copies.replicate = 4;
+
+  EXPECT_EQ(in_bf16(ShardMode::kNone).num_shards(8), 1);
+  EXPECT_EQ(four_copies.num_shards(8), 2);
+  EXPECT_EQ(bytes_of(four_copies, 8).masters, bytes_of(in_bf16(ShardMode::kGrads), 2).masters);
+}
+
+TEST(MemoryModel, RecomputingKeepsOnlyTheInputsOfBlocks) {
+  const ModelShape model = mpt_shape(32, 4096);
+  const PackShape rows{.tokens = 4096, .labels = 1, .pairs = 4096 * 4097 / 2};
+  const auto kept = [&](Recompute recompute, c10::DeviceType device) {
+    const EngineOptions options{
+        .compute_dtype = c10::kBFloat16, .recompute = recompute, .device = device};
+    return predict_memory(model, options, 1, rows, {}).activations;
+  };
+  const int64_t inputs = 32LL * 4096 * 4096 * 2;
+
+  for (const c10::DeviceType device : {c10::kCPU, c10::kCUDA}) {
+    EXPECT_GT(kept(Recompute::kBlock, device), inputs);
+    EXPECT_LT(kept(Recompute::kBlock, device), 3 * inputs);
+    EXPECT_GT(kept(Recompute::kNone, device), 4 * kept(Recompute::kBlock, device));
+  }
+}
+
+TEST(MemoryModel, LogitsAreBoundedByTheirChunk) {
+  const ModelShape model = llama_shape(2, 64, 128, 4, 4, 100000, true);
+  const auto head = [&](int64_t labels) {
+    const PackShape rows{.tokens = 4096, .labels = labels};
+    const EngineOptions options{.recompute = Recompute::kBlock};
+    return predict_memory(model, options, 1, rows, {}).head;
+  };
+
+  EXPECT_GT(head(128), 128 * 100000 * 8LL);
+  EXPECT_LT(head(4096) - head(128), 4096 * 64 * 40LL);
+}
+
+TEST(MemoryModel, BackgroundSavesCopyMastersAndMoments) {
+  const MemoryByKind bytes =
+      predict_memory(odd_model(), {}, 2, pack(),
+                     {.communication_bytes = 100, .runtime_bytes = 1000, .saves_async = true});
+
+  EXPECT_EQ(bytes.communication, 100);
+  EXPECT_EQ(bytes.runtime, 1000);
+  EXPECT_EQ(bytes.checkpoint, bytes.masters + bytes.optimizer);
+}
+
+TEST(MemoryModel, OffloadedStatesLeaveTheDevice) {
+  EngineOptions options{.offload_optimizer = true, .device = c10::kCUDA};
+
+  EXPECT_EQ(bytes_of(options, 2).masters + bytes_of(options, 2).optimizer, 0);
+  EXPECT_GT(bytes_of(options, 2).gradients, 0);
+  options.device = c10::kCPU;  // where they are at home
+  EXPECT_GT(bytes_of(options, 2).optimizer, 0);
+}
+
+// What a tree of paths takes follows from the plan that attention itself uses.
+TEST(MemoryModel, CountsTheSlotsOfPaths) {
+  PackedBatch batch;
+  batch.input_ids = at::zeros({7}, at::kLong);
+  batch.label_rows = at::zeros({2}, at::kLong);
+  batch.segments = {{.length = 7, .nodes = {{3, -1}, {2, 0}, {2, 0}}}};
+
+  const PackShape on_cpu = shape_of(batch, c10::kCPU);
+  const PackShape on_gpu = shape_of(batch, c10::kCUDA);
+
+  EXPECT_EQ(on_cpu.tokens, 7);
+  EXPECT_EQ(on_cpu.labels, 2);
+  EXPECT_GE(on_cpu.path_queries, 7);
+  EXPECT_GE(on_cpu.path_keys, 10);
+  EXPECT_GE(on_cpu.pairs, on_gpu.pairs);
+  EXPECT_EQ(on_gpu.path_keys, 0);
+  EXPECT_EQ(on_gpu.pairs, 6 + 2 * (3 + 6));
+}
+
+}  // namespace
+}  // namespace xkde::dist

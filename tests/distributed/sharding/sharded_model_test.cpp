@@ -1,0 +1,251 @@
+#include "distributed/sharding/sharded_model.h"
+
+#include <cmath>
+#include <map>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include "core/base/error.h"
+#include "core/base/rng.h"
+#include "distributed/comm/thread_communicator.h"
+
+namespace xkde::dist {
+namespace {
+
+/// Sizes that divide by no number of ranks.
+ModelConfig tiny_config(bool tied) {
+  ModelConfig config;
+  config.family = tied ? ModelFamily::kQwen2 : ModelFamily::kLlama;
+  config.vocab_size = 53;
+  config.hidden_size = 20;
+  config.intermediate_size = 27;
+  config.num_hidden_layers = 3;
+  config.num_attention_heads = 3;
+  config.num_key_value_heads = 1;
+  config.head_dim = 6;
+  config.max_position_embeddings = 64;
+  config.attention_bias = tied;
+  config.tie_word_embeddings = tied;
+  return config;
+}
+
+void random_weights(const std::string& name, std::span<float> out) {
+  RandomStream random(7, name);
+  const bool norm = name.find("norm") != std::string::npos;
+  for (float& value : out) {
+    value = static_cast<float>((random.uniform() - 0.5) * 0.4 + (norm ? 1.0 : 0.0));
+  }
+}
+
+std::vector<TreeSequence> random_sequences(int64_t count, uint64_t step) {
+  RandomStream random(11, "sequences", step);
+  std::vector<TreeSequence> sequences;
+  for (int64_t i = 0; i < count; ++i) {
+    TreeSequence sequence{{1, 2, 3, static_cast<int64_t>(random.below(2))}, {}};
+    const auto length = 4 + static_cast<int64_t>(random.below(9));
+    while (static_cast<int64_t>(sequence.ids.size()) < length) {
+      sequence.ids.push_back(static_cast<int64_t>(random.below(53)));
+    }
+    for (int64_t t = length - 3; t < length; ++t) {
+      sequence.labels.push_back(
+          {t, static_cast<int64_t>(random.below(53)), 1.0 / static_cast<double>(3 * count)});
+    }
+    sequences.push_back(std::move(sequence));
+  }
+  return sequences;
+}
+
+struct Curve {
+  std::vector<double> losses, norms;
+};
+
+/// Ten steps on 7 sequences a step, shared out round robin; rank 0's view.
+Curve train(int ranks, bool tied, EngineOptions options, PackOptions pack = {}) {
+  const Decoder decoder(tiny_config(tied));
+  Curve curve;
+  run_ranks(ranks, [&](Communicator& comm) {
+    ShardedModel model(decoder, comm, options);
+    model.load(random_weights);
+    AdamW optimizer(model.layout().state_numel, {.weight_decay = 0.01}, model.decay_ranges());
+    for (uint64_t step = 0; step < 10; ++step) {
+      std::vector<TreeSequence> part;
+      const std::vector<TreeSequence> all = random_sequences(7, step % 2);
+      for (size_t i = 0; i < all.size(); ++i) {
+        if (static_cast<int>(i) % ranks == comm.rank()) part.push_back(all[i]);
+      }
+      const std::vector<PackedBatch> packs = pack_sequences(part, pack);
+      model.begin_step();
+      double loss = 0;
+      for (size_t i = 0; i < all.size(); ++i) {  // more rounds than packs: the rest are empty
+        loss += model.forward_backward(i < packs.size() ? &packs[i] : nullptr, i + 1 == all.size())
+                    .item<double>();
+      }
+      at::Tensor sum = at::full({1}, loss, at::kDouble);
+      comm.all_reduce(sum, ReduceOp::kSum)->wait();
+      const at::Tensor norm = model.finish_gradients();
+      optimizer.step(model.master(), model.gradient(), 1e-2, clip_scale(norm, 1.0));
+      model.masters_changed();
+      if (comm.rank() != 0) continue;
+      curve.losses.push_back(sum.item<double>());
+      curve.norms.push_back(norm.item<double>());
+    }
+  });
+  return curve;
+}
+
+void expect_equal(const Curve& got, const Curve& expected, double tolerance) {
+  ASSERT_EQ(got.losses.size(), expected.losses.size());
+  for (size_t i = 0; i < got.losses.size(); ++i) {
+    EXPECT_NEAR(got.losses[i], expected.losses[i], tolerance) << "step " << i;
+    EXPECT_NEAR(got.norms[i], expected.norms[i], 10 * tolerance) << "step " << i;
+  }
+}
+
+class ShardedModelModes : public testing::TestWithParam<bool> {};
+INSTANTIATE_TEST_SUITE_P(TiedAndUntied, ShardedModelModes, testing::Bool());
+
+TEST_P(ShardedModelModes, EveryRankCountAndModeGivesTheLossCurveOfOneRank) {
+  const Curve plain = train(1, GetParam(), {}, {.share_prefixes = false, .max_sequences = 1});
+  EXPECT_LT(plain.losses[8], plain.losses[0]);  // it does learn: both steps see the same data
+
+  for (const int ranks : {1, 2, 3, 4}) {
+    for (const ShardMode shard :
+         {ShardMode::kFull, ShardMode::kGrads, ShardMode::kOptimizer, ShardMode::kNone}) {
+      for (const Recompute recompute : {Recompute::kBlock, Recompute::kNone}) {
+        SCOPED_TRACE(concat(ranks, " ranks, mode ", static_cast<int>(shard), ", recompute ",
+                            static_cast<int>(recompute)));
+        // fp32 sums in another order: 1e-5 over ten steps. Two packs a rank, so sums span packs.
+        expect_equal(train(ranks, GetParam(), {.shard = shard, .recompute = recompute},
+                           {.max_sequences = 2}),
+                     plain, 1e-5);
+      }
+    }
+  }
+}
+
+TEST_P(ShardedModelModes, CopiesOfShardsGiveTheLossCurveOfOneRank) {
+  const Curve plain = train(1, GetParam(), {});
+  for (const ShardMode shard : {ShardMode::kFull, ShardMode::kGrads, ShardMode::kOptimizer}) {
+    SCOPED_TRACE(static_cast<int>(shard));
+    expect_equal(train(4, GetParam(), {.shard = shard, .replicate = 2}, {.max_sequences = 1}),
+                 plain, 1e-5);
+    expect_equal(train(3, GetParam(), {.shard = shard, .replicate = 3}), plain, 1e-5);
+  }
+}
+
+TEST_P(ShardedModelModes, GatheringAheadChangesNoBit) {
+  for (const int64_t prefetch : {1, 2, 9}) {
+    expect_equal(train(2, GetParam(), {.shard = ShardMode::kFull, .prefetch = prefetch}),
+                 train(2, GetParam(), {.shard = ShardMode::kFull}), 0.0);
+  }
+}
+
+TEST_P(ShardedModelModes, OptimizerInHostMemoryChangesNoBit) {
+  expect_equal(train(2, GetParam(), {.offload_optimizer = true}), train(2, GetParam(), {}), 0.0);
+}
+
+TEST_P(ShardedModelModes, GradientsThatTravelInBf16StayNear) {
+  const Curve plain = train(1, GetParam(), {});
+  for (const ShardMode shard : {ShardMode::kGrads, ShardMode::kOptimizer, ShardMode::kNone}) {
+    const Curve rounded =
+        train(3, GetParam(), {.shard = shard, .grad_reduce_dtype = at::kBFloat16});
+    for (size_t i = 0; i < plain.losses.size(); ++i) {
+      EXPECT_NEAR(rounded.losses[i], plain.losses[i], 0.02) << "step " << i;
+    }
+    EXPECT_NE(rounded.norms, plain.norms);  // it does round
+  }
+}
+
+TEST_P(ShardedModelModes, KeepingActivationsEqualsRecomputingThem) {
+  const Curve kept = train(2, GetParam(), {.recompute = Recompute::kNone});
+  const Curve again = train(2, GetParam(), {.recompute = Recompute::kBlock});
+
+  expect_equal(kept, again, 1e-7);
+}
+
+TEST_P(ShardedModelModes, Bf16StaysNearFp32) {
+  const Curve wide = train(1, GetParam(), {});
+  const Curve narrow = train(2, GetParam(), {.compute_dtype = at::kBFloat16});
+
+  // bf16 has 8 bits of mantissa: losses around 4 agree to about one per cent.
+  for (size_t i = 0; i < wide.losses.size(); ++i) {
+    EXPECT_NEAR(narrow.losses[i], wide.losses[i], 0.06) << "step " << i;
+  }
+}
+
+TEST(ShardedModel, PredictionsDoNotDependOnPackingOrRanks) {
+  const Decoder decoder(tiny_config(false));
+  const std::vector<TreeSequence> sequences = random_sequences(6, 3);
+  std::vector<std::vector<int64_t>> results;
+  for (const int ranks : {1, 3}) {
+    for (const bool share : {true, false}) {
+      run_ranks(ranks, [&](Communicator& comm) {
+        ShardedModel model(decoder, comm, {});
+        model.load(random_weights);
+        model.make_resident();
+        std::vector<int64_t> ids(sequences.size() * 3);
+        for (const PackedBatch& batch : pack_sequences(sequences, {.share_prefixes = share})) {
+          const at::Tensor predicted = model.predict(batch);
+          std::vector<size_t> seen(sequences.size());
+          for (size_t i = 0; i < batch.label_sequence.size(); ++i) {
+            const auto owner = static_cast<size_t>(batch.label_sequence[i]);
+            ids[owner * 3 + seen[owner]++] = predicted[static_cast<int64_t>(i)].item<int64_t>();
+          }
+        }
+        if (comm.rank() == 0) results.push_back(ids);
+      });
+    }
+  }
+
+  for (const auto& ids : results) EXPECT_EQ(ids, results.front());
+}
+
+TEST(ShardedModel, MastersComeBackAsTheyWereLoaded) {
+  const Decoder decoder(tiny_config(true));
+  run_ranks(3, [&](Communicator& comm) {
+    ShardedModel model(decoder, comm, {});
+    model.load(random_weights);
+
+    const std::map<std::string, at::Tensor> tensors = model.gather_masters();
+
+    if (comm.rank() != 0) return;
+    EXPECT_EQ(tensors.size(), 1U + 3U * 12U + 1U);
+    for (const auto& [name, tensor] : tensors) {
+      std::vector<float> expected(static_cast<size_t>(tensor.numel()));
+      random_weights(name, expected);
+      EXPECT_TRUE(std::equal(expected.begin(), expected.end(), tensor.const_data_ptr<float>()))
+          << name;
+    }
+  });
+}
+
+TEST(ShardedModel, LookingThePadTokenUpTeachesItNothing) {
+  ModelConfig config = tiny_config(false);
+  config.pad_token_id = 2;  // in every sequence
+  const Decoder decoder(config);
+  run_ranks(1, [&](Communicator& comm) {
+    ShardedModel model(decoder, comm, {});
+    model.load(random_weights);
+    const auto packs = pack_sequences(random_sequences(3, 0), {});
+    model.begin_step();
+    model.forward_backward(&packs.front(), true);
+
+    const at::Tensor rows = decoder.parameters(0, model.gradient()).front();
+    EXPECT_EQ(rows[2].abs().max().item<float>(), 0.0F);
+    EXPECT_GT(rows[3].abs().max().item<float>(), 0.0F);
+  });
+}
+
+TEST(ShardedModel, RefusesCopiesThatDoNotDivideTheRanks) {
+  const Decoder decoder(tiny_config(true));
+  EXPECT_THROW(
+      run_ranks(3, [&](Communicator& comm) { ShardedModel(decoder, comm, {.replicate = 2}); }),
+      ConfigError);
+}
+
+}  // namespace
+}  // namespace xkde::dist

@@ -1,0 +1,165 @@
+#include <fstream>
+#include <map>
+#include <sstream>
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/stages/recipe/recipe_text.h"
+
+namespace xkde::recipe {
+namespace {
+
+/// The default of each key of one section of docs/recipes.md.
+using Rows = std::map<std::string, std::string>;
+
+std::string trimmed(const std::string& text) {
+  const size_t begin = text.find_first_not_of(" `");
+  if (begin == std::string::npos) return "";
+  return text.substr(begin, text.find_last_not_of(" `") + 1 - begin);
+}
+
+std::map<std::string, Rows> documented_keys() {
+  std::ifstream file(XKDE_SOURCE_DIR "/docs/recipes.md");
+  std::map<std::string, Rows> sections;
+  std::string line, section;
+  while (std::getline(file, line)) {
+    if (line.starts_with("## ")) section = trimmed(line.substr(3));
+    if (!line.starts_with("| `")) continue;
+    std::istringstream cells(line.substr(1));
+    std::string key, values, value;
+    std::getline(cells, key, '|');
+    std::getline(cells, values, '|');
+    std::getline(cells, value, '|');
+    sections[section][trimmed(key)] = trimmed(value);
+  }
+  sections.erase("Overrides");
+  return sections;
+}
+
+/// What build_data has only when it is asked for.
+void add_optional_sections(std::map<std::string, Json>& sections) {
+  const std::string text = with(kSmallRecipe, "  - build_data:\n",
+                                "  - build_data:\n      quadrants: {}\n"
+                                "      exclude: [{benchmark: mzsre, data: data/other}]\n");
+  const Json build = resolved(parse_recipe(text, "r.yaml"))["stages"][0]["build_data"];
+  for (const char* key : {"quadrants", "exclude"}) sections["build_data"][key] = build[key];
+  sections["build_data.quadrants"] = build["quadrants"];
+  sections["build_data.exclude"] = build["exclude"][0];
+}
+
+/// What evaluate has only beside other keys.
+void add_evaluation(std::map<std::string, Json>& sections) {
+  const std::string text =
+      with(kSmallRecipe, "  - evaluate:\n",
+           "  - evaluate:\n      mode: sequential\n      method: ike\n      extra_metrics: [f1]\n"
+           "      retriever: {model_name_or_path: e, threshold: 0.5}\n"
+           "      demonstrations: {benchmark: mzsre, data: d}\n      chat_template: model\n");
+  const Json evaluate = resolved(parse_recipe(text, "r.yaml"))["stages"][2]["evaluate"];
+  const Json plain = sections["evaluate"];
+  sections["evaluate"] = evaluate;
+  sections["evaluate.retriever"] = evaluate["retriever"];
+  sections["evaluate.demonstrations"] = evaluate["demonstrations"];
+  for (const auto& [key, value] : plain.items()) sections["evaluate"][key] = value;
+  sections["evaluate"]["averaging"] = EvaluateStage().averaging;
+  sections["export"]["memory"] = "";
+}
+
+/// Keys and resolved values of the parts of a recipe, by the headings of the document.
+std::map<std::string, Json> sections_of(const Recipe& recipe) {
+  const Json all = resolved(recipe);
+  std::map<std::string, Json> sections{
+      {"Top level", all}, {"model", all["model"]}, {"parallel", all["parallel"]}};
+  for (const Json& stage : all["stages"]) {
+    for (const auto& [name, keys] : stage.items()) sections[name] = keys;
+  }
+  sections["build_data.sources"] = sections["build_data"]["sources"][0];
+  add_optional_sections(sections);
+  add_evaluation(sections);
+  return sections;
+}
+
+/// kSmallRecipe and, with the keys that are only there with others, the remaining stages.
+Recipe recipe_of_all_stages() {
+  const std::string rest =
+      "  - sample: {stop: [\".\"]}\n"
+      "  - rank: {reward: nllb, model_name_or_path: models/nllb}\n"
+      "  - orpo: {}\n";
+  return parse_recipe(kSmallRecipe + rest, "r.yaml");
+}
+
+TEST(RecipeDocs, NameEveryKeyOfEverySectionAndNoOther) {
+  const auto documented = documented_keys();
+  const auto sections = sections_of(recipe_of_all_stages());
+
+  ASSERT_EQ(documented.size(), sections.size());
+  for (const auto& [name, keys] : sections) {
+    ASSERT_EQ(documented.count(name), 1U) << name;
+    const Rows& rows = documented.at(name);
+    EXPECT_EQ(rows.size(), keys.size()) << name;
+    for (const auto& [key, value] : keys.items()) EXPECT_EQ(rows.count(key), 1U) << name << key;
+  }
+}
+
+TEST(RecipeDocs, GiveTheDefaultOfEveryKey) {
+  const auto sections = sections_of(recipe_of_all_stages());
+  // Defaults that depend on the recipe itself.
+  const Rows in_words{{"run_name", "the recipe's file name without `.yaml"},
+                      {"output_dir", "runs/<run_name>"},
+                      {"parallel", "all defaults"},
+                      {"stop", "none"},
+                      {"model_name_or_path", "none"},
+                      {"reward", "\"chrf\""},
+                      {"quadrants", "none"},
+                      {"exclude", "none"},
+                      {"retriever", "none"},
+                      {"demonstrations", "none"},
+                      {"extra_metrics", "none"},
+                      {"threshold", "none"}};
+
+  for (const auto& [name, rows] : documented_keys()) {
+    for (const auto& [key, value] : rows) {
+      if (value == "required") continue;
+      const auto words = in_words.find(key);
+      if (name + "." + key == "export.memory") {
+        EXPECT_EQ(value, "none");
+        continue;
+      }
+      EXPECT_EQ(value, words != in_words.end() ? words->second : sections.at(name)[key].dump())
+          << name << "." << key;
+    }
+  }
+}
+
+TEST(RecipeDocs, SayWhichKeysAreRequired) {
+  // kSmallRecipe has the required keys, run_name and no other.
+  std::string required;
+  for (const auto& [name, rows] : documented_keys()) {
+    for (const auto& [key, value] : rows) {
+      if (value == "required") required += name + "." + key + " ";
+    }
+  }
+
+  EXPECT_EQ(required,
+            "Top level.model Top level.stages build_data.sources build_data.exclude.benchmark "
+            "build_data.exclude.data build_data.sources.benchmark "
+            "build_data.sources.data build_data.sources.edit_languages "
+            "build_data.sources.test_languages evaluate.benchmark evaluate.data "
+            "evaluate.edit_languages evaluate.test_languages evaluate.demonstrations.benchmark "
+            "evaluate.demonstrations.data evaluate.retriever.model_name_or_path export.path "
+            "model.model_name_or_path ");
+}
+
+TEST(RecipeDocs, ExampleIsValid) {
+  std::ifstream file(XKDE_SOURCE_DIR "/docs/recipes.md");
+  std::string line, example;
+  while (std::getline(file, line)) {
+    if (line.starts_with("    ")) example += line.substr(4) + "\n";
+  }
+
+  EXPECT_EQ(error_of(example), "");
+}
+
+}  // namespace
+}  // namespace xkde::recipe

@@ -1,0 +1,221 @@
+#include "stages/recipe/strict_map.h"
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/base/error.h"
+
+namespace xkde::recipe {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+constexpr std::string_view kColours[] = {"red", "green"};
+constexpr std::string_view kLaterColours[] = {"blue"};
+
+/// Reads `text` with `use`; the message of what was wrong, or "".
+std::string messages(const std::string& text, const std::function<void(StrictMap&)>& use) {
+  RecipeErrors errors("f");
+  StrictMap::Places places;
+  const YamlPtr root = read_yaml(text, errors);
+  StrictMap map(root, {1, 1}, "", errors, places);
+  use(map);
+  try {
+    errors.throw_if_any();
+  } catch (const ConfigError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+template <typename T, typename... Rest>
+T value_of(const std::string& value, T start, const Rest&... rest) {
+  EXPECT_EQ(messages("k: " + value, [&](StrictMap& map) { map.required("k", start, rest...); }),
+            "");
+  return start;
+}
+
+template <typename T, typename... Rest>
+std::string refusal_of(const std::string& value, T start, const Rest&... rest) {
+  const T before = start;
+  std::string message =
+      messages("k: " + value, [&](StrictMap& map) { map.optional("k", start, rest...); });
+  EXPECT_EQ(start, before) << "a refused value must not be stored";
+  return message;
+}
+
+TEST(StrictMap, ReadsEachType) {
+  EXPECT_EQ(value_of("12", int64_t{0}), 12);
+  EXPECT_EQ(value_of("-9223372036854775808", int64_t{0}), INT64_MIN);
+  EXPECT_EQ(value_of("1e-5", 0.0), 1e-5);
+  EXPECT_EQ(value_of("1.0E-4", 0.0), 1e-4);
+  EXPECT_EQ(value_of("3", 0.0), 3.0);
+  EXPECT_EQ(value_of(".5", 0.0), 0.5);
+  EXPECT_TRUE(value_of("true", false));
+  EXPECT_FALSE(value_of("false", true));
+  EXPECT_EQ(value_of("2024", std::string()), "2024");
+  EXPECT_EQ(value_of("\"a b\"", std::string()), "a b");
+  EXPECT_EQ(value_of("a/b", std::filesystem::path()), "a/b");
+  EXPECT_EQ(value_of("green", std::string(), Names{kColours}), "green");
+  EXPECT_THAT(value_of("[1, 2]", std::vector<int64_t>()), ElementsAre(1, 2));
+  EXPECT_THAT(value_of("[1.5]", std::vector<double>()), ElementsAre(1.5));
+  EXPECT_THAT(value_of("[x, \"y\"]", std::vector<std::string>()), ElementsAre("x", "y"));
+  EXPECT_THAT(value_of("[red]", std::vector<std::string>(), Names{kColours}), ElementsAre("red"));
+}
+
+TEST(StrictMap, RefusesIntegersThatAreNone) {
+  for (const char* value : {"1.0", "1e3", "0x10", "010", "1_000", "\"1\"", "+1", "one", "[1]",
+                            "{a: 1}", "9223372036854775808", "yes", ".inf"}) {
+    EXPECT_THAT(refusal_of(value, int64_t{7}), HasSubstr("f:1:4: k: expected an integer, found "))
+        << value;
+  }
+  EXPECT_EQ(refusal_of("~", int64_t{7}), "f:1:1: k: expected an integer, found nothing");
+}
+
+TEST(StrictMap, RefusesNumbersThatAreNone) {
+  for (const char* value : {"nan", "inf", "-inf", ".nan", ".inf", "1e999", "1e-5x", "1,5", "\"1\"",
+                            "0x1p3", "00.5", "1e", "--1", "true"}) {
+    EXPECT_THAT(refusal_of(value, 0.5), HasSubstr("k: expected a number, found ")) << value;
+  }
+}
+
+TEST(StrictMap, TakesOnlyTrueAndFalseAsBooleans) {
+  for (const char* value : {"yes", "no", "on", "off", "True", "FALSE", "1", "0", "\"true\"", "y"}) {
+    EXPECT_THAT(refusal_of(value, true), HasSubstr("k: expected true or false, found ")) << value;
+  }
+}
+
+TEST(StrictMap, SaysTheConditionThatDoesNotHold) {
+  EXPECT_EQ(refusal_of("0", int64_t{1}, kPositive),
+            "f:1:4: k: expected a positive integer, found 0");
+  EXPECT_EQ(refusal_of("-1", int64_t{1}, kNotNegative),
+            "f:1:4: k: expected an integer of at least 0, found -1");
+  EXPECT_EQ(refusal_of("1", 0.5, kShare), "f:1:4: k: expected a number in [0, 1), found 1");
+  EXPECT_EQ(refusal_of("0", 0.5, kPositiveNumber), "f:1:4: k: expected a positive number, found 0");
+  EXPECT_EQ(refusal_of("\"\"", std::string("x")),
+            "f:1:4: k: expected a text that is not empty, found \"\"");
+}
+
+TEST(StrictMap, SuggestsNamesAndKnowsUnavailableOnes) {
+  const Names names{kColours, kLaterColours};
+
+  EXPECT_EQ(refusal_of("gren", std::string("red"), names),
+            "f:1:4: k: expected red or green, found gren; did you mean 'green'?");
+  EXPECT_EQ(refusal_of("blue", std::string("red"), names),
+            "f:1:4: k: expected red or green, found blue, which is not available in this version");
+  EXPECT_EQ(refusal_of("[red]", std::string("red"), names),
+            "f:1:4: k: expected red or green, found a list of 1");
+}
+
+TEST(StrictMap, ChecksEachItemOfAList) {
+  EXPECT_EQ(refusal_of("[1, x, 2, 1]", std::vector<int64_t>{9}),
+            "f: 2 errors\n"
+            "f:1:8: k.1: expected an integer, found x\n"
+            "f:1:14: k.3: expected each value once, found 1 again");
+  EXPECT_EQ(refusal_of("[]", std::vector<int64_t>{9}),
+            "f:1:4: k: expected a list, each item an integer, found a list of 0");
+  EXPECT_THAT(refusal_of("en", std::vector<std::string>{"x"}), HasSubstr("found en"));
+}
+
+TEST(StrictMap, RepeatableListsMayHoldAValueTwice) {
+  std::vector<double> values;
+  EXPECT_EQ(messages("{k: [0.5, 0.25, 0.25], l: [1, 1]}",
+                     [&](StrictMap& map) {
+                       map.repeatable("k", values);
+                       std::vector<double> others;
+                       map.optional("l", others);
+                     }),
+            "f:1:31: l.1: expected each value once, found 1 again");
+  EXPECT_THAT(values, ElementsAre(0.5, 0.25, 0.25));
+}
+
+TEST(StrictMap, ReportsMissingKeysWhereTheirMappingBegins) {
+  const auto message = messages("a: {x: 1}\n", [](StrictMap& map) {
+    int64_t x = 0, y = 0;
+    StrictMap inner = map.map("a");
+    inner.required("x", x);
+    inner.required("y", y, kPositive);
+    inner.done();
+    map.done();
+  });
+
+  EXPECT_EQ(message, "f:1:1: a.y: expected a positive integer, found no such key");
+}
+
+TEST(StrictMap, ReportsKeysThatNobodyAskedFor) {
+  const auto message = messages("sed: 1\nzebra: 2\n", [](StrictMap& map) {
+    int64_t seed = 0;
+    std::string name;
+    map.optional("seed", seed);
+    map.optional("name", name);
+    map.done();
+  });
+
+  EXPECT_EQ(message,
+            "f: 2 errors\n"
+            "f:1:1: sed: unknown key; did you mean 'seed'?\n"
+            "f:2:1: zebra: unknown key; expected seed or name");
+}
+
+TEST(StrictMap, RefusedKeysAreReportedOnce) {
+  const auto message = messages("old: 1\n", [](StrictMap& map) {
+    map.refuse("old", "gone");
+    map.refuse("older", "gone");
+    map.done();
+  });
+
+  EXPECT_EQ(message, "f:1:1: old: gone");
+}
+
+TEST(StrictMap, ValueInPlaceOfAMappingIsOneMistake) {
+  const auto message = messages("a: 5\nb:\n", [](StrictMap& map) {
+    int64_t x = 0;
+    StrictMap inner = map.map("a");
+    inner.required("x", x);
+    StrictMap empty = map.map("b");
+    empty.optional("x", x);
+    empty.done();
+    map.map("c").done();
+    map.done();
+  });
+
+  EXPECT_EQ(message, "f:1:4: a: expected a mapping (key: value), found 5");
+}
+
+TEST(StrictMap, ListOfMappingsMustBeThere) {
+  const auto use = [](StrictMap& map) {
+    for (StrictMap& item : map.maps("k")) item.done();
+  };
+
+  EXPECT_EQ(messages("k: [{}, {}]", use), "");
+  EXPECT_EQ(messages("j: 1", use), "f:1:1: k: expected a list of mappings, found no such key");
+  EXPECT_EQ(messages("k: []", use), "f:1:4: k: expected a list of mappings, found a list of 0");
+  EXPECT_EQ(messages("k: [{}, 3]", use), "f:1:9: k.1: expected a mapping (key: value), found 3");
+}
+
+TEST(RecipeErrors, ReportsAtMostFiftyLines) {
+  std::string text;
+  for (int i = 0; i < 100; ++i) text += "key" + std::to_string(i) + ": 1\n";
+
+  const std::string message = messages(text, [](StrictMap& map) { map.done(); });
+
+  EXPECT_THAT(message, HasSubstr("f: 100 errors\n"));
+  EXPECT_THAT(message, HasSubstr("f:50:1: "));
+  EXPECT_THAT(message, HasSubstr("\nand 50 more"));
+}
+
+TEST(Printable, EscapesAndCuts) {
+  EXPECT_EQ(printable("a\tb\n\x1b"), "a\\tb\\n\\x1b");
+  EXPECT_EQ(printable("ééé", 3), "é...");
+  EXPECT_EQ(alternatives({"a", "b", "c"}), "a, b or c");
+}
+
+}  // namespace
+}  // namespace xkde::recipe

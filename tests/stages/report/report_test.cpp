@@ -1,0 +1,174 @@
+#include <fstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/base/error.h"
+#include "stages/report/csv.h"
+#include "stages/report/easyedit_json.h"
+#include "stages/report/evaluation_blocks.h"
+#include "stages/report/html_report.h"
+#include "stages/report/line_chart.h"
+#include "stages/report/write_report.h"
+#include "tests/support/temp_folder.h"
+
+namespace xkde::report {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Not;
+
+ResultRow row(const std::string& metric, int64_t size, std::optional<double> value,
+              const std::string& test = "es") {
+  ResultRow one{.scope = {.benchmark = "bmike53",
+                          .phase = "after",
+                          .mode = "sequential",
+                          .size = size,
+                          .method = "xkde"},
+                .edit_language = "en",
+                .test_language = test,
+                .metric = metric,
+                .value = value,
+                .n = value ? 1200 : 0};
+  if (value) {
+    one.low = *value - 2;
+    one.high = *value + 2;
+  }
+  return one;
+}
+
+RunResults run(const std::string& name, std::vector<ResultRow> rows) {
+  RunResults results;
+  results.name = name;
+  results.run = Json{{"run_name", name}, {"exit_reason", "done"}};
+  results.is_finished = true;
+  results.evaluations.push_back({"01-evaluate", "XE-IT", std::move(rows)});
+  return results;
+}
+
+TEST(Escaped, LeavesNoMarkup) { EXPECT_EQ(escaped("<b>&\"'\x01x"), "&lt;b&gt;&amp;&quot;&#39;x"); }
+
+TEST(RoundTicks, AreRoundAndWithin) {
+  EXPECT_THAT(round_ticks(0, 100, 5), ElementsAre(0, 20, 40, 60, 80, 100));
+  EXPECT_THAT(round_ticks(3, 3, 5), ElementsAre(3));
+  for (const double tick : round_ticks(0.0013, 0.0174, 5)) {
+    EXPECT_GE(tick, 0.0013);
+    EXPECT_LE(tick, 0.0174);
+  }
+}
+
+TEST(LineChart, LeavesOutWhatIsNotFiniteAndSaysWhenNothingIsLeft) {
+  const double nan = std::nan("");
+  LineChart chart{.title = "loss", .x_name = "step", .lines = {{"a", {{1, nan, nan, nan}}}}};
+  EXPECT_THAT(draw(chart), HasSubstr("nothing was measured"));
+  chart.lines.push_back({"b<", {{1, 2, 2, 2}, {10, 3, 3, 3}}});
+  const std::string svg = draw(chart);
+  EXPECT_THAT(svg, HasSubstr("b&lt;"));
+  EXPECT_THAT(svg, Not(HasSubstr("nan")));
+}
+
+TEST(Csv, QuotesWhatNeedsIt) {
+  EXPECT_EQ(csv_line({"a", "b,c", "d\"e", ""}), "a,\"b,c\",\"d\"\"e\",\r\n");
+}
+
+TEST(Csv, HasALineForEachRow) {
+  const RunResults one = run("r", {row("reliability", 10, 50.25), row("locality", 10, {})});
+  const std::string text = results_csv(std::span(&one, 1));
+  EXPECT_THAT(text, HasSubstr("r,01-evaluate,XE-IT,bmike53,after,sequential,10,,xkde,en,es,"
+                              "reliability,50.25,48.25,52.25,1200\r\n"));
+  EXPECT_THAT(text, HasSubstr("locality,,,,0\r\n"));
+}
+
+TEST(HtmlReport, ShowsValuesIntervalsAndWhatIsMissing) {
+  const RunResults one =
+      run("<script>", {row("reliability", 10, 50.25), row("portability", 10, {}),
+                       row("reliability", 1000, 40), row("reliability", 10, 20, "f&r")});
+  const std::string html = html_report(std::span(&one, 1));
+  EXPECT_THAT(html, HasSubstr("&lt;script&gt;"));
+  EXPECT_THAT(html, Not(HasSubstr("<script")));
+  EXPECT_THAT(html, HasSubstr(">50.25 <small>±2.00</small></td>"));
+  EXPECT_THAT(html, HasSubstr("title=\"not asked: n = 0\">–</td>"));
+  EXPECT_THAT(html, HasSubstr("n = 1,200"));
+  EXPECT_THAT(html, HasSubstr("<td>1,000</td>"));
+  EXPECT_THAT(html, HasSubstr("f&amp;r"));
+  EXPECT_THAT(html, HasSubstr("edits in the stream"));
+  EXPECT_THAT(html, Not(HasSubstr("http")));
+}
+
+TEST(HtmlReport, WithoutEvaluationsSaysSo) {
+  RunResults one = run("r", {});
+  one.evaluations.clear();
+  EXPECT_THAT(html_report(std::span(&one, 1)), HasSubstr("No evaluation is complete."));
+}
+
+TEST(ComparisonTable, PutsRunsSideBySideWithTheDifference) {
+  const std::vector<RunResults> runs{run("a", {row("reliability", 10, 50)}),
+                                     run("b", {row("reliability", 10, 62.5)})};
+  EXPECT_EQ(comparison_table(runs),
+            "bmike53, sequential, 10 edits\n  (1) a: XE-IT\n  (2) b: XE-IT\n"
+            "  en → es  reliability            50.00               62.50 ( +12.50)\n");
+}
+
+TEST(EvaluationBlocks, PartsOfMetricsAreKnown) {
+  EXPECT_TRUE(is_part("portability.Reasoning"));
+  EXPECT_TRUE(is_part("retrieval.hit@1.locality"));
+  EXPECT_FALSE(is_part("retrieval.hit@1"));
+}
+
+class RunFolderTest : public testing::Test {
+ protected:
+  void write(const std::string& name, const std::string& text) {
+    std::filesystem::create_directories((root_.path() / name).parent_path());
+    std::ofstream(root_.path() / name) << text;
+  }
+  std::string error() {
+    try {
+      write_report(root_.path());
+    } catch (const Error& found) {
+      return concat(found.kind(), ": ", found.what());
+    }
+    return "none";
+  }
+  test::TempFolder root_;
+};
+
+TEST_F(RunFolderTest, IsReadWithWhatIsComplete) {
+  write("run.json", R"({"run_name": "r", "exit_reason": "running"})");
+  write("01-evaluate/results.json", results_json({row("reliability", 10, 50)}).dump());
+  write("01-evaluate/predictions.jsonl",
+        R"({"record":3,"mode":"sequential","size":10,"edit_language":"en","test_language":"es",)"
+        R"("metric":"reliability","prompt":"p","score":0.5})"
+        "\n"
+        R"({"record":3,"mode":"sequential","size":10,"edit_language":"en","test_language":"es",)"
+        R"("metric":"locality.Forgetfulness","prompt":"p","score":1.0})"
+        "\n");
+  write("02-sft/metrics.jsonl", "{\"step\":1,\"loss\":2.5}\n{\"step\":2,\"lo");
+  write("03-evaluate/metrics.jsonl", "");
+
+  EXPECT_EQ(error(), "none");
+  const RunResults results = read_run(root_.path());
+  EXPECT_FALSE(results.is_finished);
+  ASSERT_EQ(results.evaluations.size(), 1U);
+  EXPECT_EQ(results.evaluations[0].label, "before training");
+  ASSERT_EQ(results.trainings.size(), 1U);
+  EXPECT_EQ(results.trainings[0].series.at("loss").size(), 1U);
+  const Json easy = read_json_file(root_.path() / "report/01-evaluate_sequential_10_en_es.json");
+  EXPECT_EQ(easy[0].dump(),
+            R"({"case_id":3,"prompt":"p","pre":{},"post":{"locality":{"Forgetfulness_acc":[1.0]},)"
+            R"("portability":{},"rewrite_acc":[0.5]}})");
+  EXPECT_TRUE(std::filesystem::exists(root_.path() / "report/02-sft.csv"));
+}
+
+TEST_F(RunFolderTest, WithoutRunJsonIsMissingInput) {
+  EXPECT_THAT(error(), HasSubstr("MissingInputError"));
+}
+
+TEST_F(RunFolderTest, ResultsCutShortAreADataErrorThatNamesTheFile) {
+  write("run.json", "{}");
+  write("01-evaluate/results.json", "[{\"benchmark\":");
+  EXPECT_THAT(error(), testing::AllOf(HasSubstr("DataError"), HasSubstr("results.json")));
+}
+
+}  // namespace
+}  // namespace xkde::report
