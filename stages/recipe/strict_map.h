@@ -4,12 +4,14 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "core/base/named.h"
 #include "stages/recipe/errors.h"
 #include "stages/recipe/yaml_reader.h"
 
@@ -43,6 +45,9 @@ struct Names {
   std::span<const std::string_view> known;
   std::span<const std::string_view> unavailable = {};
 };
+
+/// The name of a choice that the program makes itself.
+inline constexpr std::string_view kAuto = "auto";
 
 /// One mapping of a recipe, read key by key into variables that hold the defaults. Mistakes go into
 /// the errors of the recipe and leave the variable as it was; done() adds those keys that nobody
@@ -87,6 +92,35 @@ class StrictMap {
                   Condition<double> condition = kAnyNumber);
   void optional(std::string_view key, std::string& out, const Names& names);
   void optional(std::string_view key, std::vector<std::string>& out, const Names& names);
+  /// A name of `table`, as the value that it stands for.
+  template <typename Enum, size_t N>
+  void optional(std::string_view key, Enum& out, const Named<Enum> (&table)[N]) {
+    std::string name(name_of(table, out));
+    const auto known = names_of(table);
+    optional(key, name, Names{known});
+    out = *value_of(table, name);
+  }
+  /// A list of names, as values in the order written.
+  template <typename Enum, size_t N>
+  void optional(std::string_view key, std::vector<Enum>& out, const Named<Enum> (&table)[N]) {
+    std::vector<std::string> names;
+    for (const Enum value : out) names.emplace_back(name_of(table, value));
+    const auto known = names_of(table);
+    optional(key, names, Names{known});
+    out.clear();
+    for (const std::string& name : names) out.push_back(*value_of(table, name));
+  }
+  /// As above, or "auto", which leaves the choice to the program and is nothing.
+  template <typename Enum, size_t N>
+  void optional_or_auto(std::string_view key, std::optional<Enum>& out,
+                        const Named<Enum> (&table)[N]) {
+    const auto names = names_of(table);
+    std::vector<std::string_view> known{kAuto};
+    known.insert(known.end(), names.begin(), names.end());
+    std::string name(out ? name_of(table, *out) : kAuto);
+    optional(key, name, Names{known});
+    out = value_of(table, name);
+  }
 
   /// As optional(), and a key that is not there is a mistake.
   template <typename T, typename... Rest>
