@@ -216,8 +216,8 @@ void run(const Settings& settings, xkde::dist::Communicator& comm, at::Device de
                                                            : xkde::dist::Recompute::kNone,
                                           .device = device};
   const std::vector<PackedBatch> packs = make_packs(settings, decoder, comm.rank(), device);
-  const int64_t baseline = xkde::dist::used_bytes(device);
-  xkde::dist::reset_peak_bytes(device);
+  const int64_t baseline = xkde::used_bytes(device);
+  xkde::reset_peak_bytes(device);
   xkde::dist::ShardedModel model(decoder, comm, options);
   at::manual_seed(7);  // equal weights on all ranks
   model.load(random_weights);
@@ -240,7 +240,7 @@ void run(const Settings& settings, xkde::dist::Communicator& comm, at::Device de
   const double work =
       over_ranks(comm, device, necessary_operations(decoder, packs), ReduceOp::kSum);
   const double peak = over_ranks(
-      comm, device, static_cast<double>(xkde::dist::peak_bytes(device) - baseline), ReduceOp::kMax);
+      comm, device, static_cast<double>(xkde::peak_bytes(device) - baseline), ReduceOp::kMax);
   if (comm.rank() != 0) {
     comm.barrier();  // the first rank measures the machine while the others sleep
     return;

@@ -114,11 +114,11 @@ RunPlace this_place(int ranks, int ranks_on_host, at::Device device, at::ScalarT
   RunPlace place{.ranks = ranks, .ranks_on_host = ranks_on_host, .device = device};
   place.threads = at::get_num_threads();
   if (device.is_cpu()) {
-    place.bytes = dist::device_bytes(device) / ranks_on_host - kProcessBytes;
+    place.bytes = device_bytes(device) / ranks_on_host - kProcessBytes;
     place.machine = dist::cpu_constants(compute_dtype, place.threads);
     return place;
   }
-  const auto total = static_cast<double>(dist::device_bytes(device));
+  const auto total = static_cast<double>(device_bytes(device));
   const int sharing = std::max(1, ranks_on_host / at::accelerator::deviceCount());
   const dist::MachinePreset preset = dist::machine_preset_with(total);
   place.bytes = usable_gpu_bytes(total) / sharing;

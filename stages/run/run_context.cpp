@@ -38,7 +38,7 @@ RunContext::RunContext(const Recipe& recipe, dist::Communicator& comm, at::Devic
       chat_template_(ChatTemplate::select(recipe.model.chat_template, pretrained_.chat_template)),
       decoder_(pretrained_.config),
       options_(engine_options(recipe, comm.size(), device)),
-      recorder_(dist::make_work_recorder(device)) {}
+      recorder_(make_work_recorder(device)) {}
 
 /// "full block" or, where the recipe does not fit, what is wrong with it.
 std::string RunContext::decide() const {
@@ -75,7 +75,7 @@ void RunContext::plan() {
 dist::ShardedModel& RunContext::model() {
   plan();
   if (!model_) {
-    baseline_bytes = dist::used_bytes(options_.device);
+    baseline_bytes = used_bytes(options_.device);
     model_ = std::make_unique<dist::ShardedModel>(decoder_, comm_, options_);
     load_weights();
   }

@@ -56,7 +56,7 @@ class RunContext {
   std::filesystem::path train_file;
   std::filesystem::path samples_file;  ///< of the last sample stage
   std::filesystem::path pairs_file;    ///< of the last rank stage
-  int64_t baseline_bytes = 0;          ///< dist::used_bytes() right before the model was built
+  int64_t baseline_bytes = 0;          ///< used_bytes() right before the model was built
   bool trained = false;                ///< whether a training stage came before
 
  private:

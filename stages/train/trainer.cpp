@@ -39,7 +39,7 @@ struct StepReport {
   int64_t computed_tokens = 0;  ///< rows that were really computed, all ranks
   int64_t labels = 0;           ///< whose logits the loss needs, all ranks
   double seconds = 0.0;
-  int64_t peak_bytes = 0;  ///< of the device's memory, at the rank that had most: dist::peak_bytes
+  int64_t peak_bytes = 0;    ///< of the device's memory, at the rank that had most: peak_bytes
   std::vector<double> sums;  ///< of the task
 };
 
@@ -87,7 +87,7 @@ class Trainer {
     }
     prepare_dev(metrics);
     baseline_bytes_ = largest_of_ranks(context_.baseline_bytes);
-    dist::reset_peak_bytes(context_.device());
+    reset_peak_bytes(context_.device());
     matmul_rate_ = sum_of_ranks(measure_matmul_rate(context_.compute_dtype(), context_.device()));
     Progress progress(task_.name(), total_steps_, step_, context_.recipe().logging_steps,
                       context_.is_root());
@@ -237,7 +237,7 @@ class Trainer {
     report.tokens = work.tokens;
     report.computed_tokens = static_cast<int64_t>(sum_of_ranks(static_cast<double>(computed)));
     report.labels = static_cast<int64_t>(sum_of_ranks(static_cast<double>(labels)));
-    report.peak_bytes = largest_of_ranks(dist::peak_bytes(context_.device()));
+    report.peak_bytes = largest_of_ranks(peak_bytes(context_.device()));
     report.sums = gathered_sums();
     report.seconds = watch_.seconds();
     watch_.restart();  // a save after this step counts in the next one
