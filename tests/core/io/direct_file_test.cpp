@@ -10,12 +10,14 @@
 #include "core/base/error.h"
 #include "core/io/page_buffer.h"
 #include "core/io/sha256.h"
-#include "tests/distributed/checkpoint/checkpoint_support.h"
+#include "tests/support/message_of.h"
+#include "tests/support/temp_folder.h"
 
 namespace xkde {
 namespace {
 
 namespace fs = std::filesystem;
+using test::message_of;
 using testing::HasSubstr;
 
 constexpr size_t kMega = size_t{1} << 20;
@@ -32,13 +34,14 @@ std::string bytes_of(const fs::path& path) {
   return {std::istreambuf_iterator<char>(stream), {}};
 }
 
-class DirectFileTest : public CheckpointTest {
+class DirectFileTest : public testing::Test {
  protected:
   fs::path make(const std::string& content) {
-    const fs::path path = root_ / "file";
+    const fs::path path = folder_.path() / "file";
     std::ofstream(path, std::ios::binary) << content;
     return path;
   }
+  const test::TempFolder folder_;
 };
 
 TEST_F(DirectFileTest, WritesAndHashesBytesOfAnyPlaceAndSize) {
@@ -88,7 +91,7 @@ TEST_F(DirectFileTest, AStopRequestEndsIt) {
 }
 
 TEST_F(DirectFileTest, AMissingFileIsNamed) {
-  EXPECT_THAT(message_of<IoError>([&] { DirectFile file(root_ / "none"); }),
+  EXPECT_THAT(message_of<IoError>([&] { DirectFile file(folder_.path() / "none"); }),
               HasSubstr("none: cannot open: No such file"));
 }
 

@@ -3,13 +3,13 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
 
 #include "distributed/checkpoint/checkpoint.h"
+#include "tests/support/message_of.h"
 
 namespace xkde::dist {
 
@@ -63,16 +63,7 @@ class SmallDisk {
   bool mounted_ = false;
 };
 
-/// The message of the `ErrorType` that `act` throws.
-template <typename ErrorType>
-std::string message_of(const std::function<void()>& act) {
-  try {
-    act();
-  } catch (const ErrorType& error) {
-    return error.what();
-  }
-  return "no error";
-}
+using test::message_of;
 
 }  // namespace xkde::dist
 

@@ -4,8 +4,6 @@
 
 #include <gtest/gtest.h>
 
-#include "core/text/tokenizer/byte_alphabet.h"
-
 namespace {
 
 using namespace xkde;
@@ -61,15 +59,6 @@ TEST(Unicode, LowercaseIsFullAndFreeOfContext) {
     unicode::append_lowercase(text, c);
 
   EXPECT_EQ(text, "ai\u0307\u03c3\u00dfk");
-}
-
-TEST(ByteAlphabet, SpellsEveryByteAndBack) {
-  std::string bytes;
-  for (int byte = 0; byte < 256; ++byte) bytes.push_back(static_cast<char>(byte));
-
-  EXPECT_EQ(byte_alphabet::spell(" \n!\xAD"), "\u0120\u010a!\u0143");
-  EXPECT_EQ(byte_alphabet::unspell(byte_alphabet::spell(bytes)), bytes);
-  EXPECT_EQ(byte_alphabet::unspell("a b"), std::nullopt) << "a blank is not of the alphabet";
 }
 
 }  // namespace

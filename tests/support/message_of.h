@@ -1,0 +1,22 @@
+#ifndef XKDE_TESTS_SUPPORT_MESSAGE_OF_H_
+#define XKDE_TESTS_SUPPORT_MESSAGE_OF_H_
+
+#include <functional>
+#include <string>
+
+namespace xkde::test {
+
+/// The message of the `ErrorType` that `act` throws; "no error" when it throws none.
+template <typename ErrorType>
+std::string message_of(const std::function<void()>& act) {
+  try {
+    act();
+  } catch (const ErrorType& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+}  // namespace xkde::test
+
+#endif  // XKDE_TESTS_SUPPORT_MESSAGE_OF_H_
