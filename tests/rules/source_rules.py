@@ -55,6 +55,16 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]+)"|<([^>]+)>)')
 # Spelled so that this file keeps its own rule.
 UNFINISHED = re.compile(r"\b(TO" + r"DO|FIX" + r"ME)\b")
 EXIT_CALL = re.compile(r"\bexit\s*\(")
+# "protocol 6.1", "Protocol, Appendix A", "protocol 2.3, 2.4 and Q9"; a quirk also alone: "Q9".
+PROTOCOL = pathlib.PurePosixPath("docs/protocol.md")
+PROTOCOL_PLACE = r"(?:\d+(?:\.\d+)?\b|Q\d+\b|[Aa]ppendix [A-Z]\b)"
+PROTOCOL_CITED = re.compile(
+    r"\b[Pp]rotocol(?:\]\([^)]*\))?,? "  # also as a link
+    rf"({PROTOCOL_PLACE}(?:(?:, | and |-){PROTOCOL_PLACE})*)"
+)
+PROTOCOL_STATED = re.compile(rf"^(?:#+ |[-*] \*\*|\| \*\*)({PROTOCOL_PLACE})", re.MULTILINE)
+QUIRK = re.compile(r"\bQ\d+\b")
+COMMENT_MARKS = {".h": "//", ".cpp": "//", ".py": "#", ".yaml": "#", ".md": ""}
 NOT_CODE = re.compile(
     r"//[^\n]*|/\*.*?\*/|R\"(\w*)\(.*?\)\1\"|\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)'",
     re.DOTALL,
@@ -164,7 +174,36 @@ def exit_breaches(root):
                     yield f"{path}:{number}: errors are thrown; only main returns a code"
 
 
-RULES = (include_breaches, guard_breaches, glob_breaches, unfinished_breaches, exit_breaches)
+def protocol_places(text):
+    return [place.replace("appendix", "Appendix") for place in re.findall(PROTOCOL_PLACE, text)]
+
+
+def cited_in(line, comment_mark):
+    """What a line cites of docs/protocol.md, each once; quirks alone count in comments only."""
+    cited = [place for run in PROTOCOL_CITED.findall(line) for place in protocol_places(run)]
+    comment = line[line.find(comment_mark) :] if comment_mark in line else ""
+    return dict.fromkeys(cited + QUIRK.findall(comment))
+
+
+def protocol_breaches(root):
+    page = read(root, PROTOCOL) if (root / PROTOCOL).is_file() else ""
+    stated = {place for found in PROTOCOL_STATED.findall(page) for place in protocol_places(found)}
+    for path in files_of(root):
+        if path.suffix in COMMENT_MARKS and path != PROTOCOL:
+            for number, line in enumerate(read(root, path).splitlines(), 1):
+                for place in cited_in(line, COMMENT_MARKS[path.suffix]):
+                    if place not in stated:
+                        yield f"{path}:{number}: protocol {place} is not in {PROTOCOL}"
+
+
+RULES = (
+    include_breaches,
+    guard_breaches,
+    glob_breaches,
+    unfinished_breaches,
+    exit_breaches,
+    protocol_breaches,
+)
 
 
 def breaches(root):

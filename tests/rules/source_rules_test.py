@@ -125,6 +125,30 @@ class SeededBreach(unittest.TestCase):
             "core/nn/rope.cpp:3: errors are thrown; only main returns a code",
         )
 
+    # Spelled so that this file keeps the rule.
+    def test_what_is_cited_of_the_protocol_is_there(self):
+        page = "## 6. Scores\n### 6.1 Tokens\n- **" + "Q27** means\n## Appendix A. Vectors\n"
+        cited = "// proto" + "col 6, 6.1, " + "Q27; Proto" + "col, appendix A; " + "Q27\n"
+        for text, missing in (
+            (cited, []),
+            ("int a;  // proto" + "col 9.9\n", ["9.9"]),
+            ("// (proto" + "col 6.1-6.4, 9 and " + "Q98)\n", ["6.4", "9", "Q98"]),
+            ("// as " + "Q99 says\n", ["Q99"]),
+            ('const char* s = "' + 'Q99";\n', []),
+        ):
+            found = self.breaches_of({"docs/protocol.md": page, "core/nn/x.cpp": text})
+
+            end = "is not in docs/protocol.md"
+            expected = [f"core/nn/x.cpp:1: protocol {place} {end}" for place in missing]
+            self.assertEqual(found, expected, text)
+
+    def test_without_the_protocol_nothing_of_it_is_cited(self):
+        self.assert_found(
+            "docs/a.md",
+            "see [proto" + "col](protocol.md) 6.1\n",
+            "docs/a.md:1: protocol 6.1 is not in docs/protocol.md",
+        )
+
 
 class Checkout(unittest.TestCase):
     def test_keeps_every_rule(self):
