@@ -1,6 +1,8 @@
 #include "launch/ask.h"
 
+#include <algorithm>
 #include <cstdio>
+#include <iostream>
 #include <set>
 #include <string>
 #include <string_view>
@@ -8,6 +10,9 @@
 #include <vector>
 
 #include <ATen/ATen.h>
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
 
 #include "core/base/error.h"
 #include "core/data/language.h"
@@ -36,6 +41,13 @@ constexpr std::string_view kLineHelp =
     ":facts                what is remembered, the newest last\n"
     ":quit                 ends, as does the end of the input\n";
 
+/// "a.b=c", and not "What is a = b?".
+bool sets_a_key(const std::string& word) {
+  const size_t equals = word.find('=');
+  return equals != std::string::npos && equals > 0 &&
+         word.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_.") == equals;
+}
+
 const recipe::EvaluateStage* last_evaluation(const recipe::Recipe& recipe) {
   const recipe::EvaluateStage* last = nullptr;
   for (const recipe::Stage& stage : recipe.stages) {
@@ -56,7 +68,7 @@ fs::path encoder_of(const AskCommand& command, const recipe::Recipe& recipe) {
     const auto* evaluate = std::get_if<recipe::EvaluateStage>(&stage);
     if (evaluate != nullptr && evaluate->retriever) found = evaluate->retriever->model_name_or_path;
   }
-  XKDE_CHECK(!found.empty(), MissingInputError, command.recipe.string(),
+  XKDE_CHECK(!found.empty(), MissingInputError, command.arguments.recipe.string(),
              ": expected --encoder DIR or an evaluate stage with a retriever, found neither");
   return found;
 }
@@ -151,7 +163,7 @@ class Session {
         command.memory.empty() ? EditMemory(kind) : EditMemory::create(command.memory, kind);
     const recipe::EvaluateStage* evaluate = last_evaluation(recipe_);
     XKDE_CHECK(evaluate != nullptr || !command.memory.empty(), MissingInputError,
-               command.recipe.string(),
+               command.arguments.recipe.string(),
                ": expected --memory FILE or an evaluate stage, whose edits are remembered; found "
                "neither");
     if (evaluate == nullptr) return memory;
@@ -236,7 +248,8 @@ class Session {
 }  // namespace
 
 void ask_model(const AskCommand& command, std::istream& in, std::ostream& out) {
-  const recipe::Recipe recipe = recipe::read_recipe(command.recipe, command.overrides);
+  const recipe::Recipe recipe =
+      recipe::read_recipe(command.arguments.recipe, command.arguments.overrides);
   Session session(command, recipe, out);
   if (!command.question.empty()) {
     session.ask(command.question);
@@ -244,6 +257,54 @@ void ask_model(const AskCommand& command, std::istream& in, std::ostream& out) {
     session.converse(in);
   }
   session.save();
+}
+
+std::string_view AskCommand::summary() const {
+  return "what the recipe's model (after its training, which must be done) answers with the edits "
+         "of "
+         "its last evaluate stage in memory, and which facts it was shown; without a question it "
+         "reads them from standard input, a line each, and edits to remember";
+}
+
+std::vector<std::string_view> AskCommand::examples() const {
+  return {
+      "xkde_dist ask recipe.yaml --lang fr \"Quelle organisation exploite l'observatoire Marlow "
+      "Tide ?\"",
+      "xkde_dist ask recipe.yaml --memory edits.h5"};
+}
+
+void AskCommand::define(CLI::App& app) {
+  arguments.define(app);
+  app.add_option("--lang", language,
+                 "language of the questions (default: the recipe's first test language)")
+      ->type_name("CODE");
+  app.add_option("--memory", memory,
+                 "an edit memory (HDF5) to open, and to add edits to; made when it is not there")
+      ->type_name("FILE");
+  app.add_option("--encoder", encoder, "sentence encoder, where the recipe has no retriever")
+      ->type_name("DIR");
+  app.add_option("-k", k, "facts in a context, at most")
+      ->check(CLI::Range(1, 1 << 20))
+      ->type_name("N");
+}
+
+void AskCommand::check(std::span<const std::string> /*names*/) {
+  std::vector<std::string>& words = arguments.words;
+  // A word behind the recipe that sets no key is the question.
+  const auto is_question = [](const std::string& word) { return !sets_a_key(word); };
+  const auto found =
+      std::find_if(words.begin() + (words.empty() ? 0 : 1), words.end(), is_question);
+  if (found != words.end()) {
+    question = *found;
+    XKDE_CHECK(!question.empty(), UsageError, "ask: expected a question, found nothing in quotes");
+    words.erase(found);
+  }
+  arguments.check(name());
+}
+
+int AskCommand::run() {
+  ask_model(*this, std::cin, std::cout);
+  return 0;
 }
 
 }  // namespace xkde

@@ -4,6 +4,10 @@
 #include <set>
 #include <span>
 
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+
 #include "core/base/error.h"
 #include "core/model/pretrained/pretrained.h"
 #include "distributed/checkpoint/checkpoint.h"
@@ -16,6 +20,10 @@ namespace xkde {
 namespace {
 
 namespace fs = std::filesystem;
+
+void require_path(std::string_view command, const fs::path& path) {
+  XKDE_CHECK(!path.empty(), UsageError, command, ": expected a path, found none");
+}
 
 uintmax_t bytes_in(const fs::path& folder) {
   uintmax_t bytes = 0;
@@ -91,6 +99,77 @@ std::string export_checkpoint(const fs::path& path, const fs::path& out, const f
       out, pretrained.config, pretrained.tokenizer, pretrained.chat_template, dtype,
       [&](const std::string& name, std::span<float> values) { tensors.read(name, values); });
   return folder.string() + ": exported to " + out.string() + "\n";
+}
+
+std::string_view CkptLsCommand::summary() const { return "list the checkpoints in a folder"; }
+
+std::vector<std::string_view> CkptLsCommand::examples() const {
+  return {"xkde_dist ckpt ls runs/quickstart/02-sft/checkpoints"};
+}
+
+void CkptLsCommand::define(CLI::App& app) {
+  app.add_option("PATH", path, "a folder of checkpoints");
+}
+
+void CkptLsCommand::check(std::span<const std::string> /*names*/) { require_path(name(), path); }
+
+int CkptLsCommand::run() {
+  print(list_checkpoints(path));
+  return 0;
+}
+
+std::string_view CkptVerifyCommand::summary() const {
+  return "check the sizes and SHA-256 of a checkpoint's files, or of the newest in a folder";
+}
+
+std::vector<std::string_view> CkptVerifyCommand::examples() const {
+  return {"xkde_dist ckpt verify runs/quickstart/02-sft/checkpoints/step-00000100"};
+}
+
+void CkptVerifyCommand::define(CLI::App& app) {
+  app.add_option("PATH", path, "a checkpoint, or a folder of them");
+}
+
+void CkptVerifyCommand::check(std::span<const std::string> /*names*/) {
+  require_path(name(), path);
+}
+
+int CkptVerifyCommand::run() {
+  print(verify_checkpoints(path));
+  return 0;
+}
+
+std::string_view CkptExportCommand::summary() const {
+  return "write a checkpoint of any number of ranks as a Hugging Face folder, in one process";
+}
+
+std::vector<std::string_view> CkptExportCommand::examples() const {
+  return {
+      "xkde_dist ckpt export runs/quickstart/02-sft/checkpoints out --model "
+      "models/SmolLM2-135M-Instruct"};
+}
+
+void CkptExportCommand::define(CLI::App& app) {
+  app.add_option("CHECKPOINT", path, "a checkpoint, or a folder of them, whose newest is taken");
+  app.add_option("OUT_DIR", out, "the folder to write, which must not be there yet");
+  app.add_option("--model", model,
+                 "the Hugging Face folder or .gguf file that the training began with, where config "
+                 "and tokenizer come from")
+      ->type_name("MODEL");
+  app.add_option("--dtype", dtype, "bfloat16 (default) or float32")
+      ->check(CLI::IsMember({"bfloat16", "float32"}))
+      ->type_name("DTYPE");
+}
+
+void CkptExportCommand::check(std::span<const std::string> /*names*/) {
+  require_path(name(), path);
+  XKDE_CHECK(!out.empty(), UsageError, name(), ": expected a folder to write, found none");
+  XKDE_CHECK(!model.empty(), UsageError, name(), ": expected --model MODEL, found none");
+}
+
+int CkptExportCommand::run() {
+  print(export_checkpoint(path, out, model, dtype));
+  return 0;
 }
 
 }  // namespace xkde

@@ -2,7 +2,12 @@
 #define XKDE_LAUNCH_CHECKPOINT_COMMANDS_H_
 
 #include <filesystem>
+#include <span>
 #include <string>
+#include <string_view>
+#include <vector>
+
+#include "launch/cli_command.h"
 
 namespace xkde {
 
@@ -22,6 +27,51 @@ std::string verify_checkpoints(const std::filesystem::path& path);
 /// another model, IoError when `out` is there already, MissingInputError, DataError.
 std::string export_checkpoint(const std::filesystem::path& path, const std::filesystem::path& out,
                               const std::filesystem::path& model, const std::string& dtype);
+
+/// `xkde_dist ckpt ls`
+class CkptLsCommand : public CliCommand {
+ public:
+  std::string_view name() const override { return "ckpt ls"; }
+  std::string_view usage() const override { return "PATH"; }
+  std::string_view summary() const override;
+  std::vector<std::string_view> examples() const override;
+  void define(CLI::App& app) override;
+  void check(std::span<const std::string> names) override;
+  int run() override;
+
+  std::filesystem::path path;
+};
+
+/// `xkde_dist ckpt verify`
+class CkptVerifyCommand : public CliCommand {
+ public:
+  std::string_view name() const override { return "ckpt verify"; }
+  std::string_view usage() const override { return "PATH"; }
+  std::string_view summary() const override;
+  std::vector<std::string_view> examples() const override;
+  void define(CLI::App& app) override;
+  void check(std::span<const std::string> names) override;
+  int run() override;
+
+  std::filesystem::path path;
+};
+
+/// `xkde_dist ckpt export`
+class CkptExportCommand : public CliCommand {
+ public:
+  std::string_view name() const override { return "ckpt export"; }
+  std::string_view usage() const override {
+    return "CHECKPOINT OUT_DIR --model MODEL [--dtype bfloat16|float32]";
+  }
+  std::string_view summary() const override;
+  std::vector<std::string_view> examples() const override;
+  void define(CLI::App& app) override;
+  void check(std::span<const std::string> names) override;
+  int run() override;
+
+  std::filesystem::path path, out, model;
+  std::string dtype = "bfloat16";  ///< or "float32"
+};
 
 }  // namespace xkde
 

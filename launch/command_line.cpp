@@ -1,301 +1,294 @@
 #include "launch/command_line.h"
 
 #include <algorithm>
+#include <map>
 #include <string_view>
-#include <tuple>
 #include <utility>
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <fmt/format.h>
 
 #include "core/base/error.h"
+#include "launch/recipe_arguments.h"
 #include "stages/recipe/did_you_mean.h"
 #include "stages/recipe/errors.h"
 
 namespace xkde {
 namespace {
 
-constexpr std::string_view kHelp =
-    R"(xkde_dist: cross-lingual knowledge editing of language models, on one rank or many
+constexpr size_t kColumns = 80;
+constexpr size_t kIndent = 22;  // of a description behind its name
 
-Usage: [mpirun -n N] xkde_dist RECIPE.yaml [key.path=value ...]
-       xkde_dist validate RECIPE.yaml [key.path=value ...]
-       xkde_dist estimate RECIPE.yaml [-n N] [--machine NAME] [key.path=value ...]
-       xkde_dist ask RECIPE.yaml [--lang CODE] [--memory FILE] [-k N] [key.path=value ...] ["question"]
-       xkde_dist report RUN [RUN ...] [--out FILE]
-       xkde_dist env
-       xkde_dist ckpt ls PATH
-       xkde_dist ckpt verify PATH
-       xkde_dist ckpt export CHECKPOINT OUT_DIR --model MODEL [--dtype bfloat16|float32]
-       xkde_dist --help | --version
+constexpr std::pair<ExitCode, std::string_view> kExitCodes[] = {
+    {ExitCode::kDone, "done"},
+    {ExitCode::kUsage, "bad command line"},
+    {ExitCode::kBadData, "bad data or model file"},
+    {ExitCode::kMissingInput, "missing input"},
+    {ExitCode::kNoDevice, "no usable GPU, NCCL or MPI"},
+    {ExitCode::kInternal, "a bug in this program"},
+    {ExitCode::kOutOfMemory, "out of memory, host or device"},
+    {ExitCode::kIo, "disk full, or I/O error while writing"},
+    {ExitCode::kStopped, "stopped on request, checkpoint saved: start it again"},
+    {ExitCode::kBadRecipe, "bad recipe"},
+    {ExitCode::kDiverged, "training diverged"},
+    {ExitCode::kPeerLost, "a peer died, or a collective timed out"},
+    {ExitCode::kNoCheckpoint, "no checkpoint that verifies"},
+};
 
-Commands:
-  RECIPE.yaml          run the stages of the recipe, one after another; what is complete is skipped, what
-                       was interrupted goes on. Without mpirun or srun it runs as one rank
-  validate RECIPE.yaml check the recipe and open its inputs; reports every mistake at once
-  estimate RECIPE.yaml what a run on N ranks would hold and take: tokens, shards, bytes of a rank by kind,
-                       time of a step; a recipe that does not fit is refused with the keys that would help
-  ask RECIPE.yaml      what the recipe's model (after its training, which must be done) answers with the edits
-                       of its last evaluate stage in memory, and which facts it was shown; without a
-                       question it reads them from standard input, a line each, and edits to remember
-  report RUN [RUN ...] the results of runs side by side, as text and as one page, report.html (--out FILE), with
-                       a .csv beside it; of one run: its own report.html, results.csv and report/ again
-  env                  versions of everything, for a bug report
-  ckpt ls PATH         list the checkpoints in a folder
-  ckpt verify PATH     check the sizes and SHA-256 of a checkpoint's files, or of the newest in a folder
-  ckpt export CHECKPOINT OUT_DIR
-                       write a checkpoint of any number of ranks as a Hugging Face folder, in one process;
-                       --model is the Hugging Face folder or .gguf file that the training began with
-
-Arguments:
-  key.path=value       sets a key of the recipe, a later one wins. Stages go by name (sft.max_steps=10),
-                       or by position from 0 (stages.1.max_steps=10) where a name is there twice;
-                       lists are written [a,b]
-
-Options:
-  -n N                 estimate: ranks (default 1)
-  --machine NAME       estimate: here (default: the CPU of this host, measured now) or GPU nodes by nominal
-                       rates: h100, h100_one_nic, h200, a100_40
-  --lang CODE          ask: language of the questions (default: the recipe's first test language)
-  --memory FILE        ask: an edit memory (HDF5) to open, and to add edits to; made when it is not there
-  --encoder DIR        ask: sentence encoder, where the recipe has no retriever
-  -k N                 ask: facts in a context, at most
-  --out FILE           report: the page that is written for several runs
-  --model MODEL        ckpt export: where config and tokenizer come from
-  --dtype DTYPE        ckpt export: bfloat16 (default) or float32
-  -h, --help           this text
-  --version            name and version
-
-Examples:
-  xkde_dist recipes/quickstart.yaml
-  mpirun -n 2 xkde_dist recipes/quickstart.yaml
-  mpirun -n 8 xkde_dist recipe.yaml sft.learning_rate=5e-6 'evaluate.test_languages=[de,zh]'
-  xkde_dist validate recipe.yaml model.dtype=float32
-  xkde_dist estimate recipes/paper/xeit_llama2_7b.yaml -n 8 --machine h100
-  xkde_dist ask recipe.yaml --lang fr "Quelle organisation exploite l'observatoire Marlow Tide ?"
-  xkde_dist ckpt verify runs/quickstart/02-sft/checkpoints/step-00000100
-  xkde_dist ckpt export runs/quickstart/02-sft/checkpoints out --model models/SmolLM2-135M-Instruct
-
-Exit codes:
-   0  done                              71  out of memory, host or device
-  64  bad command line                  74  disk full, or I/O error while writing
-  65  bad data or model file            75  stopped on request, checkpoint saved: start it again
-  66  missing input                     78  bad recipe
-  69  no usable GPU, NCCL or MPI        80  training diverged
-  70  a bug in this program             81  a peer died, or a collective timed out
-                                        82  no checkpoint that verifies
-)";
-
-constexpr const char* kSeeHelp = " (see xkde_dist --help)";
-
-const std::vector<std::string>& command_names() {
-  static const std::vector<std::string> kNames{"validate", "estimate", "ask",
-                                               "report",   "env",      "ckpt"};
-  return kNames;
+/// "ckpt ls" -> "ckpt", "ls"; a name of one word has an empty second part.
+std::pair<std::string, std::string> parts_of(std::string_view name) {
+  const size_t blank = name.find(' ');
+  if (blank == std::string_view::npos) return {std::string(name), ""};
+  return {std::string(name.substr(0, blank)), std::string(name.substr(blank + 1))};
 }
 
-[[noreturn]] void fail(const std::string& what) { throw UsageError(what + kSeeHelp); }
-
-std::string quoted(const std::string& word) { return "'" + recipe::printable(word) + "'"; }
-
-/// Adds "RECIPE [key.path=value ...]" to a command.
-void add_recipe_arguments(CLI::App& app, std::vector<std::string>& words) {
-  app.add_option("recipe", words, "a recipe, then key.path=value");
-}
-
-/// Refuses options that nobody defined and words too many.
-void check_remaining(const CLI::App& app) {
-  const std::vector<std::string> remaining = app.remaining(true);
-  if (remaining.empty()) return;
-  const std::string& word = remaining.front();
-  if (!word.starts_with('-')) fail("unexpected argument " + quoted(word));
-  const std::string name = word.substr(0, word.find('='));
-  if (word.find('=') != std::string::npos && word.find('.') != std::string::npos)
-    fail("unknown option " + quoted(word) + "; keys of a recipe are set without dashes");
-  fail("unknown option " + quoted(name) + recipe::did_you_mean(name, {"--help", "--version"}));
-}
-
-/// "a.b=c", and not "What is a = b?".
-bool sets_a_key(const std::string& word) {
-  const size_t equals = word.find('=');
-  return equals != std::string::npos && equals > 0 &&
-         word.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_.") == equals;
-}
-
-/// The recipe and its overrides from the words of a command.
-std::pair<std::filesystem::path, std::vector<std::string>> split_words(
-    const std::vector<std::string>& words, const std::string& command) {
-  if (words.empty() || words.front().empty()) fail(command + ": expected a recipe, found none");
-  const auto is_override = [](const std::string& word) {
-    const size_t equals = word.find('=');
-    return equals != std::string::npos && equals > 0;
-  };
-  const std::string& first = words.front();
-  if (is_override(first) && !first.ends_with(".yaml"))
-    fail(command + ": expected a recipe before the overrides, found " + quoted(first));
-  for (size_t i = 1; i < words.size(); ++i) {
-    if (is_override(words[i])) continue;
-    std::string hint;
-    // "xkde_dist valdate recipe.yaml" reads as a recipe and a word too many.
-    if (i == 1) hint = recipe::did_you_mean(first, command_names());
-    fail(command + ": expected key.path=value after the recipe, found " + quoted(words[i]) + hint);
+/// The words that stand at a level of the command line: first words where `group` is empty, else
+/// second ones.
+std::vector<std::string> names_in(const CliCommands& commands, std::string_view group = "") {
+  std::vector<std::string> names;
+  for (const auto& command : commands) {
+    const auto [first, second] = parts_of(command->name());
+    if (!group.empty() && first != group) continue;
+    const std::string& name = group.empty() ? first : second;
+    if (!name.empty() && (names.empty() || names.back() != name)) names.push_back(name);
   }
-  return {first, {words.begin() + 1, words.end()}};
+  return names;
 }
 
-/// CLI11's commands and what they fill.
+/// "a, b or c".
+std::string listed(const std::vector<std::string>& names) {
+  std::string text;
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (i > 0) text += i + 1 == names.size() ? " or " : ", ";
+    text += names[i];
+  }
+  return text;
+}
+
+/// `text` in lines of at most kColumns, all but the first indented.
+std::string wrapped(std::string_view text, size_t column, size_t indent) {
+  std::string lines;
+  while (!text.empty()) {
+    const size_t blank = text.find(' ');
+    const std::string_view word = text.substr(0, blank);
+    text.remove_prefix(blank == std::string_view::npos ? text.size() : blank + 1);
+    if (column > indent && column + 1 + word.size() > kColumns) {
+      lines += "\n" + std::string(indent, ' ');
+      column = indent;
+    } else if (column > indent) {
+      lines += ' ';
+      ++column;
+    }
+    lines += word;
+    column += word.size();
+  }
+  return lines + "\n";
+}
+
+/// A name, and behind it or below it what it is.
+std::string entry(const std::string& name, std::string_view text) {
+  std::string line = "  " + name;
+  if (line.size() + 2 > kIndent) {
+    line += "\n" + std::string(kIndent, ' ');
+  } else {
+    line.resize(kIndent, ' ');
+  }
+  return line + wrapped(text, kIndent, kIndent);
+}
+
+std::string usage_line(const CliCommand& command) {
+  std::string line = "xkde_dist";
+  for (const std::string_view part : {command.name(), command.usage()}) {
+    if (!part.empty()) line += concat(' ', part);
+  }
+  return line;
+}
+
+std::string option_name(const CLI::Option& option) {
+  if (option.get_positional()) return option.get_name(true);
+  std::string name = option.get_name(false, true);
+  std::replace(name.begin(), name.end(), ',', ' ');
+  // Behind a colon CLI11 says what its checks want.
+  const std::string type = option.get_type_name().substr(0, option.get_type_name().find(':'));
+  return type.empty() ? name : name + " " + type;
+}
+
+constexpr std::string_view kHelpName = "-h, --help";
+
+std::string examples_text(std::span<const std::string_view> examples) {
+  std::string text = "\nExamples:\n";
+  for (const std::string_view example : examples) text += concat("  ", example, "\n");
+  return text;
+}
+
+/// CLI11's parser over the commands.
 class Parser {
  public:
-  Parser() {
-    app_.set_help_flag();
-    app_.add_flag("-h,--help", is_help_, "");
-    app_.add_flag("--version", is_version_, "");
-    add_recipe_arguments(app_, run_words_);
-    validate_ = add_command(app_, "validate");
-    add_recipe_arguments(*validate_, validate_words_);
-    estimate_ = add_command(app_, "estimate");
-    add_recipe_arguments(*estimate_, estimate_words_);
-    estimate_->add_option("-n", ranks_, "")->check(CLI::Range(1, 1 << 20));
-    estimate_->add_option("--machine", machine_, "");
-    ask_ = add_command(app_, "ask");
-    add_recipe_arguments(*ask_, ask_words_);
-    ask_->add_option("--lang", ask_options_.language, "");
-    ask_->add_option("--memory", ask_options_.memory, "");
-    ask_->add_option("--encoder", ask_options_.encoder, "");
-    ask_->add_option("-k", ask_options_.k, "")->check(CLI::Range(1, 1 << 20));
-    report_ = add_command(app_, "report");
-    report_->add_option("runs", report_words_, "");
-    report_->add_option("--out", report_out_, "");
-    env_ = add_command(app_, "env");
-    ckpt_ = add_command(app_, "ckpt");
-    ckpt_ls_ = add_command(*ckpt_, "ls");
-    ckpt_ls_->add_option("path", path_, "");
-    ckpt_verify_ = add_command(*ckpt_, "verify");
-    ckpt_verify_->add_option("path", path_, "");
-    ckpt_export_ = add_command(*ckpt_, "export");
-    ckpt_export_->add_option("path", path_, "");
-    ckpt_export_->add_option("out", out_, "");
-    ckpt_export_->add_option("--model", model_, "");
-    ckpt_export_->add_option("--dtype", dtype_, "")->check(CLI::IsMember({"bfloat16", "float32"}));
-    app_.allow_extras();
+  explicit Parser(const CliCommands& commands) : commands_(commands) {
+    add_flags(app_);
+    app_.add_flag("--version", is_version_);
+    for (const auto& command : commands_) {
+      CLI::App* app = app_for(*command);
+      command->define(*app);
+      apps_.emplace_back(app, command.get());
+    }
   }
 
-  Command parse(int argc, const char* const* argv) {
+  ParsedCommandLine parse(int argc, const char* const* argv) {
     try {
       app_.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
-      fail(recipe::printable(error.what(), 200));
+      throw UsageError(recipe::printable(error.what(), 200) + kSeeHelp);
     }
-    if (is_help_) return HelpCommand{};
-    if (is_version_) return VersionCommand{};
-    check_checkpoint_command();
-    check_remaining(app_);
-    if (validate_->parsed()) {
-      auto [recipe, overrides] = split_words(validate_words_, "validate");
-      return ValidateCommand{std::move(recipe), std::move(overrides)};
+    CliCommand* command = chosen();
+    if (is_help_) {
+      const bool is_named = command != nullptr && !command->name().empty();
+      return {nullptr, is_named ? help_text(*command) : help_text(commands_)};
     }
-    if (estimate_->parsed()) {
-      auto [recipe, overrides] = split_words(estimate_words_, "estimate");
-      return EstimateCommand{std::move(recipe), std::move(overrides), ranks_, machine_};
+    if (is_version_) return {nullptr, version_text() + "\n"};
+    std::string hint = kSeeHelp;
+    if (command != nullptr && !command->name().empty())
+      hint = concat(" (see xkde_dist ", command->name(), " --help)");
+    try {
+      check_group();
+      check_remaining(command);
+      const std::vector<std::string> names = names_in(commands_);
+      command->check(names);
+    } catch (const UsageError& error) {
+      throw UsageError(error.what() + hint);
     }
-    if (ask_->parsed()) return ask_command();
-    if (report_->parsed()) return report_command();
-    if (env_->parsed()) return EnvCommand{};
-    if (ckpt_->parsed()) return checkpoint_command();
-    auto [recipe, overrides] = split_words(run_words_, "xkde_dist");
-    return RunCommand{std::move(recipe), std::move(overrides)};
+    return {command, ""};
   }
 
  private:
-  CLI::App* add_command(CLI::App& parent, const std::string& name) {
-    CLI::App* command = parent.add_subcommand(name, "");
-    command->set_help_flag();
-    command->add_flag("-h,--help", is_help_, "");
-    command->allow_extras();
-    return command;
+  static constexpr const char* kSeeHelp = " (see xkde_dist --help)";
+
+  void add_flags(CLI::App& app) {
+    app.set_help_flag();
+    app.add_flag("-h,--help", is_help_, "this text");
+    app.allow_extras();
   }
 
-  void check_checkpoint_command() const {
-    if (!ckpt_->parsed() || !ckpt_->get_subcommands().empty()) return;
-    const std::vector<std::string> words = ckpt_->remaining();
-    if (words.empty()) fail("ckpt: expected ls, verify or export, found none");
-    fail("ckpt: expected ls, verify or export, found " + quoted(words.front()) +
-         recipe::did_you_mean(words.front(), {"ls", "verify", "export"}));
+  CLI::App* child(CLI::App& parent, const std::string& name) {
+    CLI::App* app = parent.add_subcommand(name, "");
+    add_flags(*app);
+    return app;
   }
 
-  Command ask_command() {
-    AskCommand command = ask_options_;
-    // A word that sets no key is the question.
-    const auto question =
-        std::find_if(ask_words_.begin() + (ask_words_.empty() ? 0 : 1), ask_words_.end(),
-                     [](const std::string& word) { return !sets_a_key(word); });
-    if (question != ask_words_.end()) {
-      command.question = *question;
-      if (command.question.empty()) fail("ask: expected a question, found nothing in quotes");
-      ask_words_.erase(question);
+  CLI::App* app_for(const CliCommand& command) {
+    if (command.name().empty()) return &app_;
+    const auto [first, second] = parts_of(command.name());
+    if (second.empty()) return child(app_, first);
+    CLI::App*& group = groups_[first];
+    if (group == nullptr) group = child(app_, first);
+    return child(*group, second);
+  }
+
+  /// The command whose words were there; null for a group of commands alone.
+  CliCommand* chosen() const {
+    for (const auto& [app, command] : apps_) {
+      if (app != &app_ && app->parsed()) return command;
     }
-    std::tie(command.recipe, command.overrides) = split_words(ask_words_, "ask");
-    return command;
-  }
-
-  Command report_command() const {
-    if (report_words_.empty()) fail("report: expected the folder of a run, found none");
-    if (report_words_.size() == 1 && !report_out_.empty())
-      fail("report: expected several runs beside --out, found one, whose report has its own place");
-    return ReportCommand{{report_words_.begin(), report_words_.end()}, report_out_};
-  }
-
-  Command checkpoint_command() const {
-    if (path_.empty())
-      fail("ckpt " + ckpt_->get_subcommands().front()->get_name() +
-           ": expected a path, found none");
-    if (ckpt_export_->parsed()) {
-      if (out_.empty()) fail("ckpt export: expected a folder to write, found none");
-      if (model_.empty()) fail("ckpt export: expected --model MODEL, found none");
-      return CkptExportCommand{path_, out_, model_, dtype_};
+    for (const auto& [name, app] : groups_) {
+      if (app->parsed()) return nullptr;
     }
-    if (ckpt_ls_->parsed()) return CkptLsCommand{path_};
-    return CkptVerifyCommand{path_};
+    return apps_.front().second;
   }
 
+  /// "ckpt" alone is no command.
+  void check_group() const {
+    for (const auto& [name, app] : groups_) {
+      if (!app->parsed() || !app->get_subcommands().empty()) continue;
+      const std::vector<std::string> expected = names_in(commands_, name);
+      const std::vector<std::string> words = app->remaining();
+      XKDE_CHECK(!words.empty(), UsageError, name, ": expected ", listed(expected), ", found none");
+      throw UsageError(concat(name, ": expected ", listed(expected), ", found ",
+                              in_quotes(words.front()),
+                              recipe::did_you_mean(words.front(), expected)));
+    }
+  }
+
+  /// Refuses options that nobody defined and words too many.
+  void check_remaining(const CliCommand* command) const {
+    const std::vector<std::string> remaining = app_.remaining(true);
+    if (remaining.empty()) return;
+    const std::string& word = remaining.front();
+    XKDE_CHECK(word.starts_with('-'), UsageError, "unexpected argument ", in_quotes(word));
+    const bool sets_a_key = word.find('=') != word.npos && word.find('.') != word.npos;
+    XKDE_CHECK(!sets_a_key, UsageError, "unknown option ", in_quotes(word),
+               "; keys of a recipe are set without dashes");
+    const std::string name = word.substr(0, word.find('='));
+    throw UsageError(concat("unknown option ", in_quotes(name),
+                            recipe::did_you_mean(name, options_of(command))));
+  }
+
+  std::vector<std::string> options_of(const CliCommand* command) const {
+    std::vector<std::string> names{"--help", "--version"};
+    for (const auto& [app, owner] : apps_) {
+      if (owner != command) continue;
+      for (const CLI::Option* option : app->get_options()) {
+        for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+      }
+    }
+    return names;
+  }
+
+  const CliCommands& commands_;
   CLI::App app_{"", "xkde_dist"};
+  std::vector<std::pair<CLI::App*, CliCommand*>> apps_;
+  std::map<std::string, CLI::App*> groups_;
   bool is_help_ = false;
   bool is_version_ = false;
-  std::vector<std::string> run_words_;
-  std::vector<std::string> validate_words_;
-  std::vector<std::string> estimate_words_;
-  std::vector<std::string> ask_words_;
-  AskCommand ask_options_;
-  std::vector<std::string> report_words_;
-  std::string report_out_;
-  int ranks_ = EstimateCommand().ranks;
-  std::string machine_ = EstimateCommand().machine;
-  std::string path_, out_, model_;
-  std::string dtype_ = CkptExportCommand().dtype;
-  CLI::App* validate_ = nullptr;
-  CLI::App* estimate_ = nullptr;
-  CLI::App* ask_ = nullptr;
-  CLI::App* report_ = nullptr;
-  CLI::App* env_ = nullptr;
-  CLI::App* ckpt_ = nullptr;
-  CLI::App* ckpt_ls_ = nullptr;
-  CLI::App* ckpt_verify_ = nullptr;
-  CLI::App* ckpt_export_ = nullptr;
 };
 
 }  // namespace
 
-Command parse_command_line(int argc, const char* const* argv) { return Parser().parse(argc, argv); }
-
-const std::string& help_text() {
-  static const std::string kText(kHelp);
-  return kText;
+ParsedCommandLine parse_command_line(const CliCommands& commands, int argc,
+                                     const char* const* argv) {
+  return Parser(commands).parse(argc, argv);
 }
 
-const std::string& version_text() {
-  static const std::string kText = std::string("xkde_dist ") + XKDE_VERSION;
-  return kText;
+std::string help_text(const CliCommands& commands) {
+  std::string text =
+      "xkde_dist: cross-lingual knowledge editing of language models, on many ranks\n\n"
+      "Usage: [mpirun -n N] " +
+      usage_line(*commands.front()) + "\n";
+  for (size_t i = 1; i < commands.size(); ++i) text += "       " + usage_line(*commands[i]) + "\n";
+  text += "       xkde_dist [COMMAND] --help | --version\n\nCommands:\n";
+  for (const auto& command : commands) {
+    const std::string name(command->name().empty() ? "RECIPE.yaml" : command->name());
+    text += entry(name, command->summary());
+  }
+  std::vector<std::string_view> examples;
+  for (const auto& command : commands) {
+    const std::vector<std::string_view> own = command->examples();
+    // The command that runs a recipe is what people come for; of the others one each.
+    examples.insert(examples.end(), own.begin(),
+                    command->name().empty() ? own.end() : own.begin() + 1);
+  }
+  text += examples_text(examples) + "\nExit codes:\n";
+  for (const auto& [code, meaning] : kExitCodes)
+    text += fmt::format("  {:>2}  {}\n", static_cast<int>(code), meaning);
+  return text;
 }
+
+std::string help_text(CliCommand& command) {
+  CLI::App app;
+  app.set_help_flag();
+  command.define(app);
+  std::string text = "Usage: " + usage_line(command) + "\n\n" + wrapped(command.summary(), 0, 0);
+  std::string arguments, options;
+  for (const CLI::Option* option : app.get_options()) {
+    std::string& part = option->get_positional() ? arguments : options;
+    part += entry(option_name(*option), option->get_description());
+  }
+  if (!arguments.empty()) text += "\nArguments:\n" + arguments;
+  text += "\nOptions:\n" + options + entry(std::string(kHelpName), "this text");
+  return text + examples_text(command.examples());
+}
+
+std::string version_text() { return std::string("xkde_dist ") + XKDE_VERSION; }
 
 }  // namespace xkde

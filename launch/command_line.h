@@ -1,81 +1,34 @@
 #ifndef XKDE_LAUNCH_COMMAND_LINE_H_
 #define XKDE_LAUNCH_COMMAND_LINE_H_
 
-#include <filesystem>
+#include <memory>
 #include <string>
-#include <variant>
 #include <vector>
+
+#include "launch/cli_command.h"
 
 namespace xkde {
 
-/// `xkde_dist RECIPE [key.path=value ...]`
-struct RunCommand {
-  std::filesystem::path recipe;
-  std::vector<std::string> overrides;
+/// All commands of the program. The first is the one without a name.
+using CliCommands = std::vector<std::unique_ptr<CliCommand>>;
+
+/// What a command line asks for: a command whose words are bound and checked, or a text to print.
+struct ParsedCommandLine {
+  CliCommand* command = nullptr;  ///< one of those given
+  std::string text;               ///< help or version, where `command` is null
 };
 
-/// `xkde_dist validate RECIPE [key.path=value ...]`
-struct ValidateCommand {
-  std::filesystem::path recipe;
-  std::vector<std::string> overrides;
-};
+/// Reads the command line; argv[0] is passed over, files are not opened. `--help` behind a command
+/// gives that command's help. Throws UsageError, one line with a hint.
+ParsedCommandLine parse_command_line(const CliCommands& commands, int argc,
+                                     const char* const* argv);
 
-/// `xkde_dist estimate RECIPE [-n N] [--machine NAME] [key.path=value ...]`
-struct EstimateCommand {
-  std::filesystem::path recipe;
-  std::vector<std::string> overrides;
-  int ranks = 1;
-  std::string machine = "here";  ///< or a preset of GPU nodes
-};
-
-/// `xkde_dist ask RECIPE [--lang CODE] [--memory FILE] [--encoder DIR] [-k N] [key.path=value ...]
-/// ["question"]`
-struct AskCommand {
-  std::filesystem::path recipe;
-  std::vector<std::string> overrides;
-  std::string question;           ///< empty: read questions and edits from standard input
-  std::string language;           ///< of the questions; empty: the recipe's first test language
-  std::filesystem::path memory;   ///< an edit memory to open or make; empty: in memory only
-  std::filesystem::path encoder;  ///< empty: that of the recipe's last retriever
-  int k = 0;                      ///< facts in a context; 0: as the recipe's retriever, else 1
-};
-
-struct ReportCommand {  ///< `xkde_dist report RUN [RUN ...] [--out FILE]`
-  std::vector<std::filesystem::path> runs;
-  std::filesystem::path out;  ///< of several runs; empty: report.html in the current folder
-};
-
-struct EnvCommand {};  ///< `xkde_dist env`
-
-struct CkptLsCommand {  ///< `xkde_dist ckpt ls PATH`
-  std::filesystem::path path;
-};
-
-struct CkptVerifyCommand {  ///< `xkde_dist ckpt verify PATH`
-  std::filesystem::path path;
-};
-
-/// `xkde_dist ckpt export CHECKPOINT OUT_DIR --model MODEL [--dtype DTYPE]`
-struct CkptExportCommand {
-  std::filesystem::path path, out, model;
-  std::string dtype = "bfloat16";  ///< or "float32"
-};
-
-struct HelpCommand {};     ///< `--help`, also behind a command
-struct VersionCommand {};  ///< `--version`
-
-using Command = std::variant<RunCommand, ValidateCommand, EstimateCommand, AskCommand,
-                             ReportCommand, EnvCommand, CkptLsCommand, CkptVerifyCommand,
-                             CkptExportCommand, HelpCommand, VersionCommand>;
-
-/// Reads the command line; argv[0] is passed over, files are not opened. Overrides are only looked
-/// at for their '='. Throws UsageError, one line with a hint.
-Command parse_command_line(int argc, const char* const* argv);
-
-/// What `--help` prints: commands, examples, environment, exit codes.
-const std::string& help_text();
+/// What `--help` prints: usage, commands, examples, exit codes. At most 80 columns.
+std::string help_text(const CliCommands& commands);
+/// What `--help` behind the command prints. At most 80 columns, but for usage and examples.
+std::string help_text(CliCommand& command);
 /// "xkde_dist 0.1.0".
-const std::string& version_text();
+std::string version_text();
 
 }  // namespace xkde
 

@@ -61,4 +61,13 @@ std::string environment_text() {
   return text;
 }
 
+std::string_view EnvCommand::summary() const { return "versions of everything, for a bug report"; }
+
+std::vector<std::string_view> EnvCommand::examples() const { return {"xkde_dist env"}; }
+
+int EnvCommand::run() {
+  print(environment_text());
+  return 0;
+}
+
 }  // namespace xkde

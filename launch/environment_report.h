@@ -1,9 +1,13 @@
 #ifndef XKDE_LAUNCH_ENVIRONMENT_REPORT_H_
 #define XKDE_LAUNCH_ENVIRONMENT_REPORT_H_
 
+#include <span>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "core/io/json_file.h"
+#include "launch/cli_command.h"
 
 namespace xkde {
 
@@ -12,6 +16,17 @@ Json version_report();
 
 /// The same as lines of "name: value", to be pasted into a bug report.
 std::string environment_text();
+
+/// `xkde_dist env`
+class EnvCommand : public CliCommand {
+ public:
+  std::string_view name() const override { return "env"; }
+  std::string_view usage() const override { return ""; }
+  std::string_view summary() const override;
+  std::vector<std::string_view> examples() const override;
+  void define(CLI::App& /*app*/) override {}
+  int run() override;
+};
 
 }  // namespace xkde
 

@@ -8,6 +8,9 @@
 #include <variant>
 
 #include <ATen/Parallel.h>
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
 
 #include "core/base/error.h"
 #include "core/model/decoder.h"
@@ -150,6 +153,34 @@ std::string estimate_recipe(const std::filesystem::path& file, int ranks,
   }
   return text + stages_text(recipe, *run) + layout_text(*run) + memory_text(*run) +
          time_text(*run, seconds, source);
+}
+
+std::string_view EstimateCommand::summary() const {
+  return "what a run on N ranks would hold and take: tokens, shards, bytes of a rank by kind, time "
+         "of a step; a recipe that does not fit is refused with the keys that would help";
+}
+
+std::vector<std::string_view> EstimateCommand::examples() const {
+  return {"xkde_dist estimate recipes/paper/xeit_llama2_7b.yaml -n 8 --machine h100",
+          "xkde_dist estimate recipes/quickstart.yaml -n 2"};
+}
+
+void EstimateCommand::define(CLI::App& app) {
+  arguments.define(app);
+  app.add_option("-n", ranks, "ranks (default 1)")->check(CLI::Range(1, 1 << 20))->type_name("N");
+  std::string presets;
+  for (const std::string& name : dist::machine_preset_names())
+    presets += (presets.empty() ? "" : ", ") + name;
+  app.add_option(
+         "--machine", machine,
+         "here (default: the CPU of this host, measured now) or GPU nodes by nominal rates: " +
+             presets)
+      ->type_name("NAME");
+}
+
+int EstimateCommand::run() {
+  print(estimate_recipe(arguments.recipe, ranks, machine, arguments.overrides));
+  return 0;
 }
 
 }  // namespace xkde

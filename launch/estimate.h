@@ -5,6 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "launch/cli_command.h"
+#include "launch/recipe_arguments.h"
+
 namespace xkde {
 
 /// What a run of the recipe on `ranks` ranks would do, hold and take, as text: stages, tokens, the
@@ -13,6 +16,24 @@ namespace xkde {
 /// what a run would throw before it starts: a recipe that does not fit is a ConfigError.
 std::string estimate_recipe(const std::filesystem::path& recipe, int ranks,
                             const std::string& machine, const std::vector<std::string>& overrides);
+
+/// `xkde_dist estimate`
+class EstimateCommand : public CliCommand {
+ public:
+  std::string_view name() const override { return "estimate"; }
+  std::string_view usage() const override {
+    return "RECIPE.yaml [-n N] [--machine NAME] [key.path=value ...]";
+  }
+  std::string_view summary() const override;
+  std::vector<std::string_view> examples() const override;
+  void define(CLI::App& app) override;
+  void check(std::span<const std::string>) override { arguments.check(name()); }
+  int run() override;
+
+  RecipeArguments arguments;
+  int ranks = 1;
+  std::string machine = "here";  ///< or a preset of GPU nodes
+};
 
 }  // namespace xkde
 

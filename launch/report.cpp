@@ -2,6 +2,11 @@
 
 #include <map>
 
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+
+#include "core/base/error.h"
 #include "core/io/atomic_file.h"
 #include "stages/report/csv.h"
 #include "stages/report/html_report.h"
@@ -37,6 +42,32 @@ std::string report_runs(const ReportCommand& command) {
     write_file_atomically(table.replace_extension(".csv"), report::results_csv(runs));
   }
   return report::comparison_table(runs) + "report: " + page.string() + "\n";
+}
+
+std::string_view ReportCommand::summary() const {
+  return "the results of runs side by side, as text and as one page, report.html, with a .csv "
+         "beside it; of one run: its own report.html, results.csv and report/ again";
+}
+
+std::vector<std::string_view> ReportCommand::examples() const {
+  return {"xkde_dist report runs/quickstart", "xkde_dist report runs/a runs/b --out both.html"};
+}
+
+void ReportCommand::define(CLI::App& app) {
+  app.add_option("RUN", runs, "folders of runs");
+  app.add_option("--out", out, "the page that is written for several runs")->type_name("FILE");
+}
+
+void ReportCommand::check(std::span<const std::string> /*names*/) {
+  XKDE_CHECK(!runs.empty(), UsageError, "report: expected the folder of a run, found none");
+  XKDE_CHECK(
+      runs.size() > 1 || out.empty(), UsageError,
+      "report: expected several runs beside --out, found one, whose report has its own place");
+}
+
+int ReportCommand::run() {
+  print(report_runs(*this));
+  return 0;
 }
 
 }  // namespace xkde

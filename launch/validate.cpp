@@ -56,4 +56,17 @@ std::string validate_recipe(const std::filesystem::path& file,
   return file.string() + ": valid, " + std::to_string(recipe.stages.size()) + " stages\n";
 }
 
+std::string_view ValidateCommand::summary() const {
+  return "check the recipe and open its inputs; reports every mistake at once";
+}
+
+std::vector<std::string_view> ValidateCommand::examples() const {
+  return {"xkde_dist validate recipe.yaml model.dtype=float32"};
+}
+
+int ValidateCommand::run() {
+  print(validate_recipe(arguments.recipe, arguments.overrides));
+  return 0;
+}
+
 }  // namespace xkde

@@ -5,12 +5,29 @@
 #include <string>
 #include <vector>
 
+#include "launch/cli_command.h"
+#include "launch/recipe_arguments.h"
+
 namespace xkde {
 
 /// Reads a recipe strictly and opens every input that it names; all mistakes at once, as one error.
 /// Returns the line to print when there is none. Needs neither MPI nor a GPU.
 std::string validate_recipe(const std::filesystem::path& recipe,
                             const std::vector<std::string>& overrides);
+
+/// `xkde_dist validate`
+class ValidateCommand : public CliCommand {
+ public:
+  std::string_view name() const override { return "validate"; }
+  std::string_view usage() const override { return RecipeArguments::kUsage; }
+  std::string_view summary() const override;
+  std::vector<std::string_view> examples() const override;
+  void define(CLI::App& app) override { arguments.define(app); }
+  void check(std::span<const std::string>) override { arguments.check(name()); }
+  int run() override;
+
+  RecipeArguments arguments;
+};
 
 }  // namespace xkde
 

@@ -1,13 +1,23 @@
 #include "launch/command_line.h"
 
+#include <set>
+#include <sstream>
+#include <stdexcept>
 #include <string>
-#include <variant>
+#include <string_view>
 #include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "core/base/error.h"
+#include "launch/ask.h"
+#include "launch/checkpoint_commands.h"
+#include "launch/commands.h"
+#include "launch/environment_report.h"
+#include "launch/report.h"
+#include "launch/run_recipe.h"
+#include "launch/validate.h"
 
 namespace xkde {
 namespace {
@@ -17,14 +27,34 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 
-Command parse(std::vector<const char*> words) {
-  words.insert(words.begin(), "xkde_dist");
-  return parse_command_line(static_cast<int>(words.size()), words.data());
-}
+/// A command line over all commands, which live as long as it.
+struct Line {
+  explicit Line(std::vector<const char*> words) : commands(all_commands({})) {
+    words.insert(words.begin(), "xkde_dist");
+    parsed = parse_command_line(commands, static_cast<int>(words.size()), words.data());
+  }
+  CliCommands commands;
+  ParsedCommandLine parsed;
+};
+
+/// The command of one kind that the words call.
+template <typename Command>
+class Parsed {
+ public:
+  explicit Parsed(const std::vector<const char*>& words) : line_(words) {}
+  const Command* operator->() const {
+    const auto* command = dynamic_cast<const Command*>(line_.parsed.command);
+    if (command == nullptr) throw std::logic_error("another command");
+    return command;
+  }
+
+ private:
+  Line line_;
+};
 
 std::string usage_error(const std::vector<const char*>& words) {
   try {
-    parse(words);
+    Line{words};
   } catch (const UsageError& error) {
     EXPECT_EQ(error.exit_code(), ExitCode::kUsage);
     return error.what();
@@ -33,24 +63,23 @@ std::string usage_error(const std::vector<const char*>& words) {
 }
 
 TEST(CommandLine, AskTakesAQuestionAmongItsOverrides) {
-  const auto ask =
-      std::get<AskCommand>(parse({"ask", "a.yaml", "--lang", "fr", "x.y=1", "Que vaut a = b ?",
-                                  "-k", "2", "--memory", "m.h5", "--encoder", "e"}));
+  const Parsed<AskCommand> ask({"ask", "a.yaml", "--lang", "fr", "x.y=1", "Que vaut a = b ?", "-k",
+                                "2", "--memory", "m.h5", "--encoder", "e"});
 
-  EXPECT_EQ(ask.recipe, "a.yaml");
-  EXPECT_EQ(ask.question, "Que vaut a = b ?");
-  EXPECT_THAT(ask.overrides, ElementsAre("x.y=1"));
-  EXPECT_EQ(ask.language, "fr");
-  EXPECT_EQ(ask.k, 2);
-  EXPECT_EQ(ask.memory, "m.h5");
-  EXPECT_EQ(ask.encoder, "e");
-  EXPECT_EQ(std::get<AskCommand>(parse({"ask", "a.yaml"})).question, "");
+  EXPECT_EQ(ask->arguments.recipe, "a.yaml");
+  EXPECT_EQ(ask->question, "Que vaut a = b ?");
+  EXPECT_THAT(ask->arguments.overrides, ElementsAre("x.y=1"));
+  EXPECT_EQ(ask->language, "fr");
+  EXPECT_EQ(ask->k, 2);
+  EXPECT_EQ(ask->memory, "m.h5");
+  EXPECT_EQ(ask->encoder, "e");
+  EXPECT_EQ(Parsed<AskCommand>({"ask", "a.yaml"})->question, "");
 }
 
 TEST(CommandLine, ReportTakesRunsAndAFile) {
-  const auto report = std::get<ReportCommand>(parse({"report", "a", "b", "--out", "x.html"}));
-  EXPECT_THAT(report.runs, ElementsAre("a", "b"));
-  EXPECT_EQ(report.out, "x.html");
+  const Parsed<ReportCommand> report({"report", "a", "b", "--out", "x.html"});
+  EXPECT_THAT(report->runs, ElementsAre("a", "b"));
+  EXPECT_EQ(report->out, "x.html");
   EXPECT_THAT(usage_error({"report"}), HasSubstr("expected the folder of a run, found none"));
   EXPECT_THAT(usage_error({"report", "a", "--out", "x"}), HasSubstr("expected several runs"));
 }
@@ -63,63 +92,107 @@ TEST(CommandLine, AskTakesOneQuestion) {
 }
 
 TEST(CommandLine, RunsARecipeWithItsOverridesInOrder) {
-  const auto run =
-      std::get<RunCommand>(parse({"a.yaml", "sft.max_steps=-1", "x=[a,b]", "x=a b", "y="}));
+  const Parsed<RunCommand> run({"a.yaml", "sft.max_steps=-1", "x=[a,b]", "x=a b", "y="});
 
-  EXPECT_EQ(run.recipe, "a.yaml");
-  EXPECT_THAT(run.overrides, ElementsAre("sft.max_steps=-1", "x=[a,b]", "x=a b", "y="));
+  EXPECT_EQ(run->arguments.recipe, "a.yaml");
+  EXPECT_THAT(run->arguments.overrides, ElementsAre("sft.max_steps=-1", "x=[a,b]", "x=a b", "y="));
 }
 
 TEST(CommandLine, RunsARecipeAlone) {
-  const auto run = std::get<RunCommand>(parse({"dir/my recipe"}));
+  const Parsed<RunCommand> run({"dir/my recipe"});
 
-  EXPECT_EQ(run.recipe, "dir/my recipe");
-  EXPECT_THAT(run.overrides, IsEmpty());
+  EXPECT_EQ(run->arguments.recipe, "dir/my recipe");
+  EXPECT_THAT(run->arguments.overrides, IsEmpty());
 }
 
 TEST(CommandLine, ReadsARecipeNamedLikeACommandByItsPath) {
-  EXPECT_EQ(std::get<RunCommand>(parse({"./env"})).recipe, "./env");
+  EXPECT_EQ(Parsed<RunCommand>({"./env"})->arguments.recipe, "./env");
 }
 
 TEST(CommandLine, ValueNamedLikeACommandIsNoCommand) {
-  const auto run = std::get<RunCommand>(parse({"a.yaml", "run_name=env"}));
+  const Parsed<RunCommand> run({"a.yaml", "run_name=env"});
 
-  EXPECT_THAT(run.overrides, ElementsAre("run_name=env"));
+  EXPECT_THAT(run->arguments.overrides, ElementsAre("run_name=env"));
 }
 
 TEST(CommandLine, ValidatesARecipeWithItsOverrides) {
-  const auto validate = std::get<ValidateCommand>(parse({"validate", "a.yaml", "seed=7"}));
+  const Parsed<ValidateCommand> validate({"validate", "a.yaml", "seed=7"});
 
-  EXPECT_EQ(validate.recipe, "a.yaml");
-  EXPECT_THAT(validate.overrides, ElementsAre("seed=7"));
+  EXPECT_EQ(validate->arguments.recipe, "a.yaml");
+  EXPECT_THAT(validate->arguments.overrides, ElementsAre("seed=7"));
 }
 
 TEST(CommandLine, ReadsTheOtherCommands) {
-  EXPECT_TRUE(std::holds_alternative<EnvCommand>(parse({"env"})));
-  EXPECT_EQ(std::get<CkptLsCommand>(parse({"ckpt", "ls", "runs/x"})).path, "runs/x");
-  EXPECT_EQ(std::get<CkptVerifyCommand>(parse({"ckpt", "verify", "runs/x"})).path, "runs/x");
+  EXPECT_EQ(Parsed<EnvCommand>({"env"})->name(), "env");
+  EXPECT_EQ(Parsed<CkptLsCommand>({"ckpt", "ls", "runs/x"})->path, "runs/x");
+  EXPECT_EQ(Parsed<CkptVerifyCommand>({"ckpt", "verify", "runs/x"})->path, "runs/x");
 }
 
 TEST(CommandLine, ExportsACheckpoint) {
-  const auto plain =
-      std::get<CkptExportCommand>(parse({"ckpt", "export", "runs/x", "out", "--model", "m.gguf"}));
-  const auto wide = std::get<CkptExportCommand>(
-      parse({"ckpt", "export", "--dtype", "float32", "--model", "m", "runs/x", "out"}));
+  const Parsed<CkptExportCommand> plain({"ckpt", "export", "runs/x", "out", "--model", "m.gguf"});
+  const Parsed<CkptExportCommand> wide(
+      {"ckpt", "export", "--dtype", "float32", "--model", "m", "runs/x", "out"});
 
-  EXPECT_EQ(plain.path, "runs/x");
-  EXPECT_EQ(plain.out, "out");
-  EXPECT_EQ(plain.model, "m.gguf");
-  EXPECT_EQ(plain.dtype, "bfloat16");
-  EXPECT_EQ(wide.dtype, "float32");
+  EXPECT_EQ(plain->path, "runs/x");
+  EXPECT_EQ(plain->out, "out");
+  EXPECT_EQ(plain->model, "m.gguf");
+  EXPECT_EQ(plain->dtype, "bfloat16");
+  EXPECT_EQ(wide->dtype, "float32");
+}
+
+/// What is printed in place of running a command.
+std::string printed(const std::vector<const char*>& words) {
+  const Line line(words);
+  return line.parsed.command == nullptr ? line.parsed.text : "nothing: it is a command";
 }
 
 TEST(CommandLine, HelpAndVersionAreFoundAnywhere) {
-  EXPECT_TRUE(std::holds_alternative<HelpCommand>(parse({"--help"})));
-  EXPECT_TRUE(std::holds_alternative<HelpCommand>(parse({"-h"})));
-  EXPECT_TRUE(std::holds_alternative<HelpCommand>(parse({"validate", "--help"})));
-  EXPECT_TRUE(std::holds_alternative<HelpCommand>(parse({"ckpt", "ls", "--help"})));
-  EXPECT_TRUE(std::holds_alternative<HelpCommand>(parse({"a.yaml", "--help"})));
-  EXPECT_TRUE(std::holds_alternative<VersionCommand>(parse({"--version"})));
+  const std::string help = help_text(all_commands({}));
+  EXPECT_EQ(printed({"--help"}), help);
+  EXPECT_EQ(printed({"-h"}), help);
+  EXPECT_EQ(printed({"a.yaml", "--help"}), help);
+  EXPECT_EQ(printed({"ckpt", "--help"}), help);
+  EXPECT_EQ(printed({"--version"}), version_text() + "\n");
+}
+
+TEST(CommandLine, EachCommandHasItsOwnHelp) {
+  for (const auto& command : all_commands({})) {
+    if (command->name().empty()) continue;
+    std::vector<std::string> words;
+    std::istringstream name{std::string(command->name())};
+    for (std::string word; name >> word;) words.push_back(word);
+    std::vector<const char*> line;
+    for (const std::string& word : words) line.push_back(word.c_str());
+    line.push_back("--help");
+
+    const std::string text = printed(line);
+
+    EXPECT_THAT(text, HasSubstr("Usage: xkde_dist " + std::string(command->name())));
+    EXPECT_THAT(text, HasSubstr("Options:\n"));
+    EXPECT_THAT(text, HasSubstr("-h, --help"));
+    EXPECT_FALSE(command->examples().empty());
+    for (const std::string_view example : command->examples())
+      EXPECT_THAT(text, HasSubstr(std::string(example)));
+  }
+  EXPECT_THAT(printed({"ask", "--help"}), HasSubstr("--lang CODE"));
+  EXPECT_THAT(printed({"estimate", "-h"}), HasSubstr("h100"));
+}
+
+TEST(CommandLine, DescriptionsFitIntoEightyColumns) {
+  const CliCommands commands = all_commands({});
+  std::string all = help_text(commands);
+  for (const auto& command : commands) all += help_text(*command);
+  std::istringstream lines(all);
+  for (std::string line; std::getline(lines, line);) {
+    const bool is_command_line = line.find("xkde_dist ") != std::string::npos;
+    if (is_command_line) continue;
+    EXPECT_LE(line.size(), 80U) << line;
+  }
+}
+
+TEST(CommandLine, NamesOfCommandsDiffer) {
+  std::set<std::string_view> names;
+  for (const auto& command : all_commands({})) EXPECT_TRUE(names.insert(command->name()).second);
 }
 
 TEST(CommandLine, RefusesWhatItDoesNotKnowInOneLineWithAHint) {
@@ -137,6 +210,7 @@ TEST(CommandLine, RefusesWhatItDoesNotKnowInOneLineWithAHint) {
       {{"a.yaml", "--sft.max_steps=3"}, "keys of a recipe are set without dashes"},
       {{"validate", "a.yaml", "--strict"}, "unknown option '--strict'"},
       {{"valdate", "a.yaml"}, "did you mean 'validate'?"},
+      {{"ask", "a.yaml", "--memry", "x"}, "unknown option '--memry'; did you mean '--memory'?"},
       {{"a.yaml", "b.yaml"}, "expected key.path=value after the recipe, found 'b.yaml'"},
       {{"a.yaml", "=3"}, "expected key.path=value after the recipe, found '=3'"},
       {{"seed=3", "a.yaml"}, "expected a recipe before the overrides, found 'seed=3'"},
@@ -161,17 +235,18 @@ TEST(CommandLine, RefusesWhatItDoesNotKnowInOneLineWithAHint) {
 }
 
 TEST(CommandLine, HelpListsCommandsExamplesAndExitCodes) {
+  const std::string help = help_text(all_commands({}));
   for (const char* part : {"validate RECIPE.yaml", "ckpt ls PATH", "ckpt verify PATH",
                            "ckpt export CHECKPOINT OUT_DIR", "xkde_dist env", "--version",
                            "key.path=value", "Examples:", "mpirun -n 2", "Exit codes:"}) {
-    EXPECT_THAT(help_text(), HasSubstr(part));
+    EXPECT_THAT(help, HasSubstr(part));
   }
   for (const ExitCode code :
        {ExitCode::kDone, ExitCode::kUsage, ExitCode::kBadData, ExitCode::kMissingInput,
         ExitCode::kNoDevice, ExitCode::kInternal, ExitCode::kOutOfMemory, ExitCode::kIo,
         ExitCode::kStopped, ExitCode::kBadRecipe, ExitCode::kDiverged, ExitCode::kPeerLost,
         ExitCode::kNoCheckpoint}) {
-    EXPECT_THAT(help_text(), HasSubstr(concat(" ", static_cast<int>(code), "  ")));
+    EXPECT_THAT(help, HasSubstr(concat(" ", static_cast<int>(code), "  ")));
   }
 }
 

@@ -1,0 +1,49 @@
+#include "launch/recipe_arguments.h"
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+
+#include "core/base/error.h"
+#include "stages/recipe/did_you_mean.h"
+#include "stages/recipe/errors.h"
+
+namespace xkde {
+namespace {
+
+bool is_override(const std::string& word) {
+  const size_t equals = word.find('=');
+  return equals != std::string::npos && equals > 0;
+}
+
+}  // namespace
+
+std::string in_quotes(const std::string& word) { return "'" + recipe::printable(word) + "'"; }
+
+void RecipeArguments::define(CLI::App& app) {
+  app.add_option(
+      "RECIPE.yaml", words,
+      "the recipe. Each key.path=value behind it sets a key, a later one wins: stages go "
+      "by name (sft.max_steps=10), or by position from 0 (stages.1.max_steps=10) where a "
+      "name is there twice; lists are written [a,b]");
+}
+
+void RecipeArguments::check(std::string_view command, std::span<const std::string> names) {
+  XKDE_CHECK(!words.empty() && !words.front().empty(), UsageError, command,
+             ": expected a recipe, found none");
+  const std::string& first = words.front();
+  XKDE_CHECK(!is_override(first) || first.ends_with(".yaml"), UsageError, command,
+             ": expected a recipe before the overrides, found ", in_quotes(first));
+  for (size_t i = 1; i < words.size(); ++i) {
+    if (is_override(words[i])) continue;
+    // "xkde_dist valdate recipe.yaml" reads as a recipe and a word too many.
+    const std::string hint =
+        i == 1 ? recipe::did_you_mean(first, {names.begin(), names.end()}) : "";
+    throw UsageError(concat(command, ": expected key.path=value after the recipe, found ",
+                            in_quotes(words[i]), hint));
+  }
+  recipe = first;
+  overrides.assign(words.begin() + 1, words.end());
+}
+
+}  // namespace xkde

@@ -1,0 +1,94 @@
+#include "launch/run_recipe.h"
+
+#include <algorithm>
+#include <memory>
+#include <thread>
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <c10/core/impl/DeviceGuardImplInterface.h>
+
+#include "core/base/error.h"
+#include "core/base/log.h"
+#include "distributed/comm/gpu_of_rank.h"
+#include "distributed/comm/mpi_communicator.h"
+#include "distributed/comm/mpi_environment.h"
+#include "distributed/comm/nccl_communicator.h"
+#include "launch/environment_report.h"
+#include "launch/failure.h"
+#include "stages/pipeline/pipeline.h"
+#include "stages/recipe/recipe.h"
+#include "stages/run/stop_request.h"
+
+namespace xkde {
+namespace {
+
+at::Device choose_device(const recipe::Recipe& recipe, const dist::MpiEnvironment& mpi) {
+  const std::string& backend = recipe.parallel.backend;
+  const bool gpu = dist::has_nccl() && at::hasCUDA();
+  if (backend == "mpi" || (backend == "auto" && !gpu)) return at::kCPU;
+  XKDE_CHECK(gpu, DeviceError,
+             "parallel.backend: expected a GPU and a build with NCCL for nccl, found none");
+  const int gpus = c10::impl::getDeviceGuardImpl(c10::DeviceType::CUDA)->deviceCount();
+  const int own =
+      dist::gpu_of_rank(mpi.local_rank(), mpi.local_size(), gpus, dist::ranks_may_share_gpus());
+  return {at::kCUDA, static_cast<c10::DeviceIndex>(own)};
+}
+
+void set_threads(const recipe::Recipe& recipe, const dist::MpiEnvironment& mpi) {
+  const auto cores = static_cast<int>(std::thread::hardware_concurrency());
+  const int share = std::max(1, cores / mpi.local_size());
+  at::set_num_threads(recipe.parallel.threads > 0 ? static_cast<int>(recipe.parallel.threads)
+                                                  : share);
+}
+
+void run_recipe(const RecipeArguments& arguments, const std::vector<std::string>& argv,
+                const dist::MpiEnvironment& mpi) {
+  const recipe::Recipe recipe = recipe::read_recipe(arguments.recipe, arguments.overrides);
+  recipe::install_stop_signals();
+  set_threads(recipe, mpi);
+  const at::Device device = choose_device(recipe, mpi);
+  const std::unique_ptr<dist::Communicator> host = dist::make_mpi_communicator(mpi);
+  std::unique_ptr<dist::Communicator> gpu;
+  if (device.is_cuda()) gpu = dist::make_nccl_communicator(*host, device.index());
+  dist::Communicator& comm = gpu ? *gpu : *host;
+
+  recipe::RunFacts facts;
+  facts.argv = argv;
+  facts.hosts = mpi.hostnames();
+  facts.backend = comm.backend();
+  facts.versions = version_report();
+  recipe::run_pipeline(recipe, facts, comm, device);
+}
+
+}  // namespace
+
+std::string_view RunCommand::summary() const {
+  return "run the stages of the recipe, one after another; what is complete is skipped, what was "
+         "interrupted goes on. Without mpirun or srun it runs as one rank";
+}
+
+std::vector<std::string_view> RunCommand::examples() const {
+  return {"xkde_dist recipes/quickstart.yaml", "mpirun -n 2 xkde_dist recipes/quickstart.yaml",
+          "mpirun -n 8 xkde_dist recipe.yaml sft.learning_rate=5e-6 "
+          "'evaluate.test_languages=[de,zh]'"};
+}
+
+int RunCommand::run() {
+  dist::MpiEnvironment mpi;
+  log::set_rank(mpi.rank(), mpi.size());
+  try {
+    run_recipe(arguments, argv_, mpi);
+    return static_cast<int>(ExitCode::kDone);
+  } catch (...) {
+    const Failure failure = describe_current_exception();
+    // Every rank reads the same recipe, and stops at the same step: rank 0 speaks for all.
+    const bool same_everywhere = failure.exit_code == static_cast<int>(ExitCode::kBadRecipe) ||
+                                 failure.exit_code == static_cast<int>(ExitCode::kStopped);
+    if (!same_everywhere || mpi.rank() == 0) log::error(failure.kind, failure.message);
+    if (mpi.size() > 1) mpi.abort(failure.exit_code);
+    return failure.exit_code;
+  }
+}
+
+}  // namespace xkde

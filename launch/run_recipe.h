@@ -1,0 +1,35 @@
+#ifndef XKDE_LAUNCH_RUN_RECIPE_H_
+#define XKDE_LAUNCH_RUN_RECIPE_H_
+
+#include <string>
+#include <vector>
+
+#include "launch/cli_command.h"
+#include "launch/recipe_arguments.h"
+
+namespace xkde {
+
+/// `xkde_dist RECIPE.yaml`: runs the recipe's stages on all ranks that mpirun or srun started.
+class RunCommand : public CliCommand {
+ public:
+  /// `argv`: the whole command line, for run.json.
+  explicit RunCommand(std::vector<std::string> argv = {}) : argv_(std::move(argv)) {}
+
+  std::string_view name() const override { return ""; }
+  std::string_view usage() const override { return RecipeArguments::kUsage; }
+  std::string_view summary() const override;
+  std::vector<std::string_view> examples() const override;
+  void define(CLI::App& app) override { arguments.define(app); }
+  void check(std::span<const std::string> names) override { arguments.check("xkde_dist", names); }
+  /// Errors are caught while MPI is still up: a rank that fails ends the others.
+  int run() override;
+
+  RecipeArguments arguments;
+
+ private:
+  std::vector<std::string> argv_;
+};
+
+}  // namespace xkde
+
+#endif  // XKDE_LAUNCH_RUN_RECIPE_H_
