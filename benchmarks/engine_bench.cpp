@@ -88,7 +88,7 @@ const std::map<std::string, Shape>& shapes() {
 ModelConfig config_of(const Settings& settings) {
   const Shape& shape = shapes().at(settings.shape);
   ModelConfig config;
-  config.family = shape.bias ? xkde::ModelFamily::kQwen2 : xkde::ModelFamily::kLlama;
+  config.family = &xkde::family_named(shape.bias ? "qwen2" : "llama");
   config.vocab_size = shape.vocab;
   config.hidden_size = shape.hidden;
   config.intermediate_size = shape.inner;

@@ -9,6 +9,8 @@
 #include <CLI/Formatter.hpp>
 
 #include "core/base/error.h"
+#include "core/model/families/family.h"
+#include "core/model/pretrained/export.h"
 #include "core/model/pretrained/pretrained.h"
 #include "distributed/checkpoint/checkpoint.h"
 #include "distributed/checkpoint/manifest.h"
@@ -56,7 +58,7 @@ fs::path verified_checkpoint(const fs::path& path) {
 /// All tensors of a model in one unit and shard: only their names and shapes matter.
 dist::ShardLayout layout_of(const ModelConfig& config) {
   dist::UnitLayout unit{.name = "model", .slots = {}};
-  for (const TensorShape& tensor : expected_tensors(config)) {
+  for (const UnitTensor& tensor : tensors_of(config)) {
     unit.slots.push_back({.name = tensor.name, .shape = tensor.shape});
   }
   return dist::make_layout({unit}, 1);

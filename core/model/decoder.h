@@ -1,12 +1,13 @@
 #ifndef XKDE_CORE_MODEL_DECODER_H_
 #define XKDE_CORE_MODEL_DECODER_H_
 
+#include <cstddef>
 #include <cstdint>
-#include <string>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
 
+#include "core/model/families/family.h"
 #include "core/model/families/model_config.h"
 #include "core/model/token_tree.h"
 #include "core/nn/attention.h"
@@ -14,29 +15,15 @@
 
 namespace xkde {
 
-/// A named tensor of a unit, in the order of the unit's flat parameter vector.
-struct UnitTensor {
-  std::string name;  ///< Hugging Face name
-  std::vector<int64_t> shape;
-  bool decays = true;  ///< takes weight decay (protocol 4.1, Q30: no biases, no norms)
-};
-
-/// The parameters that are gathered, used and freed together.
-struct DecoderUnit {
-  std::string name;
-  std::vector<UnitTensor> tensors;
-};
-
 /// What all blocks of one forward pass share.
 struct BlockContext {
   RotaryTable rotary;
   AttentionPlan attention;
 };
 
-/// A Llama or Qwen2 decoder as pure functions of its units' parameters: it owns none and knows no
-/// ranks. Units: 0 the embedding, 1 … num_blocks() the blocks, head_unit() the final norm and,
-/// unless tied to the embedding, the output matrix. Sources: arXiv:2302.13971, arXiv:2407.10671;
-/// arithmetic as transformers.
+/// A decoder of one of families() as pure functions of its units' parameters: it owns none and
+/// knows no ranks. Units: 0 the embedding, 1 … num_blocks() the blocks, head_unit() the final norm
+/// and, unless tied to the embedding, the output matrix. Arithmetic as transformers.
 class Decoder {
  public:
   explicit Decoder(ModelConfig config);
@@ -47,9 +34,8 @@ class Decoder {
   size_t head_unit() const noexcept { return units_.size() - 1; }
   bool tied() const noexcept { return config_.tie_word_embeddings; }
 
-  /// The unit's parameters as the arithmetic wants them: views of `flat` [>= numel], neighbours
-  /// that are multiplied with the same input joined by rows (q, k, v; gate, up). In flat order,
-  /// without gaps.
+  /// The unit's parameters as the arithmetic wants them: views of `flat` [>= numel], neighbours of
+  /// one role (q, k, v; gate, up) joined by rows. In flat order, without gaps.
   std::vector<at::Tensor> parameters(size_t unit, const at::Tensor& flat) const;
 
   /// Table of cosines and sines for a batch, in `dtype`, beside the plan of its attention.
@@ -73,9 +59,17 @@ class Decoder {
   int64_t block_parameters() const;
 
  private:
-  DecoderUnit make_block(int64_t layer) const;
+  /// One of parameters(): neighbours of one role as one tensor.
+  struct Parameter {
+    TensorRole role;
+    std::vector<int64_t> shape;
+  };
+  class BlockParameters;
+  static std::vector<Parameter> joined(const DecoderUnit& unit);
+
   ModelConfig config_;
   std::vector<DecoderUnit> units_;
+  std::vector<std::vector<Parameter>> parameters_;  ///< of each unit
   std::vector<float> frequencies_;
 };
 

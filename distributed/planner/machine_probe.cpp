@@ -38,12 +38,7 @@ double fastest_seconds(const Body& body) {
 /// Forward and backward passes of one block, gradients of its weights included.
 double block_seconds(const Decoder& decoder, const PackedBatch& batch, at::ScalarType dtype) {
   const auto type = at::TensorOptions().dtype(dtype);
-  int64_t numel = 0;
-  for (const UnitTensor& tensor : decoder.units()[1].tensors) {
-    int64_t size = 1;
-    for (const int64_t extent : tensor.shape) size *= extent;
-    numel += size;
-  }
+  const int64_t numel = decoder.units()[1].numel();
   std::vector<at::Tensor> inputs;
   for (const at::Tensor& tensor : decoder.parameters(1, at::randn({numel}, type) * 0.02)) {
     inputs.push_back(tensor.detach().requires_grad_(true));

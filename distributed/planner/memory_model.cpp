@@ -1,7 +1,6 @@
 #include "distributed/planner/memory_model.h"
 
 #include <algorithm>
-#include <functional>
 #include <numeric>
 
 #include <c10/core/ScalarTypeToTypeMeta.h>
@@ -124,22 +123,15 @@ int64_t ModelShape::parameters() const {
 ModelShape shape_of(const Decoder& decoder) {
   const ModelConfig& config = decoder.config();
   ModelShape shape{.layers = config.num_hidden_layers,
-                   .hidden = config.hidden_size,
-                   .inner = config.intermediate_size,
-                   .queries = config.num_attention_heads * config.head_dim,
-                   .keys = config.num_key_value_heads * config.head_dim,
+                   .hidden = extent_of(Extent::kHidden, config),
+                   .inner = extent_of(Extent::kInner, config),
+                   .queries = extent_of(Extent::kQueries, config),
+                   .keys = extent_of(Extent::kKeys, config),
                    .heads = config.num_attention_heads,
-                   .vocabulary = config.vocab_size,
+                   .vocabulary = extent_of(Extent::kVocab, config),
                    .unit_numels = {},
                    .block_multiply_adds = decoder.block_parameters()};
-  for (const DecoderUnit& unit : decoder.units()) {
-    int64_t total = 0;
-    for (const UnitTensor& tensor : unit.tensors) {
-      total += std::accumulate(tensor.shape.begin(), tensor.shape.end(), int64_t{1},
-                               std::multiplies<>());
-    }
-    shape.unit_numels.push_back(total);
-  }
+  for (const DecoderUnit& unit : decoder.units()) shape.unit_numels.push_back(unit.numel());
   return shape;
 }
 

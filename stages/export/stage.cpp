@@ -9,6 +9,7 @@
 
 #include "core/base/error.h"
 #include "core/base/log.h"
+#include "core/model/pretrained/export.h"
 
 namespace xkde::recipe {
 

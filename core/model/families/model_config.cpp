@@ -1,62 +1,11 @@
 #include "core/model/families/model_config.h"
 
-#include <cmath>
-#include <utility>
-
 #include "core/base/error.h"
+#include "core/model/families/config_reader.h"
+#include "core/model/families/family.h"
 
 namespace xkde {
 namespace {
-
-/// Typed access to a config.json that names file and key in its errors.
-class ConfigReader {
- public:
-  ConfigReader(const Json& json, std::string place) : json_(json), place_(std::move(place)) {
-    XKDE_CHECK(json.is_object(), DataError, place_, ": expected an object, found ", json.dump());
-  }
-  bool has(const char* key) const { return json_.contains(key) && !json_[key].is_null(); }
-  const Json& at(const char* key) const {
-    XKDE_CHECK(has(key), DataError, place_, ": expected key ", key, ", found none");
-    return json_[key];
-  }
-  int64_t size(const char* key) const {
-    const Json& value = at(key);
-    const bool sensible = value.is_number_integer() && value.get<int64_t>() > 0 &&
-                          value.get<int64_t>() < (int64_t{1} << 31);
-    XKDE_CHECK(sensible, DataError, place_, ": ", key, ": expected a positive integer, found ",
-               value.dump());
-    return value.get<int64_t>();
-  }
-  int64_t size_or(const char* key, int64_t fallback) const {
-    return has(key) ? size(key) : fallback;
-  }
-  double number(const char* key) const {
-    const Json& value = at(key);
-    XKDE_CHECK(value.is_number() && value.get<double>() > 0, DataError, place_, ": ", key,
-               ": expected a positive number, found ", value.dump());
-    return value.get<double>();
-  }
-  double number_or(const char* key, double fallback) const {
-    return has(key) ? number(key) : fallback;
-  }
-  bool boolean_or(const char* key, bool fallback) const {
-    if (!has(key)) return fallback;
-    XKDE_CHECK(at(key).is_boolean(), DataError, place_, ": ", key,
-               ": expected true or false, found ", at(key).dump());
-    return at(key).get<bool>();
-  }
-  std::string string(const char* key) const {
-    XKDE_CHECK(at(key).is_string(), DataError, place_, ": ", key, ": expected a string, found ",
-               at(key).dump());
-    return at(key).get<std::string>();
-  }
-  ConfigReader object(const char* key) const { return {at(key), place_ + ": " + key}; }
-  const std::string& place() const { return place_; }
-
- private:
-  const Json& json_;
-  std::string place_;
-};
 
 void read_scaling(const ConfigReader& reader, RopeConfig& rope) {
   const std::string type = reader.has("rope_type") ? reader.string("rope_type")
@@ -124,11 +73,9 @@ void refuse_what_would_be_wrong(const ConfigReader& reader, const ModelConfig& c
 
 ModelConfig ModelConfig::from_json(const Json& json, const std::string& name) {
   const ConfigReader reader(json, name);
-  const std::string type = reader.string("model_type");
-  XKDE_CHECK(type == "llama" || type == "qwen2", DataError, name,
-             ": model_type: expected llama or qwen2, found ", type);
   ModelConfig config;
-  config.family = type == "llama" ? ModelFamily::kLlama : ModelFamily::kQwen2;
+  config.family =
+      &family_by(&Family::model_type, reader.string("model_type"), name + ": model_type");
   config.vocab_size = reader.size("vocab_size");
   config.hidden_size = reader.size("hidden_size");
   config.intermediate_size = reader.size("intermediate_size");
@@ -144,9 +91,7 @@ ModelConfig ModelConfig::from_json(const Json& json, const std::string& name) {
   config.max_position_embeddings = reader.size_or("max_position_embeddings", 2048);
   config.rms_norm_eps = reader.number_or("rms_norm_eps", 1e-6);
   config.tie_word_embeddings = reader.boolean_or("tie_word_embeddings", false);
-  const bool qwen = config.family == ModelFamily::kQwen2;
-  config.attention_bias = qwen || reader.boolean_or("attention_bias", false);
-  config.mlp_bias = !qwen && reader.boolean_or("mlp_bias", false);
+  config.family->read(reader, config);
   config.rope = read_rope(reader);
   config.eos_token_id = read_ids(reader, "eos_token_id");
   const std::vector<int64_t> bos = read_ids(reader, "bos_token_id");
@@ -158,9 +103,8 @@ ModelConfig ModelConfig::from_json(const Json& json, const std::string& name) {
 }
 
 Json ModelConfig::to_json(const std::string& dtype) const {
-  const bool llama = family == ModelFamily::kLlama;
-  Json json = {{"architectures", {llama ? "LlamaForCausalLM" : "Qwen2ForCausalLM"}},
-               {"model_type", llama ? "llama" : "qwen2"},
+  Json json = {{"architectures", {family->architecture}},
+               {"model_type", family->model_type},
                {"hidden_act", "silu"},
                {"vocab_size", vocab_size},
                {"hidden_size", hidden_size},
@@ -177,10 +121,7 @@ Json ModelConfig::to_json(const std::string& dtype) const {
                {"use_cache", true},
                {"rope_theta", rope.theta},
                {"torch_dtype", dtype}};
-  if (llama) {
-    json["attention_bias"] = attention_bias;
-    json["mlp_bias"] = mlp_bias;
-  }
+  if (family->write != nullptr) family->write(*this, json);
   Json parameters = {{"rope_theta", rope.theta}, {"rope_type", "default"}};
   if (rope.scaling == RopeConfig::Scaling::kLinear) {
     parameters["rope_type"] = "linear";

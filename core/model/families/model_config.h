@@ -7,11 +7,9 @@
 #include <vector>
 
 #include "core/io/json_file.h"
+#include "core/model/families/families.h"
 
 namespace xkde {
-
-/// The decoder families whose weights and arithmetic are known.
-enum class ModelFamily { kLlama, kQwen2 };
 
 /// Rotary embedding: base frequency and the scaling of long-context variants.
 /// Source: transformers modeling_rope_utils.py.
@@ -27,7 +25,7 @@ struct RopeConfig {
 
 /// Shapes and constants of a decoder, under their Hugging Face config.json names.
 struct ModelConfig {
-  ModelFamily family = ModelFamily::kLlama;
+  const Family* family = &family_named("llama");  ///< never null
   int64_t vocab_size = 0;
   int64_t hidden_size = 0;
   int64_t intermediate_size = 0;
@@ -38,9 +36,8 @@ struct ModelConfig {
   int64_t max_position_embeddings = 0;
   double rms_norm_eps = 1e-6;
   bool tie_word_embeddings = false;
-  bool attention_bias =
-      false;  ///< bias on q, k, v: always in Qwen2, by key in Llama (then on o, too)
-  bool mlp_bias = false;
+  bool attention_bias = false;  ///< the block's attention has biases; which ones, the family says
+  bool mlp_bias = false;        ///< the block's MLP has biases
   RopeConfig rope;
   std::vector<int64_t> eos_token_id;
   int64_t bos_token_id = -1;  ///< -1: none

@@ -1,10 +1,14 @@
-#include <filesystem>
-#include <utility>
+#include "core/model/pretrained/export.h"
+
+#include <system_error>
+#include <vector>
+
+#include <fmt/format.h>
 
 #include "core/base/error.h"
 #include "core/io/atomic_file.h"
 #include "core/io/safetensors.h"
-#include "core/model/pretrained/pretrained.h"
+#include "core/model/families/family.h"
 
 namespace xkde {
 namespace {
@@ -16,12 +20,11 @@ struct Shard {
   int64_t bytes = 0;
 };
 
-std::vector<Shard> cut_into_shards(const std::vector<TensorShape>& tensors, int64_t width,
+std::vector<Shard> cut_into_shards(const std::vector<UnitTensor>& tensors, int64_t width,
                                    int64_t max_bytes) {
   std::vector<Shard> shards(1);
-  for (const TensorShape& tensor : tensors) {
-    int64_t bytes = width;
-    for (const int64_t extent : tensor.shape) bytes *= extent;
+  for (const UnitTensor& tensor : tensors) {
+    const int64_t bytes = width * tensor.numel();
     if (!shards.back().tensors.empty() && shards.back().bytes + bytes > max_bytes) {
       shards.emplace_back();
     }
@@ -33,19 +36,14 @@ std::vector<Shard> cut_into_shards(const std::vector<TensorShape>& tensors, int6
 
 std::string shard_name(size_t index, size_t count) {
   if (count == 1) return "model.safetensors";
-  const auto five = [](size_t number) {
-    const std::string digits = std::to_string(number);
-    return std::string(digits.size() < 5 ? 5 - digits.size() : 0, '0') + digits;
-  };
-  return "model-" + five(index + 1) + "-of-" + five(count) + ".safetensors";
+  return fmt::format("model-{:05}-of-{:05}.safetensors", index + 1, count);
 }
 
 void write_weights(const fs::path& folder, const ModelConfig& config, const std::string& dtype,
                    const std::function<void(const std::string&, std::span<float>)>& read_f32,
                    int64_t max_shard_bytes) {
   const int64_t width = dtype == "float32" ? 4 : 2;
-  const std::vector<Shard> shards =
-      cut_into_shards(expected_tensors(config), width, max_shard_bytes);
+  const std::vector<Shard> shards = cut_into_shards(tensors_of(config), width, max_shard_bytes);
   Json map = Json::object();
   int64_t total = 0;
   for (size_t i = 0; i < shards.size(); ++i) {

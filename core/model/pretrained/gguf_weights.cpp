@@ -5,94 +5,90 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/model/families/family.h"
 
 namespace xkde {
 namespace {
 
-/// GGUF's names of a block's parts and transformers' names of the same.
-constexpr std::pair<const char*, const char*> kBlockNames[] = {
-    {"attn_norm", "input_layernorm"},    {"attn_q", "self_attn.q_proj"},
-    {"attn_k", "self_attn.k_proj"},      {"attn_v", "self_attn.v_proj"},
-    {"attn_output", "self_attn.o_proj"}, {"ffn_norm", "post_attention_layernorm"},
-    {"ffn_gate", "mlp.gate_proj"},       {"ffn_up", "mlp.up_proj"},
-    {"ffn_down", "mlp.down_proj"}};
-
-std::string huggingface_name(const std::string& name) {
-  if (name == "token_embd.weight") return "model.embed_tokens.weight";
-  if (name == "output_norm.weight") return "model.norm.weight";
-  if (name == "output.weight") return "lm_head.weight";
-  if (!name.starts_with("blk.")) return name;
-  const size_t layer_end = name.find('.', 4);
-  const size_t part_end = name.rfind('.');
-  if (layer_end == std::string::npos || part_end <= layer_end) return name;
-  const std::string layer = name.substr(4, layer_end - 4);
-  const std::string part = name.substr(layer_end + 1, part_end - layer_end - 1);
-  for (const auto& [gguf, huggingface] : kBlockNames) {
-    if (part == gguf) return "model.layers." + layer + "." + huggingface + name.substr(part_end);
-  }
-  return name;
-}
-
 class GgufWeights : public WeightFile {
  public:
   GgufWeights(std::shared_ptr<const GgufFile> file, const ModelConfig& config)
-      : file_(std::move(file)), config_(config) {
+      : file_(std::move(file)), head_dim_(config.head_dim) {
+    std::map<std::string, const UnitTensor*> known;
+    const std::vector<UnitTensor> expected = tensors_of(config);
+    for (const UnitTensor& tensor : expected) known[tensor.gguf_name] = &tensor;
     for (const GgufFile::Tensor& tensor : file_->tensors()) {
-      tensors_[huggingface_name(tensor.name)] = &tensor;
+      const auto found = known.find(tensor.name);
+      if (found == known.end()) {
+        tensors_[tensor.name] = {&tensor, GgufRows::kAsIs};  // refused by its own name
+      } else {
+        tensors_[found->second->name] = {&tensor, found->second->gguf_rows};
+      }
     }
   }
 
   std::vector<std::string> names() const override {
     std::vector<std::string> names;
-    for (const auto& [name, tensor] : tensors_) names.push_back(name);
+    for (const auto& [name, stored] : tensors_) names.push_back(name);
     return names;
   }
   bool has(const std::string& name) const override { return tensors_.count(name) != 0; }
-  std::vector<int64_t> shape(const std::string& name) const override { return find(name).shape; }
+  std::vector<int64_t> shape(const std::string& name) const override {
+    return find(name).tensor->shape;
+  }
 
   void read_f32(const std::string& name, std::span<float> out) const override {
-    file_->read_f32(find(name), out);
-    if (config_.family != ModelFamily::kLlama) return;
-    if (name.find(".q_proj.") != std::string::npos) {
-      reorder(out, config_.num_attention_heads);
-    } else if (name.find(".k_proj.") != std::string::npos) {
-      reorder(out, config_.num_key_value_heads);
-    }
+    const Stored& stored = find(name);
+    file_->read_f32(*stored.tensor, out);
+    if (stored.rows == GgufRows::kPairs) part_pairs(out, stored.tensor->shape.front());
   }
 
  private:
-  const GgufFile::Tensor& find(const std::string& name) const {
+  struct Stored {
+    const GgufFile::Tensor* tensor;
+    GgufRows rows;
+  };
+
+  const Stored& find(const std::string& name) const {
     const auto found = tensors_.find(name);
     XKDE_CHECK(found != tensors_.end(), DataError, file_->path().string(), ": expected tensor ",
                name, ", found none");
-    return *found->second;
+    return found->second;
   }
 
-  /// GGUF keeps the two members of each rotary pair in neighbouring rows, transformers half a head
-  /// apart.
-  void reorder(std::span<float> values, int64_t heads) const {
+  /// From GgufRows::kPairs to the order of transformers; `values` has `rows` rows.
+  void part_pairs(std::span<float> values, int64_t rows) const {
     const std::vector<float> stored(values.begin(), values.end());
-    const int64_t half = config_.head_dim / 2;
-    const int64_t columns = static_cast<int64_t>(values.size()) / (heads * config_.head_dim);
-    for (int64_t row = 0; row < heads * config_.head_dim; ++row) {
-      const int64_t head = row / config_.head_dim;
-      const int64_t pair = row % config_.head_dim / 2;
+    const int64_t half = head_dim_ / 2;
+    const int64_t columns = std::ssize(values) / rows;
+    for (int64_t row = 0; row < rows; ++row) {
+      const int64_t head = row / head_dim_;
+      const int64_t pair = row % head_dim_ / 2;
       const int64_t side = row % 2;
-      const int64_t to = head * config_.head_dim + side * half + pair;
+      const int64_t to = head * head_dim_ + side * half + pair;
       std::copy_n(stored.begin() + row * columns, columns, values.begin() + to * columns);
     }
   }
 
   std::shared_ptr<const GgufFile> file_;
-  ModelConfig config_;
-  std::map<std::string, const GgufFile::Tensor*> tensors_;
+  int64_t head_dim_;
+  std::map<std::string, Stored> tensors_;  ///< by Hugging Face name
 };
 
-int64_t vocabulary_size(const GgufFile& file) {
-  for (const GgufFile::Tensor& tensor : file.tensors()) {
-    if (tensor.name == "token_embd.weight" && tensor.shape.size() == 2) return tensor.shape[0];
+/// The name in a GGUF file of the first tensor that has this role in `specs`; empty: none has it.
+std::string_view gguf_name_of(TensorRole role, std::span<const TensorSpec> specs) {
+  for (const TensorSpec& spec : specs) {
+    if (spec.role == role) return spec.gguf_name;
   }
-  throw DataError(file.path().string() + ": expected tensor token_embd.weight [V, D], found none");
+  return {};
+}
+
+int64_t vocabulary_size(const GgufFile& file, const Family& family) {
+  const std::string_view name = family.embedding.front().gguf_name;
+  for (const GgufFile::Tensor& tensor : file.tensors()) {
+    if (tensor.name == name && tensor.shape.size() == 2) return tensor.shape[0];
+  }
+  throw DataError(concat(file.path().string(), ": expected tensor ", name, " [V, D], found none"));
 }
 
 }  // namespace
@@ -100,12 +96,12 @@ int64_t vocabulary_size(const GgufFile& file) {
 ModelConfig config_from_gguf(const GgufFile& file) {
   const std::string name = file.path().string();
   const std::string architecture = file.string("general.architecture");
-  XKDE_CHECK(architecture == "llama" || architecture == "qwen2", DataError, name,
-             ": general.architecture: expected llama or qwen2, found ", architecture);
+  const Family& family =
+      family_by(&Family::gguf_architecture, architecture, name + ": general.architecture");
   const auto key = [&](const char* suffix) { return architecture + "." + suffix; };
   // The numbers go through the same checks as a config.json's.
-  Json json = {{"model_type", architecture},
-               {"vocab_size", vocabulary_size(file)},
+  Json json = {{"model_type", family.model_type},
+               {"vocab_size", vocabulary_size(file, family)},
                {"hidden_size", file.integer(key("embedding_length"))},
                {"intermediate_size", file.integer(key("feed_forward_length"))},
                {"num_hidden_layers", file.integer(key("block_count"))},
@@ -123,13 +119,15 @@ ModelConfig config_from_gguf(const GgufFile& file) {
     json["rope_scaling"] = {{"rope_type", file.string(key("rope.scaling.type"))},
                             {"factor", file.number(key("rope.scaling.factor"))}};
   }
+  const std::string first_bias = concat("blk.0.", gguf_name_of(TensorRole::kQkvBias, family.block));
+  const std::string_view output = gguf_name_of(TensorRole::kOutput, family.head);
   bool tied = true;
   for (const GgufFile::Tensor& tensor : file.tensors()) {
     XKDE_CHECK(tensor.name != "rope_freqs.weight", DataError, name,
                ": tensor rope_freqs.weight: expected no baked-in RoPE scaling, found one; use the "
                "Hugging Face folder");
-    if (tensor.name == "output.weight") tied = false;
-    if (tensor.name == "blk.0.attn_q.bias") json["attention_bias"] = true;
+    if (tensor.name == output) tied = false;
+    if (tensor.name == first_bias) json["attention_bias"] = true;
   }
   json["tie_word_embeddings"] = tied;
   for (const auto& [gguf, config] : {std::pair{"bos", "bos_token_id"}, {"eos", "eos_token_id"}}) {

@@ -8,11 +8,12 @@
 
 namespace xkde {
 
-/// A config from GGUF metadata of architecture llama or qwen2. Throws DataError.
+/// A config from the metadata of a GGUF file, whose architecture is one of families(). Throws
+/// DataError.
 ModelConfig config_from_gguf(const GgufFile& file);
 
-/// The file's tensors under Hugging Face names; rows of Llama's q and k come back in Hugging Face
-/// order.
+/// The file's tensors under Hugging Face names; rows that GGUF keeps in an order of its own
+/// (GgufRows) come back in Hugging Face order.
 std::unique_ptr<WeightFile> open_gguf_weights(std::shared_ptr<const GgufFile> file,
                                               const ModelConfig& config);
 

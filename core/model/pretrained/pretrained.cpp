@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/model/families/family.h"
 #include "core/model/pretrained/folder_weights.h"
 #include "core/model/pretrained/gguf_weights.h"
 
@@ -62,7 +63,7 @@ std::string text_of(const std::vector<int64_t>& shape) {
 
 void check_tensors(const PretrainedModel& model) {
   std::set<std::string> known;
-  for (const TensorShape& tensor : expected_tensors(model.config)) {
+  for (const UnitTensor& tensor : tensors_of(model.config)) {
     known.insert(tensor.name);
     XKDE_CHECK(model.weights->has(tensor.name), DataError, model.path.string(),
                ": expected tensor ", tensor.name, " ", text_of(tensor.shape), ", found none");
@@ -70,13 +71,12 @@ void check_tensors(const PretrainedModel& model) {
     XKDE_CHECK(found == tensor.shape, DataError, model.path.string(), ": tensor ", tensor.name,
                ": expected shape ", text_of(tensor.shape), ", found ", text_of(found));
   }
+  // A tied model may have its output matrix on disk, too.
+  for (const TensorSpec& spec : model.config.family->head) known.emplace(spec.name);
   for (const std::string& name : model.weights->names()) {
-    const bool derived = name.ends_with("rotary_emb.inv_freq") ||
-                         (model.config.tie_word_embeddings && name == "lm_head.weight");
-    XKDE_CHECK(known.count(name) != 0 || derived, DataError, model.path.string(),
-               ": expected only tensors of a ",
-               model.config.family == ModelFamily::kLlama ? "llama" : "qwen2", " model, found ",
-               name);
+    XKDE_CHECK(known.count(name) != 0 || name.ends_with("rotary_emb.inv_freq"), DataError,
+               model.path.string(), ": expected only tensors of a ",
+               model.config.family->model_type, " model, found ", name);
   }
 }
 
@@ -117,45 +117,6 @@ PretrainedModel open_folder(const fs::path& folder) {
 }
 
 }  // namespace
-
-std::vector<TensorShape> expected_tensors(const ModelConfig& config) {
-  const int64_t width = config.hidden_size;
-  const int64_t inner = config.intermediate_size;
-  const int64_t q = config.num_attention_heads * config.head_dim;
-  const int64_t kv = config.num_key_value_heads * config.head_dim;
-  std::vector<TensorShape> all = {{"model.embed_tokens.weight", {config.vocab_size, width}}};
-  for (int64_t layer = 0; layer < config.num_hidden_layers; ++layer) {
-    const std::string prefix = "model.layers." + std::to_string(layer) + ".";
-    const auto add = [&](const std::string& name, std::vector<int64_t> shape) {
-      all.push_back({prefix + name, std::move(shape)});
-    };
-    add("input_layernorm.weight", {width});
-    add("self_attn.q_proj.weight", {q, width});
-    add("self_attn.k_proj.weight", {kv, width});
-    add("self_attn.v_proj.weight", {kv, width});
-    if (config.attention_bias) {
-      add("self_attn.q_proj.bias", {q});
-      add("self_attn.k_proj.bias", {kv});
-      add("self_attn.v_proj.bias", {kv});
-    }
-    add("self_attn.o_proj.weight", {width, q});
-    if (config.attention_bias && config.family == ModelFamily::kLlama) {
-      add("self_attn.o_proj.bias", {width});
-    }
-    add("post_attention_layernorm.weight", {width});
-    add("mlp.gate_proj.weight", {inner, width});
-    add("mlp.up_proj.weight", {inner, width});
-    if (config.mlp_bias) {
-      add("mlp.gate_proj.bias", {inner});
-      add("mlp.up_proj.bias", {inner});
-    }
-    add("mlp.down_proj.weight", {width, inner});
-    if (config.mlp_bias) add("mlp.down_proj.bias", {width});
-  }
-  all.push_back({"model.norm.weight", {width}});
-  if (!config.tie_word_embeddings) all.push_back({"lm_head.weight", {config.vocab_size, width}});
-  return all;
-}
 
 PretrainedModel open_pretrained(const fs::path& path) {
   XKDE_CHECK(fs::exists(path), MissingInputError, path.string(),

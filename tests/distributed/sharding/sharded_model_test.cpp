@@ -19,7 +19,7 @@ namespace {
 /// Sizes that divide by no number of ranks.
 ModelConfig tiny_config(bool tied) {
   ModelConfig config;
-  config.family = tied ? ModelFamily::kQwen2 : ModelFamily::kLlama;
+  config.family = &family_named(tied ? "qwen2" : "llama");
   config.vocab_size = 53;
   config.hidden_size = 20;
   config.intermediate_size = 27;

@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include "core/base/error.h"
+#include "core/model/families/family.h"
+#include "core/model/pretrained/export.h"
 
 namespace xkde {
 namespace {
@@ -89,10 +91,8 @@ TEST_F(Pretrained, AnExportedFolderOpensWithTheSameTensors) {
     const PretrainedModel model = open_pretrained(path);
 
     EXPECT_EQ(fs::exists(path / "model.safetensors.index.json"), shard_bytes == 100);
-    for (const TensorShape& tensor : expected_tensors(model.config)) {
-      int64_t numel = 1;
-      for (const int64_t extent : tensor.shape) numel *= extent;
-      std::vector<float> got(static_cast<size_t>(numel)), expected(got.size());
+    for (const UnitTensor& tensor : tensors_of(model.config)) {
+      std::vector<float> got(static_cast<size_t>(tensor.numel())), expected(got.size());
       model.weights->read_f32(tensor.name, got);
       fill(tensor.name, expected);
       EXPECT_EQ(got, expected) << tensor.name;

@@ -1,0 +1,83 @@
+#include "core/model/families/family.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "core/base/error.h"
+
+namespace xkde {
+namespace {
+
+DecoderUnit unit_of(std::string name, std::span<const TensorSpec> specs, const ModelConfig& config,
+                    const std::string& prefix = "", const std::string& gguf_prefix = "") {
+  DecoderUnit unit{std::move(name), {}};
+  for (const TensorSpec& spec : specs) {
+    if (spec.exists != nullptr && !spec.exists(config)) continue;
+    std::vector<int64_t> shape = {extent_of(spec.shape.rows, config)};
+    if (spec.shape.columns != Extent::kNone) {
+      shape.push_back(extent_of(spec.shape.columns, config));
+    }
+    unit.tensors.push_back({.name = prefix + std::string(spec.name),
+                            .shape = std::move(shape),
+                            .decays = spec.decays,
+                            .role = spec.role,
+                            .gguf_name = gguf_prefix + std::string(spec.gguf_name),
+                            .gguf_rows = spec.gguf_rows});
+  }
+  return unit;
+}
+
+}  // namespace
+
+int64_t extent_of(Extent extent, const ModelConfig& config) {
+  switch (extent) {
+    case Extent::kNone:
+      return 1;
+    case Extent::kVocab:
+      return config.vocab_size;
+    case Extent::kHidden:
+      return config.hidden_size;
+    case Extent::kInner:
+      return config.intermediate_size;
+    case Extent::kQueries:
+      return config.num_attention_heads * config.head_dim;
+    case Extent::kKeys:
+      return config.num_key_value_heads * config.head_dim;
+  }
+  throw InternalError(concat("extent ", static_cast<int>(extent), " has no size"));
+}
+
+int64_t UnitTensor::numel() const {
+  int64_t product = 1;
+  for (const int64_t extent : shape) product *= extent;
+  return product;
+}
+
+int64_t DecoderUnit::numel() const {
+  int64_t total = 0;
+  for (const UnitTensor& tensor : tensors) total += tensor.numel();
+  return total;
+}
+
+std::vector<DecoderUnit> units_of(const ModelConfig& config) {
+  const Family& family = *config.family;
+  std::vector<DecoderUnit> units = {unit_of("embedding", family.embedding, config)};
+  for (int64_t layer = 0; layer < config.num_hidden_layers; ++layer) {
+    const std::string number = std::to_string(layer);
+    units.push_back(unit_of("block " + number, family.block, config, "model.layers." + number + ".",
+                            "blk." + number + "."));
+  }
+  units.push_back(unit_of("head", family.head, config));
+  return units;
+}
+
+std::vector<UnitTensor> tensors_of(const ModelConfig& config) {
+  std::vector<UnitTensor> all;
+  for (DecoderUnit& unit : units_of(config)) {
+    std::move(unit.tensors.begin(), unit.tensors.end(), std::back_inserter(all));
+  }
+  return all;
+}
+
+}  // namespace xkde

@@ -1,0 +1,112 @@
+#ifndef XKDE_CORE_MODEL_FAMILIES_FAMILY_H_
+#define XKDE_CORE_MODEL_FAMILIES_FAMILY_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/io/json_file.h"
+#include "core/model/families/config_reader.h"
+#include "core/model/families/model_config.h"
+
+namespace xkde {
+
+/// What a tensor is to the decoder's arithmetic. Consecutive tensors of one role are multiplied
+/// with the same input, so the decoder sees them as one matrix, joined by rows.
+enum class TensorRole {
+  kEmbedding,
+  kInputNorm,
+  kQkv,
+  kQkvBias,
+  kAttentionOutput,
+  kAttentionOutputBias,
+  kPostNorm,
+  kGateUp,
+  kGateUpBias,
+  kDown,
+  kDownBias,
+  kFinalNorm,
+  kOutput,  ///< from the last rows to logits
+};
+inline constexpr size_t kNumTensorRoles = static_cast<size_t>(TensorRole::kOutput) + 1;
+
+/// A size that a shape is made of.
+enum class Extent {
+  kNone,     ///< the dimension is absent
+  kVocab,    ///< V
+  kHidden,   ///< D
+  kInner,    ///< F, of the MLP
+  kQueries,  ///< H E, the width of all query heads
+  kKeys,     ///< K E, the width of all key heads
+};
+int64_t extent_of(Extent extent, const ModelConfig& config);
+
+/// How a GGUF file orders the rows of a tensor.
+enum class GgufRows {
+  kAsIs,
+  kPairs,  ///< the two members of each rotary pair are neighbours; transformers: half a head apart
+};
+
+/// One tensor as a family declares it.
+struct TensorSpec {
+  struct Shape {
+    Extent rows;
+    Extent columns = Extent::kNone;  ///< kNone: a vector
+  };
+  TensorRole role;
+  std::string_view name;       ///< Hugging Face; in a block, what follows "model.layers.N."
+  std::string_view gguf_name;  ///< in a block, what follows "blk.N."
+  Shape shape;
+  bool decays = true;  ///< takes weight decay (protocol 4.1, Q30)
+  GgufRows gguf_rows = GgufRows::kAsIs;
+  /// Whether a model of this config has the tensor; null: all have it.
+  bool (*exists)(const ModelConfig& config) = nullptr;
+};
+
+/// A kind of decoder: what it is called, what its config.json says beyond ModelConfig's common
+/// keys, and its tensors. Everything else that lists tensors is derived from these lists.
+struct Family {
+  std::string_view model_type;         ///< of config.json
+  std::string_view architecture;       ///< the class in config.json's `architectures`
+  std::string_view gguf_architecture;  ///< `general.architecture` of a GGUF file
+  /// Reads the keys that only this family has. Throws DataError.
+  void (*read)(const ConfigReader& reader, ModelConfig& config);
+  /// Writes them; null: the family has none.
+  void (*write)(const ModelConfig& config, Json& json);
+  std::span<const TensorSpec> embedding;
+  std::span<const TensorSpec> block;  ///< of every block, in the order of its flat vector
+  std::span<const TensorSpec> head;
+};
+
+/// A tensor of a model, its names and shape worked out.
+struct UnitTensor {
+  std::string name;  ///< Hugging Face name
+  std::vector<int64_t> shape;
+  bool decays = true;
+  TensorRole role = TensorRole::kEmbedding;
+  std::string gguf_name;
+  GgufRows gguf_rows = GgufRows::kAsIs;
+
+  int64_t numel() const;
+};
+
+/// The tensors that are gathered, used and freed together.
+struct DecoderUnit {
+  std::string name;  ///< "embedding", "block 0", "head"
+  std::vector<UnitTensor> tensors;
+
+  int64_t numel() const;
+};
+
+/// The units of a model: the embedding, each block, the head.
+std::vector<DecoderUnit> units_of(const ModelConfig& config);
+
+/// All tensors of these units, in their order.
+std::vector<UnitTensor> tensors_of(const ModelConfig& config);
+
+}  // namespace xkde
+
+#endif  // XKDE_CORE_MODEL_FAMILIES_FAMILY_H_

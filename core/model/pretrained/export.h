@@ -1,0 +1,28 @@
+#ifndef XKDE_CORE_MODEL_PRETRAINED_EXPORT_H_
+#define XKDE_CORE_MODEL_PRETRAINED_EXPORT_H_
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <span>
+#include <string>
+
+#include "core/model/families/model_config.h"
+#include "core/text/tokenizer/tokenizer.h"
+
+namespace xkde {
+
+/// Writes a Hugging Face folder: config.json, generation_config.json, model.safetensors (or shards
+/// of at most `max_shard_bytes` and their index), tokenizer.json, tokenizer_config.json,
+/// chat_template.jinja. Files appear under `folder`, which must not exist, only when all are
+/// complete (temporary folder, fsync, rename). `read_f32(name, out)` gives each tensor; `dtype` is
+/// "float32" or "bfloat16" (round to nearest even).
+void export_pretrained(const std::filesystem::path& folder, const ModelConfig& config,
+                       const Tokenizer& tokenizer, const std::string& chat_template,
+                       const std::string& dtype,
+                       const std::function<void(const std::string&, std::span<float>)>& read_f32,
+                       int64_t max_shard_bytes = int64_t{5} << 30);
+
+}  // namespace xkde
+
+#endif  // XKDE_CORE_MODEL_PRETRAINED_EXPORT_H_
