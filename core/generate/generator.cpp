@@ -152,15 +152,11 @@ class Generator::Run {
     }
 
     const BlockContext context = decoder_.context(batch, dtype_);
-    at::Tensor x = at::embedding(weights_(0).front(), batch.input_ids);
-    for (int64_t layer = 0; layer < decoder_.num_blocks(); ++layer) {
-      const std::vector<at::Tensor> parameters = weights_(static_cast<size_t>(layer) + 1);
-      const at::Tensor qkv = decoder_.block_qkv(parameters, x);
+    const auto attend = [&](int64_t layer, const at::Tensor& qkv) {
       cache_->put_prompts(layer, qkv, context.rotary, cached);
-      const at::Tensor attended =
-          packed_attention(qkv, decoder_.attention_shape(), context.rotary, context.attention);
-      x = decoder_.block_rest(parameters, x, attended);
-    }
+      return packed_attention(qkv, decoder_.attention_shape(), context.rotary, context.attention);
+    };
+    const at::Tensor x = attended_rows(batch.input_ids, context, attend);  // [T, D]
     std::vector<int64_t> last_rows;
     std::vector<LiveAnswer> fresh;
     for (size_t i = 0; i < members.size(); ++i) {
@@ -174,7 +170,8 @@ class Generator::Run {
     std::vector<int64_t> ends;
     for (const CachedPrompt& prompt : cached) ends.push_back(prompt.rows.back());
     // One row of logits a prompt, drawn from once for each answer.
-    const at::Tensor logits = in_host_memory(logits_of(x.index_select(0, to_device(ends))));
+    const at::Tensor logits =
+        in_host_memory(decoder_.logits(x.index_select(0, to_device(ends)), weights_));
     draw(logits, last_rows, std::move(fresh));
   }
 
@@ -239,24 +236,27 @@ class Generator::Run {
 
   /// [M, V] on the device. Gives it nothing but kernels, the cache's step begun.
   at::Tensor step_logits(const at::Tensor& tokens, const RotaryTable& rotary) const {
-    at::Tensor x = at::embedding(weights_(0).front(), tokens);
-    for (int64_t layer = 0; layer < decoder_.num_blocks(); ++layer) {
-      const std::vector<at::Tensor> parameters = weights_(static_cast<size_t>(layer) + 1);
+    const auto attend = [&](int64_t layer, const at::Tensor& qkv) {
+      return cache_->attend(layer, qkv, rotary);
+    };
+    return decoder_.logits(attended_rows(tokens, {rotary, {}}, attend), weights_);
+  }
+
+  /// Decoder::forward with attention of the caller's own: `attend(layer, qkv)` takes [T, (H + 2K)
+  /// E] and gives [T, H E].
+  template <typename Attend>
+  at::Tensor attended_rows(const at::Tensor& ids, const BlockContext& context,
+                           const Attend& attend) const {
+    UnitPass pass{.weights = weights_};
+    pass.block = [&](size_t unit, const std::vector<at::Tensor>& parameters, const at::Tensor& x) {
       const at::Tensor qkv = decoder_.block_qkv(parameters, x);
-      x = decoder_.block_rest(parameters, x, cache_->attend(layer, qkv, rotary));
-    }
-    return logits_of(x);
+      return decoder_.block_rest(parameters, x, attend(static_cast<int64_t>(unit) - 1, qkv));
+    };
+    return decoder_.forward(ids, context, pass);
   }
 
   static at::Tensor in_host_memory(const at::Tensor& logits) {
     return logits.to(at::kFloat).cpu().contiguous();
-  }
-
-  at::Tensor logits_of(const at::Tensor& x) const {
-    const std::vector<at::Tensor> head = weights_(decoder_.head_unit());
-    const at::Tensor hidden = decoder_.final_norm(x, head.front());
-    const at::Tensor matrix = decoder_.tied() ? weights_(0).front() : head.back();
-    return at::linear(hidden, matrix);
   }
 
   /// Appends to each answer a token drawn from its row of logits; those that go on are live.

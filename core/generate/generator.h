@@ -2,7 +2,6 @@
 #define XKDE_CORE_GENERATE_GENERATOR_H_
 
 #include <cstdint>
-#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -58,9 +57,7 @@ struct GenerateCounts {
 /// and answer by themselves, up to the rounding of matrix products of another number of rows.
 class Generator {
  public:
-  using UnitWeights = std::function<std::vector<at::Tensor>(size_t unit)>;
-
-  /// `weights(unit)` gives Decoder::parameters in the dtype and on the device of the computation.
+  /// `weights` gives parameters in the dtype and on the device of the computation.
   /// All arguments but the options outlive the generator. With a recorder each decoding step is
   /// recorded once for each power of two of answers, then replayed; `weights` gives the same places
   /// each time.

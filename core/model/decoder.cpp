@@ -87,6 +87,31 @@ std::vector<at::Tensor> Decoder::parameters(size_t unit, const at::Tensor& flat)
   return views;
 }
 
+at::Tensor Decoder::embed(const at::Tensor& ids, const std::vector<at::Tensor>& parameters) const {
+  return at::embedding(parameters.front(), ids);
+}
+
+at::Tensor Decoder::forward(const at::Tensor& ids, const BlockContext& context,
+                            const UnitPass& pass) const {
+  const bool computes = ids.defined();
+  at::Tensor x;  // [T, D]
+  for (size_t unit = 0; unit < head_unit(); ++unit) {
+    const std::vector<at::Tensor> parameters = pass.weights(unit);
+    if (computes && unit == 0) {
+      x = embed(ids, parameters);
+    } else if (computes) {
+      x = pass.block ? pass.block(unit, parameters, x) : block(parameters, x, context);
+    }
+    if (pass.done) pass.done(unit);
+  }
+  return x;
+}
+
+at::Tensor Decoder::logits(const at::Tensor& rows, const UnitWeights& weights) const {
+  const at::Tensor hidden = final_norm(rows, weights(head_unit()).front());
+  return at::linear(hidden, weights(output_unit()).back());
+}
+
 RotaryTable Decoder::rotary(const at::Tensor& positions, at::ScalarType dtype) const {
   const at::Tensor frequencies = copy_to_device(
       at::tensor(frequencies_, at::TensorOptions().dtype(at::kFloat)), positions.device());

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
@@ -21,6 +22,22 @@ struct BlockContext {
   AttentionPlan attention;
 };
 
+/// Gives Decoder::parameters of a unit.
+using UnitWeights = std::function<std::vector<at::Tensor>(size_t unit)>;
+
+/// How a forward pass meets the units. It visits them in order: asks for a unit's weights, computes
+/// with them, and says that it is done with them.
+struct UnitPass {
+  UnitWeights weights;
+  /// x [T, D] -> [T, D] through a block, in place of Decoder::block, for callers that keep what a
+  /// block computes or attend by themselves. Null: Decoder::block.
+  std::function<at::Tensor(size_t unit, const std::vector<at::Tensor>& parameters,
+                           const at::Tensor& x)>
+      block = {};
+  /// Called when the pass needs the unit's weights no more. Null: nobody wants to know.
+  std::function<void(size_t unit)> done = {};
+};
+
 /// A decoder of one of families() as pure functions of its units' parameters: it owns none and
 /// knows no ranks. Units: 0 the embedding, 1 … num_blocks() the blocks, head_unit() the final norm
 /// and, unless tied to the embedding, the output matrix. Arithmetic as transformers.
@@ -33,10 +50,20 @@ class Decoder {
   int64_t num_blocks() const noexcept { return config_.num_hidden_layers; }
   size_t head_unit() const noexcept { return units_.size() - 1; }
   bool tied() const noexcept { return config_.tie_word_embeddings; }
+  /// The unit whose last parameter is the output matrix [V, D].
+  size_t output_unit() const noexcept { return tied() ? 0 : head_unit(); }
 
   /// The unit's parameters as the arithmetic wants them: views of `flat` [>= numel], neighbours of
   /// one role (q, k, v; gate, up) joined by rows. In flat order, without gaps.
   std::vector<at::Tensor> parameters(size_t unit, const at::Tensor& flat) const;
+
+  /// The rows of tokens `ids` int64 [T] behind the last block: [T, D]. What training, scoring,
+  /// prefill and decoding share. The blocks see `context`. Undefined `ids`: visits the same units
+  /// and computes nothing, for ranks that only take part in gathering.
+  at::Tensor forward(const at::Tensor& ids, const BlockContext& context,
+                     const UnitPass& pass) const;
+  /// Logits [L, V] of rows [L, D] behind the last block.
+  at::Tensor logits(const at::Tensor& rows, const UnitWeights& weights) const;
 
   /// Table of cosines and sines for a batch, in `dtype`, beside the plan of its attention.
   BlockContext context(const PackedBatch& batch, at::ScalarType dtype) const;
@@ -66,6 +93,7 @@ class Decoder {
   };
   class BlockParameters;
   static std::vector<Parameter> joined(const DecoderUnit& unit);
+  at::Tensor embed(const at::Tensor& ids, const std::vector<at::Tensor>& parameters) const;
 
   ModelConfig config_;
   std::vector<DecoderUnit> units_;

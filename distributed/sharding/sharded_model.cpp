@@ -30,13 +30,20 @@ at::TensorOptions state_options(const EngineOptions& options) {
   return fp32.device(at::kCPU).pinned_memory(options.device.is_cuda());
 }
 
-/// Has a version of its own: its values go and come back between the forward and the backward pass.
+/// A leaf of a graph of its own, with its own version counter: the storage of weights is freed and
+/// filled again between the forward and the backward pass, which autograd must not take for a
+/// change.
 at::Tensor leaf(const at::Tensor& tensor) { return tensor.variable_data().requires_grad_(true); }
 
 std::vector<at::Tensor> leaves(const std::vector<at::Tensor>& tensors) {
   std::vector<at::Tensor> result;
   for (const at::Tensor& tensor : tensors) result.push_back(leaf(tensor));
   return result;
+}
+
+/// The tokens of a batch, int64 [T]; undefined without one.
+at::Tensor ids_of(const PackedBatch* batch) {
+  return batch != nullptr ? batch->input_ids : at::Tensor();
 }
 
 }  // namespace
@@ -94,14 +101,28 @@ void ShardedModel::masters_changed() { weights_.invalidate(); }
 
 void ShardedModel::begin_step() { sums_.begin_step(); }
 
-std::vector<at::Tensor> ShardedModel::parameters(size_t unit, int direction) {
+void ShardedModel::start(size_t unit, int direction) {
   weights_.start(unit);
   const auto last = static_cast<int64_t>(decoder_.head_unit());
   for (int64_t ahead = 1; ahead <= options_.prefetch; ++ahead) {
     const int64_t next = static_cast<int64_t>(unit) + direction * ahead;
     if (next >= 1 && next <= last) weights_.start(static_cast<size_t>(next));
   }
+}
+
+std::vector<at::Tensor> ShardedModel::parameters(size_t unit, int direction) {
+  start(unit, direction);
   return decoder_.parameters(unit, weights_.get(unit));
+}
+
+at::Tensor ShardedModel::output_matrix() {
+  const size_t owner = decoder_.output_unit();
+  return decoder_.parameters(owner, weights_.get(owner)).back();
+}
+
+BlockContext ShardedModel::begin_forward(const PackedBatch* batch) {
+  start(0, 1);  // the embedding is on its way while the context is made
+  return batch != nullptr ? decoder_.context(*batch, options_.compute_dtype) : BlockContext{};
 }
 
 void ShardedModel::release(size_t unit) {
@@ -116,10 +137,8 @@ ShardedModel::BlockRun ShardedModel::run_block(const at::Tensor& x, const BlockC
   return run;
 }
 
-at::Tensor ShardedModel::forward_block(size_t unit, const at::Tensor& x,
-                                       const BlockContext& context, BlockRun& run) {
-  const std::vector<at::Tensor> weights = parameters(unit, 1);
-  if (!x.defined()) return x;
+at::Tensor ShardedModel::forward_block(const std::vector<at::Tensor>& weights, const at::Tensor& x,
+                                       const BlockContext& context, BlockRun& run) const {
   if (options_.recompute == Recompute::kNone) {
     run = run_block(x, context, weights);
     return run.output.detach();
@@ -152,24 +171,24 @@ at::Tensor ShardedModel::backward_block(size_t unit, BlockRun& run, const at::Te
 at::Tensor ShardedModel::backward_head(const PackedBatch& batch, const at::Tensor& x,
                                        const LossOfLogProbs& loss, at::Tensor& x_grad) {
   const size_t head = decoder_.head_unit();
-  const size_t owner = output_unit();
-  const at::Tensor matrix = decoder_.parameters(owner, weights_.get(owner)).back();
-  at::Tensor rows, norm, hidden;
+  const size_t owner = decoder_.output_unit();
+  const at::Tensor matrix = output_matrix();  // [V, D]
+  at::Tensor rows, norm, hidden;              // [L, D], [D], [L, D]
   {
     const c10::AutoGradMode with_graph(true);
     rows = leaf(x.index_select(0, batch.label_rows));
     norm = leaf(decoder_.parameters(head, weights_.get(head)).front());
     hidden = decoder_.final_norm(rows, norm);
   }
-  at::Tensor matrix_grad = decoder_.parameters(owner, sums_.accumulator(owner)).back();
+  at::Tensor matrix_grad = decoder_.parameters(owner, sums_.accumulator(owner)).back();  // [V, D]
   LabelLoss given{.loss = {}, .weights = batch.label_weights};
   if (loss) given = loss(linear_log_probs(hidden.detach(), matrix, batch.label_targets));
   const TokenLoss tokens = linear_cross_entropy(hidden.detach(), matrix, batch.label_targets,
                                                 given.weights, matrix_grad);
   const std::vector<at::Tensor> grads =
-      torch::autograd::grad({hidden}, {rows, norm}, {tokens.hidden_grad});
+      torch::autograd::grad({hidden}, {rows, norm}, {tokens.hidden_grad});  // [L, D], [D]
   decoder_.parameters(head, sums_.accumulator(head)).front().add_(grads[1]);
-  x_grad = at::zeros_like(x).index_add_(0, batch.label_rows, grads[0]);
+  x_grad = at::zeros_like(x).index_add_(0, batch.label_rows, grads[0]);  // [T, D]
   return loss ? given.loss : tokens.loss;
 }
 
@@ -178,22 +197,21 @@ at::Tensor ShardedModel::forward_backward(const PackedBatch* batch, bool last,
   const c10::AutoGradMode without_graph(false);
   const size_t head = decoder_.head_unit();
   std::vector<BlockRun> runs(head);
-  BlockContext context;
-  at::Tensor x, x_grad;
-
-  const at::Tensor embedding = parameters(0, 1).front();
-  if (batch != nullptr) {
-    context = decoder_.context(*batch, options_.compute_dtype);
-    x = at::embedding(embedding, batch->input_ids);
-  }
-  if (!decoder_.tied()) release(0);
-  for (size_t unit = 1; unit < head; ++unit) {
-    x = forward_block(unit, x, context, runs[unit]);
-    if (unit + 1 < head) release(unit);  // the last one is needed again at once
-  }
+  const BlockContext context = begin_forward(batch);
+  UnitPass pass{.weights = [this](size_t unit) { return parameters(unit, 1); }};
+  pass.block = [&](size_t unit, const std::vector<at::Tensor>& weights, const at::Tensor& x) {
+    return forward_block(weights, x, context, runs[unit]);
+  };
+  pass.done = [&](size_t unit) {
+    // A tied embedding is the head's matrix, too; the last block is needed again at once.
+    const bool stays = unit == 0 ? decoder_.tied() : unit + 1 == head;
+    if (!stays) release(unit);
+  };
+  const at::Tensor x = decoder_.forward(ids_of(batch), context, pass);  // [T, D]
 
   parameters(head, -1);
   const auto fp64 = at::TensorOptions().dtype(at::kDouble).device(options_.device);
+  at::Tensor x_grad;  // [T, D], of the output of the unit in turn
   const at::Tensor value =
       batch != nullptr ? backward_head(*batch, x, loss, x_grad) : at::zeros({}, fp64);
   release(head);
@@ -210,26 +228,18 @@ at::Tensor ShardedModel::forward_backward(const PackedBatch* batch, bool last,
 at::Tensor ShardedModel::log_probs(const PackedBatch* batch) {
   const c10::AutoGradMode without_graph(false);
   const size_t head = decoder_.head_unit();
-  BlockContext context;
-  at::Tensor x;
-  const at::Tensor embedding = parameters(0, 1).front();
+  const BlockContext context = begin_forward(batch);
+  UnitPass pass{.weights = [this](size_t unit) { return parameters(unit, 1); }};
+  pass.done = [this](size_t unit) {
+    if (unit > 0 || !decoder_.tied()) release(unit);
+  };
+  const at::Tensor x = decoder_.forward(ids_of(batch), context, pass);  // [T, D]
+  const at::Tensor norm = parameters(head, 1).front();                  // [D]
+  at::Tensor result;                                                    // fp32 [L]
   if (batch != nullptr) {
-    context = decoder_.context(*batch, options_.compute_dtype);
-    x = at::embedding(embedding, batch->input_ids);
-  }
-  if (!decoder_.tied()) release(0);
-  for (size_t unit = 1; unit < head; ++unit) {
-    const std::vector<at::Tensor> weights = parameters(unit, 1);
-    if (batch != nullptr) x = decoder_.block(weights, x, context);
-    release(unit);
-  }
-  const at::Tensor norm = parameters(head, 1).front();
-  at::Tensor result;
-  if (batch != nullptr) {
-    const at::Tensor hidden = decoder_.final_norm(x.index_select(0, batch->label_rows), norm);
-    const size_t owner = output_unit();
-    result = linear_log_probs(hidden, decoder_.parameters(owner, weights_.get(owner)).back(),
-                              batch->label_targets);
+    const at::Tensor hidden =
+        decoder_.final_norm(x.index_select(0, batch->label_rows), norm);  // [L, D]
+    result = linear_log_probs(hidden, output_matrix(), batch->label_targets);
   }
   release(head);
   release(0);
@@ -237,12 +247,12 @@ at::Tensor ShardedModel::log_probs(const PackedBatch* batch) {
 }
 
 void ShardedModel::backward_embedding(const PackedBatch& batch, const at::Tensor& x_grad) {
-  at::Tensor rows = x_grad.to(at::kFloat);
+  at::Tensor rows = x_grad.to(at::kFloat);  // [T, D]
   const int64_t pad = decoder_.config().pad_token_id;
   // As torch.nn.Embedding with a padding_idx, which transformers gives it: looking the token up
   // teaches it nothing, even where it is also the end of a turn.
   if (pad >= 0) rows = rows.masked_fill(batch.input_ids.eq(pad).unsqueeze(1), 0.0);
-  at::Tensor embedding_grad = decoder_.parameters(0, sums_.accumulator(0)).front();
+  at::Tensor embedding_grad = decoder_.parameters(0, sums_.accumulator(0)).front();  // [V, D]
   embedding_grad.index_add_(0, batch.input_ids, rows);
 }
 
@@ -260,13 +270,10 @@ at::Tensor ShardedModel::predict(const PackedBatch& batch) {
   const c10::AutoGradMode without_graph(false);
   const auto weights = [this](size_t unit) { return resident_parameters(unit); };
   const BlockContext context = decoder_.context(batch, options_.compute_dtype);
-  at::Tensor x = at::embedding(weights(0).front(), batch.input_ids);
-  for (size_t unit = 1; unit < decoder_.head_unit(); ++unit) {
-    x = decoder_.block(weights(unit), x, context);
-  }
+  const at::Tensor x = decoder_.forward(batch.input_ids, context, {.weights = weights});  // [T, D]
   const at::Tensor norm = weights(decoder_.head_unit()).front();
   const at::Tensor hidden = decoder_.final_norm(x.index_select(0, batch.label_rows), norm);
-  return linear_argmax(hidden, weights(output_unit()).back());
+  return linear_argmax(hidden, weights(decoder_.output_unit()).back());
 }
 
 std::map<std::string, at::Tensor> ShardedModel::gather_masters() {

@@ -73,19 +73,22 @@ class ShardedModel {
     at::Tensor input, output;
     std::vector<at::Tensor> parameters;
   };
-  /// The unit's parameters; starts to gather the next units in `direction` too.
+  /// Starts to gather the unit, and the next ones in `direction`.
+  void start(size_t unit, int direction);
+  /// start(), then the unit's parameters.
   std::vector<at::Tensor> parameters(size_t unit, int direction);
+  at::Tensor output_matrix();  ///< [V, D]; its unit is gathered
+  BlockContext begin_forward(const PackedBatch* batch);
   void release(size_t unit);
   BlockRun run_block(const at::Tensor& x, const BlockContext& context,
                      const std::vector<at::Tensor>& parameters) const;
-  at::Tensor forward_block(size_t unit, const at::Tensor& x, const BlockContext& context,
-                           BlockRun& run);
+  at::Tensor forward_block(const std::vector<at::Tensor>& weights, const at::Tensor& x,
+                           const BlockContext& context, BlockRun& run) const;
   at::Tensor backward_block(size_t unit, BlockRun& run, const at::Tensor& output_grad,
                             const BlockContext& context, bool last);
   at::Tensor backward_head(const PackedBatch& batch, const at::Tensor& x,
                            const LossOfLogProbs& loss, at::Tensor& x_grad);
   void backward_embedding(const PackedBatch& batch, const at::Tensor& x_grad);
-  size_t output_unit() const { return decoder_.tied() ? 0 : decoder_.head_unit(); }
 
   const Decoder& decoder_;
   EngineOptions options_;

@@ -48,7 +48,7 @@ struct TinyModel {
       weights.push_back(decoder.parameters(unit, at::cat(parts)));
     }
   }
-  Generator::UnitWeights give() const {
+  UnitWeights give() const {
     return [this](size_t unit) { return weights[unit]; };
   }
   /// The most likely continuation, each token by a forward pass over all before it.
@@ -58,15 +58,9 @@ struct TinyModel {
       const TreeSequence sequence{ids, {}};
       const PackedBatch batch = pack_sequences({&sequence, 1}, {}).front();
       const BlockContext context = decoder.context(batch, weights[0][0].scalar_type());
-      at::Tensor x = at::embedding(weights[0].front(), batch.input_ids);
-      for (size_t unit = 1; unit < decoder.head_unit(); ++unit) {
-        x = decoder.block(weights[unit], x, context);
-      }
-      const at::Tensor hidden =
-          decoder.final_norm(x.narrow(0, x.size(0) - 1, 1), weights[decoder.head_unit()].front());
-      const at::Tensor matrix =
-          decoder.tied() ? weights[0].front() : weights[decoder.head_unit()].back();
-      answer.push_back(at::linear(hidden, matrix).argmax(1).item<int64_t>());
+      const at::Tensor x = decoder.forward(batch.input_ids, context, {.weights = give()});
+      const at::Tensor logits = decoder.logits(x.narrow(0, x.size(0) - 1, 1), give());
+      answer.push_back(logits.argmax(1).item<int64_t>());
       ids.push_back(answer.back());
     }
     return answer;

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <ATen/ATen.h>
@@ -53,19 +54,15 @@ TEST_P(GoldenModel, LogitsEqualThoseOfTransformers) {
     sequences.push_back({sequence["ids"].get<std::vector<int64_t>>(), {}});
   }
 
+  const auto parameters = [&](size_t unit) {
+    return decoder.parameters(unit, flat_unit(decoder.units()[unit], weights));
+  };
+
   for (size_t i = 0; i < sequences.size(); ++i) {
     const PackedBatch batch = pack_sequences({&sequences[i], 1}, {}).front();
     const BlockContext context = decoder.context(batch, at::kFloat);
-    at::Tensor embedding = decoder.parameters(0, flat_unit(decoder.units()[0], weights)).front();
-    at::Tensor x = at::embedding(embedding, batch.input_ids);
-    for (size_t unit = 1; unit < decoder.head_unit(); ++unit) {
-      x = decoder.block(decoder.parameters(unit, flat_unit(decoder.units()[unit], weights)), x,
-                        context);
-    }
-    const auto head =
-        decoder.parameters(decoder.head_unit(), flat_unit(decoder.units().back(), weights));
-    const at::Tensor matrix = decoder.tied() ? embedding : head.back();
-    const at::Tensor logits = at::linear(decoder.final_norm(x, head.front()), matrix);
+    const at::Tensor x = decoder.forward(batch.input_ids, context, {.weights = parameters});
+    const at::Tensor logits = decoder.logits(x, parameters);
 
     const at::Tensor& expected = golden.at("logits." + std::to_string(i));
     // fp32 with sums in another order.
@@ -89,6 +86,38 @@ TEST(Decoder, NamesEveryTensorOnce) {
   EXPECT_EQ(decoder.units()[1].tensors.size(), 9U);
   EXPECT_EQ(decoder.units()[3].tensors.back().name, "lm_head.weight");
   EXPECT_FALSE(decoder.units()[1].tensors.front().decays);
+}
+
+TEST(Decoder, APassWithoutRowsVisitsTheSameUnits) {
+  ModelConfig config;
+  config.vocab_size = 3;
+  config.hidden_size = config.intermediate_size = config.head_dim = 2;
+  config.num_hidden_layers = 2;
+  config.num_attention_heads = config.num_key_value_heads = 1;
+  const Decoder decoder(config);
+  const auto flat = [&](size_t unit) { return at::ones({decoder.units()[unit].numel()}); };
+  std::vector<std::string> visits;
+  const UnitPass pass{
+      .weights =
+          [&](size_t unit) {
+            visits.push_back("weights " + std::to_string(unit));
+            return decoder.parameters(unit, flat(unit));
+          },
+      .block = {},
+      .done = [&](size_t unit) { visits.push_back("done " + std::to_string(unit)); }};
+  const TreeSequence sequence{{0, 1}, {}};
+  const PackedBatch batch = pack_sequences({&sequence, 1}, {}).front();
+
+  const at::Tensor rows =
+      decoder.forward(batch.input_ids, decoder.context(batch, at::kFloat), pass);
+  const std::vector<std::string> with_rows = std::exchange(visits, {});
+  const at::Tensor nothing = decoder.forward({}, {}, pass);
+
+  EXPECT_EQ(rows.sizes(), (std::vector<int64_t>{2, 2}));
+  EXPECT_FALSE(nothing.defined());
+  EXPECT_EQ(visits, with_rows);
+  EXPECT_EQ(visits, (std::vector<std::string>{"weights 0", "done 0", "weights 1", "done 1",
+                                              "weights 2", "done 2"}));
 }
 
 }  // namespace
