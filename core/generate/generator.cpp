@@ -15,6 +15,8 @@
 #include "core/model/token_tree.h"
 #include "core/nn/device_copy.h"
 #include "core/nn/kv_cache.h"
+#include "core/nn/paged_cache.h"
+#include "core/nn/slot_cache.h"
 
 namespace xkde {
 namespace {

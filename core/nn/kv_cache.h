@@ -2,7 +2,6 @@
 #define XKDE_CORE_NN_KV_CACHE_H_
 
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <vector>
 
@@ -19,7 +18,6 @@ struct KvCacheShape {
   int64_t num_layers = 0;
   AttentionShape heads;
   int64_t num_slots = 0;      ///< of answers; prompts have as many
-  int64_t answers = 1;        ///< of one prompt, at most
   int64_t prompt_tokens = 0;  ///< of one prompt, at most
   int64_t answer_tokens = 0;  ///< of one answer, at most
 };
@@ -50,23 +48,12 @@ class KvCache {
   /// theirs.
   virtual void put_prompts(int64_t layer, const at::Tensor& qkv, const RotaryTable& rotary,
                            std::span<const CachedPrompt> prompts) = 0;
-  /// The rows of the step that follows. Of a row that stands for none, to fill a step up, the slots
-  /// are kNoSlot.
+  /// The rows of the step that follows. A row that only fills a step up has kNoSlot as its slots.
   virtual void begin_step(std::span<const DecodeRow> rows) = 0;
   /// Adds each row's key and value to its answer, then lets the row attend to its whole sequence.
   /// qkv [M, (H + 2K) E] -> [M, H E], M as begin_step said.
   virtual at::Tensor attend(int64_t layer, const at::Tensor& qkv, const RotaryTable& rotary) = 0;
 };
-
-/// For host memory: fp32 pages that grow with the sequences, a prompt kept once for its answers and
-/// read once for all their queries. A row's result depends on its own sequence only, bit for bit.
-/// Takes fp32 and bf16 rows.
-std::unique_ptr<KvCache> make_paged_cache(const KvCacheShape& shape);
-/// For any device and float dtype: a fixed place for the whole sequence of each answer slot. Steps
-/// of one number of rows read and write tensors at the same places, and attend() gives the device
-/// nothing but kernels: such a step can be recorded (core/generate/work_recorder.h).
-std::unique_ptr<KvCache> make_slot_cache(const KvCacheShape& shape, at::ScalarType dtype,
-                                         at::Device device);
 
 }  // namespace xkde
 

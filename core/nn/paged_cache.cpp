@@ -1,3 +1,5 @@
+#include "core/nn/paged_cache.h"
+
 #include <algorithm>
 #include <cmath>
 #include <vector>
@@ -6,7 +8,6 @@
 #include <ATen/Parallel.h>
 
 #include "core/nn/cpu_kernels.h"
-#include "core/nn/kv_cache.h"
 #include "core/nn/page_kernels.h"
 
 namespace xkde {
@@ -43,10 +44,35 @@ class Pages {
   std::vector<float> data_;
 };
 
-/// Rows of one prompt: neighbours in the step.
+/// Rows [begin, end) of the step that answer one prompt.
 struct Group {
   int64_t begin = 0;
   int64_t end = 0;
+};
+
+/// The tensors of one step and layer.
+struct StepTensors {
+  const at::Tensor& qkv;      // [M, (H + 2K) E]
+  const RotaryTable& rotary;  // [M, 1, E]
+  at::Tensor& out;            // [M, H E]
+};
+
+/// One key head of one group, and how its scores lie: a line of `stride` for each query, the
+/// prompt's pages first, then those of the query's own answer.
+struct HeadTask {
+  int64_t layer, head;
+  Group group;
+  int64_t queries;       ///< n: rows of the group times query heads of the key head
+  int64_t prompt_width;  ///< of the prompt's part of a line, whole pages
+  int64_t stride;
+};
+
+/// What a thread computes with, used again from task to task.
+struct Scratch {
+  std::vector<float> queries;  ///< [n, E], rotated
+  std::vector<float> scores;   ///< [n, stride]; numerators of the softmax later
+  std::vector<float> totals;   ///< [n], its denominators
+  std::vector<float> sums;     ///< [n, E], values by numerators
 };
 
 class PagedCache final : public KvCache {
@@ -71,8 +97,8 @@ class PagedCache final : public KvCache {
   }
 
   at::Tensor attend(int64_t layer, const at::Tensor& qkv, const RotaryTable& rotary) override {
-    if (qkv.scalar_type() == at::kFloat) return attend_to<float>(layer, qkv, rotary, rows_);
-    return attend_to<c10::BFloat16>(layer, qkv, rotary, rows_);
+    if (qkv.scalar_type() == at::kFloat) return attend_to<float>(layer, qkv, rotary);
+    return attend_to<c10::BFloat16>(layer, qkv, rotary);
   }
 
  private:
@@ -118,115 +144,138 @@ class PagedCache final : public KvCache {
   }
 
   template <typename T>
-  at::Tensor attend_to(int64_t layer, const at::Tensor& qkv, const RotaryTable& rotary,
-                       std::span<const DecodeRow> rows) {
-    const auto count = std::ssize(rows);
+  at::Tensor attend_to(int64_t layer, const at::Tensor& qkv, const RotaryTable& rotary) {
+    const auto count = std::ssize(rows_);
     at::Tensor out = at::empty({count, heads_.num_heads * heads_.head_dim}, qkv.options());
     at::parallel_for(0, count, 1, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
-        const DecodeRow& row = rows[static_cast<size_t>(i)];
-        Pages& pages = answers_[static_cast<size_t>(row.answer_slot)];
-        pages.reserve(shape_, row.answer_tokens + 1);
-        put_row<T>(pages, row.answer_tokens, layer, qkv, rotary, i);
+        Pages& pages = answers_[static_cast<size_t>(row(i).answer_slot)];
+        pages.reserve(shape_, row(i).answer_tokens + 1);
+        put_row<T>(pages, row(i).answer_tokens, layer, qkv, rotary, i);
       }
     });
-    std::vector<Group> groups;
-    for (int64_t i = 0; i < count; ++i) {
-      const bool same = i > 0 && rows[static_cast<size_t>(i)].prompt_slot ==
-                                     rows[static_cast<size_t>(i - 1)].prompt_slot;
-      if (!same) groups.push_back({i, i});
-      groups.back().end = i + 1;
-    }
+    const std::vector<Group> groups = groups_of_step();
+    const StepTensors step{qkv, rotary, out};
     const int64_t tasks = std::ssize(groups) * heads_.num_kv_heads;
     at::parallel_for(0, tasks, 1, [&](int64_t begin, int64_t end) {
-      std::vector<float> queries, scores, sums;
-      for (int64_t task = begin; task < end; ++task) {
-        const Group& group = groups[static_cast<size_t>(task / heads_.num_kv_heads)];
-        attend_group<T>(layer, task % heads_.num_kv_heads, qkv, rotary, rows, group, queries,
-                        scores, sums, out);
+      Scratch scratch;
+      for (int64_t i = begin; i < end; ++i) {
+        const Group& group = groups[static_cast<size_t>(i / heads_.num_kv_heads)];
+        attend_head<T>(task_of(layer, i % heads_.num_kv_heads, group), step, scratch);
       }
     });
     return out;
   }
 
-  /// One key head's queries of all rows of a prompt.
-  template <typename T>
-  void attend_group(int64_t layer, int64_t head, const at::Tensor& qkv, const RotaryTable& rotary,
-                    std::span<const DecodeRow> rows, const Group& group,
-                    std::vector<float>& queries, std::vector<float>& scores,
-                    std::vector<float>& sums, at::Tensor& out) const {
-    const int64_t width = heads_.head_dim;
-    const int64_t per_key = heads_.num_heads / heads_.num_kv_heads;
-    const int64_t count = (group.end - group.begin) * per_key;
-    const DecodeRow& first = rows[static_cast<size_t>(group.begin)];
-    const int64_t prompt_width = pages_of(first.prompt_tokens) * kPageTokens;
+  std::vector<Group> groups_of_step() const {
+    std::vector<Group> groups;
+    for (int64_t i = 0; i < std::ssize(rows_); ++i) {
+      const bool same = i > 0 && row(i).prompt_slot == row(i - 1).prompt_slot;
+      if (!same) groups.push_back({i, i});
+      groups.back().end = i + 1;
+    }
+    return groups;
+  }
+
+  HeadTask task_of(int64_t layer, int64_t head, const Group& group) const {
+    const int64_t prompt_width = pages_of(row(group.begin).prompt_tokens) * kPageTokens;
     int64_t longest = 0;
     for (int64_t i = group.begin; i < group.end; ++i) {
-      longest = std::max(longest, rows[static_cast<size_t>(i)].answer_tokens + 1);
+      longest = std::max(longest, row(i).answer_tokens + 1);
     }
-    const int64_t stride = prompt_width + pages_of(longest) * kPageTokens;
-    queries.resize(static_cast<size_t>(count * width));
-    scores.resize(static_cast<size_t>(count * stride));
-    sums.assign(static_cast<size_t>(count * width), 0.0F);
-    std::vector<T> rotated(static_cast<size_t>(width));
-    for (int64_t i = group.begin; i < group.end; ++i) {
-      for (int64_t g = 0; g < per_key; ++g) {
-        const T* q = qkv.const_data_ptr<T>() + i * row_width() + (head * per_key + g) * width;
-        cpu::rotate(q, rotary.cos.const_data_ptr<T>() + i * width,
-                    rotary.sin.const_data_ptr<T>() + i * width, rotated.data(), width, false);
-        float* to = queries.data() + ((i - group.begin) * per_key + g) * width;
-        for (int64_t e = 0; e < width; ++e) {
-          to[e] = static_cast<float>(rotated[static_cast<size_t>(e)]);
-        }
-      }
-    }
+    return {.layer = layer,
+            .head = head,
+            .group = group,
+            .queries = (group.end - group.begin) * per_key(),
+            .prompt_width = prompt_width,
+            .stride = prompt_width + pages_of(longest) * kPageTokens};
+  }
 
-    const float scale = 1.0F / std::sqrt(static_cast<float>(width));
-    const Pages& prompt = prompts_[static_cast<size_t>(first.prompt_slot)];
-    for (int64_t page = 0; page * kPageTokens < prompt_width; ++page) {
-      cpu::page_scores(queries.data(), count, prompt.keys(shape_, page, layer, head), width, scale,
-                       scores.data() + page * kPageTokens, stride);
+  /// One key head's queries of all rows of a prompt.
+  template <typename T>
+  void attend_head(const HeadTask& task, const StepTensors& step, Scratch& scratch) const {
+    const int64_t width = heads_.head_dim;
+    scratch.scores.resize(static_cast<size_t>(task.queries * task.stride));
+    scratch.totals.resize(static_cast<size_t>(task.queries));
+    scratch.sums.assign(static_cast<size_t>(task.queries * width), 0.0F);
+    take_queries<T>(task, step, scratch);
+    const Pages& prompt = prompts_[static_cast<size_t>(row(task.group.begin).prompt_slot)];
+    for (int64_t page = 0; page * kPageTokens < task.prompt_width; ++page) {
+      cpu::page_scores(scratch.queries.data(), task.queries,
+                       prompt.keys(shape_, page, task.layer, task.head), width, scale(),
+                       scratch.scores.data() + page * kPageTokens, task.stride);
     }
-    // A prompt's tail within its last page is nobody's: the answer's tokens come right behind, so
-    // that one softmax takes both.
-    std::vector<float> totals(static_cast<size_t>(count));
-    for (int64_t i = group.begin; i < group.end; ++i) {
-      const DecodeRow& row = rows[static_cast<size_t>(i)];
-      const Pages& own = answers_[static_cast<size_t>(row.answer_slot)];
-      const int64_t from = (i - group.begin) * per_key;
-      const int64_t own_width = pages_of(row.answer_tokens + 1) * kPageTokens;
-      for (int64_t page = 0; page * kPageTokens < own_width; ++page) {
-        cpu::page_scores(queries.data() + from * width, per_key,
-                         own.keys(shape_, page, layer, head), width, scale,
-                         scores.data() + from * stride + prompt_width + page * kPageTokens, stride);
-      }
-      for (int64_t g = 0; g < per_key; ++g) {
-        float* line = scores.data() + (from + g) * stride;
-        std::fill(line + row.prompt_tokens, line + prompt_width, -INFINITY);
-        totals[static_cast<size_t>(from + g)] = cpu::softmax_numerators(
-            line, prompt_width + row.answer_tokens + 1, prompt_width + own_width);
-      }
-      for (int64_t page = 0; page * kPageTokens < own_width; ++page) {
-        cpu::add_page_values(scores.data() + from * stride + prompt_width + page * kPageTokens,
-                             per_key, stride, own.keys(shape_, page, layer, head) + shape_.half(),
-                             width, sums.data() + from * width);
-      }
+    for (int64_t i = task.group.begin; i < task.group.end; ++i) attend_answer(task, i, scratch);
+    for (int64_t page = 0; page * kPageTokens < task.prompt_width; ++page) {
+      cpu::add_page_values(scratch.scores.data() + page * kPageTokens, task.queries, task.stride,
+                           prompt.keys(shape_, page, task.layer, task.head) + shape_.half(), width,
+                           scratch.sums.data());
     }
-    for (int64_t page = 0; page * kPageTokens < prompt_width; ++page) {
-      cpu::add_page_values(scores.data() + page * kPageTokens, count, stride,
-                           prompt.keys(shape_, page, layer, head) + shape_.half(), width,
-                           sums.data());
-    }
-    for (int64_t q = 0; q < count; ++q) {
-      const int64_t i = group.begin + q / per_key;
-      T* to =
-          out.mutable_data_ptr<T>() + (i * heads_.num_heads + head * per_key + q % per_key) * width;
-      for (int64_t e = 0; e < width; ++e) {
-        to[e] = static_cast<T>(sums[static_cast<size_t>(q * width + e)] /
-                               totals[static_cast<size_t>(q)]);
+    write_out<T>(task, scratch, step.out);
+  }
+
+  template <typename T>
+  void take_queries(const HeadTask& task, const StepTensors& step, Scratch& scratch) const {
+    const int64_t width = heads_.head_dim;
+    scratch.queries.resize(static_cast<size_t>(task.queries * width));
+    std::vector<T> rotated(static_cast<size_t>(width));
+    float* to = scratch.queries.data();
+    for (int64_t i = task.group.begin; i < task.group.end; ++i) {
+      const T* from =
+          step.qkv.const_data_ptr<T>() + i * row_width() + task.head * per_key() * width;
+      const T* cos = step.rotary.cos.const_data_ptr<T>() + i * width;
+      const T* sin = step.rotary.sin.const_data_ptr<T>() + i * width;
+      for (int64_t g = 0; g < per_key(); ++g) {
+        cpu::rotate(from + g * width, cos, sin, rotated.data(), width, false);
+        to = std::transform(rotated.begin(), rotated.end(), to,
+                            [](T value) { return static_cast<float>(value); });
       }
     }
   }
+
+  /// Row i's own tokens: their scores, the softmax over prompt and answer, their values. A prompt's
+  /// tail within its last page is nobody's: the answer's tokens come right behind it, so that one
+  /// softmax takes both.
+  void attend_answer(const HeadTask& task, int64_t i, Scratch& scratch) const {
+    const int64_t width = heads_.head_dim;
+    const Pages& own = answers_[static_cast<size_t>(row(i).answer_slot)];
+    const int64_t first = (i - task.group.begin) * per_key();
+    const int64_t own_width = pages_of(row(i).answer_tokens + 1) * kPageTokens;
+    float* lines = scratch.scores.data() + first * task.stride;
+    for (int64_t page = 0; page * kPageTokens < own_width; ++page) {
+      cpu::page_scores(scratch.queries.data() + first * width, per_key(),
+                       own.keys(shape_, page, task.layer, task.head), width, scale(),
+                       lines + task.prompt_width + page * kPageTokens, task.stride);
+    }
+    for (int64_t g = 0; g < per_key(); ++g) {
+      float* line = lines + g * task.stride;
+      std::fill(line + row(i).prompt_tokens, line + task.prompt_width, -INFINITY);
+      scratch.totals[static_cast<size_t>(first + g)] = cpu::softmax_numerators(
+          line, task.prompt_width + row(i).answer_tokens + 1, task.prompt_width + own_width);
+    }
+    for (int64_t page = 0; page * kPageTokens < own_width; ++page) {
+      cpu::add_page_values(lines + task.prompt_width + page * kPageTokens, per_key(), task.stride,
+                           own.keys(shape_, page, task.layer, task.head) + shape_.half(), width,
+                           scratch.sums.data() + first * width);
+    }
+  }
+
+  template <typename T>
+  void write_out(const HeadTask& task, const Scratch& scratch, at::Tensor& out) const {
+    const int64_t width = heads_.head_dim;
+    for (int64_t q = 0; q < task.queries; ++q) {
+      const int64_t i = task.group.begin + q / per_key();
+      const int64_t head = task.head * per_key() + q % per_key();
+      T* to = out.mutable_data_ptr<T>() + (i * heads_.num_heads + head) * width;
+      const float* sums = scratch.sums.data() + q * width;
+      const float total = scratch.totals[static_cast<size_t>(q)];
+      for (int64_t e = 0; e < width; ++e) to[e] = static_cast<T>(sums[e] / total);
+    }
+  }
+
+  const DecodeRow& row(int64_t i) const { return rows_[static_cast<size_t>(i)]; }
+  int64_t per_key() const { return heads_.num_heads / heads_.num_kv_heads; }
+  float scale() const { return 1.0F / std::sqrt(static_cast<float>(heads_.head_dim)); }
 
   AttentionShape heads_;
   PageShape shape_;

@@ -1,3 +1,5 @@
+#include "core/nn/slot_cache.h"
+
 #include <cmath>
 #include <map>
 #include <vector>
@@ -5,7 +7,6 @@
 #include <ATen/ATen.h>
 
 #include "core/nn/device_copy.h"
-#include "core/nn/kv_cache.h"
 
 namespace xkde {
 namespace {

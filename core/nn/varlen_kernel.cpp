@@ -31,8 +31,9 @@ class FlashKernel final : public VarlenKernel {
   }
 
  private:
-  // With single queries the op folds grouped heads into rows, by another road and with a
-  // log-sum-exp that is laid out anew; the number only bounds the grid, so 2 keeps to one road.
+  // Where every sequence has a single query, the op takes a different kernel, which folds grouped
+  // heads into rows and returns the log-sum-exp in another layout. The number only bounds the
+  // kernel's grid, so 2 is always allowed and keeps the op from switching.
   static int64_t grid_rows(const VarlenCall& call) { return std::max<int64_t>(2, call.longest_q); }
 };
 
