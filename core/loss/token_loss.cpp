@@ -4,6 +4,7 @@
 #include <vector>
 
 #include <ATen/ATen.h>
+#include <c10/core/ScalarTypeToTypeMeta.h>
 
 namespace xkde {
 
@@ -36,6 +37,17 @@ TokenLoss linear_cross_entropy(const at::Tensor& hidden, const at::Tensor& matri
   }
   result.loss = loss;
   return result;
+}
+
+int64_t linear_cross_entropy_chunk_bytes(int64_t labels, int64_t width, int64_t vocabulary,
+                                         at::ScalarType dtype, at::Device device) {
+  const auto wide = static_cast<int64_t>(c10::elementSize(at::kFloat));
+  const auto element = static_cast<int64_t>(c10::elementSize(dtype));
+  const int64_t logits = std::min(default_chunk_rows(device), labels) * vocabulary;
+  // log_softmax: logits in the compute dtype, in fp32, and its result.
+  const int64_t forward = ((dtype == at::kFloat ? 0 : element) + 2 * wide) * logits;
+  if (device.is_cpu()) return forward;
+  return std::max(forward, (element + wide) * logits + element * vocabulary * width);
 }
 
 at::Tensor linear_log_probs(const at::Tensor& hidden, const at::Tensor& matrix,

@@ -26,6 +26,11 @@ TokenLoss linear_cross_entropy(const at::Tensor& hidden, const at::Tensor& matri
                                const at::Tensor& targets, const at::Tensor& weights,
                                at::Tensor& matrix_grad, int64_t chunk_rows = 0);
 
+/// The most bytes that linear_cross_entropy() holds for one chunk of its rows: logits, their
+/// gradient, and on a GPU a gradient of the matrix before it is added. `labels` is L.
+int64_t linear_cross_entropy_chunk_bytes(int64_t labels, int64_t width, int64_t vocabulary,
+                                         at::ScalarType dtype, at::Device device);
+
 /// The log-probability of each row's target, fp32 [L], no more than `chunk_rows` rows of logits at
 /// a time.
 at::Tensor linear_log_probs(const at::Tensor& hidden, const at::Tensor& matrix,

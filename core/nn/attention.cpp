@@ -4,6 +4,7 @@
 #include <optional>
 
 #include <ATen/ATen.h>
+#include <c10/core/ScalarTypeToTypeMeta.h>
 
 #include "core/nn/device_copy.h"
 
@@ -100,6 +101,40 @@ at::Tensor packed_attention(const at::Tensor& qkv, const AttentionShape& shape,
   const double scale = 1.0 / std::sqrt(static_cast<double>(shape.head_dim));
   return tree_attention(qk[0], qk[1], parts[1], plan.tree, *plan.kernel, scale)
       .reshape({tokens, queries * shape.head_dim});
+}
+
+AttentionCounts count_attention(const std::vector<AttentionSegment>& segments,
+                                c10::DeviceType type) {
+  const std::vector<TreeNode> nodes = nodes_of(segments);
+  AttentionCounts counts;
+  for (const TreeNode& node : nodes) counts.rows += node.length;
+  const auto paths = type == c10::kCPU ? make_path_plan(nodes) : nullptr;
+  if (!paths) {
+    counts.pairs = visible_pairs(nodes);
+    return counts;
+  }
+  for (const PathGroup& group : paths->groups) {
+    counts.pairs += group.paths * group.queries * group.keys;
+    counts.path_queries += group.paths * group.queries;
+    counts.path_keys += group.paths * group.keys;
+  }
+  return counts;
+}
+
+int64_t packed_attention_saved_bytes(const AttentionCounts& counts, const AttentionShape& shape,
+                                     at::ScalarType dtype, c10::DeviceType type) {
+  const auto element = static_cast<int64_t>(c10::elementSize(dtype));
+  const int64_t queries = shape.num_heads * shape.head_dim;
+  const int64_t keys = shape.num_kv_heads * shape.head_dim;
+  if (type == c10::kCPU) {
+    // For each path: queries, keys, values and probabilities.
+    return element * (counts.path_queries * queries + 2 * counts.path_keys * keys +
+                      counts.pairs * shape.num_heads);
+  }
+  // The values keep all of qkv alive; the rotated queries and keys; a log-sum-exp in fp32.
+  const int64_t row = element * (queries + 2 * keys + queries + keys) +
+                      static_cast<int64_t>(c10::elementSize(at::kFloat)) * shape.num_heads;
+  return counts.rows * row;
 }
 
 }  // namespace xkde

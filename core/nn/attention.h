@@ -52,6 +52,22 @@ AttentionPlan plan_attention(const std::vector<AttentionSegment>& segments,
 at::Tensor packed_attention(const at::Tensor& qkv, const AttentionShape& shape,
                             const RotaryTable& rotary, const AttentionPlan& plan);
 
+/// What a batch's segments make attention compute on a device of some type.
+struct AttentionCounts {
+  int64_t rows = 0;
+  int64_t pairs = 0;  ///< of a query and a key whose score is computed
+  /// On a CPU, where the paths of the segments are computed one by one: slots of all their queries
+  /// and keys, padding included. 0 where no paths are.
+  int64_t path_queries = 0;
+  int64_t path_keys = 0;
+};
+/// Needs no such device.
+AttentionCounts count_attention(const std::vector<AttentionSegment>& segments,
+                                c10::DeviceType type);
+/// Bytes that the backward pass of packed_attention() needs beside its output [T, H E].
+int64_t packed_attention_saved_bytes(const AttentionCounts& counts, const AttentionShape& shape,
+                                     at::ScalarType dtype, c10::DeviceType type);
+
 }  // namespace xkde
 
 #endif  // XKDE_CORE_NN_ATTENTION_H_

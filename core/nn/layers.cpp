@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
+#include <c10/core/ScalarTypeToTypeMeta.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "core/nn/cpu_kernels.h"
@@ -16,10 +17,14 @@ using torch::autograd::variable_list;
 constexpr int64_t kRowsPerTask = 16;
 
 /// Whether the fused loops take them.
-bool has_kernels(const at::Tensor& x) {
-  return x.is_cpu() && x.dim() == 2 &&
-         (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16);
+bool has_kernels(at::ScalarType dtype, at::Device device) {
+  return device.is_cpu() && (dtype == at::kFloat || dtype == at::kBFloat16);
 }
+bool has_kernels(const at::Tensor& x) {
+  return x.dim() == 2 && has_kernels(x.scalar_type(), x.device());
+}
+
+int64_t bytes_of(at::ScalarType dtype) { return static_cast<int64_t>(c10::elementSize(dtype)); }
 
 template <typename T>
 struct RmsNorm : torch::autograd::Function<RmsNorm<T>> {
@@ -109,6 +114,15 @@ at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps) {
   return weight * (wide * scale).to(x.scalar_type());
 }
 
+int64_t rms_norm_saved_bytes(int64_t rows, int64_t width, at::ScalarType dtype, at::Device device) {
+  const int64_t x = bytes_of(dtype) * rows * width;
+  const int64_t scale = bytes_of(at::kFloat) * rows;
+  if (has_kernels(dtype, device)) return x + scale;
+  // LibTorch's operations also keep the row in fp32, unless it is, and the row by its scale.
+  const int64_t wide = dtype == at::kFloat ? 0 : bytes_of(at::kFloat) * rows * width;
+  return x + scale + wide + x;
+}
+
 at::Tensor swiglu(const at::Tensor& gate_up) {
   if (has_kernels(gate_up)) {
     const at::Tensor rows = gate_up.contiguous();
@@ -118,6 +132,11 @@ at::Tensor swiglu(const at::Tensor& gate_up) {
   const int64_t width = gate_up.size(-1) / 2;
   const std::vector<at::Tensor> halves = gate_up.split_with_sizes({width, width}, -1);
   return at::silu(halves[0]) * halves[1];
+}
+
+int64_t swiglu_saved_bytes(int64_t rows, int64_t width, at::ScalarType dtype, at::Device device) {
+  const int64_t half = bytes_of(dtype) * rows * width;
+  return has_kernels(dtype, device) ? 2 * half : 3 * half;  // LibTorch's keep silu(gate), too
 }
 
 }  // namespace xkde

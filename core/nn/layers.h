@@ -1,6 +1,8 @@
 #ifndef XKDE_CORE_NN_LAYERS_H_
 #define XKDE_CORE_NN_LAYERS_H_
 
+#include <cstdint>
+
 #include <ATen/core/Tensor.h>
 
 namespace xkde {
@@ -9,10 +11,15 @@ namespace xkde {
 /// fp32 and the result has x's dtype. Source: arXiv:1910.07467, in the rounding order of
 /// transformers.
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps);
+/// Bytes that the backward pass of rms_norm() needs for x [rows, width], x included and `weight`
+/// not.
+int64_t rms_norm_saved_bytes(int64_t rows, int64_t width, at::ScalarType dtype, at::Device device);
 
 /// silu(gate) * up for gate_up [T, 2F] whose first F columns are the gate: [T, F]. Source:
 /// arXiv:2002.05202.
 at::Tensor swiglu(const at::Tensor& gate_up);
+/// Bytes that the backward pass of swiglu() needs for gate_up [rows, 2 width], which is included.
+int64_t swiglu_saved_bytes(int64_t rows, int64_t width, at::ScalarType dtype, at::Device device);
 
 }  // namespace xkde
 

@@ -6,6 +6,8 @@
 #include <c10/core/ScalarTypeToTypeMeta.h>
 
 #include "core/loss/token_loss.h"
+#include "core/nn/attention.h"
+#include "core/nn/layers.h"
 #include "distributed/sharding/shard_layout.h"
 
 namespace xkde::dist {
@@ -53,65 +55,63 @@ int64_t gathered_bytes(const ModelShape& model, const EngineOptions& options, in
   return bytes_of(options.compute_dtype) * elements;
 }
 
-/// Bytes of one block's passes: what a forward pass leaves behind beside its input, by part, and
-/// the most that exists in the backward pass, gradients of the weights included.
+/// Bytes of one block's passes: what a forward pass leaves behind beside its input, and the most
+/// that exists in the backward pass, gradients of the weights included.
 struct BlockBytes {
   int64_t kept = 0;
   int64_t backward = 0;
 };
 
-/// The fused loops of a CPU keep what they can't compute again from their own inputs: rows before
-/// and after both norms, the attended rows, the halves of the MLP and their product, and for each
-/// path queries, keys, values and probabilities.
-BlockBytes block_on_cpu(const ModelShape& m, int64_t w, const PackShape& pack) {
+int64_t attention_bytes(const ModelShape& m, const EngineOptions& options, const PackShape& pack) {
+  const int64_t head_dim = m.queries / m.heads;
+  return packed_attention_saved_bytes({.rows = pack.tokens,
+                                       .pairs = pack.pairs,
+                                       .path_queries = pack.path_queries,
+                                       .path_keys = pack.path_keys},
+                                      {m.heads, m.keys / head_dim, head_dim}, options.compute_dtype,
+                                      options.device.type());
+}
+
+/// Each operation says what it keeps for its backward pass, and each product keeps its input.
+int64_t kept_bytes(const ModelShape& m, const EngineOptions& options, const PackShape& pack) {
+  const int64_t t = pack.tokens;
+  const c10::ScalarType dtype = options.compute_dtype;
+  const int64_t rows = bytes_of(dtype) * t * m.hidden;
+  const int64_t norms = 2 * rms_norm_saved_bytes(t, m.hidden, dtype, options.device);
+  const int64_t products = 2 * rows + bytes_of(dtype) * t * (m.queries + m.inner);
+  const int64_t activation = swiglu_saved_bytes(t, m.inner, dtype, options.device);
+  // The first norm's input is the block's, which is counted by itself.
+  return norms + products + attention_bytes(m, options, pack) + activation - rows;
+}
+
+BlockBytes block_bytes(const ModelShape& m, const EngineOptions& options, const PackShape& pack) {
+  const int64_t w = bytes_of(options.compute_dtype);
   const int64_t t = pack.tokens;
   const int64_t d = m.hidden;
   const int64_t f = m.inner;
-  const int64_t scales = 2 * kWide * t;
-  const int64_t paths =
-      w * (pack.path_queries * m.queries + 2 * pack.path_keys * m.keys + pack.pairs * m.heads);
   BlockBytes bytes;
-  bytes.kept = w * t * (3 * d + m.queries + 3 * f) + scales + paths;
+  bytes.kept = kept_bytes(m, options, pack);
+  const int64_t at_end = w * (largest_block(m, 1) + 2 * t * d);
   // In the activation of the MLP: gradients of the block's output, of both halves, of one matrix.
+  if (!options.device.is_cpu()) {
+    bytes.backward = std::max(bytes.kept + w * (t * (2 * d + 2 * f) + d * f), at_end);
+    return bytes;
+  }
   const int64_t in_mlp = bytes.kept + w * (t * (d + 2 * f) + d * f);
   // In attention: those of its output and all its inputs, keys' sums in fp32, four matrices.
-  const int64_t in_attention = w * t * (d + scales / t / w) + 2 * paths +
+  const int64_t first_norm = w * t * d + 2 * kWide * t;
+  const int64_t in_attention = first_norm + 2 * attention_bytes(m, options, pack) +
                                w * t * (2 * d + 2 * m.queries + 2 * m.keys) +
                                2 * kWide * t * m.keys + w * d * (3 * f + m.queries);
-  const int64_t at_end = w * (largest_block(m, 1) + 2 * t * d);
   bytes.backward = std::max({in_mlp, in_attention, at_end});
   return bytes;
 }
 
-/// LibTorch's operations keep both factors of every product; flash attention its inputs, its output
-/// and a log-sum-exp.
-BlockBytes block_on_gpu(const ModelShape& m, int64_t w, const PackShape& pack) {
-  const int64_t t = pack.tokens;
-  const int64_t d = m.hidden;
-  const int64_t f = m.inner;
-  // A norm keeps the row in fp32 where it is not, the normed row and its product with the weight.
-  const int64_t norms = 2 * (2 * w + (w == kWide ? 0 : kWide)) * d + 2 * kWide + w * d;
-  const int64_t attention =
-      w * (m.queries + 2 * m.keys + m.queries + m.keys + m.queries) + kWide * m.heads;
-  const int64_t mlp = w * 4 * f;  // gate and up, silu, product
-  BlockBytes bytes;
-  bytes.kept = t * (norms + attention + mlp);
-  const int64_t in_mlp = bytes.kept + w * (t * (2 * d + 2 * f) + d * f);
-  const int64_t at_end = w * (largest_block(m, 1) + 2 * t * d);
-  bytes.backward = std::max(in_mlp, at_end);
-  return bytes;
-}
-
-int64_t head_bytes(const ModelShape& model, int64_t w, const PackShape& pack, c10::Device device) {
-  const int64_t rows = std::min(default_chunk_rows(device), pack.labels);
-  const int64_t logits = rows * model.vocabulary;
-  // log_softmax: logits in the compute dtype, in fp32, and its result.
-  int64_t chunk = ((w == kWide ? 0 : w) + 2 * kWide) * logits;
-  // On a GPU the gradient of the matrix is a product of its own before it is added in fp32.
-  if (device.is_cuda()) {
-    chunk = std::max(chunk, (w + kWide) * logits + w * model.vocabulary * model.hidden);
-  }
-  return chunk + pack.labels * model.hidden * (4 * w + kWide);
+int64_t head_bytes(const ModelShape& model, const EngineOptions& options, const PackShape& pack) {
+  const int64_t w = bytes_of(options.compute_dtype);
+  return linear_cross_entropy_chunk_bytes(pack.labels, model.hidden, model.vocabulary,
+                                          options.compute_dtype, options.device) +
+         pack.labels * model.hidden * (4 * w + kWide);
 }
 
 }  // namespace
@@ -136,19 +136,12 @@ ModelShape shape_of(const Decoder& decoder) {
 }
 
 PackShape shape_of(const PackedBatch& batch, c10::DeviceType type) {
-  PackShape shape{.tokens = batch.num_tokens(), .labels = batch.label_rows.size(0)};
-  const std::vector<TreeNode> nodes = nodes_of(batch.segments);
-  const auto paths = type == c10::kCPU ? make_path_plan(nodes) : nullptr;
-  if (!paths) {
-    shape.pairs = visible_pairs(nodes);
-    return shape;
-  }
-  for (const PathGroup& group : paths->groups) {
-    shape.pairs += group.paths * group.queries * group.keys;
-    shape.path_queries += group.paths * group.queries;
-    shape.path_keys += group.paths * group.keys;
-  }
-  return shape;
+  const AttentionCounts counts = count_attention(batch.segments, type);
+  return {.tokens = batch.num_tokens(),
+          .labels = batch.label_rows.size(0),
+          .pairs = counts.pairs,
+          .path_queries = counts.path_queries,
+          .path_keys = counts.path_keys};
 }
 
 std::array<std::pair<std::string_view, int64_t>, 9> MemoryByKind::items() const {
@@ -192,18 +185,17 @@ MemoryByKind predict_memory(const ModelShape& model, const EngineOptions& option
   bytes.runtime = constants.runtime_bytes;
 
   const int64_t input = w * model.hidden * largest.tokens;
-  const BlockBytes block =
-      options.device.is_cpu() ? block_on_cpu(model, w, largest) : block_on_gpu(model, w, largest);
+  const BlockBytes block = block_bytes(model, options, largest);
   const bool recomputes = options.recompute == Recompute::kBlock;
   const int64_t others = model.layers * input + (recomputes ? 0 : (model.layers - 1) * block.kept);
   // The head is done when the last block's backward pass begins: only the larger one counts.
-  const int64_t in_head =
-      (recomputes ? 0 : block.kept) + input + head_bytes(model, w, largest, options.device);
+  const int64_t head = head_bytes(model, options, largest);
+  const int64_t in_head = (recomputes ? 0 : block.kept) + input + head;
   if (block.backward > in_head) {
     bytes.activations = others + block.backward;
   } else {
-    bytes.head = head_bytes(model, w, largest, options.device);
-    bytes.activations = others + in_head - bytes.head;
+    bytes.head = head;
+    bytes.activations = others + in_head - head;
   }
   return bytes;
 }
