@@ -8,6 +8,7 @@
 #include <pcre2.h>
 
 #include "core/base/error.h"
+#include "core/text/regex/regex_syntax.h"
 #include "core/text/regex/unicode.h"
 
 namespace xkde {

@@ -44,9 +44,6 @@ class Regex {
   std::shared_ptr<const Code> code_;
 };
 
-/// The same pattern in PCRE2's syntax: \s, \d, \w, \b, \h and \p{Script} get Oniguruma's meaning.
-std::string pcre2_from_oniguruma(std::string_view pattern, const std::string& where);
-
 }  // namespace xkde
 
 #endif  // XKDE_CORE_TEXT_REGEX_REGEX_H_

@@ -1,9 +1,10 @@
+#include "core/text/regex/regex_syntax.h"
+
 #include <algorithm>
 #include <array>
 #include <cctype>
 
 #include "core/base/error.h"
-#include "core/text/regex/regex.h"
 
 namespace xkde {
 namespace {
