@@ -38,8 +38,6 @@ class Tokenizer {
   /// Ids without a token are left out, as in the library; an id below 0 is a DataError.
   std::string decode(std::span<const int64_t> ids, bool skip_special_tokens = true) const;
   std::optional<int64_t> token_to_id(std::string_view token) const;
-  /// As written in the vocabulary (byte-level pieces undecoded). Throws DataError for another id.
-  std::string id_to_token(int64_t id) const;
   int64_t vocab_size() const;  ///< largest id + 1, added tokens included
   std::optional<int64_t> bos_id() const;
   std::optional<int64_t> eos_id() const;

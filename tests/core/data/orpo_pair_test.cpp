@@ -62,11 +62,11 @@ TEST(OrpoPair, SequencesGetBosAndEosOnce) {
   ASSERT_TRUE(tokenizer.bos_id() && tokenizer.eos_id());
   const int64_t bos = *tokenizer.bos_id();
   const int64_t eos = *tokenizer.eos_id();
-  const std::string end = tokenizer.id_to_token(eos);
+  const std::string begin = tokenizer.decode({&bos, 1}, /*skip_special_tokens=*/false);
+  const std::string end = tokenizer.decode({&eos, 1}, /*skip_special_tokens=*/false);
 
   const OrpoSequence plain = encode_orpo_sequence(tokenizer, "q ", "xy");
-  const OrpoSequence marked =
-      encode_orpo_sequence(tokenizer, tokenizer.id_to_token(bos) + "q ", "xy" + end);
+  const OrpoSequence marked = encode_orpo_sequence(tokenizer, begin + "q ", "xy" + end);
   const OrpoSequence empty = encode_orpo_sequence(tokenizer, "q ", "");
 
   EXPECT_EQ(plain.prompt.front(), bos);

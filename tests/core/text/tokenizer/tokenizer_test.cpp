@@ -58,11 +58,6 @@ TEST(Tokenizer, DecodeLeavesOutIdsWithoutTokensAndRefusesNegativeOnes) {
               HasSubstr("DataError: ids to decode: expected none below 0, found -100"));
 }
 
-TEST(Tokenizer, IdWithoutATokenIsADataError) {
-  EXPECT_THAT(error_of([] { byte_tokenizer().id_to_token(5); }),
-              HasSubstr("DataError: byte tokenizer: expected an id of the vocabulary, found 5"));
-}
-
 TEST(Tokenizer, VocabularySizeIsTheLargestIdAndOne) {
   EXPECT_EQ(byte_tokenizer().vocab_size(), 10 + 126 - 32 + 1);
 }
