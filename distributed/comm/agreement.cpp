@@ -10,6 +10,7 @@ namespace {
 
 // First letters of a rank's message.
 constexpr char kDone = 'd';
+constexpr char kConfig = 'r';
 constexpr char kIo = 'i';
 constexpr char kCheckpoint = 'c';
 constexpr char kMemory = 'm';
@@ -18,6 +19,8 @@ constexpr char kOther = 'o';
 std::string run(const std::function<std::string()>& local) {
   try {
     return kDone + local();
+  } catch (const ConfigError& error) {
+    return kConfig + std::string(error.what());
   } catch (const IoError& error) {
     return kIo + std::string(error.what());
   } catch (const CheckpointError& error) {
@@ -36,6 +39,8 @@ std::string run(const std::function<std::string()>& local) {
 void rethrow(const std::string& message) {
   const std::string what = message.substr(1);
   switch (message[0]) {
+    case kConfig:
+      throw ConfigError(what);
     case kIo:
       throw IoError(what);
     case kCheckpoint:
@@ -49,7 +54,8 @@ void rethrow(const std::string& message) {
 
 }  // namespace
 
-std::vector<std::string> agree(Communicator& comm, const std::function<std::string()>& local) {
+std::vector<std::string> agree_on_bytes(Communicator& comm,
+                                        const std::function<std::string()>& local) {
   std::vector<std::string> messages = comm.all_gather_bytes(run(local));
   for (std::string& message : messages) {
     XKDE_CHECK(!message.empty(), InternalError, "checkpoint: a rank sent no message");
@@ -60,7 +66,7 @@ std::vector<std::string> agree(Communicator& comm, const std::function<std::stri
 }
 
 void agree_on(Communicator& comm, const std::function<void()>& local) {
-  agree(comm, [&] {
+  agree_on_bytes(comm, [&] {
     local();
     return std::string();
   });

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "core/base/error.h"
+#include "distributed/comm/typed_gather.h"
 
 namespace xkde::dist {
 namespace {
@@ -41,7 +42,7 @@ ArrivalBoard::Slot& ArrivalBoard::slot(size_t place) const noexcept {
 ArrivalBoard::ArrivalBoard(Communicator& group) : size_(group.size()) {
   static_assert(std::atomic<uint64_t>::is_always_lock_free, "processes share these words");
   const std::string host = host_id();
-  const std::vector<std::string> hosts = group.all_gather_bytes(host);
+  const std::vector<std::string> hosts = gather(group, host);
   for (int rank = 0; rank < size_; ++rank) {
     if (hosts[static_cast<size_t>(rank)] != host) continue;
     if (rank == group.rank()) own_ = ranks_.size();
@@ -53,14 +54,14 @@ ArrivalBoard::ArrivalBoard(Communicator& group) : size_(group.size()) {
   for (size_t place = 0; own_ == 0 && error == 0 && place < ranks_.size(); ++place) {
     new (&slot(place)) Slot;
   }
-  const std::vector<std::string> names = group.all_gather_bytes(name);
+  const std::vector<std::string> names = gather(group, name);
   name = names[static_cast<size_t>(ranks_.front())];
   if (own_ != 0) error = memory_.open(name, bytes);
-  const std::vector<std::string> errors = group.all_gather_bytes(std::to_string(error));
+  const std::vector<int> errors = gather(group, error);
   if (own_ == 0) SharedMemory::forget(name);
   for (size_t rank = 0; rank < errors.size(); ++rank) {
-    XKDE_CHECK(errors[rank] == "0", IoError, "rank ", rank, ": shared memory of ", bytes,
-               " bytes (/dev/shm): ", std::strerror(std::stoi(errors[rank])));
+    XKDE_CHECK(errors[rank] == 0, IoError, "rank ", rank, ": shared memory of ", bytes,
+               " bytes (/dev/shm): ", std::strerror(errors[rank]));
   }
 }
 

@@ -6,9 +6,9 @@
 #include <string_view>
 #include <vector>
 
+#include "core/io/shared_memory.h"
 #include "distributed/comm/collective_call.h"
 #include "distributed/comm/communicator.h"
-#include "distributed/comm/shared_memory.h"
 
 namespace xkde::dist {
 

@@ -1,11 +1,13 @@
 #include "distributed/memory_search/embed_texts.h"
 
-#include <cstring>
+#include <algorithm>
+#include <vector>
 
 #include <ATen/ATen.h>
 
 #include "core/base/error.h"
 #include "core/memory/embed_texts.h"
+#include "distributed/comm/typed_gather.h"
 
 namespace xkde::dist {
 
@@ -15,21 +17,19 @@ at::Tensor embed_texts(const SentenceEncoder& encoder, std::span<const std::stri
   // Consecutive blocks of a rank's share make one run of rows. Blocks are alike in bytes.
   const auto share = [&](int64_t rank) { return blocks.size() * rank / comm.size(); };
   const at::Tensor own = blocks.embed(encoder, share(comm.rank()), share(comm.rank() + 1));
-  const auto own_bytes = static_cast<size_t>(own.numel()) * sizeof(float);
-  const auto parts = comm.all_gather_bytes(
-      {reinterpret_cast<const char*>(own.const_data_ptr<float>()), own_bytes});
+  const float* values = own.const_data_ptr<float>();
+  const auto parts = gather(comm, std::vector<float>(values, values + own.numel()));
   at::Tensor rows = at::empty({blocks.distinct(), encoder.width()}, at::kFloat);
-  auto* to = reinterpret_cast<char*>(rows.mutable_data_ptr<float>());
-  auto left = static_cast<size_t>(rows.numel()) * sizeof(float);
-  for (const std::string& part : parts) {
-    XKDE_CHECK(part.size() <= left, CommError, "embed_texts: expected ", left,
-               " more bytes of embeddings, found ", part.size(), ": the ranks' texts differ");
-    std::memcpy(to, part.data(), part.size());
-    to += part.size();
-    left -= part.size();
+  float* to = rows.mutable_data_ptr<float>();
+  int64_t left = rows.numel();
+  for (const std::vector<float>& part : parts) {
+    XKDE_CHECK(std::ssize(part) <= left, CommError, "embed_texts: expected ", left,
+               " more values of embeddings, found ", part.size(), ": the ranks' texts differ");
+    to = std::copy(part.begin(), part.end(), to);
+    left -= std::ssize(part);
   }
   XKDE_CHECK(left == 0, CommError, "embed_texts: expected ", left,
-             " more bytes of embeddings, found none: the ranks' texts differ");
+             " more values of embeddings, found none: the ranks' texts differ");
   return blocks.spread(rows);
 }
 

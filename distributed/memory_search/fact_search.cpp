@@ -1,12 +1,11 @@
 #include "distributed/memory_search/fact_search.h"
 
 #include <algorithm>
-#include <cstring>
-#include <string>
 
 #include <ATen/ATen.h>
 
 #include "core/base/error.h"
+#include "distributed/comm/typed_gather.h"
 
 namespace xkde::dist {
 namespace {
@@ -18,10 +17,6 @@ struct SentHit {
   float score = 0;
   int32_t unused = 0;
 };
-
-std::string bytes_of(const std::vector<SentHit>& hits) {
-  return {reinterpret_cast<const char*>(hits.data()), hits.size() * sizeof(SentHit)};
-}
 
 }  // namespace
 
@@ -64,10 +59,8 @@ std::vector<std::vector<Hit>> FactSearch::top_k(const at::Tensor& queries, int64
     }
   }
   std::vector<BestHits> best(found.size(), BestHits(k));
-  for (const std::string& bytes : comm_.all_gather_bytes(bytes_of(sent))) {
-    for (size_t at = 0; at + sizeof(SentHit) <= bytes.size(); at += sizeof(SentHit)) {
-      SentHit hit;
-      std::memcpy(&hit, bytes.data() + at, sizeof hit);
+  for (const std::vector<SentHit>& part : gather(comm_, sent)) {
+    for (const SentHit& hit : part) {
       best.at(static_cast<size_t>(hit.query)).offer({hit.fact, hit.score});
     }
   }

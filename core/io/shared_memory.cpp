@@ -1,4 +1,4 @@
-#include "distributed/comm/shared_memory.h"
+#include "core/io/shared_memory.h"
 
 #include <cerrno>
 #include <random>
@@ -10,7 +10,7 @@
 
 #include "core/base/error.h"
 
-namespace xkde::dist {
+namespace xkde {
 
 SharedMemory::~SharedMemory() {
   if (memory_ != nullptr) munmap(memory_, bytes_);
@@ -49,4 +49,4 @@ int SharedMemory::map(const std::string& name, size_t bytes, int flags) {
   return error;
 }
 
-}  // namespace xkde::dist
+}  // namespace xkde

@@ -1,10 +1,10 @@
-#ifndef XKDE_DISTRIBUTED_COMM_SHARED_MEMORY_H_
-#define XKDE_DISTRIBUTED_COMM_SHARED_MEMORY_H_
+#ifndef XKDE_CORE_IO_SHARED_MEMORY_H_
+#define XKDE_CORE_IO_SHARED_MEMORY_H_
 
 #include <cstddef>
 #include <string>
 
-namespace xkde::dist {
+namespace xkde {
 
 /// Memory that processes of one host share by a name (/dev/shm). Move-only. Functions return an
 /// errno, 0 for success, and don't throw: a rank that left here would keep the others waiting.
@@ -31,6 +31,6 @@ class SharedMemory {
   size_t bytes_ = 0;
 };
 
-}  // namespace xkde::dist
+}  // namespace xkde
 
-#endif  // XKDE_DISTRIBUTED_COMM_SHARED_MEMORY_H_
+#endif  // XKDE_CORE_IO_SHARED_MEMORY_H_
