@@ -46,13 +46,6 @@ using xkde::ModelConfig;
 using xkde::PackedBatch;
 using xkde::TreeSequence;
 
-xkde::dist::ShardMode shard_mode(const std::string& name) {
-  using xkde::dist::ShardMode;
-  if (name == "full") return ShardMode::kFull;
-  if (name == "optimizer") return ShardMode::kOptimizer;
-  return name == "none" ? ShardMode::kNone : ShardMode::kGrads;
-}
-
 struct Settings {
   std::string shape = "smollm2-135m";
   int64_t layers = 0;  ///< 0: all of the shape's
@@ -204,17 +197,18 @@ double run_step(xkde::dist::ShardedModel& model, xkde::AdamW& optimizer,
 }
 
 void run(const Settings& settings, xkde::dist::Communicator& comm, at::Device device) {
+  using xkde::dist::kRecomputeNames;
+  using xkde::dist::kShardPolicies;
   using xkde::dist::ReduceOp;
   const Decoder decoder(config_of(settings));
   const at::ScalarType dtype = settings.dtype == "fp32" ? at::kFloat : at::kBFloat16;
   const double rate =
       over_ranks(comm, device, xkde::recipe::measure_matmul_rate(dtype, device), ReduceOp::kSum);
-  const xkde::dist::EngineOptions options{.compute_dtype = dtype,
-                                          .shard = shard_mode(settings.shard),
-                                          .recompute = settings.recompute == "block"
-                                                           ? xkde::dist::Recompute::kBlock
-                                                           : xkde::dist::Recompute::kNone,
-                                          .device = device};
+  const xkde::dist::EngineOptions options{
+      .compute_dtype = dtype,
+      .shard = *value_of(kShardPolicies, settings.shard),
+      .recompute = *value_of(kRecomputeNames, settings.recompute),
+      .device = device};
   const std::vector<PackedBatch> packs = make_packs(settings, decoder, comm.rank(), device);
   const int64_t baseline = xkde::used_bytes(device);
   xkde::reset_peak_bytes(device);
@@ -292,9 +286,13 @@ CLI::App& add_options(CLI::App& app, Settings& settings) {
   for (const auto& [name, shape] : shapes()) names.push_back(name);
   app.add_option("--shape", settings.shape)->check(CLI::IsMember(names));
   app.add_option("--layers", settings.layers, "blocks, 0: all")->check(CLI::Range(0, 128));
-  app.add_option("--shard", settings.shard)
-      ->check(CLI::IsMember({"full", "grads", "optimizer", "none"}));
-  app.add_option("--recompute", settings.recompute)->check(CLI::IsMember({"block", "none"}));
+  const auto names_in = [](const auto& table) {
+    std::vector<std::string> known;
+    for (const std::string_view name : xkde::names_of(table)) known.emplace_back(name);
+    return CLI::IsMember(known);
+  };
+  app.add_option("--shard", settings.shard)->check(names_in(xkde::dist::kShardPolicies));
+  app.add_option("--recompute", settings.recompute)->check(names_in(xkde::dist::kRecomputeNames));
   app.add_option("--dtype", settings.dtype)->check(CLI::IsMember({"bf16", "fp32"}));
   app.add_option("--device", settings.device)->check(CLI::IsMember({"cpu", "cuda"}));
   app.add_option("--tokens", settings.tokens, "rows of a pack")->check(CLI::Range(16, 1 << 20));

@@ -77,8 +77,9 @@ std::string layout_text(const RunPlan& run) {
   return line("layout   %d shards x %d copies; a rank's shard has %.1f million parameters", shards,
               run.request.ranks / shards,
               in_millions(dist::state_numel(run.request.model, shards))) +
-         line("plan     shard %s, recompute %s (%s)", std::string(name_of(options.shard)).c_str(),
-              std::string(name_of(options.recompute)).c_str(), run.plan.reason.c_str());
+         line("plan     shard %s, recompute %s (%s)", std::string(options.policy().name).c_str(),
+              std::string(name_of(dist::kRecomputeNames, options.recompute)).c_str(),
+              run.plan.reason.c_str());
 }
 
 std::string memory_text(const RunPlan& run) {

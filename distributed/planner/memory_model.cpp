@@ -36,7 +36,7 @@ int64_t gradient_bytes(const ModelShape& model, const EngineOptions& options, in
   if (shards == 1) return own;
   const int64_t reduced = bytes_of(options.grad_reduce_dtype);
   const int64_t copy = reduced == kWide ? 0 : reduced * padded(model.unit_numels.front(), shards);
-  if (options.shard == ShardMode::kOptimizer) {
+  if (options.policy().reduce_when == ReduceWhen::kLastPack) {
     return own + kWide * state_numel(model, shards) * shards + copy;
   }
   const int64_t buffers = options.device.is_cuda() ? 2 : 1;
@@ -48,7 +48,7 @@ int64_t gathered_bytes(const ModelShape& model, const EngineOptions& options, in
   const bool masters_serve = options.compute_dtype == c10::kFloat &&
                              !(options.offload_optimizer && options.device.is_cuda());
   if (shards == 1 && masters_serve) return 0;
-  const bool frees = options.shard == ShardMode::kFull && shards > 1;
+  const bool frees = !options.policy().weights_stay && shards > 1;
   const int64_t blocks = std::min<int64_t>(1 + options.prefetch, model.layers);
   const int64_t elements = frees ? ends(model, shards) + blocks * largest_block(model, shards)
                                  : state_numel(model, shards) * shards;

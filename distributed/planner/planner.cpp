@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <iterator>
 #include <limits>
+#include <ranges>
 
 #include "core/base/error.h"
 
@@ -27,10 +29,12 @@ double work_seconds(const Plan& plan) { return plan.seconds.total() - plan.secon
 std::vector<ShardMode> modes_of(const PlanRequest& request) {
   if (request.shard) return {*request.shard};
   // With one shard the modes are one and the same.
-  if (request.ranks == request.options.replicate) return {ShardMode::kGrads};
-  std::vector<ShardMode> modes = {ShardMode::kOptimizer, ShardMode::kGrads, ShardMode::kFull};
-  // Without shards every rank is a copy: another number of copies asks for shards.
-  if (request.options.replicate == 1) modes.insert(modes.begin(), ShardMode::kNone);
+  if (request.ranks == request.options.replicate) return {EngineOptions{}.shard};
+  std::vector<ShardMode> modes;
+  for (const ShardPolicy& policy : std::views::reverse(kShardPolicies)) {
+    // Without shards every rank is a copy: another number of copies asks for shards.
+    if (policy.shards || request.options.replicate == 1) modes.push_back(policy.value);
+  }
   return modes;
 }
 
@@ -40,7 +44,8 @@ std::vector<Recompute> recomputes_of(const PlanRequest& request) {
 }
 
 std::string in_words(const EngineOptions& options) {
-  return concat("shard ", name_of(options.shard), ", recompute ", name_of(options.recompute));
+  return concat("shard ", options.policy().name, ", recompute ",
+                name_of(kRecomputeNames, options.recompute));
 }
 
 std::string in_time(double seconds) {
@@ -54,8 +59,9 @@ std::string in_time(double seconds) {
 std::string ways_out(const PlanRequest& request, const Plan& smallest) {
   std::string keys;
   const auto add = [&keys](const std::string& key) { keys += (keys.empty() ? "" : ", ") + key; };
-  if (request.shard && *request.shard != ShardMode::kFull && request.ranks > 1) {
-    add("parallel.shard=full");
+  const ShardPolicy& least = *std::begin(kShardPolicies);
+  if (request.shard && *request.shard != least.value && request.ranks > 1) {
+    add(concat("parallel.shard=", least.name));
   }
   if (request.recompute == Recompute::kNone) add("parallel.recompute=block");
   const int64_t by_tokens = smallest.memory.activations + smallest.memory.head;

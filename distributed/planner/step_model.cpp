@@ -62,24 +62,16 @@ Traffic traffic_of(const ModelShape& model, const EngineOptions& options, int ra
   Traffic traffic;
   traffic.open = gather_seconds(link, r * ends, shards);
   const double gather_ends = gather_seconds(link, w * ends, shards);
-  switch (options.shard) {
-    case ShardMode::kFull:
-      traffic.forward = gather;
-      traffic.backward = gather + reduce;
-      traffic.open += packs * gather_ends;
-      break;
-    case ShardMode::kGrads:
-      traffic.first = gather;
-      traffic.backward = reduce;
-      traffic.open += gather_ends;
-      break;
-    case ShardMode::kOptimizer:
-    case ShardMode::kNone:
-      traffic.first = gather;
-      traffic.last = reduce;
-      traffic.open += gather_ends;
-      break;
+  const ShardPolicy& policy = options.policy();
+  if (policy.weights_stay) {
+    traffic.first = gather;
+    traffic.open += gather_ends;
+  } else {
+    traffic.forward = gather;
+    traffic.backward = gather;
+    traffic.open += packs * gather_ends;
   }
+  (policy.reduce_when == ReduceWhen::kEachPack ? traffic.backward : traffic.last) += reduce;
   if (copies > 1) {
     const double part = r / static_cast<double>(shards);
     traffic.last += all_reduce_seconds(link, part * block, copies, shards);
@@ -110,8 +102,7 @@ Communication spread(const Traffic& traffic, const ModelShape& model, const Engi
                                         traffic.first + traffic.last);
   const auto in_forward = [&](double t) { return open_part(t, forward, hides_gathers); };
   const auto in_backward = [&](double t) {
-    return open_part(t, backward,
-                     hides_sums && (options.shard != ShardMode::kFull || hides_gathers));
+    return open_part(t, backward, hides_sums && (options.policy().weights_stay || hides_gathers));
   };
   const double others = std::max(0.0, packs - 1.0);
   result.open = traffic.open +

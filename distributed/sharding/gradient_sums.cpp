@@ -83,7 +83,7 @@ at::Tensor GradientSums::next_buffer(size_t unit) {
 }
 
 void GradientSums::add(size_t unit, std::span<const at::Tensor> gradients, bool last) {
-  if (!alone() && options_.scatter_each_pack) {
+  if (!alone() && options_.reduce_when == ReduceWhen::kEachPack) {
     const at::Tensor buffer = next_buffer(unit);
     if (gradients.empty()) {
       buffer.zero_();

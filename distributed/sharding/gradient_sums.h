@@ -12,14 +12,14 @@
 #include "distributed/comm/communicator.h"
 #include "distributed/sharding/process_mesh.h"
 #include "distributed/sharding/shard_layout.h"
+#include "distributed/sharding/shard_policy.h"
 
 namespace xkde::dist {
 
 struct GradientOptions {
   at::ScalarType reduce_dtype = at::kFloat;  ///< fp32 or bf16: what travels between ranks
   at::Device device = at::kCPU;
-  bool scatter_each_pack =
-      true;  ///< false: whole fp32 sums stay with each rank until the last pack
+  ReduceWhen reduce_when = ReduceWhen::kEachPack;
 };
 
 /// Sums the gradients of a step over packs and ranks. Blocks are handed over pack by pack, last

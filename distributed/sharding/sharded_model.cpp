@@ -51,16 +51,16 @@ at::Tensor ids_of(const PackedBatch* batch) {
 ShardedModel::ShardedModel(const Decoder& decoder, Communicator& comm, EngineOptions options)
     : decoder_(decoder),
       options_(options),
-      mesh_(comm, options.shard == ShardMode::kNone ? comm.size() : options.replicate),
+      mesh_(comm, options.num_copies(comm.size())),
       layout_(layout_of(decoder, mesh_.num_shards())),
-      frees_(options.shard == ShardMode::kFull && mesh_.num_shards() > 1),
+      frees_(!options.policy().weights_stay && mesh_.num_shards() > 1),
       master_(at::zeros({layout_.state_numel}, state_options(options))),
       weights_(layout_, master_, mesh_.shards(),
                {.dtype = options.compute_dtype, .device = options.device, .stays = !frees_}),
       sums_(layout_, mesh_,
             {.reduce_dtype = options.grad_reduce_dtype,
              .device = options.device,
-             .scatter_each_pack = options.shard != ShardMode::kOptimizer}) {}
+             .reduce_when = options.policy().reduce_when}) {}
 
 void ShardedModel::load(const std::function<void(const std::string&, std::span<float>)>& read_f32) {
   for (const UnitLayout& unit : layout_.units) {

@@ -96,8 +96,8 @@ dist::PlanRequest request_for(const Recipe& recipe, const Decoder& decoder,
   request.model = dist::shape_of(decoder);
   request.ranks = place.ranks;
   request.options = engine_options(recipe, place.ranks, place.device);
-  request.shard = dist::shard_mode_from(recipe.parallel.shard);
-  request.recompute = dist::recompute_from(recipe.parallel.recompute);
+  request.shard = recipe.parallel.shard;
+  request.recompute = recipe.parallel.recompute;
   request.largest = workload.largest;
   request.work = workload.work;
   request.machine = place.machine;
@@ -147,9 +147,8 @@ dist::EngineOptions engine_options(const Recipe& recipe, int ranks, at::Device d
   options.compute_dtype = recipe.model.dtype == "float32" ? at::kFloat : at::kBFloat16;
   options.device = device;
   options.replicate = static_cast<int>(parallel.replicate);
-  options.shard = dist::shard_mode_from(recipe.parallel.shard).value_or(dist::ShardMode::kGrads);
-  options.recompute =
-      dist::recompute_from(recipe.parallel.recompute).value_or(dist::Recompute::kNone);
+  options.shard = parallel.shard.value_or(options.shard);
+  options.recompute = parallel.recompute.value_or(options.recompute);
   options.prefetch = parallel.prefetch >= 0 ? parallel.prefetch : (device.is_cuda() ? 1 : 0);
   options.grad_reduce_dtype = parallel.grad_reduce_dtype == "float32" ? at::kFloat : at::kBFloat16;
   options.offload_optimizer = parallel.offload_optimizer;

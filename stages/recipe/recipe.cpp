@@ -13,8 +13,6 @@ namespace xkde::recipe {
 namespace {
 
 constexpr std::string_view kBackends[] = {"auto", "mpi", "nccl"};
-constexpr std::string_view kShards[] = {"auto", "full", "grads", "optimizer", "none"};
-constexpr std::string_view kRecomputes[] = {"auto", "block", "none"};
 constexpr Condition<int64_t> kPrefetch{
     "an integer from -1 to 8", [](const int64_t& value) { return value >= -1 && value <= 8; }};
 constexpr std::string_view kTemplates[] = {"auto",   "chatml", "chatml_helpful", "chatml_no_system",
@@ -112,13 +110,15 @@ ModelSection ModelSection::parse(StrictMap map) {
 ParallelSection ParallelSection::parse(StrictMap map) {
   ParallelSection parallel;
   map.optional("backend", parallel.backend, Names{kBackends});
-  map.optional("shard", parallel.shard, Names{kShards});
+  map.optional_or_auto("shard", parallel.shard, dist::kShardPolicies);
   map.optional("replicate", parallel.replicate, kPositive);
-  if (parallel.shard == "none" && parallel.replicate != 1) {
-    map.add_error("replicate", concat("expected no such key with shard: none, found ",
+  const bool shards = !parallel.shard || dist::policy_of(*parallel.shard).shards;
+  if (!shards && parallel.replicate != 1) {
+    map.add_error("replicate", concat("expected no such key with shard: ",
+                                      name_of(dist::kShardPolicies, *parallel.shard), ", found ",
                                       parallel.replicate, "; every rank is a copy then"));
   }
-  map.optional("recompute", parallel.recompute, Names{kRecomputes});
+  map.optional_or_auto("recompute", parallel.recompute, dist::kRecomputeNames);
   map.optional("prefetch", parallel.prefetch, kPrefetch);
   map.optional("grad_reduce_dtype", parallel.grad_reduce_dtype, kDtypeNames);
   map.optional("offload_optimizer", parallel.offload_optimizer);
@@ -185,9 +185,9 @@ Json resolved(const Recipe& recipe) {
                    {"dtype", model.dtype},
                    {"chat_template", model.chat_template}};
   json["parallel"] = {{"backend", parallel.backend},
-                      {"shard", parallel.shard},
+                      {"shard", name_or_auto(dist::kShardPolicies, parallel.shard)},
                       {"replicate", parallel.replicate},
-                      {"recompute", parallel.recompute},
+                      {"recompute", name_or_auto(dist::kRecomputeNames, parallel.recompute)},
                       {"prefetch", parallel.prefetch},
                       {"grad_reduce_dtype", parallel.grad_reduce_dtype},
                       {"offload_optimizer", parallel.offload_optimizer},

@@ -4,11 +4,13 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/io/json_file.h"
+#include "distributed/sharding/shard_policy.h"
 #include "stages/recipe/recipe_stages.h"
 #include "stages/recipe/strict_map.h"
 
@@ -25,11 +27,11 @@ struct ModelSection {
 
 /// `parallel:` all of it ours; "auto" leaves a choice to the program.
 struct ParallelSection {
-  std::string backend = "auto";    ///< or mpi, nccl
-  std::string shard = "auto";      ///< or full (ZeRO-3), grads (ZeRO-2), optimizer (ZeRO-1), none
-  int64_t replicate = 1;           ///< groups of ranks that hold the whole state
-  std::string recompute = "auto";  ///< or block, none
-  int64_t prefetch = -1;           ///< units gathered ahead; -1: 1 on a GPU, 0 on CPU ranks
+  std::string backend = "auto";              ///< or mpi, nccl
+  std::optional<dist::ShardMode> shard;      ///< nothing: the planner chooses
+  int64_t replicate = 1;                     ///< groups of ranks that hold the whole state
+  std::optional<dist::Recompute> recompute;  ///< nothing: the planner chooses
+  int64_t prefetch = -1;  ///< units gathered ahead; -1: 1 on a GPU, 0 on CPU ranks
   std::string grad_reduce_dtype = "float32";  ///< or bfloat16: gradients between ranks
   bool offload_optimizer = false;             ///< masters and moments in host memory
   int64_t threads = 0;  ///< of a rank; 0: the cores of a host shared among its ranks

@@ -93,27 +93,27 @@ class StrictMap {
   void optional(std::string_view key, std::string& out, const Names& names);
   void optional(std::string_view key, std::vector<std::string>& out, const Names& names);
   /// A name of `table`, as the value that it stands for.
-  template <typename Enum, size_t N>
-  void optional(std::string_view key, Enum& out, const Named<Enum> (&table)[N]) {
+  template <NamedEntry Entry, size_t N>
+  void optional(std::string_view key, EnumOf<Entry>& out, const Entry (&table)[N]) {
     std::string name(name_of(table, out));
     const auto known = names_of(table);
     optional(key, name, Names{known});
     out = *value_of(table, name);
   }
   /// A list of names, as values in the order written.
-  template <typename Enum, size_t N>
-  void optional(std::string_view key, std::vector<Enum>& out, const Named<Enum> (&table)[N]) {
+  template <NamedEntry Entry, size_t N>
+  void optional(std::string_view key, std::vector<EnumOf<Entry>>& out, const Entry (&table)[N]) {
     std::vector<std::string> names;
-    for (const Enum value : out) names.emplace_back(name_of(table, value));
+    for (const auto value : out) names.emplace_back(name_of(table, value));
     const auto known = names_of(table);
     optional(key, names, Names{known});
     out.clear();
     for (const std::string& name : names) out.push_back(*value_of(table, name));
   }
   /// As above, or "auto", which leaves the choice to the program and is nothing.
-  template <typename Enum, size_t N>
-  void optional_or_auto(std::string_view key, std::optional<Enum>& out,
-                        const Named<Enum> (&table)[N]) {
+  template <NamedEntry Entry, size_t N>
+  void optional_or_auto(std::string_view key, std::optional<EnumOf<Entry>>& out,
+                        const Entry (&table)[N]) {
     const auto names = names_of(table);
     std::vector<std::string_view> known{kAuto};
     known.insert(known.end(), names.begin(), names.end());

@@ -46,12 +46,14 @@ std::string RunContext::decide() const {
       this_place(comm_.size(), ranks_here_, options_.device, options_.compute_dtype);
   const std::optional<RunPlan> run =
       plan_run(recipe_, pretrained_, chat_template_, decoder_, place);
-  if (!run) return concat(name_of(options_.shard), ' ', name_of(options_.recompute));
+  if (!run)
+    return concat(options_.policy().name, ' ', name_of(dist::kRecomputeNames, options_.recompute));
   const dist::EngineOptions& chosen = run->plan.options;
-  log::info(concat("plan: shard ", name_of(chosen.shard), ", recompute ", name_of(chosen.recompute),
-                   ", ", dist::in_gigabytes(run->plan.memory.peak()), " a rank of ",
+  log::info(concat("plan: shard ", chosen.policy().name, ", recompute ",
+                   name_of(dist::kRecomputeNames, chosen.recompute), ", ",
+                   dist::in_gigabytes(run->plan.memory.peak()), " a rank of ",
                    dist::in_gigabytes(place.bytes), " (", run->plan.reason, ")"));
-  return concat(name_of(chosen.shard), ' ', name_of(chosen.recompute));
+  return concat(chosen.policy().name, ' ', name_of(dist::kRecomputeNames, chosen.recompute));
 }
 
 void RunContext::plan() {
@@ -68,8 +70,8 @@ void RunContext::plan() {
   decision = comm_.broadcast_bytes(decision, 0);
   XKDE_CHECK(!decision.starts_with(kRefused), ConfigError, decision.substr(kRefused.size()));
   const size_t space = decision.find(' ');
-  options_.shard = *dist::shard_mode_from(decision.substr(0, space));
-  options_.recompute = *dist::recompute_from(decision.substr(space + 1));
+  options_.shard = *value_of(dist::kShardPolicies, decision.substr(0, space));
+  options_.recompute = *value_of(dist::kRecomputeNames, decision.substr(space + 1));
 }
 
 dist::ShardedModel& RunContext::model() {

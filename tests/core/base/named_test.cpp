@@ -24,5 +24,18 @@ TEST(Named, NamesKeepTheOrderOfTheTable) {
   EXPECT_EQ(names_of(kColours)[1], "green");
 }
 
+struct Fruit {
+  std::string_view name;
+  Colour value;
+  int seeds;
+};
+constexpr Fruit kFruits[] = {{"lime", Colour::kGreen, 8}, {"cherry", Colour::kRed, 1}};
+
+TEST(Named, RowsMaySayMoreThanAName) {
+  EXPECT_EQ(name_of(kFruits, Colour::kRed), "cherry");
+  EXPECT_EQ(value_of(kFruits, "lime"), Colour::kGreen);
+  EXPECT_EQ(name_or_auto(kFruits, std::nullopt), "auto");
+}
+
 }  // namespace
 }  // namespace xkde

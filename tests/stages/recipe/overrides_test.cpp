@@ -29,7 +29,7 @@ TEST(Overrides, SetKeysOfTheRecipe) {
 
   EXPECT_EQ(recipe.seed, 7);
   EXPECT_EQ(recipe.model.dtype, "float32");
-  EXPECT_EQ(recipe.parallel.shard, "full");
+  EXPECT_EQ(recipe.parallel.shard, dist::ShardMode::kFull);
 }
 
 TEST(Overrides, ReachStagesByNameAndByPosition) {

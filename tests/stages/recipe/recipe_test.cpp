@@ -26,9 +26,9 @@ TEST(Recipe, DefaultsOfTheRecipeAreThoseOfTheDocumentation) {
   EXPECT_EQ(recipe.model.dtype, "bfloat16");
   EXPECT_EQ(recipe.model.chat_template, "auto");
   EXPECT_EQ(recipe.parallel.backend, "auto");
-  EXPECT_EQ(recipe.parallel.shard, "auto");
+  EXPECT_EQ(recipe.parallel.shard, std::nullopt);
   EXPECT_EQ(recipe.parallel.replicate, 1);
-  EXPECT_EQ(recipe.parallel.recompute, "auto");
+  EXPECT_EQ(recipe.parallel.recompute, std::nullopt);
   EXPECT_EQ(recipe.parallel.threads, 0);
 }
 
