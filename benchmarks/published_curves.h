@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "benchmarks/scaling_terms.h"
 #include "core/model/decoder.h"
 #include "distributed/planner/machine_presets.h"
 #include "distributed/planner/step_model.h"

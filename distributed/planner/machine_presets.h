@@ -8,7 +8,7 @@
 
 namespace xkde::dist {
 
-/// A GPU node as predictions of runs that nobody can try know it.
+/// Nominal rates of a GPU node, for predictions that we cannot check here.
 struct MachinePreset {
   std::string name;
   double peak_flops = 0.0;  ///< dense bf16: what model FLOP utilisation is measured against
@@ -27,8 +27,8 @@ MachinePreset machine_preset_with(double device_bytes);
 /// Of a GPU's rate in bf16, its rate in fp32 without tensor cores.
 inline constexpr double kFloatShare = 1.0 / 15.0;
 
-/// A rank of `threads` threads on a CPU with AVX-512, as choices that must not depend on the moment
-/// know it; probe_cpu() measures.
+/// Nominal rates of a rank of `threads` threads on a CPU with AVX-512. They are fixed, so that the
+/// plan is the same at every start; probe_cpu() measures instead.
 MachineConstants cpu_constants(c10::ScalarType dtype, int threads);
 
 /// What a run of this program adds to a rank's memory, as measured on the development machine.

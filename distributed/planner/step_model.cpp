@@ -239,36 +239,6 @@ StepWork work_of(const std::vector<PackedBatch>& packs, c10::DeviceType type) {
   return work;
 }
 
-StepWork dense_work(double tokens, double sequence) {
-  return {.packs = 1.0,
-          .tokens = tokens,
-          .labels = tokens,
-          .pairs = tokens * std::min(tokens, sequence) / 2.0};
-}
-
-double break_even_tokens(const ModelShape& model, const EngineOptions& options, int ranks,
-                         double sequence, const MachineConstants& machine) {
-  const auto computes_longer = [&](double tokens) {
-    const StepSeconds s =
-        predict_step(model, options, ranks, dense_work(tokens, sequence), machine);
-    return s.matmul + s.attention + s.head + s.elementwise > s.communication;
-  };
-  double low = 1.0;
-  double high = 1e8;
-  if (ranks == 1 || computes_longer(low)) return 0.0;
-  for (int i = 0; i < 60; ++i) {
-    const double middle = 0.5 * (low + high);
-    (computes_longer(middle) ? high : low) = middle;
-  }
-  return high;
-}
-
-double necessary_flops(const ModelShape& model, const StepWork& work) {
-  return 6.0 * (static_cast<double>(model.block_multiply_adds) * work.tokens +
-                static_cast<double>(model.vocabulary * model.hidden) * work.labels) +
-         3.0 * attention_flops(model, work.pairs);
-}
-
 StepSeconds predict_step(const ModelShape& model, const EngineOptions& options, int ranks,
                          const StepWork& work, const MachineConstants& machine) {
   const int shards = options.num_shards(ranks);

@@ -88,17 +88,6 @@ double fitted_matmul_flops(const ModelShape& model, const EngineOptions& options
 
 /// All of `packs`, those of one rank and step.
 StepWork work_of(const std::vector<PackedBatch>& packs, c10::DeviceType type);
-/// One pack of `tokens` rows, every one labelled, in causal sequences of `sequence` rows.
-StepWork dense_work(double tokens, double sequence);
-
-/// Tokens of a rank's only pack at which it computes for as long as it communicates: below, the
-/// links set the pace. 0 where there is nothing to communicate.
-double break_even_tokens(const ModelShape& model, const EngineOptions& options, int ranks,
-                         double sequence, const MachineConstants& machine);
-
-/// Floating-point operations that a step of one rank cannot do without: 6 for each parameter and
-/// token (head: label), and attention's. What model FLOP utilisation counts.
-double necessary_flops(const ModelShape& model, const StepWork& work);
 
 }  // namespace xkde::dist
 

@@ -98,12 +98,12 @@ TEST(StepModel, BreakEvenOfFullShardingIsAboutAThousandTokens) {
                               .grad_reduce_dtype = c10::kBFloat16,
                               .prefetch = 1,
                               .device = c10::kCUDA};
-  const ModelShape optionsl = llama_shape(32, 4096, 11008, 32, 32, 32000, false);
+  const ModelShape model = llama_shape(32, 4096, 11008, 32, 32, 32000, false);
 
-  const double tokens = break_even_tokens(optionsl, options, 8, 4096, machine);
+  const double tokens = break_even_tokens(model, options, 8, 4096, machine);
 
   EXPECT_NEAR(tokens, 1150, 0.15 * 1150);
-  EXPECT_EQ(break_even_tokens(optionsl, options, 1, 4096, machine), 0.0);
+  EXPECT_EQ(break_even_tokens(model, options, 1, 4096, machine), 0.0);
 }
 
 // Only the first point of a curve is fitted (the kernels' rate); 5 % is what the runs differ by
@@ -118,7 +118,7 @@ TEST(StepModel, ReproducesPublishedWeakScaling) {
   }
 }
 
-// A optionsl in which communication costs nothing would pass the test above on most curves.
+// A model in which communication costs nothing would pass the test above on most curves.
 TEST(StepModel, LosesEfficiencyAtScaleAsTheRunsDid) {
   const PublishedCurve curve = published_curves().front();
   const double flops = fitted_flops(curve);
