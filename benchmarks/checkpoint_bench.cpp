@@ -75,7 +75,9 @@ struct State {
       for (float& value : *values) value = static_cast<float>(bits = bits * 1664525U + 1013904223U);
     }
   }
-  StateView view() { return {master, exp_avg, exp_avg_sq}; }
+  StateView view() {
+    return {{kMasterState, master}, {"exp_avg", exp_avg}, {"exp_avg_sq", exp_avg_sq}};
+  }
   int64_t bytes() const { return static_cast<int64_t>(3 * master.size() * sizeof(float)); }
   std::vector<float> master, exp_avg, exp_avg_sq;
 };
@@ -117,7 +119,8 @@ class Bench {
         world_(world),
         layout_(layout_of(settings.parameters, world.size())),
         state_(layout_),
-        async_(settings.folder / "async", layout_, true, world) {}
+        async_(settings.folder / "async", layout_, {kMasterState, "exp_avg", "exp_avg_sq"}, world) {
+  }
 
   void run() {
     save_one_shard();
@@ -180,10 +183,11 @@ class Bench {
     });
   }
 
-  void copy_into(const StateView& out) const {
-    std::copy(state_.master.begin(), state_.master.end(), out.master.begin());
-    std::copy(state_.exp_avg.begin(), state_.exp_avg.end(), out.exp_avg.begin());
-    std::copy(state_.exp_avg_sq.begin(), state_.exp_avg_sq.end(), out.exp_avg_sq.begin());
+  void copy_into(const StateView& out) {
+    const StateView from = state_.view();
+    for (size_t i = 0; i < out.size(); ++i) {
+      std::ranges::copy(from[i].values, out[i].values.begin());
+    }
   }
 
   void report() {

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
@@ -38,8 +40,11 @@ class AdamW {
 
   int64_t steps_done() const noexcept { return steps_done_; }
   void set_steps_done(int64_t steps) noexcept { steps_done_ = steps; }
-  at::Tensor& exp_avg() noexcept { return exp_avg_; }
-  at::Tensor& exp_avg_sq() noexcept { return exp_avg_sq_; }
+  /// What it remembers beside steps_done(), by name: fp32 [numel] each, on its device. The tensors
+  /// are its own: who writes to them changes its state.
+  std::vector<std::pair<std::string, at::Tensor>> state() const {
+    return {{"exp_avg", exp_avg_}, {"exp_avg_sq", exp_avg_sq_}};
+  }
 
  private:
   AdamWOptions options_;

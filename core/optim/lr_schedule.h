@@ -3,9 +3,15 @@
 
 #include <cstdint>
 
+#include "core/base/named.h"
+
 namespace xkde {
 
 enum class LrScheduleKind { kCosine, kLinear, kConstant };
+inline constexpr Named<LrScheduleKind> kLrScheduleNames[] = {
+    {"cosine", LrScheduleKind::kCosine},
+    {"linear", LrScheduleKind::kLinear},
+    {"constant", LrScheduleKind::kConstant}};
 
 /// Warm-up from 0 to the peak, then the decay of transformers' schedules (protocol 4.1). Step 0 of
 /// a schedule with a warm-up has rate 0.

@@ -30,13 +30,13 @@ void lower_priority() {
 }  // namespace
 
 AsyncCheckpointer::AsyncCheckpointer(std::filesystem::path root, const ShardLayout& layout,
-                                     bool moments, Communicator& world, double share)
+                                     const std::vector<std::string>& states, Communicator& world,
+                                     double share)
     : root_(std::move(root)), layout_(layout), world_(world), pace_(share) {
-  const auto numel = static_cast<size_t>(layout.state_numel);
-  master_ = PageBuffer(numel);
-  if (!moments) return;
-  exp_avg_ = PageBuffer(numel);
-  exp_avg_sq_ = PageBuffer(numel);
+  for (const std::string& name : states) {
+    memory_.emplace_back(static_cast<size_t>(layout.state_numel));
+    buffers_.push_back({name, memory_.back().values()});
+  }
 }
 
 AsyncCheckpointer::~AsyncCheckpointer() {
@@ -44,15 +44,11 @@ AsyncCheckpointer::~AsyncCheckpointer() {
   if (thread_.valid()) thread_.wait();
 }
 
-StateView AsyncCheckpointer::buffers() const {
-  return {master_.values(), exp_avg_.values(), exp_avg_sq_.values()};
-}
-
 void AsyncCheckpointer::save(std::function<void(const StateView&)> copy_into, CheckpointInfo info) {
   finish();
   auto next = std::make_unique<CheckpointSave>(root_, layout_, std::move(info), world_);
   try {
-    next->prepare(buffers(), world_);
+    next->prepare(buffers_, world_);
   } catch (const CommError&) {
     throw;
   } catch (const Error&) {
@@ -66,17 +62,17 @@ void AsyncCheckpointer::save(std::function<void(const StateView&)> copy_into, Ch
   copied_ = copied->get_future();
   run_at_low_priority([this, copied, copy_into = std::move(copy_into)] {
     try {
-      copy_into(buffers());
+      copy_into(buffers_);
     } catch (...) {
       copied->set_exception(std::current_exception());
       throw;
     }
     copied->set_value();
-    return save_->write_shard(buffers(), stop_.get_token(), &pace_);
+    return save_->write_shard(buffers_, stop_.get_token(), &pace_);
   });
 }
 
-void AsyncCheckpointer::run_at_low_priority(std::function<std::string()> work) {
+void AsyncCheckpointer::run_at_low_priority(std::function<WrittenShard()> work) {
   thread_ = std::async(std::launch::async, [work = std::move(work)] {
     lower_priority();
     return work();
@@ -104,15 +100,15 @@ void AsyncCheckpointer::finish() {
 }
 
 void AsyncCheckpointer::advance() {
-  const auto result = [this] { return thread_.valid() ? thread_.get() : std::string(); };
+  const auto result = [this] { return thread_.valid() ? thread_.get() : WrittenShard(); };
   try {
-    const std::vector<std::string> results = agree(world_, result);
+    const std::vector<WrittenShard> results = agree(world_, result);
     if (stage_ == Stage::kWriting) {
       stage_ = Stage::kCompleting;
       if (world_.rank() != 0) return;
       run_at_low_priority([this, results] {
         save_->complete(results);
-        return std::string();
+        return WrittenShard();
       });
     } else {
       stage_ = Stage::kIdle;

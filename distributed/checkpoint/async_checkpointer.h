@@ -7,6 +7,7 @@
 #include <memory>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "core/io/pace.h"
 #include "core/io/page_buffer.h"
@@ -25,11 +26,13 @@ namespace xkde::dist {
 /// they say otherwise.
 class AsyncCheckpointer {
  public:
-  /// Allocates a second copy of the state, in host memory. `layout` and `world` outlive the object.
+  /// Allocates a second copy of the state, in host memory: `states` are its names, as in a
+  /// StateView. `layout` and `world` outlive the object.
   /// `share`: of a processor's time that writing may take while nobody waits for it. Not
   /// collective.
-  AsyncCheckpointer(std::filesystem::path root, const ShardLayout& layout, bool moments,
-                    Communicator& world, double share = 1.0);
+  AsyncCheckpointer(std::filesystem::path root, const ShardLayout& layout,
+                    const std::vector<std::string>& states, Communicator& world,
+                    double share = 1.0);
   /// Breaks off a running save, of which no more than a temporary folder stays. Not collective.
   ~AsyncCheckpointer();
   AsyncCheckpointer(const AsyncCheckpointer&) = delete;
@@ -50,20 +53,20 @@ class AsyncCheckpointer {
 
  private:
   enum class Stage { kIdle, kWriting, kCompleting };
-  void run_at_low_priority(std::function<std::string()> work);
+  void run_at_low_priority(std::function<WrittenShard()> work);
   void advance();
-  StateView buffers() const;
 
   std::filesystem::path root_;
   const ShardLayout& layout_;
   Communicator& world_;
-  PageBuffer master_, exp_avg_, exp_avg_sq_;
+  std::vector<PageBuffer> memory_;  ///< of buffers_, by state
+  StateView buffers_;
   Pace pace_;
   std::unique_ptr<CheckpointSave> save_;
   Stage stage_ = Stage::kIdle;
   std::stop_source stop_;
   std::future<void> copied_;
-  std::future<std::string> thread_;  // last: its end is waited for first
+  std::future<WrittenShard> thread_;  // last: its end is waited for first
 };
 
 }  // namespace xkde::dist

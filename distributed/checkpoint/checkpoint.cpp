@@ -1,17 +1,122 @@
 #include "distributed/checkpoint/checkpoint.h"
 
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <utility>
+
 #include "core/base/error.h"
+#include "core/base/log.h"
+#include "core/io/hdf5_file.h"
+#include "distributed/checkpoint/manifest.h"
 #include "distributed/checkpoint/save.h"
+#include "distributed/checkpoint/tensors.h"
 #include "distributed/comm/agreement.h"
 
 namespace xkde::dist {
+namespace fs = std::filesystem;
+namespace {
 
-void save_checkpoint(const std::filesystem::path& root, const ShardLayout& layout,
-                     const StateView& state, const CheckpointInfo& info, Communicator& world) {
+void check_states(const fs::path& path, const Manifest& manifest, const ShardLayout& layout,
+                  const StateView& state) {
+  for (const NamedState& part : state) {
+    XKDE_CHECK(static_cast<int64_t>(part.values.size()) == layout.state_numel, InternalError,
+               "checkpoint: ", part.name, ": expected room for ", layout.state_numel,
+               " elements, found ", part.values.size());
+    XKDE_CHECK(
+        std::find(manifest.kinds.begin(), manifest.kinds.end(), part.name) != manifest.kinds.end(),
+        CheckpointError, path.string(), ": kinds: expected ", part.name,
+        ", found a checkpoint without it");
+  }
+}
+
+bool same(const ShardLayout& a, const ShardLayout& b) {
+  const auto same_slot = [](const TensorSlot& x, const TensorSlot& y) {
+    return x.name == y.name && x.shape == y.shape && x.offset == y.offset;
+  };
+  const auto same_unit = [&](const UnitLayout& x, const UnitLayout& y) {
+    return x.shard_numel == y.shard_numel && x.shard_offset == y.shard_offset &&
+           std::equal(x.slots.begin(), x.slots.end(), y.slots.begin(), y.slots.end(), same_slot);
+  };
+  return a.num_shards == b.num_shards && a.state_numel == b.state_numel &&
+         std::equal(a.units.begin(), a.units.end(), b.units.begin(), b.units.end(), same_unit);
+}
+
+struct Copy {
+  int64_t from = 0;  ///< in the flat dataset of the saved shard
+  int64_t to = 0;    ///< in the flat state of the reading rank
+  int64_t numel = 0;
+};
+using CopiesByShard = std::map<int, std::vector<Copy>>;
+
+/// Adds what the saved pieces give to one piece of the reading rank. Throws CheckpointError if they
+/// do not cover it.
+void add_copies(const std::vector<ShardPiece>& saved, const ShardPiece& piece, const fs::path& path,
+                CopiesByShard& copies) {
+  int64_t covered = 0;
+  for (const ShardPiece& source : saved) {
+    const int64_t begin = std::max(source.tensor_offset, piece.tensor_offset);
+    const int64_t end =
+        std::min(source.tensor_offset + source.numel, piece.tensor_offset + piece.numel);
+    if (begin >= end) continue;
+    copies[source.shard].push_back({.from = source.state_offset + begin - source.tensor_offset,
+                                    .to = piece.state_offset + begin - piece.tensor_offset,
+                                    .numel = end - begin});
+    covered += end - begin;
+  }
+  XKDE_CHECK(covered == piece.numel, CheckpointError, path.string(), ": layout: expected ",
+             piece.numel, " elements of a tensor, found ", covered);
+}
+
+CopiesByShard plan(const fs::path& path, const ShardLayout& saved, const ShardLayout& layout,
+                   int shard) {
+  if (same(saved, layout)) return {{shard, {{.from = 0, .to = 0, .numel = layout.state_numel}}}};
+  CopiesByShard copies;
+  const auto places = places_of(saved);
+  for (const UnitLayout& unit : layout.units) {
+    for (const TensorSlot& slot : unit.slots) {
+      const TensorPlace& place = places.at(slot.name);
+      const auto sources = pieces_of(saved, *place.unit, *place.slot);
+      for (const ShardPiece& piece : pieces_of(layout, unit, slot)) {
+        if (piece.shard == shard) add_copies(sources, piece, path, copies);
+      }
+    }
+  }
+  return copies;
+}
+
+void read_state(const fs::path& folder, const CopiesByShard& copies, const StateView& state) {
+  for (const NamedState& target : state) {
+    std::fill(target.values.begin(), target.values.end(), 0.0F);  // the padding
+  }
+  for (const auto& [shard, ranges] : copies) {
+    const Hdf5File file = Hdf5File::open(folder / rank_file_name(shard));
+    for (const NamedState& target : state) {
+      const Hdf5Dataset dataset = file.dataset(target.name);
+      for (const Copy& range : ranges) {
+        dataset.read(range.from, target.values.subspan(static_cast<size_t>(range.to),
+                                                       static_cast<size_t>(range.numel)));
+      }
+    }
+  }
+}
+
+Json read_progress(const fs::path& folder) {
+  try {
+    return read_json_file(folder / kStateFile);
+  } catch (const DataError& error) {
+    throw CheckpointError(error.what());
+  }
+}
+
+}  // namespace
+
+void save_checkpoint(const fs::path& root, const ShardLayout& layout, const StateView& state,
+                     const CheckpointInfo& info, Communicator& world) {
   CheckpointSave save(root, layout, info, world);
   try {
     save.prepare(state, world);
-    const std::vector<std::string> written = agree(world, [&] { return save.write_shard(state); });
+    const std::vector<WrittenShard> written = agree(world, [&] { return save.write_shard(state); });
     agree_on(world, [&] { save.complete(written); });
   } catch (const CommError&) {
     throw;  // the other ranks may still be writing; the next save removes the folder
@@ -19,6 +124,61 @@ void save_checkpoint(const std::filesystem::path& root, const ShardLayout& layou
     save.abandon();
     throw;
   }
+}
+
+void verify_checkpoint(const fs::path& folder) {
+  for (const FileRecord& file : read_manifest(folder).files) verify_file(folder, file);
+}
+
+std::optional<fs::path> newest_verified_checkpoint(const fs::path& root) {
+  std::vector<int64_t> steps;
+  if (fs::is_directory(root)) {
+    for (const auto& entry : fs::directory_iterator(root)) {
+      const int64_t step = step_of(entry.path().filename().string());
+      if (step >= 0) steps.push_back(step);
+    }
+  }
+  if (steps.empty()) return std::nullopt;
+  std::sort(steps.begin(), steps.end(), std::greater<>());
+  for (const int64_t step : steps) {
+    const fs::path folder = root / folder_name(step);
+    try {
+      verify_checkpoint(folder);
+      return folder;
+    } catch (const CheckpointError& error) {
+      log::warning(concat("checkpoint passed over: ", error.what()));
+    }
+  }
+  throw CheckpointError(concat(root.string(), ": expected a checkpoint that verifies, found ",
+                               steps.size(), " damaged"));
+}
+
+Json load_checkpoint(const fs::path& folder, const ShardLayout& layout, const StateView& state,
+                     Communicator& world) {
+  Manifest manifest;
+  CopiesByShard copies;
+  agree_on(world, [&] {
+    XKDE_CHECK(world.size() % layout.num_shards == 0, InternalError,
+               "checkpoint: ", layout.num_shards, " shards on ", world.size(), " ranks");
+    manifest = read_manifest(folder);
+    const fs::path path = folder / kManifestFile;
+    check_states(path, manifest, layout, state);
+    check_tensors(path, manifest.layout, layout);
+    copies = plan(path, manifest.layout, layout, world.rank() % layout.num_shards);
+  });
+  // Nothing is opened before every byte of it has been verified, by one of the ranks.
+  agree_on(world, [&] {
+    for (size_t i = 0; i < manifest.files.size(); ++i) {
+      const bool mine = static_cast<int>(i % static_cast<size_t>(world.size())) == world.rank();
+      if (mine) verify_file(folder, manifest.files[i]);
+    }
+  });
+  Json progress;
+  agree_on(world, [&] {
+    read_state(folder, copies, state);
+    progress = read_progress(folder);
+  });
+  return progress;
 }
 
 }  // namespace xkde::dist

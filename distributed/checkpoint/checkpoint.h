@@ -14,13 +14,16 @@
 
 namespace xkde::dist {
 
-/// One rank's flat fp32 training state, each of layout.state_numel elements. Moments may be empty
-/// (weights only).
-struct StateView {
-  std::span<float> master;
-  std::span<float> exp_avg;
-  std::span<float> exp_avg_sq;
+/// One rank's flat fp32 values of one kind, layout.state_numel elements.
+struct NamedState {
+  std::string name;  ///< of the datasets that hold it: "master", "exp_avg"
+  std::span<float> values;
 };
+inline constexpr const char* kMasterState = "master";
+
+/// One rank's training state: kMasterState first, then what the optimizer keeps. The masters alone
+/// make a checkpoint of weights only.
+using StateView = std::vector<NamedState>;
 
 /// What a checkpoint is called and holds besides the state, and what may go once it is durable.
 struct CheckpointInfo {
@@ -34,15 +37,14 @@ struct CheckpointInfo {
 
 /// Writes `root`/step-XXXXXXXX (8 digits) from the ranks' states; collective over `world`, blocks
 /// until durable. Rank r holds shard r % layout.num_shards of copy r / layout.num_shards; copies
-/// are equal, and each shard is written once. Files: rank_XXXXX.h5 for each shard (flat datasets
-/// "master", "exp_avg", "exp_avg_sq"), index.h5 (virtual datasets under Hugging Face names, full
-/// shapes, groups "/master", "/exp_avg", "/exp_avg_sq"), state.json (step, epoch, position, random
-/// streams, resolved recipe), manifest.json (size and SHA-256 of every file, number of shards,
-/// layout) and manifest.sha256. See docs/checkpoint_format.md. The folder is written as
-/// step-XXXXXXXX.tmp, fsynced, renamed; then BEST and LATEST are replaced by rename. Leftover *.tmp
-/// folders are removed first, old folders last, but never one that LATEST or BEST names. Throws
-/// IoError (path, bytes needed) on a full disk or I/O error, on every rank, with nothing left under
-/// a final name.
+/// are equal, and each shard is written once. Files: rank_XXXXX.h5 for each shard (a flat dataset
+/// for each NamedState), index.h5 (virtual datasets under Hugging Face names, full shapes, in a
+/// group for each NamedState), state.json (info.progress), manifest.json (size and SHA-256 of every
+/// file, number of shards, layout) and manifest.sha256. See docs/checkpoint_format.md. The folder
+/// is written as step-XXXXXXXX.tmp, fsynced, renamed; then BEST and LATEST are replaced by rename.
+/// Leftover *.tmp folders are removed first, old folders last, but never one that LATEST or BEST
+/// names. Throws IoError (path, bytes needed) on a full disk or I/O error, on every rank, with
+/// nothing left under a final name.
 void save_checkpoint(const std::filesystem::path& root, const ShardLayout& layout,
                      const StateView& state, const CheckpointInfo& info, Communicator& world);
 
@@ -58,8 +60,8 @@ void verify_checkpoint(const std::filesystem::path& folder);
 /// Fills `state` of this rank, shard world.rank() % layout.num_shards, from a checkpoint of any
 /// number of shards (each rank reads just the slices it needs) and returns state.json. Collective
 /// over `world`; the ranks share the verification of the files. Throws CheckpointError (file,
-/// expected, found): damaged file, other tensor names or shapes than `layout`, or moments asked for
-/// that are not there.
+/// expected, found): damaged file, other tensor names or shapes than `layout`, or a state asked for
+/// that is not there.
 Json load_checkpoint(const std::filesystem::path& folder, const ShardLayout& layout,
                      const StateView& state, Communicator& world);
 

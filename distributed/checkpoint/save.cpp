@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <sstream>
 #include <utility>
 
 #include "core/base/error.h"
@@ -21,35 +20,31 @@ namespace {
 static_assert(std::endian::native == std::endian::little,
               "fp32 values are copied to disk as they are");
 
-struct Kind {
-  const char* name;
-  std::span<const float> values;
-};
-
-std::vector<Kind> kinds_of(const ShardLayout& layout, const StateView& state) {
-  std::vector<Kind> kinds{{"master", state.master}};
-  if (!state.exp_avg.empty()) kinds.push_back({"exp_avg", state.exp_avg});
-  if (!state.exp_avg_sq.empty()) kinds.push_back({"exp_avg_sq", state.exp_avg_sq});
-  XKDE_CHECK(kinds.size() != 2, InternalError, "checkpoint: expected both moments or none");
-  for (const Kind& kind : kinds) {
-    XKDE_CHECK(static_cast<int64_t>(kind.values.size()) == layout.state_numel, InternalError,
-               "checkpoint: ", kind.name, ": expected ", layout.state_numel, " elements, found ",
-               kind.values.size());
+/// The names of the states, checked.
+std::vector<std::string> kinds_of(const ShardLayout& layout, const StateView& state) {
+  XKDE_CHECK(!state.empty() && state.front().name == kMasterState, InternalError,
+             "checkpoint: expected ", kMasterState, " as the first state");
+  std::vector<std::string> kinds;
+  for (const NamedState& part : state) {
+    XKDE_CHECK(static_cast<int64_t>(part.values.size()) == layout.state_numel, InternalError,
+               "checkpoint: ", part.name, ": expected ", layout.state_numel, " elements, found ",
+               part.values.size());
+    kinds.push_back(part.name);
   }
   return kinds;
 }
 
 /// Lets the library make the file all but the values, and returns where they belong.
 std::vector<int64_t> make_frame(const fs::path& path, int64_t step, const ShardLayout& layout,
-                                int shard, const std::vector<Kind>& kinds) {
+                                int shard, const std::vector<std::string>& kinds) {
   Hdf5File file = Hdf5File::create(path);
   file.set_attribute("format_version", kCheckpointVersion);
   file.set_attribute("step", step);
   file.set_attribute("shard", shard);
   file.set_attribute("num_shards", layout.num_shards);
   std::vector<int64_t> offsets;
-  for (const Kind& kind : kinds) {
-    offsets.push_back(file.create_flat(kind.name, layout.state_numel).file_offset());
+  for (const std::string& kind : kinds) {
+    offsets.push_back(file.create_flat(kind, layout.state_numel).file_offset());
   }
   file.close();
   XKDE_CHECK(std::is_sorted(offsets.begin(), offsets.end()), InternalError, path.string(),
@@ -74,10 +69,11 @@ int64_t bytes_of_checkpoint(const ShardLayout& layout, int64_t num_kinds, int64_
          progress_bytes + 4 * kFileOverhead;
 }
 
-FileRecord record_from(const std::string& message, int shard) {
+FileRecord record_from(const WrittenShard& written, int shard) {
   FileRecord record;
   record.name = rank_file_name(shard);
-  std::istringstream(message) >> record.bytes >> record.sha256;
+  record.bytes = written.bytes;
+  record.sha256.assign(written.sha256.begin(), written.sha256.end());
   return record;
 }
 
@@ -99,50 +95,54 @@ CheckpointSave::CheckpointSave(fs::path root, const ShardLayout& layout, Checkpo
       size_(world.size()) {}
 
 void CheckpointSave::prepare(const StateView& state, Communicator& world) {
-  const std::vector<std::string> counts = agree(world, [&] {
+  const std::vector<std::vector<std::string>> kinds = agree(world, [&] {
     XKDE_CHECK(size_ % layout_.num_shards == 0 && info_.step >= 0 && info_.keep_last >= 0,
                InternalError, "checkpoint of step ", info_.step, ", keeping ", info_.keep_last,
                ": ", layout_.num_shards, " shards on ", size_, " ranks");
-    for (const Kind& kind : kinds_of(layout_, state)) kinds_.emplace_back(kind.name);
-    if (is_root()) make_folder(kinds_.size());
-    return std::to_string(kinds_.size());
+    kinds_ = kinds_of(layout_, state);
+    if (is_root()) make_folder();
+    return kinds_;
   });
-  for (const std::string& count : counts) {
-    XKDE_CHECK(count == std::to_string(kinds_.size()), InternalError,
-               "checkpoint: some ranks have moments and some have none");
+  for (size_t rank = 0; rank < kinds.size(); ++rank) {
+    XKDE_CHECK(kinds[rank] == kinds.front(), InternalError, "checkpoint: rank ", rank, " has ",
+               kinds[rank].size(), " states, rank 0 has ", kinds.front().size());
   }
 }
 
-void CheckpointSave::make_folder(size_t num_kinds) {
+void CheckpointSave::make_folder() {
   Json state = info_.progress;
   if (info_.score) state["score"] = *info_.score;
   progress_ = state.dump(1) + "\n";
   fs::create_directories(root_);
   remove_leftovers(root_);
-  check_free_space(root_, bytes_of_checkpoint(layout_, static_cast<int64_t>(num_kinds),
+  check_free_space(root_, bytes_of_checkpoint(layout_, static_cast<int64_t>(kinds_.size()),
                                               static_cast<int64_t>(progress_.size())));
   fs::create_directory(folder_);
 }
 
 // The values go to disk without the library: where they no longer fit, it has nothing left to lose.
-std::string CheckpointSave::write_shard(const StateView& state, std::stop_token stop,
-                                        Pace* pace) const {
+WrittenShard CheckpointSave::write_shard(const StateView& state, std::stop_token stop,
+                                         Pace* pace) const {
   const int shard = rank_ % layout_.num_shards;
-  if (writer_of(shard, layout_.num_shards, size_) != rank_) return "";
-  const std::vector<Kind> kinds = kinds_of(layout_, state);
+  if (writer_of(shard, layout_.num_shards, size_) != rank_) return {};
+  const std::vector<std::string> kinds = kinds_of(layout_, state);
   const fs::path path = folder_ / rank_file_name(shard);
   const std::vector<int64_t> offsets = make_frame(path, info_.step, layout_, shard, kinds);
   DirectFile file(path, std::move(stop), pace);
-  for (size_t i = 0; i < kinds.size(); ++i) {
+  for (size_t i = 0; i < state.size(); ++i) {
     file.keep_until(offsets[i]);
-    file.append(kinds[i].values.data(), kinds[i].values.size_bytes());
+    file.append(state[i].values.data(), state[i].values.size_bytes());
   }
   file.keep_rest();
   const FileRecord record = file.finish();
-  return concat(record.bytes, ' ', record.sha256);
+  WrittenShard written{.bytes = record.bytes, .sha256 = {}};
+  XKDE_CHECK(record.sha256.size() == written.sha256.size(), InternalError, path.string(),
+             ": expected a SHA-256, found ", record.sha256);
+  std::copy(record.sha256.begin(), record.sha256.end(), written.sha256.begin());
+  return written;
 }
 
-Manifest CheckpointSave::manifest(const std::vector<std::string>& written) const {
+Manifest CheckpointSave::manifest(const std::vector<WrittenShard>& written) const {
   Manifest manifest{.step = info_.step, .kinds = kinds_, .files = {}, .layout = layout_};
   for (int shard = 0; shard < layout_.num_shards; ++shard) {
     const int writer = writer_of(shard, layout_.num_shards, size_);
@@ -151,7 +151,7 @@ Manifest CheckpointSave::manifest(const std::vector<std::string>& written) const
   return manifest;
 }
 
-void CheckpointSave::complete(const std::vector<std::string>& written) const {
+void CheckpointSave::complete(const std::vector<WrittenShard>& written) const {
   if (!is_root()) return;
   Manifest whole = manifest(written);
   whole.files.push_back(write_index(folder_, whole));

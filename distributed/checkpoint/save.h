@@ -1,6 +1,8 @@
 #ifndef XKDE_DISTRIBUTED_CHECKPOINT_SAVE_H_
 #define XKDE_DISTRIBUTED_CHECKPOINT_SAVE_H_
 
+#include <array>
+#include <cstdint>
 #include <filesystem>
 #include <stop_token>
 #include <string>
@@ -12,6 +14,12 @@
 #include "distributed/comm/communicator.h"
 
 namespace xkde::dist {
+
+/// A rank's shard on disk: its size and digest (hexadecimal). No bytes: another rank wrote it.
+struct WrittenShard {
+  int64_t bytes = 0;
+  std::array<char, 64> sha256{};
+};
 
 /// One save in steps, of which only prepare() communicates, so that the others may run on a thread
 /// of their own: prepare(); write_shard() on all ranks; complete() with all their results, in rank
@@ -28,18 +36,18 @@ class CheckpointSave {
   void prepare(const StateView& state, Communicator& world);
   /// Writes this rank's shard durably, if another copy's rank does not; what it returns is for
   /// complete().
-  std::string write_shard(const StateView& state, std::stop_token stop = {},
-                          Pace* pace = nullptr) const;
+  WrittenShard write_shard(const StateView& state, std::stop_token stop = {},
+                           Pace* pace = nullptr) const;
   /// On rank 0, of no effect elsewhere: writes the other files, gives the folder its name, replaces
   /// BEST and LATEST, removes old checkpoints.
-  void complete(const std::vector<std::string>& written) const;
+  void complete(const std::vector<WrittenShard>& written) const;
   /// Removes the temporary folder.
   void abandon() const noexcept;
 
  private:
   bool is_root() const { return rank_ == 0; }
-  void make_folder(size_t num_kinds);
-  Manifest manifest(const std::vector<std::string>& written) const;
+  void make_folder();
+  Manifest manifest(const std::vector<WrittenShard>& written) const;
 
   std::filesystem::path root_, folder_;
   const ShardLayout& layout_;

@@ -63,9 +63,9 @@ void CheckpointTensors::read(const std::string& name, std::span<float> out) {
       file =
           files_.emplace(piece.shard, Hdf5File::open(folder_ / rank_file_name(piece.shard))).first;
     }
-    file->second.dataset("master").read(
-        piece.state_offset,
-        out.subspan(static_cast<size_t>(piece.tensor_offset), static_cast<size_t>(piece.numel)));
+    file->second.dataset(kMasterState)
+        .read(piece.state_offset, out.subspan(static_cast<size_t>(piece.tensor_offset),
+                                              static_cast<size_t>(piece.numel)));
   }
 }
 

@@ -20,41 +20,32 @@
 #include "distributed/sharding/gradient_sums.h"
 #include "distributed/sharding/process_mesh.h"
 #include "distributed/sharding/shard_layout.h"
+#include "distributed/sharding/trainable_model.h"
 
 namespace xkde::dist {
 
 /// A decoder whose parameters are flat fp32 shards, one per rank, and the explicit schedule of a
 /// training step over its units: gather, compute, reduce, free. Every rank makes the same calls in
 /// the same order unless a function says otherwise. Sources: arXiv:1910.02054, arXiv:2304.11277.
-class ShardedModel {
+class ShardedModel final : public TrainableModel {
  public:
   /// `decoder` and `comm` outlive the model.
   ShardedModel(const Decoder& decoder, Communicator& comm, EngineOptions options);
 
   /// Fills this rank's masters; `read_f32(name, out)` gives whole tensors. Not collective.
   void load(const std::function<void(const std::string&, std::span<float>)>& read_f32);
-  const ShardLayout& layout() const noexcept { return layout_; }
+  const ShardLayout& layout() const noexcept override { return layout_; }
   const ProcessMesh& mesh() const noexcept { return mesh_; }
-  at::Tensor& master() noexcept { return master_; }          ///< fp32 [layout().state_numel]
-  at::Tensor& gradient() noexcept { return sums_.shard(); }  ///< fp32, as master(), on the device
-  std::vector<DecayRange> decay_ranges() const;              ///< of this rank's state
-  /// To be called after master() has been written to from outside.
-  void masters_changed();
+  at::Tensor& master() noexcept override { return master_; }
+  at::Tensor& gradient() noexcept override { return sums_.shard(); }
+  std::vector<DecayRange> decay_ranges() const override;
+  void masters_changed() override;
 
-  /// Clears the gradient sums.
-  void begin_step();
-  /// Adds the gradients of one batch and returns its part of the loss, the sum of weight *
-  /// cross-entropy: fp64 [], on the device, which nobody waits for here. Null: this rank has no
-  /// batch left while others have. `last`: of this step, on all ranks. Where `loss` is given, it
-  /// takes the place of the batch's weights; the head then runs twice.
+  void begin_step() override;
   at::Tensor forward_backward(const PackedBatch* batch, bool last,
-                              const LossOfLogProbs& loss = nullptr);
-  /// Completes the gradient sums over ranks; returns their global 2-norm, fp64 [], on the device.
-  at::Tensor finish_gradients() { return sums_.finish(); }
-
-  /// The log-probability of each label, fp32 [L]; no gradients, and no weights stay gathered that a
-  /// step would free. Null as above.
-  at::Tensor log_probs(const PackedBatch* batch);
+                              const LossOfLogProbs& loss = nullptr) override;
+  at::Tensor finish_gradients() override { return sums_.finish(); }
+  at::Tensor log_probs(const PackedBatch* batch) override;
 
   /// Gathers all weights, so that predict() may be called by each rank on its own. Until
   /// masters_changed().

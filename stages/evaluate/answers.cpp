@@ -183,7 +183,7 @@ class Asker {
                     static_cast<double>(counts.tokens) / seconds);
       progress.update(next + 1, text);
     }
-    XKDE_CHECK(!agree_on_step_end(comm, false).stop_requested, StopRequested,
+    XKDE_CHECK(!stop_requested_anywhere(comm), StopRequested,
                "stopped on request, finished answers kept in ", log.folder().string());
   }
 

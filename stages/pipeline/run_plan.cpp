@@ -160,7 +160,7 @@ TrainWorkload survey_training(const Recipe& recipe, size_t index, const Pretrain
   const auto& stage = std::get<SftStage>(recipe.stages[index]);
   const std::vector<SftSample> samples = samples_of(recipe, index, model, chat_template);
   EpochSampler sampler(static_cast<uint64_t>(recipe.seed), static_cast<int64_t>(samples.size()),
-                       stage.global_batch(place.ranks), stage.last_batch == "wrap");
+                       stage.global_batch(place.ranks), stage.last_batch == LastBatch::kWrap);
   TrainWorkload workload;
   workload.stage = index;
   workload.samples = static_cast<int64_t>(samples.size());

@@ -100,7 +100,7 @@ OrpoStage::OrpoStage() {
   warmup_steps = 100;
   weight_decay = 0.0;
   adam_beta2 = 0.999;
-  loss_reduction = "micro_batch";
+  loss_reduction = LossReduction::kMicroBatch;
   save_steps = 100;
   save_total_limit = 3;
 }

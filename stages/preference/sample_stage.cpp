@@ -165,7 +165,7 @@ void run_sample(const SampleStage& stage, const std::filesystem::path& folder,
     std::snprintf(text, sizeof text, "%.0f tokens/s", rate);
     progress.update(next + 1, text);
   }
-  XKDE_CHECK(!agree_on_step_end(comm, false).stop_requested, StopRequested,
+  XKDE_CHECK(!stop_requested_anywhere(comm), StopRequested,
              "stopped on request, finished samples kept in ", folder.string());
   log.finish();
   context.samples_file = folder / kSamplesFile;

@@ -126,8 +126,7 @@ void RunContext::load_weights() {
   }
   at::Tensor host = at::empty_like(model_->master(), at::kCPU);
   const std::span<float> masters(host.mutable_data_ptr<float>(), static_cast<size_t>(host.numel()));
-  dist::load_checkpoint(*checkpoint_, model_->layout(),
-                        {.master = masters, .exp_avg = {}, .exp_avg_sq = {}}, comm_);
+  dist::load_checkpoint(*checkpoint_, model_->layout(), {{dist::kMasterState, masters}}, comm_);
   model_->master().copy_(host);
   model_->masters_changed();
 }

@@ -1,9 +1,10 @@
 #include "stages/run/stop_request.h"
 
 #include <csignal>
-#include <string>
 
 #include <unistd.h>
+
+#include "distributed/comm/typed_gather.h"
 
 namespace xkde::recipe {
 namespace {
@@ -26,14 +27,8 @@ void install_stop_signals() {
 
 bool stop_requested() { return g_stop != 0; }
 
-StepEnd agree_on_step_end(dist::Communicator& comm, bool is_writing) {
-  StepEnd end;
-  for (const std::string& flags :
-       comm.all_gather_bytes({stop_requested() ? '1' : '0', is_writing ? '1' : '0'})) {
-    end.stop_requested |= flags[0] == '1';
-    end.is_writing |= flags[1] == '1';
-  }
-  return end;
+bool stop_requested_anywhere(dist::Communicator& comm) {
+  return dist::largest_of_ranks(comm, stop_requested());
 }
 
 }  // namespace xkde::recipe

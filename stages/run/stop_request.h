@@ -12,15 +12,8 @@ void install_stop_signals();
 /// Whether this rank was asked to. Not collective.
 bool stop_requested();
 
-/// What holds on any rank at the end of a step.
-struct StepEnd {
-  bool stop_requested = false;
-  bool is_writing = false;  ///< a checkpoint, beside the steps
-};
-
-/// Joins what this rank says with the others'. Collective: all get the same answer at the same
-/// step.
-StepEnd agree_on_step_end(dist::Communicator& comm, bool is_writing);
+/// Whether any rank was asked to: the same answer on all ranks. Collective.
+bool stop_requested_anywhere(dist::Communicator& comm);
 
 }  // namespace xkde::recipe
 

@@ -2,8 +2,6 @@
 
 #include <cstring>
 #include <span>
-#include <string>
-#include <utility>
 
 #include <ATen/ATen.h>
 
@@ -11,6 +9,7 @@
 #include "core/base/log.h"
 #include "distributed/checkpoint/checkpoint.h"
 #include "distributed/checkpoint/retention.h"
+#include "distributed/comm/typed_gather.h"
 
 namespace xkde::recipe {
 namespace {
@@ -18,9 +17,9 @@ namespace {
 // Of a processor that a rank computes on, what the writer of a checkpoint takes beside the steps.
 constexpr double kWriterShare = 0.06;
 
-std::span<float> span_of(at::Tensor& host) {
-  return {host.mutable_data_ptr<float>(), static_cast<size_t>(host.numel())};
-}
+constexpr const char* kDevLosses = "dev_losses";  // in state.json
+
+using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
 
 void copy_into(std::span<float> out, const at::Tensor& values) {
   if (values.is_cpu()) {  // past the caches, unlike LibTorch's copy
@@ -32,55 +31,63 @@ void copy_into(std::span<float> out, const at::Tensor& values) {
       .copy_(values);
 }
 
-/// Masters and moments in host memory: themselves, where they are there anyway.
-struct HostState {
-  at::Tensor master, exp_avg, exp_avg_sq;
-  HostState(at::Tensor& masters, AdamW& optimizer)
-      : master(masters.cpu()),
-        exp_avg(optimizer.exp_avg().cpu()),
-        exp_avg_sq(optimizer.exp_avg_sq().cpu()) {}
-  dist::StateView view() { return {span_of(master), span_of(exp_avg), span_of(exp_avg_sq)}; }
-};
+/// The tensors in host memory: themselves, where they are there anyway.
+NamedTensors on_host(const NamedTensors& state) {
+  NamedTensors host;
+  for (const auto& [name, tensor] : state) host.emplace_back(name, tensor.cpu());
+  return host;
+}
+
+dist::StateView view_of(const NamedTensors& host) {
+  dist::StateView view;
+  for (const auto& [name, tensor] : host) {
+    view.push_back({name, {tensor.mutable_data_ptr<float>(), static_cast<size_t>(tensor.numel())}});
+  }
+  return view;
+}
 
 }  // namespace
 
-TrainCheckpoints::TrainCheckpoints(const TrainKeys& keys, std::string stage, bool keep_best,
-                                   std::filesystem::path root, RunContext& context,
-                                   AdamW& optimizer)
-    : keys_(keys),
-      stage_(std::move(stage)),
-      keep_best_(keep_best),
-      root_(std::move(root)),
-      context_(context),
-      optimizer_(optimizer) {
-  // A single save at the end has no steps to run beside, and no need of a second state.
-  if (!keys.async_save || keys.save_steps == 0) return;
+TrainCheckpoints::TrainCheckpoints(TrainCheckpointOptions options, dist::TrainableModel& model,
+                                   AdamW& optimizer, dist::Communicator& comm)
+    : options_(std::move(options)), model_(model), optimizer_(optimizer), comm_(comm) {
+  if (!options_.beside_steps) return;
   // CPU ranks leave no processor idle that a writer could use.
-  const double share = context.device().is_cpu() ? kWriterShare : 1.0;
-  async_ = std::make_unique<dist::AsyncCheckpointer>(root_, context.model().layout(), true,
-                                                     context.comm(), share);
+  const double share = model.gradient().is_cpu() ? kWriterShare : 1.0;
+  std::vector<std::string> names;
+  for (const auto& [name, tensor] : state()) names.push_back(name);
+  async_ =
+      std::make_unique<dist::AsyncCheckpointer>(options_.root, model.layout(), names, comm, share);
 }
 
-int64_t TrainCheckpoints::resume() {
-  if (keys_.resume_from_checkpoint == "never") return 0;
+NamedTensors TrainCheckpoints::state() const {
+  NamedTensors tensors{{dist::kMasterState, model_.master()}};
+  for (auto& named : optimizer_.state()) tensors.push_back(std::move(named));
+  return tensors;
+}
+
+TrainPoint TrainCheckpoints::resume() {
+  TrainPoint point;
+  if (!options_.resumes) return point;
   std::string newest;
-  if (context_.is_root()) {
-    const auto found = dist::newest_verified_checkpoint(root_);
+  if (comm_.rank() == 0) {
+    const auto found = dist::newest_verified_checkpoint(options_.root);
     newest = found ? found->string() : "";
   }
-  newest = context_.comm().broadcast_bytes(newest, 0);
-  if (newest.empty()) return 0;
-  dist::ShardedModel& model = context_.model();
-  HostState state(model.master(), optimizer_);
-  const Json progress =
-      dist::load_checkpoint(newest, model.layout(), state.view(), context_.comm());
-  model.master().copy_(state.master);
-  optimizer_.exp_avg().copy_(state.exp_avg);
-  optimizer_.exp_avg_sq().copy_(state.exp_avg_sq);
+  newest = dist::broadcast(comm_, newest);
+  if (newest.empty()) return point;
+  NamedTensors tensors = state();
+  const NamedTensors host = on_host(tensors);
+  const Json progress = dist::load_checkpoint(newest, model_.layout(), view_of(host), comm_);
+  for (size_t i = 0; i < tensors.size(); ++i) tensors[i].second.copy_(host[i].second);
   optimizer_.set_steps_done(progress.at("optimizer_steps").get<int64_t>());
-  model.masters_changed();
-  log::info(stage_ + ": goes on from " + newest);
-  return progress.at("step").get<int64_t>();
+  model_.masters_changed();
+  log::info(options_.stage + ": goes on from " + newest);
+  point.step = progress.at("step").get<int64_t>();
+  if (const auto losses = progress.find(kDevLosses); losses != progress.end()) {
+    point.dev_losses = losses->get<std::vector<double>>();
+  }
+  return point;
 }
 
 void TrainCheckpoints::add_loss(double loss) {
@@ -90,51 +97,47 @@ void TrainCheckpoints::add_loss(double loss) {
 
 void TrainCheckpoints::set_score(double score) { score_ = score; }
 
-dist::CheckpointInfo TrainCheckpoints::info(int64_t step, int64_t epoch, int64_t position) {
-  dist::CheckpointInfo info{.step = step,
-                            .progress = {{"step", step},
-                                         {"epoch", epoch},
-                                         {"position", position},
-                                         {"optimizer_steps", optimizer_.steps_done()},
-                                         {"seed", context_.recipe().seed},
-                                         {"recipe", resolved(context_.recipe())}},
-                            .keep_last = keys_.save_total_limit};
-  if (keep_best_ && losses_ > 0) info.score = loss_sum_ / static_cast<double>(losses_);
-  if (keep_best_ && score_) info.score = score_;
+dist::CheckpointInfo TrainCheckpoints::info(const TrainPoint& point) {
+  dist::CheckpointInfo info{.step = point.step,
+                            .progress = {{"step", point.step},
+                                         {"epoch", point.epoch},
+                                         {"position", point.position},
+                                         {"optimizer_steps", optimizer_.steps_done()}},
+                            .keep_last = options_.keep_last};
+  info.progress.update(options_.facts);
+  if (point.dev_losses) info.progress[kDevLosses] = *point.dev_losses;
+  if (options_.keeps_best && losses_ > 0) info.score = loss_sum_ / static_cast<double>(losses_);
+  if (options_.keeps_best && score_) info.score = score_;
   score_.reset();
   loss_sum_ = 0.0;
   losses_ = 0;
   return info;
 }
 
-void TrainCheckpoints::save(int64_t step, int64_t epoch, int64_t position) {
-  dist::ShardedModel& model = context_.model();
+void TrainCheckpoints::save(const TrainPoint& point) {
   if (!async_) {
-    HostState state(model.master(), optimizer_);
-    dist::save_checkpoint(root_, model.layout(), state.view(), info(step, epoch, position),
-                          context_.comm());
+    const NamedTensors host = on_host(state());
+    dist::save_checkpoint(options_.root, model_.layout(), view_of(host), info(point), comm_);
     return;
   }
-  const auto copy = [&model, &optimizer = optimizer_](const dist::StateView& out) {
-    copy_into(out.master, model.master());
-    copy_into(out.exp_avg, optimizer.exp_avg());
-    copy_into(out.exp_avg_sq, optimizer.exp_avg_sq());
+  const auto copy = [tensors = state()](const dist::StateView& out) {
+    for (size_t i = 0; i < out.size(); ++i) copy_into(out[i].values, tensors[i].second);
   };
-  async_->save(copy, info(step, epoch, position));
+  async_->save(copy, info(point));
 }
 
-void TrainCheckpoints::load_best() {
+std::filesystem::path TrainCheckpoints::best() const {
   std::string best;
-  if (context_.is_root()) best = dist::named_by(root_, dist::kBestFile);
-  best = context_.comm().broadcast_bytes(best, 0);
-  XKDE_CHECK(!best.empty(), CheckpointError, root_.string(),
+  if (comm_.rank() == 0) best = dist::named_by(options_.root, dist::kBestFile);
+  best = dist::broadcast(comm_, best);
+  XKDE_CHECK(!best.empty(), CheckpointError, options_.root.string(),
              ": expected BEST to name a checkpoint, found none");
-  context_.use_checkpoint(root_ / best);
-  log::info(stage_ + ": ends with " + best + ", which has the lowest dev loss");
+  return options_.root / best;
 }
 
-void TrainCheckpoints::wait_for_copy() {
+TrainCheckpoints::Update TrainCheckpoints::begin_update() {
   if (async_) async_->wait_for_copy();
+  return Update(model_);
 }
 
 bool TrainCheckpoints::is_writing() const { return async_ && async_->is_writing(); }

@@ -6,39 +6,73 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
+#include "core/io/json_file.h"
 #include "core/optim/adamw.h"
 #include "distributed/checkpoint/async_checkpointer.h"
-#include "stages/run/run_context.h"
-#include "stages/train/train_keys.h"
+#include "distributed/sharding/trainable_model.h"
 
 namespace xkde::recipe {
 
-/// The checkpoints of one training stage: the model's masters, the optimizer's moments and how far
+struct TrainCheckpointOptions {
+  std::string stage = {};           ///< its name, for messages
+  std::filesystem::path root = {};  ///< the folder that the checkpoints lie in
+  bool resumes = true;              ///< resume() looks for a checkpoint to go on from
+  bool beside_steps = false;  ///< writes while the next steps run, from a second copy of the state
+  bool keeps_best = false;    ///< the checkpoint of the lowest score stays, too
+  int64_t keep_last = 0;      ///< newest checkpoints that stay; 0: all
+  Json facts = Json::object();  ///< of the run, for state.json: its seed and its recipe
+};
+
+/// Where a run is, as state.json keeps it.
+struct TrainPoint {
+  int64_t step = 0;      ///< steps done
+  int64_t epoch = 0;     ///< epochs done
+  int64_t position = 0;  ///< steps done of the epoch
+  /// All losses of the dev set so far; nothing: the run has no dev set, or its checkpoint was
+  /// written before checkpoints kept them.
+  std::optional<std::vector<double>> dev_losses = std::nullopt;
+};
+
+/// The checkpoints of one training stage: the model's masters, the optimizer's state and how far
 /// the run is. Collective, unless a function says otherwise.
 class TrainCheckpoints {
  public:
-  /// They lie in `root`. Nothing is read or written yet; all arguments outlive the object.
-  /// `stage`: its name, for messages. `keep_best`: the checkpoint of the lowest score stays, too.
-  TrainCheckpoints(const TrainKeys& keys, std::string stage, bool keep_best,
-                   std::filesystem::path root, RunContext& context, AdamW& optimizer);
+  /// Nothing is read or written yet; all references outlive the object.
+  TrainCheckpoints(TrainCheckpointOptions options, dist::TrainableModel& model, AdamW& optimizer,
+                   dist::Communicator& comm);
 
   /// Fills model and optimizer from the newest checkpoint that verifies, if there is one and the
-  /// stage may go on from it. Returns its step, else 0. Throws CheckpointError.
-  int64_t resume();
+  /// options allow it. Returns where it was written; step 0 without one. Throws CheckpointError.
+  TrainPoint resume();
   /// Counts a step's loss, equal on all ranks, into the mean since the last save: its score, where
   /// set_score() gives no other. Not collective.
   void add_loss(double loss);
   /// Of the present state, lower is better; equal on all ranks. Not collective.
   void set_score(double score);
-  /// Saves the present state: durable on return, or, with async_save and steps between saves, soon
-  /// after. Throws IoError, of the save before too.
-  void save(int64_t step, int64_t epoch, int64_t position);
-  /// Fills the model, not the optimizer, from the checkpoint of the lowest score. Throws
-  /// CheckpointError.
-  void load_best();
-  /// To be called before the state changes: a save beside the steps may still be reading it.
-  void wait_for_copy();
+  /// Saves the present state: durable on return, or, beside the steps, soon after. Throws IoError,
+  /// of the save before too.
+  void save(const TrainPoint& point);
+  /// The checkpoint of the lowest score. Throws CheckpointError when there is none.
+  std::filesystem::path best() const;
+
+  /// The state may be written to while this lives; at its end the model's gathered weights are out
+  /// of date.
+  class [[nodiscard]] Update {
+   public:
+    explicit Update(dist::TrainableModel& model) : model_(model) {}
+    ~Update() { model_.masters_changed(); }  // no gather is under way between two steps
+    Update(const Update&) = delete;
+    Update& operator=(const Update&) = delete;
+
+   private:
+    dist::TrainableModel& model_;
+  };
+  /// Waits until no save beside the steps reads the state any more. Not collective. Throws IoError.
+  Update begin_update();
+
   /// Whether this rank writes beside the steps. Not collective.
   bool is_writing() const;
   /// To be called at each step's end; `anyone_writing`: is_writing() on any rank. Never waits for a
@@ -48,14 +82,13 @@ class TrainCheckpoints {
   void finish();
 
  private:
-  dist::CheckpointInfo info(int64_t step, int64_t epoch, int64_t position);
+  std::vector<std::pair<std::string, at::Tensor>> state() const;
+  dist::CheckpointInfo info(const TrainPoint& point);
 
-  const TrainKeys& keys_;
-  std::string stage_;
-  bool keep_best_;
-  std::filesystem::path root_;
-  RunContext& context_;
+  TrainCheckpointOptions options_;
+  dist::TrainableModel& model_;
   AdamW& optimizer_;
+  dist::Communicator& comm_;
   double loss_sum_ = 0.0;
   int64_t losses_ = 0;
   std::optional<double> score_;

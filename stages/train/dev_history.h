@@ -3,27 +3,29 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <string>
+#include <utility>
 #include <vector>
 
 namespace xkde::recipe {
 
-/// The losses of the dev set so far. A run that goes on finds them in its metrics.jsonl.
+/// The losses of the dev set so far. A checkpoint keeps them.
 class DevHistory {
  public:
-  /// The "eval_loss" of each line that has one; none where there is no file.
-  static DevHistory read(const std::filesystem::path& metrics);
-  static DevHistory parse(const std::string& text);
-  std::string dump() const;  ///< what parse() reads
+  DevHistory() = default;
+  explicit DevHistory(std::vector<double> losses) : losses_(std::move(losses)) {}
 
   void add(double loss) { losses_.push_back(loss); }
-  int64_t count() const { return static_cast<int64_t>(losses_.size()); }
+  const std::vector<double>& losses() const noexcept { return losses_; }
   /// Evaluations since the best one.
   int64_t stale() const;
 
  private:
   std::vector<double> losses_;
 };
+
+/// The "eval_loss" of each line of a metrics.jsonl that has one, none where there is no file: what
+/// a run goes on with whose checkpoint was written before checkpoints kept these losses.
+std::vector<double> dev_losses_in(const std::filesystem::path& metrics);
 
 }  // namespace xkde::recipe
 

@@ -10,6 +10,7 @@
 
 #include "core/base/error.h"
 #include "core/nn/device_copy.h"
+#include "stages/train/rank_share.h"
 
 namespace xkde::recipe {
 namespace {
@@ -76,23 +77,6 @@ std::vector<PromptGroup> group_by_prompt(const std::vector<WeightedPair>& pairs)
   return result;
 }
 
-/// Runs of groups of about equal cost; a group belongs to the rank in whose share its middle lies.
-std::vector<PromptGroup> part_of_rank(std::vector<PromptGroup> groups, int rank, int size) {
-  if (size == 1) return groups;
-  double total = 0.0;
-  for (const PromptGroup& group : groups) total += static_cast<double>(group.rows);
-  std::vector<PromptGroup> part;
-  double before = 0.0;
-  for (PromptGroup& group : groups) {
-    const auto rows = static_cast<double>(group.rows);
-    const double middle = before + rows / 2;
-    before += rows;
-    const int owner = std::min(size - 1, static_cast<int>(middle / total * size));
-    if (owner == rank) part.push_back(std::move(group));
-  }
-  return part;
-}
-
 /// Collects the distinct sequences of a pack and the terms of its loss.
 class PackBuilder {
  public:
@@ -150,8 +134,8 @@ class PackBuilder {
     double weight = 0.0;  ///< of its tokens in the NLL
   };
   struct Prompt {
-    size_t speaker = 0;   ///< the answer whose sequence carries the prompt's labels
-    double weight = 0.0;  ///< of its tokens in the NLL
+    size_t label_owner = 0;  ///< the answer whose sequence carries the prompt's labels
+    double weight = 0.0;     ///< of its tokens in the NLL
   };
 
   size_t answer_of(const OrpoSequence& sequence) {
@@ -168,7 +152,7 @@ class PackBuilder {
     TreeSequence sequence{source.prompt, {}};
     sequence.ids.insert(sequence.ids.end(), source.answer.begin(), std::prev(source.answer.end()));
     const Prompt& prompt = prompts_.at(source.prompt);
-    if (prompt.speaker == index && prompt.weight > 0.0) {
+    if (prompt.label_owner == index && prompt.weight > 0.0) {
       for (size_t t = 1; t < source.prompt.size(); ++t) {
         sequence.labels.push_back({static_cast<int64_t>(t) - 1, source.prompt[t], prompt.weight});
       }
@@ -198,8 +182,10 @@ class PackBuilder {
 
 std::vector<OrpoPack> orpo_packs(std::span<const OrpoPair> pairs, std::span<const int64_t> batch,
                                  const OrpoBatchOptions& options, int rank, int size) {
-  const std::vector<PromptGroup> groups =
-      part_of_rank(group_by_prompt(weigh(pairs, batch, options.micro_batch)), rank, size);
+  std::vector<PromptGroup> all = group_by_prompt(weigh(pairs, batch, options.micro_batch));
+  std::vector<double> costs;
+  for (const PromptGroup& group : all) costs.push_back(static_cast<double>(group.rows));
+  const std::vector<PromptGroup> groups = share_of_rank(std::move(all), costs, rank, size);
   std::vector<OrpoPack> packs;
   for (size_t next = 0; next < groups.size();) {
     PackBuilder builder(options);

@@ -18,7 +18,7 @@
 #include "core/io/atomic_file.h"
 #include "core/loss/orpo_loss.h"
 #include "stages/train/orpo_batch.h"
-#include "stages/train/trainer.h"
+#include "stages/train/run_training.h"
 
 namespace xkde::recipe {
 namespace {
@@ -84,7 +84,7 @@ class OrpoTask final : public TrainTask {
         context_(context),
         set_(std::move(set)),
         sampler_(static_cast<uint64_t>(context.recipe().seed), std::ssize(set_.train),
-                 stage.global_batch(context.comm().size()), stage.last_batch == "wrap") {
+                 stage.global_batch(context.comm().size()), stage.last_batch == LastBatch::kWrap) {
     if (stage.group_by_prompt) sampler_.keep_together(set_.prompt_of);
     sums_ = no_sums();
   }
@@ -94,7 +94,7 @@ class OrpoTask final : public TrainTask {
 
   TrainStep step(int64_t epoch, int64_t step) override {
     const std::vector<int64_t> batch = sampler_.batch(epoch, step);
-    const bool by_micro_batch = stage_.loss_reduction == "micro_batch";
+    const bool by_micro_batch = stage_.loss_reduction == LossReduction::kMicroBatch;
     TrainStep work;
     work.packs =
         packs_of(set_.train, batch, by_micro_batch ? stage_.per_device_train_batch_size : 0);

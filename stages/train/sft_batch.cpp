@@ -4,6 +4,8 @@
 #include <iterator>
 #include <utility>
 
+#include "stages/train/rank_share.h"
+
 namespace xkde::recipe {
 
 std::vector<TreeSequence> weighted_sequences(std::span<const SftSample> samples,
@@ -56,7 +58,7 @@ std::vector<TreeSequence> part_of_rank(std::vector<TreeSequence> sequences, int 
   if (size == 1) return sequences;
   std::stable_sort(sequences.begin(), sequences.end(),
                    [](const TreeSequence& a, const TreeSequence& b) { return a.ids < b.ids; });
-  std::vector<double> cost_before = {0.0};
+  std::vector<double> costs;
   const std::vector<int64_t>* previous = nullptr;
   for (const TreeSequence& sequence : sequences) {
     auto fresh = static_cast<double>(sequence.ids.size());
@@ -65,28 +67,18 @@ std::vector<TreeSequence> part_of_rank(std::vector<TreeSequence> sequences, int 
                                                sequence.ids.begin(), sequence.ids.end());
       fresh -= static_cast<double>(left - previous->begin());
     }
-    cost_before.push_back(cost_before.back() + fresh);
+    costs.push_back(fresh);
     previous = &sequence.ids;
   }
-  // A sequence belongs to the rank in whose share of the total cost its middle lies.
-  std::vector<TreeSequence> part;
-  const double total = cost_before.back();
-  for (size_t i = 0; i < sequences.size(); ++i) {
-    const double middle = (cost_before[i] + cost_before[i + 1]) / 2;
-    const int owner = std::min(size - 1, static_cast<int>(middle / total * size));
-    if (owner == rank) part.push_back(std::move(sequences[i]));
-  }
-  return part;
+  return share_of_rank(std::move(sequences), costs, rank, size);
 }
 
 std::vector<PackedBatch> packs_of_step(const SftStage& stage, std::span<const SftSample> samples,
                                        std::span<const int64_t> batch, int rank, int ranks,
                                        at::Device device) {
-  const LossReduction reduction = stage.loss_reduction == "micro_batch" ? LossReduction::kMicroBatch
-                                                                        : LossReduction::kTokenMean;
-  std::vector<TreeSequence> part =
-      part_of_rank(weighted_sequences(samples, batch, reduction, stage.per_device_train_batch_size),
-                   rank, ranks, stage.token_tree);
+  std::vector<TreeSequence> part = part_of_rank(
+      weighted_sequences(samples, batch, stage.loss_reduction, stage.per_device_train_batch_size),
+      rank, ranks, stage.token_tree);
   if (!stage.labelled_head) label_all_tokens(part);
   PackOptions options;
   options.share_prefixes = stage.token_tree;

@@ -12,12 +12,6 @@
 
 namespace xkde::recipe {
 
-/// How a global batch becomes loss weights.
-enum class LossReduction {
-  kTokenMean,   ///< mean over all labelled tokens of the global batch
-  kMicroBatch,  ///< mean over micro-batches of each one's token mean (protocol Q30)
-};
-
 /// The samples of one global batch as sequences whose label weights add up to 1: how they are
 /// packed, and on how many ranks, doesn't change the loss.
 std::vector<TreeSequence> weighted_sequences(std::span<const SftSample> samples,

@@ -8,9 +8,9 @@
 
 #include "core/data/epoch_sampler.h"
 #include "core/data/sft_sample.h"
+#include "stages/train/run_training.h"
 #include "stages/train/sft_batch.h"
 #include "stages/train/sft_samples.h"
-#include "stages/train/trainer.h"
 
 namespace xkde::recipe {
 namespace {
@@ -22,7 +22,7 @@ class SftTask final : public TrainTask {
         context_(context),
         samples_(std::move(samples)),
         sampler_(static_cast<uint64_t>(context.recipe().seed), std::ssize(samples_),
-                 stage.global_batch(context.comm().size()), stage.last_batch == "wrap") {}
+                 stage.global_batch(context.comm().size()), stage.last_batch == LastBatch::kWrap) {}
 
   std::string name() const override { return "sft"; }
   int64_t steps_per_epoch() const override { return sampler_.steps_per_epoch(); }

@@ -7,11 +7,6 @@
 namespace xkde::recipe {
 namespace {
 
-constexpr std::string_view kSchedules[] = {"cosine", "linear", "constant"};
-constexpr std::string_view kReductions[] = {"token_mean", "micro_batch"};
-constexpr std::string_view kLastBatches[] = {"short", "wrap"};
-constexpr std::string_view kResumes[] = {"auto", "never"};
-
 /// Keys that users of other trainers write, and what to write here.
 constexpr std::pair<std::string_view, std::string_view> kForeignKeys[] = {
     {"warmup_ratio", "unknown key; did you mean 'warmup_steps', where a value below 1 is a ratio?"},
@@ -58,22 +53,22 @@ void TrainKeys::read(StrictMap& map) {
       map.add_error(key, "expected global_batch_size or this key, found both");
   }
   map.optional("learning_rate", learning_rate, kPositiveNumber);
-  map.optional("lr_scheduler_type", lr_scheduler_type, Names{kSchedules});
+  map.optional("lr_scheduler_type", lr_scheduler_type, kLrScheduleNames);
   map.optional("warmup_steps", warmup_steps, kWarmup);
   map.optional("weight_decay", weight_decay, kNotNegativeNumber);
   map.optional("adam_beta1", adam_beta1, kShare);
   map.optional("adam_beta2", adam_beta2, kShare);
   map.optional("adam_epsilon", adam_epsilon, kPositiveNumber);
   map.optional("max_grad_norm", max_grad_norm, kPositiveNumber);
-  map.optional("loss_reduction", loss_reduction, Names{kReductions});
+  map.optional("loss_reduction", loss_reduction, kLossReductionNames);
   map.optional("packing", packing);
   map.optional("token_tree", token_tree);
   map.optional("max_tokens_per_pack", max_tokens_per_pack, kPositive);
-  map.optional("last_batch", last_batch, Names{kLastBatches});
+  map.optional("last_batch", last_batch, kLastBatchNames);
   map.optional("save_steps", save_steps, kNotNegative);
   map.optional("save_total_limit", save_total_limit, kPositive);
   map.optional("async_save", async_save);
-  map.optional("resume_from_checkpoint", resume_from_checkpoint, Names{kResumes});
+  map.optional("resume_from_checkpoint", resume_from_checkpoint, kResumeNames);
   for (const auto& [key, why] : kForeignKeys) map.refuse(key, std::string(why));
 }
 
@@ -86,22 +81,22 @@ void TrainKeys::write(Json& json) const {
   }
   json["global_batch_size"] = global_batch_size;
   json["learning_rate"] = learning_rate;
-  json["lr_scheduler_type"] = lr_scheduler_type;
+  json["lr_scheduler_type"] = name_of(kLrScheduleNames, lr_scheduler_type);
   json["warmup_steps"] = warmup_steps;
   json["weight_decay"] = weight_decay;
   json["adam_beta1"] = adam_beta1;
   json["adam_beta2"] = adam_beta2;
   json["adam_epsilon"] = adam_epsilon;
   json["max_grad_norm"] = max_grad_norm;
-  json["loss_reduction"] = loss_reduction;
+  json["loss_reduction"] = name_of(kLossReductionNames, loss_reduction);
   json["packing"] = packing;
   json["token_tree"] = token_tree;
   json["max_tokens_per_pack"] = max_tokens_per_pack;
-  json["last_batch"] = last_batch;
+  json["last_batch"] = name_of(kLastBatchNames, last_batch);
   json["save_steps"] = save_steps;
   json["save_total_limit"] = save_total_limit;
   json["async_save"] = async_save;
-  json["resume_from_checkpoint"] = resume_from_checkpoint;
+  json["resume_from_checkpoint"] = name_of(kResumeNames, resume_from_checkpoint);
 }
 
 }  // namespace xkde::recipe

@@ -4,10 +4,33 @@
 #include <cstdint>
 #include <string>
 
+#include "core/base/named.h"
 #include "core/io/json_file.h"
+#include "core/optim/lr_schedule.h"
 #include "stages/recipe/strict_map.h"
 
 namespace xkde::recipe {
+
+/// How a global batch becomes loss weights.
+enum class LossReduction {
+  kTokenMean,   ///< mean over all labelled tokens of the global batch
+  kMicroBatch,  ///< mean over micro-batches of each one's token mean (protocol Q30)
+};
+inline constexpr Named<LossReduction> kLossReductionNames[] = {
+    {"token_mean", LossReduction::kTokenMean}, {"micro_batch", LossReduction::kMicroBatch}};
+
+/// What becomes of the last batch of an epoch when the items do not fill it.
+enum class LastBatch {
+  kShort,
+  kWrap,  ///< it is filled from the epoch's beginning
+};
+inline constexpr Named<LastBatch> kLastBatchNames[] = {{"short", LastBatch::kShort},
+                                                       {"wrap", LastBatch::kWrap}};
+
+/// The checkpoint that a stage goes on from.
+enum class ResumeFrom { kNewest, kNever };
+inline constexpr Named<ResumeFrom> kResumeNames[] = {{"auto", ResumeFrom::kNewest},
+                                                     {"never", ResumeFrom::kNever}};
 
 /// The keys that every training stage has. Defaults are those of XE-IT in the paper's own code
 /// (protocol 4.1) unless a comment names another source; a stage sets its own before read().
@@ -18,24 +41,23 @@ struct TrainKeys {
   int64_t gradient_accumulation_steps = 1;
   int64_t global_batch_size = 0;  ///< 0: the product of the two and the number of ranks
   double learning_rate = 1e-5;
-  std::string lr_scheduler_type = "cosine";  ///< or linear, constant
-  double warmup_steps = 0.05;                ///< below 1 a share of all steps, else their number
+  LrScheduleKind lr_scheduler_type = LrScheduleKind::kCosine;
+  double warmup_steps = 0.05;  ///< below 1 a share of all steps, else their number
   double weight_decay = 1e-4;
   double adam_beta1 = 0.9;
   double adam_beta2 = 0.95;
   double adam_epsilon = 1e-8;
   double max_grad_norm = 1.0;
-  /// Over the targets of the global batch (ours: exact over any split), or micro_batch: over
-  /// micro-batches, then over their means (protocol Q30).
-  std::string loss_reduction = "token_mean";
-  bool packing = true;                          ///< ours: same losses, less padding
-  bool token_tree = true;                       ///< ours: same losses, shared prefixes once
-  int64_t max_tokens_per_pack = 1024;           ///< ours
-  std::string last_batch = "short";             ///< of an epoch; or wrap: filled from its beginning
-  int64_t save_steps = 0;                       ///< 0: only at the end
-  int64_t save_total_limit = 2;                 ///< ours
-  bool async_save = true;                       ///< ours: written beside the next steps
-  std::string resume_from_checkpoint = "auto";  ///< ours; or never
+  /// The default is ours: exact, however a batch is split.
+  LossReduction loss_reduction = LossReduction::kTokenMean;
+  bool packing = true;                 ///< ours: same losses, less padding
+  bool token_tree = true;              ///< ours: same losses, shared prefixes once
+  int64_t max_tokens_per_pack = 1024;  ///< ours
+  LastBatch last_batch = LastBatch::kShort;
+  int64_t save_steps = 0;                                   ///< 0: only at the end
+  int64_t save_total_limit = 2;                             ///< ours
+  bool async_save = true;                                   ///< ours: written beside the next steps
+  ResumeFrom resume_from_checkpoint = ResumeFrom::kNewest;  ///< ours
 
   /// Items of a step over all ranks.
   int64_t global_batch(int64_t ranks) const {

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -10,7 +12,8 @@
 #include "core/io/json_file.h"
 #include "core/loss/label_loss.h"
 #include "core/model/token_tree.h"
-#include "stages/run/run_context.h"
+#include "distributed/comm/communicator.h"
+#include "distributed/sharding/trainable_model.h"
 #include "stages/train/train_keys.h"
 
 namespace xkde::recipe {
@@ -35,11 +38,12 @@ class TrainTask {
   virtual ~TrainTask() = default;
   virtual std::string name() const = 0;  ///< of the stage
   virtual int64_t steps_per_epoch() const = 0;
-  /// `step` in [0, steps_per_epoch()).
+  /// `step` in [0, steps_per_epoch()). May be asked for before the step before has been trained.
   virtual TrainStep step(int64_t epoch, int64_t step) = 0;
 
-  /// What the packs' losses have summed up since the last call, fp64 on the device; may be
-  /// undefined. Reports are written from the sums over ranks.
+  /// What the packs' losses have summed up since the last call, fp64 [at most
+  /// StepTally::kMaxSums] on the device; may be undefined. Reports are written from the sums over
+  /// ranks.
   virtual at::Tensor take_sums() { return {}; }
   virtual void describe(std::span<const double> /*sums*/, Json& /*report*/) const {}
 
@@ -51,14 +55,32 @@ class TrainTask {
 struct DevOptions {
   int64_t eval_steps = 0;  ///< 0: never
   int64_t patience = 0;    ///< evaluations without a better one before the end; 0: any number
-  bool load_best = false;  ///< the model ends with the weights of the lowest dev loss
+  bool load_best = false;  ///< the run ends with the checkpoint of the lowest dev loss
 };
 
-/// Trains the context's model from where the folder's checkpoints are: one line of metrics.jsonl a
-/// step, "eval_" keys where the dev set was evaluated, checkpoints as the keys say and at the end.
-/// Throws StopRequested after a checkpoint when asked to stop. Collective.
-void run_training(TrainTask& task, const TrainKeys& keys, bool keep_best, const DevOptions& dev,
-                  const std::filesystem::path& folder, RunContext& context);
+/// What a training run needs from around it. The references outlive the run.
+struct TrainHost {
+  dist::Communicator& comm;
+  dist::TrainableModel& model;
+  std::filesystem::path folder;  ///< takes metrics.jsonl and checkpoints/
+  bool keeps_best = false;       ///< the checkpoint of the lowest score stays, too
+  int64_t logging_steps = 10;    ///< steps between two lines on standard error
+  Json facts = Json::object();   ///< for state.json: the run's seed and recipe
+  std::function<bool()> stop_requested = [] { return false; };  ///< whether this rank was asked to
+  // For the figures of a step.
+  double block_parameters = 0.0;  ///< of the linear layers of all blocks
+  double head_parameters = 0.0;   ///< of the matrix that makes logits
+  double matmul_rate = 1.0;       ///< floating-point operations a second of all ranks together
+  int64_t baseline_bytes = 0;     ///< in use before the model was built, at the rank with most
+};
+
+/// Trains host.model from where the folder's checkpoints are: one line of metrics.jsonl a step,
+/// "eval_" keys where the dev set was evaluated, checkpoints as the keys say and at the end.
+/// Returns the checkpoint to end with when dev.load_best asks for one. Throws StopRequested after a
+/// checkpoint when a rank was asked to stop, and NumericError, before the step changed any weight,
+/// when the loss or the norm of the gradients is not finite. Collective.
+std::optional<std::filesystem::path> train(TrainTask& task, const TrainKeys& keys,
+                                           const DevOptions& dev, const TrainHost& host);
 
 }  // namespace xkde::recipe
 

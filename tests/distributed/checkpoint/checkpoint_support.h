@@ -27,10 +27,18 @@ std::vector<UnitLayout> small_units();
 /// The value of element `index` of a tensor at a step: different for each, and exact in fp32.
 float value_of(const std::string& kind, const std::string& tensor, int64_t index, int64_t step);
 
+/// The states of AdamW, as a checkpoint names them.
+inline const std::vector<std::string> kAllStates{kMasterState, "exp_avg", "exp_avg_sq"};
+
 /// One rank's state at a step.
 struct OwnedState {
   std::vector<float> master, exp_avg, exp_avg_sq;
-  StateView view() { return {master, exp_avg, exp_avg_sq}; }
+  StateView view() {
+    StateView view{{kMasterState, master}};
+    if (!exp_avg.empty()) view.push_back({"exp_avg", exp_avg});
+    if (!exp_avg_sq.empty()) view.push_back({"exp_avg_sq", exp_avg_sq});
+    return view;
+  }
 };
 OwnedState state_at(const ShardLayout& layout, int rank, int64_t step, bool moments = true);
 OwnedState empty_state(const ShardLayout& layout, bool moments = true);

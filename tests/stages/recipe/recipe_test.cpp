@@ -42,7 +42,7 @@ TEST(Recipe, SftDefaultsAreThoseOfThePapersCode) {
   EXPECT_EQ(sft.per_device_train_batch_size, 1);
   EXPECT_EQ(sft.gradient_accumulation_steps, 1);
   EXPECT_EQ(sft.learning_rate, 1e-5);
-  EXPECT_EQ(sft.lr_scheduler_type, "cosine");
+  EXPECT_EQ(sft.lr_scheduler_type, LrScheduleKind::kCosine);
   EXPECT_EQ(sft.warmup_steps, 0.05);
   EXPECT_EQ(sft.weight_decay, 1e-4);
   EXPECT_EQ(sft.adam_beta1, 0.9);
@@ -54,7 +54,7 @@ TEST(Recipe, SftDefaultsAreThoseOfThePapersCode) {
   // Ours.
   EXPECT_TRUE(sft.uses_built_data());
   EXPECT_EQ(sft.global_batch_size, 0);
-  EXPECT_EQ(sft.loss_reduction, "token_mean");
+  EXPECT_EQ(sft.loss_reduction, LossReduction::kTokenMean);
   EXPECT_TRUE(sft.packing);
   EXPECT_TRUE(sft.token_tree);
   EXPECT_EQ(sft.max_tokens_per_pack, 1024);
@@ -62,7 +62,7 @@ TEST(Recipe, SftDefaultsAreThoseOfThePapersCode) {
   EXPECT_EQ(sft.save_total_limit, 2);
   EXPECT_TRUE(sft.async_save);
   EXPECT_FALSE(sft.keep_best);
-  EXPECT_EQ(sft.resume_from_checkpoint, "auto");
+  EXPECT_EQ(sft.resume_from_checkpoint, ResumeFrom::kNewest);
 }
 
 TEST(Recipe, DefaultsOfTheOtherStagesAreThoseOfTheDocumentation) {

@@ -1,0 +1,201 @@
+#include "stages/train/trainer.h"
+
+#include <fstream>
+
+#include <gmock/gmock.h>
+
+#include "core/base/error.h"
+#include "distributed/comm/thread_communicator.h"
+#include "tests/stages/train/fake_training.h"
+
+namespace xkde::recipe {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+class TrainerTest : public TrainingTest {
+ protected:
+  /// One rank's run with `model` and `task`.
+  std::optional<std::filesystem::path> run(
+      FakeModel& model, FakeTask& task, const TrainKeys& keys, const DevOptions& dev = {},
+      const std::function<bool()>& stop = [] { return false; }) {
+    std::optional<std::filesystem::path> best;
+    dist::run_ranks(1, [&](dist::Communicator& comm) {
+      const TrainHost host{.comm = comm,
+                           .model = model,
+                           .folder = folder_,
+                           .keeps_best = dev.load_best,
+                           .facts = {{"seed", 7}},
+                           .stop_requested = stop};
+      best = train(task, keys, dev, host);
+    });
+    return best;
+  }
+
+  std::vector<Json> lines() const {
+    std::vector<Json> lines;
+    std::ifstream file(folder_ / "metrics.jsonl");
+    for (std::string line; std::getline(file, line);) lines.push_back(Json::parse(line));
+    return lines;
+  }
+};
+
+TEST_F(TrainerTest, EveryStepIsAPassAnUpdateAndALine) {
+  FakeModel model;
+  FakeTask task;
+
+  run(model, task, keys_of(3));
+
+  EXPECT_EQ(model.steps, 3);
+  EXPECT_EQ(model.changes, 3);
+  EXPECT_THAT(task.asked, ElementsAre(0, 1, 2));
+  ASSERT_EQ(lines().size(), 3U);
+  const Json last = lines().back();
+  EXPECT_EQ(last.at("step"), 3);
+  EXPECT_EQ(last.at("epoch"), 1.5);
+  EXPECT_EQ(last.at("computed_tokens"), 3);
+  EXPECT_EQ(last.at("sums"), Json({1.0, 0.25}));
+  EXPECT_EQ(lines().front().at("loss"), 8.0);
+  EXPECT_LT(last.at("loss"), 8.0);
+  EXPECT_THAT(checkpoints(), ElementsAre("step-00000003"));
+}
+
+TEST_F(TrainerTest, SavesEverySaveStepsAndAtTheEnd) {
+  FakeModel model;
+  FakeTask task;
+  TrainKeys keys = keys_of(5, 2);
+
+  run(model, task, keys);
+
+  EXPECT_THAT(checkpoints(), ElementsAre("step-00000002", "step-00000004", "step-00000005"));
+}
+
+TEST_F(TrainerTest, ARunThatGoesOnEqualsOneThatNeverStopped) {
+  FakeModel whole, first, second;
+  FakeTask task;
+  run(whole, task, keys_of(4));
+  std::filesystem::remove_all(folder_ / "checkpoints");
+
+  run(first, task, keys_of(2));
+  run(second, task, keys_of(4));
+
+  EXPECT_TRUE(at::equal(second.master(), whole.master()));
+  EXPECT_EQ(second.steps, 2);
+}
+
+TEST_F(TrainerTest, AStopRequestSavesAndEndsAtTheStepsEdge) {
+  FakeModel model;
+  FakeTask task;
+
+  const auto act = [&] { run(model, task, keys_of(9), {}, [&] { return model.steps == 2; }); };
+
+  try {
+    act();
+    ADD_FAILURE() << "no error";
+  } catch (const StopRequested& error) {
+    EXPECT_THAT(error.what(), HasSubstr("stopped on request after step 2 of 9, checkpoint saved"));
+  }
+  EXPECT_THAT(checkpoints(), ElementsAre("step-00000002"));
+}
+
+TEST_F(TrainerTest, ALossThatIsNoNumberLeavesTheStateUntouched) {
+  FakeModel model, good;
+  FakeTask task;
+  model.bad_step = 3;
+  run(good, task, keys_of(2));
+  std::filesystem::remove_all(folder_ / "checkpoints");
+
+  try {
+    run(model, task, keys_of(5));
+    ADD_FAILURE() << "no error";
+  } catch (const NumericError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("step 3: expected a finite loss and gradient norm, found"));
+    EXPECT_EQ(error.exit_code(), ExitCode::kDiverged);
+  }
+
+  EXPECT_TRUE(at::equal(model.master(), good.master()));
+  EXPECT_EQ(model.changes, 2);
+  EXPECT_EQ(lines().size(), 2U);
+}
+
+TEST_F(TrainerTest, AGradientThatIsNotFiniteLeavesTheStateUntouched) {
+  FakeModel model;
+  FakeTask task;
+  model.master()[0] = std::numeric_limits<float>::infinity();
+  const at::Tensor before = model.master().clone();
+
+  EXPECT_THROW(run(model, task, keys_of(5)), NumericError);
+
+  EXPECT_TRUE(at::equal(model.master(), before));
+}
+
+TEST_F(TrainerTest, StopsEarlyWithoutABetterDevLossAndEndsWithTheBest) {
+  FakeModel model;
+  FakeTask task;
+  task.dev_losses = {3.0, 1.0, 2.0, 2.5, 0.5};
+
+  const auto best =
+      run(model, task, keys_of(9, 1), {.eval_steps = 1, .patience = 2, .load_best = true});
+
+  EXPECT_EQ(model.steps, 4);
+  EXPECT_EQ(best, folder_ / "checkpoints" / "step-00000002");
+  EXPECT_EQ(lines().at(1).at("eval_loss"), 1.0);
+  EXPECT_EQ(lines().at(1).at("eval_sums"), Json({1.0, 0.25}));
+}
+
+TEST_F(TrainerTest, DevLossesOfTheFirstRunCountInTheSecond) {
+  const DevOptions dev{.eval_steps = 1, .patience = 2};
+  for (const bool has_log_only : {false, true}) {
+    std::filesystem::remove_all(folder_);
+    std::filesystem::create_directories(folder_);
+    FakeModel first, second;
+    FakeTask task;
+    task.dev_losses = {1.0, 2.0, 3.0, 4.0};
+    run(first, task, keys_of(2, 1), dev);
+    if (has_log_only) {  // as checkpoints were before they kept these losses
+      std::filesystem::remove_all(folder_ / "checkpoints");
+      FakeTask without;
+      FakeModel again;
+      const std::filesystem::path metrics = folder_ / "metrics.jsonl";
+      std::filesystem::rename(metrics, folder_ / "kept");
+      run(again, without, keys_of(2, 1));
+      std::filesystem::rename(folder_ / "kept", metrics);
+    }
+
+    run(second, task, keys_of(9, 1), dev);
+
+    EXPECT_EQ(second.steps, 1) << has_log_only;  // the third evaluation is the second stale one
+  }
+}
+
+TEST_F(TrainerTest, ARankWithoutPacksTakesPartInEveryPass) {
+  dist::run_ranks(2, [&](dist::Communicator& comm) {
+    FakeModel model;
+    FakeTask task;
+    task.packs = comm.rank() == 0 ? 3 : 0;
+    const TrainHost host{.comm = comm, .model = model, .folder = folder_};
+    TrainKeys keys = keys_of(2);
+    keys.learning_rate = 1e-30;
+
+    train(task, keys, {}, host);
+
+    EXPECT_EQ(model.passes, 6);
+    EXPECT_EQ(model.last_passes, 2);
+  });
+  EXPECT_EQ(lines().back().at("computed_tokens"), 9);
+  EXPECT_EQ(lines().back().at("sums"), Json({2.0, 0.5}));
+}
+
+TEST_F(TrainerTest, NoStepsStillLeaveACheckpoint) {
+  FakeModel model;
+  FakeTask task;
+
+  run(model, task, keys_of(0));
+
+  EXPECT_THAT(checkpoints(), ElementsAre("step-00000000"));
+  EXPECT_TRUE(task.asked.empty());
+}
+
+}  // namespace
+}  // namespace xkde::recipe
