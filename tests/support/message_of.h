@@ -4,10 +4,12 @@
 #include <functional>
 #include <string>
 
+#include "core/base/error.h"
+
 namespace xkde::test {
 
 /// The message of the `ErrorType` that `act` throws; "no error" when it throws none.
-template <typename ErrorType>
+template <typename ErrorType = Error>
 std::string message_of(const std::function<void()>& act) {
   try {
     act();

@@ -1,7 +1,6 @@
 #include "core/io/journal.h"
 
 #include <csignal>
-#include <functional>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -11,12 +10,14 @@
 #include <sys/resource.h>
 
 #include "core/base/error.h"
+#include "tests/support/message_of.h"
 #include "tests/support/temp_folder.h"
 
 namespace xkde {
 namespace {
 
 namespace fs = std::filesystem;
+using test::message_of;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using Entries = std::vector<std::string>;
@@ -33,16 +34,6 @@ Entries entries_of(const fs::path& path, Journal::Use use = Journal::Use::kAppen
   Entries entries;
   (void)open(path, entries, use);
   return entries;
-}
-
-template <typename ErrorType>
-std::string message_of(const std::function<void()>& act) {
-  try {
-    act();
-  } catch (const ErrorType& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 std::string bytes_of(const fs::path& path) {

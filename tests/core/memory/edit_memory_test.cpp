@@ -3,7 +3,6 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
-#include <functional>
 #include <optional>
 #include <random>
 #include <string>
@@ -17,12 +16,14 @@
 #include <unistd.h>
 
 #include "core/base/error.h"
+#include "tests/support/message_of.h"
 #include "tests/support/temp_folder.h"
 
 namespace xkde {
 namespace {
 
 namespace fs = std::filesystem;
+using test::message_of;
 using testing::HasSubstr;
 
 constexpr int64_t kWidth = 6;
@@ -60,16 +61,6 @@ void expect_first_facts(const EditMemory& memory, int64_t count) {
   ASSERT_EQ(memory.size(), count);
   for (int64_t i = 0; i < count; ++i) ASSERT_EQ(memory.fact(i), fact_of(i)) << i;
   EXPECT_TRUE(memory.embeddings().equal(embeddings_of(0, count)));
-}
-
-template <typename ErrorType>
-std::string message_of(const std::function<void()>& act) {
-  try {
-    act();
-  } catch (const ErrorType& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 std::string bytes_of(const fs::path& path) {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -13,10 +12,12 @@
 #include <gtest/gtest.h>
 
 #include "core/base/error.h"
+#include "tests/support/message_of.h"
 
 namespace xkde {
 namespace {
 
+using test::message_of;
 using testing::HasSubstr;
 
 constexpr float kNever = -std::numeric_limits<float>::infinity();
@@ -210,16 +211,6 @@ TEST(FactIndex, LengthsOfVectorsDoNotMatter) {
   const auto scaled = index_of(facts * 1024, {}).top_k(queries / 4, 5);
 
   EXPECT_EQ(scaled, index_of(facts, {}).top_k(queries, 5));
-}
-
-template <typename ErrorType>
-std::string message_of(const std::function<void()>& act) {
-  try {
-    act();
-  } catch (const ErrorType& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 TEST(FactIndex, RefusesVectorsWithoutADirection) {

@@ -16,8 +16,11 @@
 
 #include "core/base/error.h"
 #include "distributed/comm/communicator.h"
+#include "tests/support/message_of.h"
 
 namespace xkde::dist {
+
+using test::message_of;
 
 /// The claims of communicator.h, for any backend. A backend is a type with
 ///   static void run(const std::function<void(Communicator&)>&, double timeout_s);  // fresh group
@@ -71,17 +74,6 @@ inline ::testing::AssertionResult same_bits(const at::Tensor& found, const at::T
   }
   if (at::equal(a, expected)) return ::testing::AssertionSuccess();
   return ::testing::AssertionFailure() << "values differ";
-}
-
-/// The message of the `ErrorType` that `action` throws, or "no error".
-template <typename ErrorType>
-std::string message_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const ErrorType& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 TYPED_TEST_SUITE_P(CommunicatorSuite);

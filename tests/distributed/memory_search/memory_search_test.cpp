@@ -1,4 +1,3 @@
-#include <functional>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -6,10 +5,12 @@
 #include "core/base/error.h"
 #include "distributed/comm/thread_communicator.h"
 #include "tests/distributed/memory_search/memory_search_support.h"
+#include "tests/support/message_of.h"
 
 namespace xkde::dist {
 namespace {
 
+using test::message_of;
 using testing::HasSubstr;
 
 class MemorySearch : public testing::TestWithParam<int> {};
@@ -21,15 +22,6 @@ TEST_P(MemorySearch, EmbedsWhatOneRankEmbeds) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Ranks, MemorySearch, testing::Values(1, 2, 3));
-
-std::string message_of(const std::function<void()>& act) {
-  try {
-    act();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 TEST(MemorySearch, RanksMayHoldNoFacts) {
   run_ranks(3, [](Communicator& comm) {

@@ -1,12 +1,11 @@
 #include "core/data/benchmarks/edit_dataset.h"
 
-#include <functional>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "core/base/error.h"
 #include "tests/core/data/benchmarks/edit_rows.h"
+#include "tests/support/message_of.h"
 #include "tests/support/temp_folder.h"
 
 namespace xkde {
@@ -14,19 +13,10 @@ namespace {
 
 using test::bizsre_side;
 using test::bmike_side;
+using test::message_of;
 using test::rows_text;
 using test::TempFolder;
 using testing::HasSubstr;
-
-template <typename ErrorType>
-std::string message_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const ErrorType& error) {
-    return error.what();
-  }
-  return "nothing of that type was thrown";
-}
 
 EditDataset load_text(const Json& rows, const char* edit = "en", const char* test = "es",
                       const Slice& slice = {}) {
