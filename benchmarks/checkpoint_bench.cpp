@@ -14,9 +14,7 @@
 // before they are loaded.
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdint>
-#include <cstring>
 #include <filesystem>
 #include <functional>
 #include <iostream>
@@ -28,10 +26,10 @@
 #include <fcntl.h>
 #include <mpi.h>
 #include <nlohmann/json.hpp>
-#include <unistd.h>
 
 #include "core/base/error.h"
 #include "core/base/stopwatch.h"
+#include "core/io/file.h"
 #include "distributed/checkpoint/async_checkpointer.h"
 #include "distributed/checkpoint/checkpoint.h"
 #include "distributed/comm/mpi_communicator.h"
@@ -82,33 +80,20 @@ struct State {
   std::vector<float> master, exp_avg, exp_avg_sq;
 };
 
-void check(bool good, const char* what) {
-  XKDE_CHECK(good, IoError, what, ": ", std::strerror(errno));
-}
-
 void write_plainly(const fs::path& path, State& state) {
-  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
-  check(fd >= 0, "open");
+  FileHandle file = FileHandle::open(path, OpenMode::kReplace);
   for (const std::vector<float>* values : {&state.master, &state.exp_avg, &state.exp_avg_sq}) {
-    const char* next = reinterpret_cast<const char*>(values->data());
-    size_t left = values->size() * sizeof(float);
-    while (left > 0) {
-      const ssize_t written = ::write(fd, next, std::min(left, size_t{16} << 20));
-      check(written > 0, "write");
-      next += written;
-      left -= static_cast<size_t>(written);
-    }
+    file.write_all({reinterpret_cast<const char*>(values->data()), values->size() * sizeof(float)});
   }
-  check(::fsync(fd) == 0 && ::close(fd) == 0, "fsync");
+  file.sync();
+  file.close();
 }
 
 /// Durable files only: others cannot be dropped.
 void drop_from_cache(const fs::path& folder) {
   for (const auto& entry : fs::directory_iterator(folder)) {
-    const int fd = ::open(entry.path().c_str(), O_RDONLY);
-    check(fd >= 0, "open");
-    ::posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
-    ::close(fd);
+    const FileHandle file = FileHandle::open(entry.path(), OpenMode::kRead);
+    ::posix_fadvise(file.fd(), 0, 0, POSIX_FADV_DONTNEED);
   }
 }
 

@@ -14,9 +14,6 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view b
 /// folder. Throws IoError; then `path` is as it was.
 void replace_file(const std::filesystem::path& finished, const std::filesystem::path& path);
 
-/// Makes what was written to an existing file or folder durable. Throws IoError.
-void sync_path(const std::filesystem::path& path);
-
 }  // namespace xkde
 
 #endif  // XKDE_CORE_IO_ATOMIC_FILE_H_

@@ -1,13 +1,10 @@
 #include "core/io/direct_file.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
+#include <span>
+#include <string_view>
 #include <utility>
-
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "core/base/error.h"
 #include "core/base/stopwatch.h"
@@ -22,46 +19,22 @@ constexpr size_t kMostBuffers = 3;               // one is filled, one written, 
 
 static_assert(kChunkBytes % DirectFile::kBlockBytes == 0);
 
-void check(bool good, const fs::path& path, const char* what) {
-  XKDE_CHECK(good, IoError, path.string(), ": cannot ", what, ": ", std::strerror(errno));
-}
-
 bool is_aligned(const void* data) {
   return reinterpret_cast<uintptr_t>(data) % DirectFile::kBlockBytes == 0;
-}
-
-int open_file(const fs::path& path, int flags) {
-  return ::open(path.c_str(), flags | O_NOFOLLOW | O_CLOEXEC);
-}
-
-int open_for_writing(const fs::path& path) {
-  const int fd = open_file(path, O_WRONLY | O_DIRECT);
-  return fd >= 0 || errno != EINVAL ? fd : open_file(path, O_WRONLY);
-}
-
-/// Finds a full disk early, and spares a file system that allocates on writing the small steps.
-void reserve(int fd, int64_t bytes, const fs::path& path) {
-  int status = 0;
-  do {
-    status = bytes > 0 ? ::fallocate(fd, 0, 0, bytes) : 0;
-  } while (status != 0 && errno == EINTR);
-  check(status == 0 || errno == EOPNOTSUPP || errno == ENOSYS, path, "reserve space for");
 }
 
 }  // namespace
 
 DirectFile::DirectFile(const fs::path& path, std::stop_token stop, Pace* pace)
-    : path_(path),
-      stop_(std::move(stop)),
+    : stop_(std::move(stop)),
       pace_(pace),
-      file_(open_for_writing(path)),
-      frame_(open_file(path, O_RDONLY)) {
-  check(file_.fd() >= 0 && frame_.fd() >= 0, path_, "open");
-  struct stat info {};
-  check(::fstat(file_.fd(), &info) == 0, path_, "inspect");
-  check(::fchmod(file_.fd(), info.st_mode & 0640) == 0, path_, "change the mode of");
-  size_ = info.st_size;
-  reserve(file_.fd(), size_, path_);
+      file_(FileHandle::open(path, OpenMode::kUpdate)),
+      frame_(FileHandle::open(path, OpenMode::kRead)) {
+  const FileStatus status = file_.status();
+  file_.set_permissions(status.permissions & 0640U);
+  size_ = status.bytes;
+  file_.reserve(size_);
+  file_.start_direct();
   writer_ = std::thread([this] { write_pieces(); });
 }
 
@@ -97,15 +70,13 @@ void DirectFile::append(const void* data, size_t bytes) {
 }
 
 void DirectFile::keep_until(int64_t end) {
-  std::vector<char> piece(kBlockBytes);
+  std::vector<char> buffer(kBlockBytes);
   while (position_ < end) {
-    const auto want =
-        std::min({piece.size(), static_cast<size_t>(end - position_), kChunkBytes - buffered_});
-    const ssize_t got = ::pread(frame_.fd(), piece.data(), want, position_);
-    if (got < 0 && errno == EINTR) continue;
-    check(got >= 0, path_, "read");
-    XKDE_CHECK(got > 0, IoError, path_.string(), ": expected ", end, " bytes, found ", position_);
-    copy_in(piece.data(), static_cast<size_t>(got));
+    const auto size =
+        std::min({buffer.size(), static_cast<size_t>(end - position_), kChunkBytes - buffered_});
+    const std::span<char> piece = std::span(buffer).first(size);
+    frame_.pread_all(piece, position_);
+    copy_in(piece.data(), piece.size());
   }
 }
 
@@ -125,12 +96,12 @@ FileRecord DirectFile::finish() {
   flush_buffer(buffered_ - rest);
   wait_for_writer();
   if (rest > 0) {
-    stop_direct();  // the rest of a block can only go through the page cache
-    write(tail.data(), rest, position_ - static_cast<int64_t>(rest));
+    file_.stop_direct();  // the rest of a block can only go through the page cache
+    file_.pwrite_all({tail.data(), rest}, position_ - static_cast<int64_t>(rest));
   }
-  check(::fsync(file_.fd()) == 0, path_, "sync");
-  check(::close(file_.release()) == 0, path_, "close");
-  return {.name = path_.filename().string(), .bytes = position_, .sha256 = hash_.hex()};
+  file_.sync();
+  file_.close();
+  return {.name = file_.path().filename().string(), .bytes = position_, .sha256 = hash_.hex()};
 }
 
 DirectFile::Buffer DirectFile::free_buffer() {
@@ -144,7 +115,7 @@ DirectFile::Buffer DirectFile::free_buffer() {
   }
   ++num_buffers_;
   Buffer buffer(static_cast<char*>(std::aligned_alloc(kBlockBytes, kChunkBytes)));
-  XKDE_CHECK(buffer != nullptr, MemoryError, path_.string(), ": no memory for a buffer of ",
+  XKDE_CHECK(buffer != nullptr, MemoryError, file_.path().string(), ": no memory for a buffer of ",
              kChunkBytes, " bytes");
   return buffer;
 }
@@ -184,8 +155,9 @@ void DirectFile::write_pieces() {
     lock.unlock();
     std::exception_ptr failure;
     try {
-      XKDE_CHECK(!stop_.stop_requested(), IoError, path_.string(), ": writing was broken off");
-      write(piece.data, piece.bytes, piece.position);
+      XKDE_CHECK(!stop_.stop_requested(), IoError, file_.path().string(),
+                 ": writing was broken off");
+      file_.pwrite_all({piece.data, piece.bytes}, piece.position);
     } catch (...) {
       failure = std::current_exception();
     }
@@ -198,28 +170,6 @@ void DirectFile::write_pieces() {
     }
     changed_.notify_all();
   }
-}
-
-void DirectFile::write(const char* data, size_t bytes, int64_t position) {
-  while (bytes > 0) {
-    const ssize_t written = ::pwrite(file_.fd(), data, bytes, position);
-    if (written < 0 && errno == EINTR) continue;
-    const bool refused = written < 0 && errno == EINVAL;
-    if (refused && (::fcntl(file_.fd(), F_GETFL) & O_DIRECT) != 0) {
-      stop_direct();  // a file system that took the flag and does not keep its word
-      continue;
-    }
-    check(written >= 0, path_, "write");
-    data += written;
-    bytes -= static_cast<size_t>(written);
-    position += written;
-  }
-}
-
-void DirectFile::stop_direct() {
-  const int flags = ::fcntl(file_.fd(), F_GETFL);
-  check(flags >= 0 && ::fcntl(file_.fd(), F_SETFL, flags & ~O_DIRECT) == 0, path_,
-        "change the flags of");
 }
 
 void DirectFile::wait_for_writer() {

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "core/io/durable_file.h"
+#include "core/io/file.h"
 #include "core/io/pace.h"
 #include "core/io/sha256.h"
 
@@ -62,14 +63,11 @@ class DirectFile {
   void flush_buffer(size_t bytes);
   void submit(Piece piece);
   void write_pieces();
-  void write(const char* data, size_t bytes, int64_t position);
-  void stop_direct();
   void wait_for_writer();
 
-  std::filesystem::path path_;
   std::stop_token stop_;
   Pace* pace_;
-  Descriptor file_, frame_;  // the same file: to be written, and to read what is kept
+  FileHandle file_, frame_;  // the same file: to write, and to read what is kept
   int64_t size_ = 0;
   Sha256 hash_;
   int64_t position_ = 0;  ///< of the next byte that the caller gives

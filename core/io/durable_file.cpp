@@ -4,13 +4,11 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <utility>
+#include <span>
 #include <vector>
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <unistd.h>
 
 #include "core/base/error.h"
 
@@ -20,7 +18,7 @@ namespace {
 
 // Hashed while the processor's cache still holds what was written.
 constexpr size_t kPieceBytes = size_t{1} << 20;
-constexpr mode_t kFileMode = 0640;
+constexpr unsigned kPermissions = 0640;
 
 /// Throws IoError with the system's words unless `good`. To be called before anything changes
 /// errno.
@@ -30,70 +28,44 @@ void check(bool good, const fs::path& path, const char* what) {
 
 }  // namespace
 
-Descriptor::Descriptor(Descriptor&& other) noexcept : fd_(other.release()) {}
-
-Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
-  std::swap(fd_, other.fd_);
-  return *this;
+DurableFile DurableFile::create(const fs::path& path) {
+  return DurableFile(FileHandle::open(path, OpenMode::kCreate, kPermissions));
 }
-
-Descriptor::~Descriptor() {
-  if (fd_ >= 0) ::close(fd_);
-}
-
-int Descriptor::release() noexcept { return std::exchange(fd_, -1); }
-
-DurableFile::DurableFile(const fs::path& path, int flags)
-    : path_(path), file_(::open(path.c_str(), flags | O_RDWR | O_NOFOLLOW | O_CLOEXEC, kFileMode)) {
-  check(file_.fd() >= 0, path_, "create");
-}
-
-DurableFile DurableFile::create(const fs::path& path) { return {path, O_CREAT | O_EXCL}; }
 
 DurableFile DurableFile::reopen(const fs::path& path) {
-  DurableFile file(path, 0);
-  struct stat info {};
-  check(::fstat(file.file_.fd(), &info) == 0, path, "inspect");
-  check(::fchmod(file.file_.fd(), info.st_mode & kFileMode) == 0, path, "change the mode of");
+  DurableFile file(FileHandle::open(path, OpenMode::kUpdate));
+  file.file_.set_permissions(file.file_.status().permissions & kPermissions);
   return file;
 }
 
 void DurableFile::append(const void* data, size_t bytes) {
-  const char* next = static_cast<const char*>(data);
-  while (bytes > 0) {
-    const ssize_t written = ::pwrite(file_.fd(), next, std::min(bytes, kPieceBytes), position_);
-    if (written < 0 && errno == EINTR) continue;
-    check(written >= 0, path_, "write");
-    hash_.update(next, static_cast<size_t>(written));
-    next += written;
-    bytes -= static_cast<size_t>(written);
-    position_ += written;
+  std::string_view left(static_cast<const char*>(data), bytes);
+  while (!left.empty()) {
+    const std::string_view piece = left.substr(0, kPieceBytes);
+    file_.pwrite_all(piece, position_);
+    hash_.update(piece.data(), piece.size());
+    position_ += std::ssize(piece);
+    left.remove_prefix(piece.size());
   }
 }
 
 void DurableFile::keep_until(int64_t end) {
-  std::vector<char> piece(kPieceBytes);
+  std::vector<char> buffer(kPieceBytes);
   while (position_ < end) {
-    const auto want = std::min(piece.size(), static_cast<size_t>(end - position_));
-    const ssize_t got = ::pread(file_.fd(), piece.data(), want, position_);
-    if (got < 0 && errno == EINTR) continue;
-    check(got >= 0, path_, "read");
-    XKDE_CHECK(got > 0, IoError, path_.string(), ": expected ", end, " bytes, found ", position_);
-    hash_.update(piece.data(), static_cast<size_t>(got));
-    position_ += got;
+    const auto size = std::min(buffer.size(), static_cast<size_t>(end - position_));
+    const std::span<char> piece = std::span(buffer).first(size);
+    file_.pread_all(piece, position_);
+    hash_.update(piece.data(), piece.size());
+    position_ += std::ssize(piece);
   }
 }
 
-void DurableFile::keep_rest() {
-  struct stat info {};
-  check(::fstat(file_.fd(), &info) == 0, path_, "inspect");
-  keep_until(info.st_size);
-}
+void DurableFile::keep_rest() { keep_until(file_.status().bytes); }
 
 FileRecord DurableFile::finish() {
-  check(::fsync(file_.fd()) == 0, path_, "sync");
-  check(::close(file_.release()) == 0, path_, "close");
-  return {.name = path_.filename().string(), .bytes = position_, .sha256 = hash_.hex()};
+  file_.sync();
+  file_.close();
+  return {.name = file_.path().filename().string(), .bytes = position_, .sha256 = hash_.hex()};
 }
 
 FileRecord write_durable(const fs::path& path, std::string_view text) {
@@ -104,7 +76,7 @@ FileRecord write_durable(const fs::path& path, std::string_view text) {
 
 void replace_folder(const fs::path& from, const fs::path& to) {
   if (!fs::exists(fs::symlink_status(to))) {
-    check(::rename(from.c_str(), to.c_str()) == 0, to, "rename to");
+    rename_file(from, to);
     return;
   }
   if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_EXCHANGE) == 0) {
@@ -113,8 +85,8 @@ void replace_folder(const fs::path& from, const fs::path& to) {
   }
   check(errno == EINVAL || errno == ENOSYS, to, "replace");
   const fs::path old = to.string() + ".replaced.tmp";
-  check(::rename(to.c_str(), old.c_str()) == 0, to, "rename");
-  check(::rename(from.c_str(), to.c_str()) == 0, to, "rename to");
+  rename_file(to, old);
+  rename_file(from, to);
   fs::remove_all(old);
 }
 

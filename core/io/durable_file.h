@@ -6,24 +6,12 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <utility>
 
+#include "core/io/file.h"
 #include "core/io/sha256.h"
 
 namespace xkde {
-
-/// A file descriptor, closed by its destructor; move-only.
-class Descriptor {
- public:
-  explicit Descriptor(int fd) noexcept : fd_(fd) {}
-  Descriptor(Descriptor&& other) noexcept;
-  Descriptor& operator=(Descriptor&& other) noexcept;
-  ~Descriptor();
-  int fd() const noexcept { return fd_; }
-  int release() noexcept;  ///< the caller closes it
-
- private:
-  int fd_ = -1;
-};
 
 /// What the manifest says of a file.
 struct FileRecord {
@@ -32,9 +20,8 @@ struct FileRecord {
   std::string sha256;
 };
 
-/// A file, hashed from its start to its end while it is written with plain system calls, so that a
-/// full disk is no more than an error code. All members throw IoError (path, what failed, the
-/// system's words).
+/// A file that is hashed from its start to its end while it is written. All members throw IoError
+/// (path, what failed, the system's words), on a full disk too.
 class DurableFile {
  public:
   /// A new file of mode 0640 less the umask. Fails when the path exists.
@@ -49,9 +36,8 @@ class DurableFile {
   FileRecord finish();
 
  private:
-  DurableFile(const std::filesystem::path& path, int flags);
-  std::filesystem::path path_;
-  Descriptor file_;
+  explicit DurableFile(FileHandle file) : file_(std::move(file)) {}
+  FileHandle file_;
   Sha256 hash_;
   int64_t position_ = 0;
 };

@@ -1,19 +1,11 @@
 #include "core/io/journal.h"
 
-#include <cerrno>
 #include <cstring>
 #include <optional>
 #include <string>
-#include <utility>
-
-#include <fcntl.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "core/base/error.h"
 #include "core/base/log.h"
-#include "core/io/atomic_file.h"
 #include "core/io/mapped_file.h"
 #include "core/io/sha256.h"
 
@@ -79,80 +71,44 @@ size_t visit_entries(const fs::path& path, std::string_view bytes, const Journal
   return at;
 }
 
-std::string system_error() { return std::strerror(errno); }
-
 }  // namespace
 
-Journal::Journal(fs::path path, Use use, const Visit& visit) : path_(std::move(path)) {
+Journal::Journal(fs::path path, Use use, const Visit& visit) {
   const bool reads = use == Use::kRead;
-  if (reads && !fs::exists(path_)) return;
-  const bool is_new = !fs::exists(path_);
-  file_ = ::open(path_.c_str(), (reads ? O_RDONLY : O_RDWR | O_CREAT) | O_CLOEXEC, 0644);
-  XKDE_CHECK(file_ >= 0, IoError, path_.string(), ": expected to open it, found ", system_error());
-  try {
-    lock(use);
-    if (is_new) sync_path(path_.has_parent_path() ? path_.parent_path() : ".");
-    struct stat status {};
-    XKDE_CHECK(::fstat(file_, &status) == 0, IoError, path_.string(), ": ", system_error());
-    if (status.st_size == 0) return;
-    const MappedFile mapped(path_);
-    const std::string_view bytes(reinterpret_cast<const char*>(mapped.bytes().data()),
-                                 mapped.bytes().size());
-    bytes_ = static_cast<int64_t>(visit_entries(path_, bytes, visit));
-    if (reads || bytes_ == std::ssize(bytes)) return;
-    log::warning(concat(path_.string(), ": cuts off ", std::ssize(bytes) - bytes_,
-                        " bytes of an entry that was never finished"));
-    cut(bytes_);
-  } catch (...) {
-    ::close(file_);
-    throw;
-  }
-}
-
-Journal::Journal(Journal&& other) noexcept
-    : path_(std::move(other.path_)),
-      file_(std::exchange(other.file_, -1)),
-      bytes_(std::exchange(other.bytes_, 0)) {}
-
-Journal& Journal::operator=(Journal&& other) noexcept {
-  std::swap(path_, other.path_);
-  std::swap(file_, other.file_);
-  std::swap(bytes_, other.bytes_);
-  return *this;
-}
-
-Journal::~Journal() {
-  if (file_ >= 0) ::close(file_);
+  const bool is_new = !fs::exists(path);
+  if (reads && is_new) return;
+  file_ = FileHandle::open(path, reads ? OpenMode::kRead : OpenMode::kKeep);
+  lock(use);
+  if (is_new) sync_folder_of(path);
+  if (file_.status().bytes == 0) return;
+  const MappedFile mapped(path);
+  const std::string_view bytes(reinterpret_cast<const char*>(mapped.bytes().data()),
+                               mapped.bytes().size());
+  bytes_ = static_cast<int64_t>(visit_entries(path, bytes, visit));
+  if (reads || bytes_ == std::ssize(bytes)) return;
+  log::warning(concat(path.string(), ": cuts off ", std::ssize(bytes) - bytes_,
+                      " bytes of an entry that was never finished"));
+  cut(bytes_);
 }
 
 void Journal::lock(Use use) const {
-  const int kind = use == Use::kAppend ? LOCK_EX : LOCK_SH;
-  if (::flock(file_, kind | LOCK_NB) == 0) return;
-  XKDE_CHECK(errno == EWOULDBLOCK, IoError, path_.string(), ": flock: ", system_error());
-  throw IoError(concat(path_.string(), ": expected ",
-                       use == Use::kAppend ? "to be its only user" : "no writer",
-                       ", found it in use by another"));
+  const bool appends = use == Use::kAppend;
+  XKDE_CHECK(file_.try_lock(appends ? LockKind::kExclusive : LockKind::kShared), IoError,
+             file_.path().string(), ": expected ", appends ? "to be its only user" : "no writer",
+             ", found it in use by another");
 }
 
 void Journal::cut(int64_t bytes) const {
-  XKDE_CHECK(::ftruncate(file_, bytes) == 0 && ::fsync(file_) == 0, IoError, path_.string(),
-             ": expected to cut it to ", bytes, " bytes, found ", system_error());
+  file_.truncate(bytes);
+  file_.sync();
 }
 
 void Journal::append(std::string_view payload) {
   std::string entry = header_of(payload);
   entry += payload;
   try {
-    int64_t at = bytes_;
-    for (std::string_view left = entry; !left.empty();) {
-      const ssize_t written = ::pwrite(file_, left.data(), left.size(), at);
-      if (written < 0 && errno == EINTR) continue;
-      XKDE_CHECK(written > 0, IoError, path_.string(), ": expected to write ", left.size(),
-                 " more bytes, found ", system_error());
-      left.remove_prefix(static_cast<size_t>(written));
-      at += written;
-    }
-    XKDE_CHECK(::fdatasync(file_) == 0, IoError, path_.string(), ": fdatasync: ", system_error());
+    file_.pwrite_all(entry, bytes_);
+    file_.sync_data();
   } catch (...) {
     cut(bytes_);
     throw;

@@ -4,29 +4,24 @@
 #include <cstring>
 #include <utility>
 
-#include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/base/error.h"
+#include "core/io/file.h"
 
 namespace xkde {
 
 MappedFile::MappedFile(const std::filesystem::path& path) {
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  XKDE_CHECK(descriptor >= 0, MissingInputError, path.string(), ": expected a file, found ",
+  const FileHandle file = FileHandle::try_open(path, OpenMode::kRead);
+  XKDE_CHECK(file.is_open(), MissingInputError, path.string(), ": expected a file, found ",
              std::strerror(errno));
-  struct stat info = {};
-  const bool regular = ::fstat(descriptor, &info) == 0 && S_ISREG(info.st_mode);
-  void* memory = MAP_FAILED;
-  const auto size = static_cast<size_t>(info.st_size);
-  if (regular && size > 0) {
-    memory = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor, 0);
-  }
-  ::close(descriptor);
-  XKDE_CHECK(regular, DataError, path.string(), ": expected a regular file, found something else");
-  XKDE_CHECK(size > 0, DataError, path.string(), ": expected data, found an empty file");
+  const FileStatus status = file.status();
+  XKDE_CHECK(status.is_regular, DataError, path.string(),
+             ": expected a regular file, found something else");
+  XKDE_CHECK(status.bytes > 0, DataError, path.string(), ": expected data, found an empty file");
+  const auto size = static_cast<size_t>(status.bytes);
+  void* memory = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.fd(), 0);
   XKDE_CHECK(memory != MAP_FAILED, DataError, path.string(), ": expected to map the file, found ",
              std::strerror(errno));
   bytes_ = {static_cast<const std::byte*>(memory), size};

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "core/base/error.h"
-#include "core/io/atomic_file.h"
+#include "core/io/file.h"
 #include "core/io/float_formats.h"
 #include "core/io/json_file.h"
 
@@ -163,7 +163,7 @@ void write_safetensors(const std::filesystem::path& path, const std::vector<Tens
   XKDE_CHECK(file, IoError, path.string(), ": expected to write ", offset,
              " bytes of tensors, found a write error (disk full?)");
   sync_path(temporary);
-  std::filesystem::rename(temporary, path);
+  rename_file(temporary, path);
 }
 
 }  // namespace xkde

@@ -5,11 +5,10 @@
 #include <cstring>
 #include <vector>
 
-#include <fcntl.h>
 #include <openssl/evp.h>
-#include <unistd.h>
 
 #include "core/base/error.h"
+#include "core/io/file.h"
 
 namespace xkde {
 namespace {
@@ -17,16 +16,6 @@ namespace {
 constexpr size_t kPieceBytes = size_t{1} << 20;
 
 EVP_MD_CTX* evp(void* context) noexcept { return static_cast<EVP_MD_CTX*>(context); }
-
-struct Descriptor {
-  explicit Descriptor(int id) : fd(id) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (fd >= 0) ::close(fd);
-  }
-  int fd;
-};
 
 }  // namespace
 
@@ -68,18 +57,13 @@ std::string sha256_hex(std::string_view bytes) {
 }
 
 std::string sha256_of_file(const std::filesystem::path& path) {
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  XKDE_CHECK(file.fd >= 0 || errno != ENOENT, MissingInputError, path.string(), ": not there");
-  XKDE_CHECK(file.fd >= 0, IoError, path.string(), ": cannot be opened: ", std::strerror(errno));
+  const FileHandle file = FileHandle::try_open(path, OpenMode::kRead);
+  XKDE_CHECK(file.is_open() || errno != ENOENT, MissingInputError, path.string(), ": not there");
+  XKDE_CHECK(file.is_open(), IoError, path.string(), ": cannot be opened: ", std::strerror(errno));
   Sha256 hash;
   std::vector<char> piece(kPieceBytes);
-  while (true) {
-    const ssize_t got = ::read(file.fd, piece.data(), piece.size());
-    if (got < 0 && errno == EINTR) continue;
-    XKDE_CHECK(got >= 0, IoError, path.string(), ": cannot be read: ", std::strerror(errno));
-    if (got == 0) return hash.hex();
-    hash.update(piece.data(), static_cast<size_t>(got));
-  }
+  while (const size_t got = file.read_some(piece)) hash.update(piece.data(), got);
+  return hash.hex();
 }
 
 }  // namespace xkde

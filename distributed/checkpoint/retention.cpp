@@ -1,14 +1,11 @@
 #include "distributed/checkpoint/retention.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
 #include <fstream>
 #include <functional>
 #include <vector>
 
-#include "core/base/error.h"
+#include "core/io/file.h"
 #include "core/io/json_file.h"
 #include "distributed/checkpoint/manifest.h"
 
@@ -59,11 +56,6 @@ void remove_old(const fs::path& root, int64_t keep_last) {
     rename_file(root / name, retired);
     fs::remove_all(retired);
   }
-}
-
-void rename_file(const fs::path& from, const fs::path& to) {
-  XKDE_CHECK(std::rename(from.c_str(), to.c_str()) == 0, IoError, to.string(),
-             ": cannot rename to: ", std::strerror(errno));
 }
 
 }  // namespace xkde::dist

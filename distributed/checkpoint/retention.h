@@ -25,9 +25,6 @@ void remove_leftovers(const std::filesystem::path& root);
 /// Removes all but the newest `keep_last` folders and those that LATEST and BEST name.
 void remove_old(const std::filesystem::path& root, int64_t keep_last);
 
-/// Throws IoError.
-void rename_file(const std::filesystem::path& from, const std::filesystem::path& to);
-
 }  // namespace xkde::dist
 
 #endif  // XKDE_DISTRIBUTED_CHECKPOINT_RETENTION_H_

@@ -5,9 +5,9 @@
 #include <utility>
 
 #include "core/base/error.h"
-#include "core/io/atomic_file.h"
 #include "core/io/direct_file.h"
 #include "core/io/durable_file.h"
+#include "core/io/file.h"
 #include "core/io/hdf5_file.h"
 #include "distributed/checkpoint/index.h"
 #include "distributed/checkpoint/retention.h"

@@ -1,17 +1,12 @@
 #include "stages/run/chunk_log.h"
 
-#include <cerrno>
-#include <cstring>
 #include <fstream>
 #include <iterator>
-#include <sstream>
 #include <utility>
-
-#include <fcntl.h>
-#include <unistd.h>
 
 #include "core/base/error.h"
 #include "core/io/atomic_file.h"
+#include "core/io/file.h"
 
 namespace xkde::recipe {
 namespace {
@@ -27,22 +22,7 @@ std::string read_from(const fs::path& path, int64_t offset) {
 }
 
 void append_bytes(const fs::path& path, const std::string& bytes) {
-  const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-  XKDE_CHECK(descriptor >= 0, IoError, path.string(), ": expected a file to append to, found ",
-             std::strerror(errno));
-  size_t written = 0;
-  while (written < bytes.size()) {
-    const ssize_t count = ::write(descriptor, bytes.data() + written, bytes.size() - written);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) {
-      const std::string reason = std::strerror(errno);
-      ::close(descriptor);
-      throw IoError(
-          concat(path.string(), ": expected to append ", bytes.size(), " bytes, found ", reason));
-    }
-    written += static_cast<size_t>(count);
-  }
-  ::close(descriptor);
+  FileHandle::open(path, OpenMode::kAppend).write_all(bytes);
 }
 
 }  // namespace

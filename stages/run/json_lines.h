@@ -5,27 +5,26 @@
 #include <filesystem>
 #include <vector>
 
+#include "core/io/file.h"
 #include "core/io/json_file.h"
 
 namespace xkde::recipe {
 
-/// A file of one JSON object a line, appended to and flushed line by line. Throws IoError.
+/// A file of one JSON object a line. Each line is with the system when append() returns, so it
+/// outlives the process. Throws IoError.
 class JsonLinesWriter {
  public:
-  explicit JsonLinesWriter(std::filesystem::path path);
-  ~JsonLinesWriter();
-  JsonLinesWriter(const JsonLinesWriter&) = delete;
-  JsonLinesWriter& operator=(const JsonLinesWriter&) = delete;
-  void append(const Json& object);
+  explicit JsonLinesWriter(const std::filesystem::path& path)
+      : file_(FileHandle::open(path, OpenMode::kAppend)) {}
+  void append(const Json& object) { file_.write_all(object.dump() + "\n"); }
 
  private:
-  std::filesystem::path path_;
-  int descriptor_ = -1;
+  FileHandle file_;
 };
 
-/// Rewrites the file without the lines whose integer `key` is above `last`, and without a last line
-/// that was cut short: what a run that goes on from step `last` finds as its past. No effect when
-/// the file is not there.
+/// Cuts a file of lines to the past of a run that goes on from step `last`: keeps the lines in
+/// front of the first one whose integer `key` is above `last` or missing, or that was cut short.
+/// Does nothing when there is no file.
 void keep_lines_up_to(const std::filesystem::path& path, const char* key, int64_t last);
 
 }  // namespace xkde::recipe

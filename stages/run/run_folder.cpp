@@ -1,15 +1,7 @@
 #include "stages/run/run_folder.h"
 
-#include <cerrno>
-#include <cstring>
 #include <ctime>
-#include <fstream>
-#include <iterator>
 #include <utility>
-
-#include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 #include "core/base/error.h"
 #include "core/io/atomic_file.h"
@@ -27,11 +19,6 @@ void make_folder(const fs::path& path) {
              error.message());
 }
 
-std::string read_text(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
-
 }  // namespace
 
 std::string utc_now() {
@@ -45,17 +32,10 @@ std::string utc_now() {
 
 RunFolder::RunFolder(fs::path path) : path_(std::move(path)) {
   make_folder(path_);
-  const fs::path lock = path_ / ".lock";
-  lock_ = ::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
-  XKDE_CHECK(lock_ >= 0, IoError, lock.string(), ": expected a lock file, found ",
-             std::strerror(errno));
-  const bool locked = ::flock(lock_, LOCK_EX | LOCK_NB) == 0;
-  if (!locked) ::close(lock_);
-  XKDE_CHECK(locked, ConfigError, "output_dir: ", path_.string(),
+  lock_ = FileHandle::open(path_ / ".lock", OpenMode::kLock);
+  XKDE_CHECK(lock_.try_lock(LockKind::kExclusive), ConfigError, "output_dir: ", path_.string(),
              ": expected a folder that no other run writes to, found one in use");
 }
-
-RunFolder::~RunFolder() { ::close(lock_); }
 
 void RunFolder::write_start(const Recipe& recipe, const RunFacts& facts) {
   run_ = {{"run_name", recipe.run_name},
@@ -93,7 +73,7 @@ std::string stage_folder_name(size_t index, const std::string& name) {
 }
 
 StageState open_stage_folder(const fs::path& folder, const std::string& fingerprint) {
-  const std::string found = read_text(folder / "FINGERPRINT");
+  const std::string found = text_of_file(folder / "FINGERPRINT");
   if (found == fingerprint) {
     return fs::exists(folder / "DONE") ? StageState::kDone : StageState::kStarted;
   }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/io/file.h"
 #include "core/io/json_file.h"
 #include "stages/recipe/recipe.h"
 
@@ -26,9 +27,6 @@ class RunFolder {
   /// Creates the folder and takes its lock, so that no second run writes there. Throws IoError or,
   /// when another run holds the lock, ConfigError.
   explicit RunFolder(std::filesystem::path path);
-  ~RunFolder();
-  RunFolder(const RunFolder&) = delete;
-  RunFolder& operator=(const RunFolder&) = delete;
 
   /// Writes run.json with exit_reason "running".
   void write_start(const Recipe& recipe, const RunFacts& facts);
@@ -39,7 +37,7 @@ class RunFolder {
  private:
   void write();
   std::filesystem::path path_;
-  int lock_ = -1;
+  FileHandle lock_;
   Json run_;
 };
 

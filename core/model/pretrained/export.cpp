@@ -7,6 +7,7 @@
 
 #include "core/base/error.h"
 #include "core/io/atomic_file.h"
+#include "core/io/file.h"
 #include "core/io/safetensors.h"
 #include "core/model/families/family.h"
 
@@ -104,9 +105,8 @@ void export_pretrained(const fs::path& folder, const ModelConfig& config,
     throw;
   }
   sync_path(temporary);
-  fs::rename(temporary, folder);
-  const fs::path parent = folder.parent_path();
-  sync_path(parent.empty() ? fs::path(".") : parent);
+  rename_file(temporary, folder);
+  sync_folder_of(folder);
 }
 
 }  // namespace xkde

@@ -1,0 +1,212 @@
+#include "core/io/file.h"
+
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <utility>
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/base/error.h"
+
+namespace xkde {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct ModeEntry {
+  OpenMode mode;
+  int flags;
+  const char* failure;  ///< what a message says before the system's words
+};
+
+constexpr std::array<ModeEntry, 7> kModes{{
+    {OpenMode::kRead, O_RDONLY, "expected to open it, found "},
+    {OpenMode::kUpdate, O_RDWR | O_NOFOLLOW, "cannot open: "},
+    {OpenMode::kCreate, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, "cannot create: "},
+    {OpenMode::kReplace, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, "expected to open it, found "},
+    {OpenMode::kAppend, O_WRONLY | O_CREAT | O_APPEND, "expected a file to append to, found "},
+    {OpenMode::kKeep, O_RDWR | O_CREAT, "expected to open it, found "},
+    {OpenMode::kLock, O_RDWR | O_CREAT | O_NOFOLLOW, "expected a lock file, found "},
+}};
+
+const ModeEntry& entry_of(OpenMode mode) {
+  for (const ModeEntry& entry : kModes) {
+    if (entry.mode == mode) return entry;
+  }
+  throw InternalError("open mode: not one of the enumerators");
+}
+
+std::string system_words() { return std::strerror(errno); }
+
+/// The result of a system call, made again as long as signals interrupt it.
+template <typename Call>
+auto uninterrupted(const Call& call) {
+  auto result = call();
+  while (result < 0 && errno == EINTR) result = call();
+  return result;
+}
+
+/// Calls `write` with what is left until nothing is. `write` returns how much it took, or -1.
+template <typename Write>
+void write_pieces(const fs::path& path, std::string_view bytes, const Write& write) {
+  while (!bytes.empty()) {
+    const ssize_t written = uninterrupted([&] { return write(bytes); });
+    XKDE_CHECK(written > 0, IoError, path.string(), ": expected to write ", bytes.size(),
+               " more bytes, found ", system_words());
+    bytes.remove_prefix(static_cast<size_t>(written));
+  }
+}
+
+}  // namespace
+
+FileHandle FileHandle::try_open(const fs::path& path, OpenMode mode, unsigned permissions) {
+  const int flags = entry_of(mode).flags | O_CLOEXEC;
+  FileHandle file;
+  file.path_ = path;
+  file.fd_ = uninterrupted([&] { return ::open(path.c_str(), flags, permissions); });
+  return file;
+}
+
+FileHandle FileHandle::open(const fs::path& path, OpenMode mode, unsigned permissions) {
+  FileHandle file = try_open(path, mode, permissions);
+  XKDE_CHECK(file.is_open(), IoError, path.string(), ": ", entry_of(mode).failure, system_words());
+  return file;
+}
+
+FileHandle::FileHandle(FileHandle&& other) noexcept
+    : path_(std::move(other.path_)), fd_(std::exchange(other.fd_, -1)) {}
+
+FileHandle& FileHandle::operator=(FileHandle&& other) noexcept {
+  std::swap(path_, other.path_);
+  std::swap(fd_, other.fd_);
+  return *this;
+}
+
+FileHandle::~FileHandle() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+FileStatus FileHandle::status() const {
+  struct stat info {};
+  XKDE_CHECK(::fstat(fd_, &info) == 0, IoError, path_.string(),
+             ": cannot inspect: ", system_words());
+  return {.bytes = info.st_size,
+          .permissions = info.st_mode & 07777U,
+          .is_regular = S_ISREG(info.st_mode)};
+}
+
+void FileHandle::write_all(std::string_view bytes) const {
+  write_pieces(path_, bytes,
+               [&](std::string_view left) { return ::write(fd_, left.data(), left.size()); });
+}
+
+void FileHandle::pwrite_all(std::string_view bytes, int64_t offset) const {
+  const int64_t end = offset + std::ssize(bytes);
+  write_pieces(path_, bytes, [&](std::string_view left) {
+    const auto write = [&] {
+      return ::pwrite(fd_, left.data(), left.size(), end - std::ssize(left));
+    };
+    const ssize_t written = write();
+    // Some file systems accept O_DIRECT and then refuse the writes.
+    if (written >= 0 || errno != EINVAL || !is_direct()) return written;
+    stop_direct();
+    return write();
+  });
+}
+
+size_t FileHandle::read_some(std::span<char> out) const {
+  const ssize_t got = uninterrupted([&] { return ::read(fd_, out.data(), out.size()); });
+  XKDE_CHECK(got >= 0, IoError, path_.string(), ": cannot be read: ", system_words());
+  return static_cast<size_t>(got);
+}
+
+void FileHandle::pread_all(std::span<char> out, int64_t offset) const {
+  const int64_t end = offset + std::ssize(out);
+  while (!out.empty()) {
+    const int64_t at = end - std::ssize(out);
+    const ssize_t got = uninterrupted([&] { return ::pread(fd_, out.data(), out.size(), at); });
+    XKDE_CHECK(got >= 0, IoError, path_.string(), ": cannot be read: ", system_words());
+    XKDE_CHECK(got > 0, IoError, path_.string(), ": expected ", end, " bytes, found ", at);
+    out = out.subspan(static_cast<size_t>(got));
+  }
+}
+
+void FileHandle::sync() const {
+  XKDE_CHECK(uninterrupted([&] { return ::fsync(fd_); }) == 0, IoError, path_.string(),
+             ": fsync: ", system_words());
+}
+
+void FileHandle::sync_data() const {
+  XKDE_CHECK(uninterrupted([&] { return ::fdatasync(fd_); }) == 0, IoError, path_.string(),
+             ": fdatasync: ", system_words());
+}
+
+void FileHandle::truncate(int64_t bytes) const {
+  XKDE_CHECK(uninterrupted([&] { return ::ftruncate(fd_, bytes); }) == 0, IoError, path_.string(),
+             ": expected to cut it to ", bytes, " bytes, found ", system_words());
+}
+
+void FileHandle::reserve(int64_t bytes) const {
+  if (bytes == 0) return;
+  const int status = uninterrupted([&] { return ::fallocate(fd_, 0, 0, bytes); });
+  XKDE_CHECK(status == 0 || errno == EOPNOTSUPP || errno == ENOSYS, IoError, path_.string(),
+             ": cannot reserve space for: ", system_words());
+}
+
+void FileHandle::set_permissions(unsigned permissions) const {
+  XKDE_CHECK(::fchmod(fd_, permissions) == 0, IoError, path_.string(),
+             ": cannot change the mode of: ", system_words());
+}
+
+bool FileHandle::try_lock(LockKind kind) const {
+  const int operation = kind == LockKind::kExclusive ? LOCK_EX : LOCK_SH;
+  const bool locked = uninterrupted([&] { return ::flock(fd_, operation | LOCK_NB); }) == 0;
+  XKDE_CHECK(locked || errno == EWOULDBLOCK, IoError, path_.string(), ": flock: ", system_words());
+  return locked;
+}
+
+bool FileHandle::is_direct() const noexcept { return (::fcntl(fd_, F_GETFL) & O_DIRECT) != 0; }
+
+void FileHandle::start_direct() const noexcept {
+  const int flags = ::fcntl(fd_, F_GETFL);
+  if (flags >= 0) ::fcntl(fd_, F_SETFL, flags | O_DIRECT);
+}
+
+void FileHandle::stop_direct() const {
+  const int flags = ::fcntl(fd_, F_GETFL);
+  XKDE_CHECK(flags >= 0 && ::fcntl(fd_, F_SETFL, flags & ~O_DIRECT) == 0, IoError, path_.string(),
+             ": cannot change the flags of: ", system_words());
+}
+
+void FileHandle::close() {
+  XKDE_CHECK(::close(std::exchange(fd_, -1)) == 0, IoError, path_.string(),
+             ": cannot close: ", system_words());
+}
+
+void rename_file(const fs::path& from, const fs::path& to) {
+  XKDE_CHECK(std::rename(from.c_str(), to.c_str()) == 0, IoError, to.string(),
+             ": expected to rename ", from.filename().string(), " to it, found ", system_words());
+}
+
+void sync_path(const fs::path& path) { FileHandle::open(path, OpenMode::kRead).sync(); }
+
+void sync_folder_of(const fs::path& path) {
+  const fs::path folder = path.parent_path();
+  sync_path(folder.empty() ? "." : folder);
+}
+
+std::string text_of_file(const fs::path& path) {
+  const FileHandle file = FileHandle::try_open(path, OpenMode::kRead);
+  std::string text;
+  if (!file.is_open()) return text;
+  std::array<char, 1 << 16> piece;
+  while (const size_t got = file.read_some(piece)) text.append(piece.data(), got);
+  return text;
+}
+
+}  // namespace xkde
