@@ -21,6 +21,18 @@ std::string read_from(const fs::path& path, int64_t offset) {
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
+std::string lines_of(const Json& rows) {
+  std::string lines;
+  for (const Json& row : rows) lines += row.dump() + "\n";
+  return lines;
+}
+
+/// Whether a line of a part says what a rank did. One that a kill cut short does not.
+bool is_chunk(const Json& line) {
+  return line.is_object() && line.contains("chunk") && line["chunk"].is_number_integer() &&
+         line.contains("rows") && line["rows"].is_array() && line.contains("metrics");
+}
+
 void append_bytes(const fs::path& path, const std::string& bytes) {
   FileHandle::open(path, OpenMode::kAppend).write_all(bytes);
 }
@@ -84,10 +96,10 @@ void ChunkLog::read_parts() {
     for (size_t end = bytes.find('\n'); end != std::string::npos; end = bytes.find('\n', begin)) {
       const Json line = Json::parse(bytes.substr(begin, end - begin), nullptr, false);
       begin = end + 1;
-      if (line.is_discarded()) continue;  // torn by a kill
-      const auto number = line.at("chunk").get<int64_t>();
+      if (!is_chunk(line)) continue;
+      const auto number = line["chunk"].get<int64_t>();
       if (number < next_) continue;
-      waiting_[number] = {line.at("rows").get<std::string>(), line.at("metrics")};
+      waiting_[number] = {line["rows"], line["metrics"]};
     }
     offset += static_cast<int64_t>(begin);
   }
@@ -96,7 +108,7 @@ void ChunkLog::read_parts() {
 void ChunkLog::write_ready() {
   std::string rows, metrics;
   while (!waiting_.empty() && waiting_.begin()->first == next_) {
-    rows += waiting_.begin()->second.rows;
+    rows += lines_of(waiting_.begin()->second.rows);
     metrics += waiting_.begin()->second.metrics.dump() + "\n";
     waiting_.erase(waiting_.begin());
     ++next_;
@@ -107,9 +119,7 @@ void ChunkLog::write_ready() {
 }
 
 void ChunkLog::append(int64_t chunk, const std::vector<Json>& rows, const Json& metrics) {
-  std::string lines;
-  for (const Json& row : rows) lines += row.dump() + "\n";
-  own_->append({{"chunk", chunk}, {"rows", lines}, {"metrics", metrics}});
+  own_->append({{"chunk", chunk}, {"rows", rows}, {"metrics", metrics}});
   if (comm_.rank() != 0) return;
   read_parts();
   write_ready();

@@ -15,14 +15,17 @@
 
 namespace xkde::recipe {
 
-/// A .jsonl file that ranks fill together, chunk by chunk, in any order: each rank logs its chunks
-/// in a file of its own beside it, and rank 0 appends to the common file what comes next. So the
-/// file is always a beginning of the final one, and a run that was killed loses no finished chunk.
-/// Ranks share the file system and say nothing to each other while they work.
+/// A .jsonl file that ranks fill together, chunk by chunk, in any order. Each rank logs its chunks
+/// in a file of its own ("FILE.parts/rank-N", a line a chunk), and rank 0 appends to the common
+/// file what comes next. So the file is always a beginning of the final one, and a run that is
+/// killed loses no finished chunk. Ranks share the file system and send no messages while they
+/// work.
 class ChunkLog {
  public:
-  /// `file` and "metrics.jsonl" beside it, whose lines have "chunk". A chunk has as many rows as
-  /// rows_of_chunk says. Takes over what an earlier run left; a torn line is none. Collective.
+  /// Fills `file` and "metrics.jsonl" beside it, whose lines have "chunk". A chunk has as many rows
+  /// as rows_of_chunk says. Takes over the chunks that an earlier run finished. A line of a part
+  /// that was cut short, or that is no chunk of this format, is ignored: its chunk is done again.
+  /// Collective.
   ChunkLog(std::filesystem::path file, std::vector<int64_t> rows_of_chunk,
            dist::Communicator& comm);
 
@@ -37,7 +40,7 @@ class ChunkLog {
 
  private:
   struct Chunk {
-    std::string rows;
+    Json rows;  ///< a list
     Json metrics;
   };
   std::filesystem::path part_of(int rank) const;
