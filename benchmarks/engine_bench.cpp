@@ -20,7 +20,6 @@
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <CLI/CLI.hpp>
-#include <c10/core/impl/DeviceGuardImplInterface.h>
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
@@ -275,9 +274,7 @@ at::Device choose_device(const Settings& settings, const xkde::dist::MpiEnvironm
   if (settings.device == "cpu") return at::kCPU;
   XKDE_CHECK(at::hasCUDA(), xkde::DeviceError,
              "--device cuda: found no GPU in this build and host");
-  const int gpus = c10::impl::getDeviceGuardImpl(c10::DeviceType::CUDA)->deviceCount();
-  const int own = xkde::dist::gpu_of_rank(mpi.local_rank(), mpi.local_size(), gpus,
-                                          xkde::dist::ranks_may_share_gpus());
+  const int own = xkde::dist::gpu_of_rank(mpi.local_rank(), mpi.local_size());
   return {at::kCUDA, static_cast<c10::DeviceIndex>(own)};
 }
 

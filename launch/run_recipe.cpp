@@ -1,14 +1,12 @@
 #include "launch/run_recipe.h"
 
-#include <algorithm>
 #include <memory>
-#include <thread>
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
-#include <c10/core/impl/DeviceGuardImplInterface.h>
 
 #include "core/base/error.h"
+#include "core/base/host_threads.h"
 #include "core/base/log.h"
 #include "distributed/comm/gpu_of_rank.h"
 #include "distributed/comm/mpi_communicator.h"
@@ -29,24 +27,15 @@ at::Device choose_device(const recipe::Recipe& recipe, const dist::MpiEnvironmen
   if (backend == "mpi" || (backend == "auto" && !gpu)) return at::kCPU;
   XKDE_CHECK(gpu, DeviceError,
              "parallel.backend: expected a GPU and a build with NCCL for nccl, found none");
-  const int gpus = c10::impl::getDeviceGuardImpl(c10::DeviceType::CUDA)->deviceCount();
-  const int own =
-      dist::gpu_of_rank(mpi.local_rank(), mpi.local_size(), gpus, dist::ranks_may_share_gpus());
+  const int own = dist::gpu_of_rank(mpi.local_rank(), mpi.local_size());
   return {at::kCUDA, static_cast<c10::DeviceIndex>(own)};
-}
-
-void set_threads(const recipe::Recipe& recipe, const dist::MpiEnvironment& mpi) {
-  const auto cores = static_cast<int>(std::thread::hardware_concurrency());
-  const int share = std::max(1, cores / mpi.local_size());
-  at::set_num_threads(recipe.parallel.threads > 0 ? static_cast<int>(recipe.parallel.threads)
-                                                  : share);
 }
 
 void run_recipe(const RecipeArguments& arguments, const std::vector<std::string>& argv,
                 const dist::MpiEnvironment& mpi) {
   const recipe::Recipe recipe = recipe::read_recipe(arguments.recipe, arguments.overrides);
   recipe::install_stop_signals();
-  set_threads(recipe, mpi);
+  at::set_num_threads(threads_of_process(recipe.parallel.threads, mpi.local_size()));
   const at::Device device = choose_device(recipe, mpi);
   const std::unique_ptr<dist::Communicator> host = dist::make_mpi_communicator(mpi);
   std::unique_ptr<dist::Communicator> gpu;

@@ -6,16 +6,12 @@
 
 #include <ATen/ATen.h>
 
+#include "core/base/common_prefix.h"
 #include "core/base/error.h"
 #include "core/nn/device_copy.h"
 
 namespace xkde {
 namespace {
-
-int64_t common_prefix(const std::vector<int64_t>& a, const std::vector<int64_t>& b) {
-  const auto [left, right] = std::mismatch(a.begin(), a.end(), b.begin(), b.end());
-  return left - a.begin();
-}
 
 /// Fills one batch. Sequences arrive sorted, so that the longest prefix shared with any earlier one
 /// of the tree is shared with the last.

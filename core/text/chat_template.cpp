@@ -66,18 +66,6 @@ std::optional<std::string> default_system_text(const std::vector<std::string>& l
   return text;
 }
 
-std::string_view stripped(std::string_view text) {
-  size_t begin = text.size();
-  size_t end = 0;
-  for (size_t i = 0; i < text.size();) {
-    const size_t start = i;
-    if (unicode::is_whitespace(unicode::next(text, i))) continue;
-    begin = std::min(begin, start);
-    end = i;
-  }
-  return begin < end ? text.substr(begin, end - begin) : std::string_view();
-}
-
 void check_order(const std::vector<ChatMessage>& messages) {
   const size_t first = !messages.empty() && messages.front().role == Role::kSystem ? 1 : 0;
   for (size_t i = first; i < messages.size(); ++i) {
@@ -105,11 +93,11 @@ std::string llama2_prompt(const std::vector<ChatMessage>& messages) {
   std::string text;
   std::string system;
   for (const ChatMessage& message : messages) {
-    const std::string_view content = stripped(message.content);
+    const std::string_view content = unicode::strip(message.content);
     if (message.role == Role::kSystem) {
       system = concat("<<SYS>>\n", message.content, "\n<</SYS>>\n\n");
     } else if (message.role == Role::kUser) {
-      text += concat("[INST] ", stripped(concat(system, content)), " [/INST] ");
+      text += concat("[INST] ", unicode::strip(concat(system, content)), " [/INST] ");
       system.clear();
     } else {
       text += concat(content, " </s><s>");
@@ -188,7 +176,7 @@ std::string ChatTemplate::finished(const std::vector<ChatMessage>& messages) con
     case Format::kChatMl:
       return concat(before, answer, kEnd, "\n");
     case Format::kLlama2:
-      return concat("<s>", before, stripped(answer), " </s>");
+      return concat("<s>", before, unicode::strip(answer), " </s>");
     case Format::kPlain:
       return before + answer;
   }

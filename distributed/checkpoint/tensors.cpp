@@ -3,20 +3,11 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/base/shape_text.h"
 #include "distributed/checkpoint/checkpoint.h"
 
 namespace xkde::dist {
 namespace fs = std::filesystem;
-namespace {
-
-std::string text_of(const std::vector<int64_t>& shape) {
-  std::string text = "[";
-  for (const int64_t extent : shape) text += concat(text.size() > 1 ? ", " : "", extent);
-  return text + "]";
-}
-
-}  // namespace
-
 std::map<std::string, TensorPlace> places_of(const ShardLayout& layout) {
   std::map<std::string, TensorPlace> places;
   for (const UnitLayout& unit : layout.units) {
@@ -33,8 +24,8 @@ void check_tensors(const fs::path& path, const ShardLayout& saved, const ShardLa
     XKDE_CHECK(it != found.end(), CheckpointError, path.string(), ": expected a tensor ", name,
                " as the model has, found none");
     XKDE_CHECK(it->second.slot->shape == place.slot->shape, CheckpointError, path.string(),
-               ": tensor ", name, ": expected shape ", text_of(place.slot->shape), ", found ",
-               text_of(it->second.slot->shape));
+               ": tensor ", name, ": expected shape ", shape_text(place.slot->shape), ", found ",
+               shape_text(it->second.slot->shape));
   }
   for (const auto& [name, place] : found) {
     XKDE_CHECK(wanted.contains(name), CheckpointError, path.string(),

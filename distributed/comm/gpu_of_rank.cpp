@@ -3,6 +3,8 @@
 #include <cstdlib>
 #include <string_view>
 
+#include <c10/core/impl/DeviceGuardImplInterface.h>
+
 #include "core/base/error.h"
 
 namespace xkde::dist {
@@ -13,6 +15,11 @@ int gpu_of_rank(int local_rank, int local_size, int gpus, bool may_share) {
              local_size, " ranks of this host, found ", gpus,
              " (NCCL 2.30 and later let ranks share one with NCCL_MULTI_RANK_GPU_ENABLE=1)");
   return local_rank % gpus;
+}
+
+int gpu_of_rank(int local_rank, int local_size) {
+  const int gpus = c10::impl::getDeviceGuardImpl(c10::DeviceType::CUDA)->deviceCount();
+  return gpu_of_rank(local_rank, local_size, gpus, ranks_may_share_gpus());
 }
 
 bool ranks_may_share_gpus() {

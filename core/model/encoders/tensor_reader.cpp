@@ -5,18 +5,9 @@
 #include <ATen/ATen.h>
 
 #include "core/base/error.h"
+#include "core/base/shape_text.h"
 
 namespace xkde {
-namespace {
-
-std::string text_of(const std::vector<int64_t>& shape) {
-  std::string text;
-  for (const int64_t size : shape) text += (text.empty() ? "" : ", ") + std::to_string(size);
-  return "[" + text + "]";
-}
-
-}  // namespace
-
 at::Tensor Affine::operator()(const at::Tensor& x) const { return at::linear(x, weight, bias); }
 
 at::Tensor LayerNorm::operator()(const at::Tensor& x) const {
@@ -25,11 +16,11 @@ at::Tensor LayerNorm::operator()(const at::Tensor& x) const {
 
 void TensorReader::read_into(at::Tensor& out, const std::string& name,
                              const std::vector<int64_t>& shape) const {
-  XKDE_CHECK(weights_.has(name), DataError, path_, ": expected tensor ", name, " ", text_of(shape),
-             ", found none");
+  XKDE_CHECK(weights_.has(name), DataError, path_, ": expected tensor ", name, " ",
+             shape_text(shape), ", found none");
   const std::vector<int64_t> found = weights_.shape(name);
   XKDE_CHECK(found == shape, DataError, path_, ": tensor ", name, ": expected shape ",
-             text_of(shape), ", found ", text_of(found));
+             shape_text(shape), ", found ", shape_text(found));
   weights_.read_f32(name, {out.mutable_data_ptr<float>(), static_cast<size_t>(out.numel())});
 }
 

@@ -1,13 +1,12 @@
 #include "core/model/pretrained/pretrained.h"
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
 #include <set>
-#include <sstream>
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/base/shape_text.h"
+#include "core/io/file.h"
 #include "core/model/families/family.h"
 #include "core/model/pretrained/folder_weights.h"
 #include "core/model/pretrained/gguf_weights.h"
@@ -32,14 +31,10 @@ std::vector<fs::path> weight_files(const fs::path& folder) {
       ": expected model.safetensors or model.safetensors.index.json, found neither");
 }
 
-std::string read_text(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
-
 /// A template in tokenizer_config.json is text, or a list of named ones.
 std::string template_of(const fs::path& folder, const Json& config) {
-  if (fs::exists(folder / "chat_template.jinja")) return read_text(folder / "chat_template.jinja");
+  if (fs::exists(folder / "chat_template.jinja"))
+    return text_of_file(folder / "chat_template.jinja");
   if (!config.is_object() || !config.contains("chat_template")) return "";
   const Json& value = config["chat_template"];
   if (value.is_string()) return value.get<std::string>();
@@ -53,23 +48,15 @@ std::string template_of(const fs::path& folder, const Json& config) {
   return "";
 }
 
-std::string text_of(const std::vector<int64_t>& shape) {
-  std::ostringstream text;
-  text << '[';
-  for (size_t i = 0; i < shape.size(); ++i) text << (i == 0 ? "" : ", ") << shape[i];
-  text << ']';
-  return text.str();
-}
-
 void check_tensors(const PretrainedModel& model) {
   std::set<std::string> known;
   for (const UnitTensor& tensor : tensors_of(model.config)) {
     known.insert(tensor.name);
     XKDE_CHECK(model.weights->has(tensor.name), DataError, model.path.string(),
-               ": expected tensor ", tensor.name, " ", text_of(tensor.shape), ", found none");
+               ": expected tensor ", tensor.name, " ", shape_text(tensor.shape), ", found none");
     const std::vector<int64_t> found = model.weights->shape(tensor.name);
     XKDE_CHECK(found == tensor.shape, DataError, model.path.string(), ": tensor ", tensor.name,
-               ": expected shape ", text_of(tensor.shape), ", found ", text_of(found));
+               ": expected shape ", shape_text(tensor.shape), ", found ", shape_text(found));
   }
   // A tied model may have its output matrix on disk, too.
   for (const TensorSpec& spec : model.config.family->head) known.emplace(spec.name);

@@ -195,4 +195,26 @@ std::string nfkd(std::string_view text) {
                     [](UErrorCode& status) { return icu::Normalizer2::getNFKDInstance(status); });
 }
 
+namespace {
+
+/// The bytes [begin, end) from the first to the last character that is no white space.
+std::pair<size_t, size_t> inner_range(std::string_view text) {
+  std::pair<size_t, size_t> range{text.size(), text.size()};
+  for (size_t at = 0; at < text.size();) {
+    const size_t start = at;
+    if (is_whitespace(next(text, at))) continue;
+    range = {std::min(range.first, start), at};
+  }
+  return range;
+}
+
+}  // namespace
+
+std::string_view strip(std::string_view text) {
+  const auto [begin, end] = inner_range(text);
+  return text.substr(begin, end - begin);
+}
+
+std::string_view strip_left(std::string_view text) { return text.substr(inner_range(text).first); }
+
 }  // namespace xkde::unicode

@@ -38,6 +38,11 @@ std::string nfkc(
 std::string nfkd(std::string_view text);  ///< the same, accents apart from their letters
 void append_lowercase(std::string& text, char32_t character);  ///< full mapping, free of context
 
+/// `text` without white space at its ends. strip_left() keeps what is at the end, unless there is
+/// nothing else.
+std::string_view strip(std::string_view text);
+std::string_view strip_left(std::string_view text);
+
 }  // namespace xkde::unicode
 
 #endif  // XKDE_CORE_TEXT_REGEX_UNICODE_H_
