@@ -1,7 +1,6 @@
 #include "stages/evaluate/answers.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <fstream>
 #include <functional>
 #include <string_view>
@@ -9,14 +8,14 @@
 
 #include <ATen/ATen.h>
 
+#include "core/base/common_prefix.h"
 #include "core/base/error.h"
 #include "core/base/stopwatch.h"
 #include "core/data/sft_sample.h"
 #include "core/evaluate/scored_sequence.h"
 #include "core/model/token_tree.h"
 #include "stages/run/chunk_log.h"
-#include "stages/run/progress.h"
-#include "stages/run/stop_request.h"
+#include "stages/run/work_queue.h"
 
 namespace xkde::recipe {
 namespace {
@@ -60,14 +59,6 @@ struct Counts {
   int64_t computed = 0;  ///< rows that really went through the model
 };
 
-size_t common_prefix(std::string_view left, std::string_view right) {
-  const size_t length = std::min(left.size(), right.size());
-  return static_cast<size_t>(
-      std::mismatch(left.begin(), left.begin() + static_cast<std::ptrdiff_t>(length), right.begin())
-          .first -
-      left.begin());
-}
-
 /// Cuts a sorted list of prompts where the texts, common beginnings counted once, come to about
 /// `budget` bytes.
 void cut(std::vector<Task>& tasks, TaskKind kind, size_t size, size_t budget,
@@ -76,7 +67,7 @@ void cut(std::vector<Task>& tasks, TaskKind kind, size_t size, size_t budget,
   for (size_t i = 0; i < size; ++i) {
     const EvalPrompt& prompt = prompt_at(i);
     size_t own = prompt.user.size() + prompt.target.size();
-    if (i > first) own -= common_prefix(prompt.user, prompt_at(i - 1).user);
+    if (i > first) own -= static_cast<size_t>(common_prefix(prompt.user, prompt_at(i - 1).user));
     if (i > first && bytes + own > budget) {
       tasks.push_back({kind, first, i - first});
       first = i;
@@ -120,14 +111,13 @@ class Asker {
     for (const Task& task : tasks_) rows.push_back(static_cast<int64_t>(task.count));
     ChunkLog log(folder / kAnswersFile, std::move(rows), context_.comm());
     const auto total = std::ssize(tasks_);
-    Progress progress("evaluate", total, log.num_done(), std::max<int64_t>(1, total / 5),
-                      context_.is_root());
+    WorkQueue queue("evaluate", total, context_.comm(), &log);
     bool references_left = false;
     for (int64_t i = 0; i < num_reference_tasks_; ++i) references_left |= !log.is_done(i);
     if (references_left) {
-      context_.with_pretrained_weights([&] { run_tasks(0, num_reference_tasks_, log, progress); });
+      context_.with_pretrained_weights([&] { run_tasks(0, num_reference_tasks_, log, queue); });
     }
-    run_tasks(num_reference_tasks_, total, log, progress);
+    run_tasks(num_reference_tasks_, total, log, queue);
     log.finish();
   }
 
@@ -157,13 +147,9 @@ class Asker {
   bool asks_references() const { return stage_.base_locality && context_.trained; }
   const EvalPrompt& reference(size_t i) const { return asked_.prompts[asked_.references[i]]; }
 
-  void run_tasks(int64_t begin, int64_t end, ChunkLog& log, Progress& progress) {
-    dist::Communicator& comm = context_.comm();
+  void run_tasks(int64_t begin, int64_t end, ChunkLog& log, WorkQueue& queue) {
     context_.model().make_resident();
-    comm.reset_counter();
-    for (int64_t next = begin + comm.next_ticket(); next < end && !stop_requested();
-         next = begin + comm.next_ticket()) {
-      if (log.is_done(next)) continue;
+    queue.run(begin, end, "answers", [&](int64_t next) {
       const Stopwatch watch;
       const Task& task = tasks_[static_cast<size_t>(next)];
       Counts counts;
@@ -171,20 +157,15 @@ class Asker {
       const double seconds = watch.seconds();
       log.append(next, rows,
                  {{"chunk", next},
-                  {"rank", comm.rank()},
+                  {"rank", context_.comm().rank()},
                   {"kind", name_of(task.kind)},
                   {"records", counts.edits},
                   {"prompts", task.count},
                   {"tokens", counts.tokens},
                   {"computed_tokens", counts.computed},
                   {"seconds", seconds}});
-      char text[64];
-      std::snprintf(text, sizeof text, "%.0f tokens/s",
-                    static_cast<double>(counts.tokens) / seconds);
-      progress.update(next + 1, text);
-    }
-    XKDE_CHECK(!stop_requested_anywhere(comm), StopRequested,
-               "stopped on request, finished answers kept in ", log.folder().string());
+      return tokens_per_second(counts.tokens, seconds);
+    });
   }
 
   std::vector<Json> answer(const Task& task, Counts& counts) {

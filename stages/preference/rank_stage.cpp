@@ -19,26 +19,12 @@
 #include "core/reward/nllb_reward.h"
 #include "core/reward/reward.h"
 #include "core/text/regex/unicode.h"
-#include "stages/run/progress.h"
+#include "stages/run/work_queue.h"
 
 namespace xkde::recipe {
 namespace {
 
 constexpr int64_t kRowsPerChunk = 64;
-
-/// Without blanks at the start and, with `both`, at the end.
-std::string_view stripped(std::string_view text, bool both) {
-  size_t begin = text.size();
-  size_t end = 0;
-  for (size_t at = 0; at < text.size();) {
-    const size_t start = at;
-    if (unicode::is_whitespace(unicode::next(text, at))) continue;
-    begin = std::min(begin, start);
-    end = at;
-  }
-  if (begin > end) return {};
-  return text.substr(begin, (both ? end : text.size()) - begin);
-}
 
 /// What the stage counts, beside the pairs that were left out.
 struct RankCounts {
@@ -53,10 +39,10 @@ struct RankCounts {
 std::vector<std::string> answers_to_score(const SampleRow& row, const RankStage& stage,
                                           RankCounts& counts) {
   const bool both = stage.gold_test == "strip_both";
-  const std::string_view gold = both ? stripped(row.gold, true) : std::string_view(row.gold);
+  const std::string_view gold = both ? unicode::strip(row.gold) : std::string_view(row.gold);
   std::vector<std::string> texts;
   for (const SampledAnswer& answer : row.answers) {
-    if (stripped(answer.text, both) == gold) {
+    if ((both ? unicode::strip(answer.text) : unicode::strip_left(answer.text)) == gold) {
       ++counts.answers_equal_to_gold;
     } else if (std::find(texts.begin(), texts.end(), answer.text) != texts.end()) {
       ++counts.dropped.repeated_answers;
@@ -118,20 +104,18 @@ std::vector<RewardCase> cases_of(const std::vector<SampleRow>& rows,
 /// The scores of all rows, on all ranks: chunks go to whoever is free.
 Scores score_on_ranks(const std::vector<RewardCase>& cases, const Reward& reward,
                       RunContext& context) {
-  dist::Communicator& comm = context.comm();
   const int64_t chunks = (std::ssize(cases) + kRowsPerChunk - 1) / kRowsPerChunk;
-  comm.reset_counter();
-  Progress progress("rank", chunks, 0, std::max<int64_t>(1, chunks / 5), context.is_root());
+  WorkQueue queue("rank", chunks, context.comm());
   Json own = Json::array();
-  for (int64_t next = comm.next_ticket(); next < chunks; next = comm.next_ticket()) {
+  queue.run(0, chunks, "scores", [&](int64_t next) {
     const auto begin = static_cast<size_t>(next * kRowsPerChunk);
     const size_t count = std::min(cases.size() - begin, static_cast<size_t>(kRowsPerChunk));
     own.push_back(
         {{"begin", begin}, {"scores", reward.score(std::span(cases).subspan(begin, count))}});
-    progress.update(next + 1, "");
-  }
+    return std::string();
+  });
   Scores all(cases.size());
-  for (const std::string& part : comm.all_gather_bytes(own.dump())) {
+  for (const std::string& part : context.comm().all_gather_bytes(own.dump())) {
     for (const Json& chunk : Json::parse(part)) {
       Scores scores = chunk.at("scores").get<Scores>();
       std::move(scores.begin(), scores.end(),

@@ -1,7 +1,6 @@
 #include "stages/preference/sample_stage.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,8 +15,7 @@
 #include "core/generate/generator.h"
 #include "core/io/atomic_file.h"
 #include "stages/run/chunk_log.h"
-#include "stages/run/progress.h"
-#include "stages/run/stop_request.h"
+#include "stages/run/work_queue.h"
 
 namespace xkde::recipe {
 namespace {
@@ -135,12 +133,8 @@ void run_sample(const SampleStage& stage, const std::filesystem::path& folder,
   dist::Communicator& comm = context.comm();
   ChunkLog log(folder / kSamplesFile, std::move(rows_of_chunk), comm);
   context.model().make_resident();
-  comm.reset_counter();
-  Progress progress("sample", chunks, log.num_done(), std::max<int64_t>(1, chunks / 5),
-                    context.is_root());
-  for (int64_t next = comm.next_ticket(); next < chunks && !stop_requested();
-       next = comm.next_ticket()) {
-    if (log.is_done(next)) continue;
+  WorkQueue queue("sample", chunks, comm, &log);
+  queue.run(0, chunks, "samples", [&](int64_t next) {
     const Stopwatch watch;
     const auto first = prompts.begin() + next * stage.prompts_per_chunk;
     const auto count = std::min(stage.prompts_per_chunk, prompts.end() - first);
@@ -149,7 +143,6 @@ void run_sample(const SampleStage& stage, const std::filesystem::path& folder,
     std::vector<Json> rows;
     for (const SamplePrompt& prompt : chunk) rows.push_back(to_json(prompt.row));
     const double seconds = watch.seconds();
-    const double rate = static_cast<double>(counts.new_tokens) / seconds;
     log.append(next, rows,
                {{"chunk", next},
                 {"rank", comm.rank()},
@@ -159,14 +152,10 @@ void run_sample(const SampleStage& stage, const std::filesystem::path& folder,
                 {"computed_prompt_tokens", counts.prefilled_tokens},
                 {"new_tokens", counts.new_tokens},
                 {"decode_steps", counts.decode_steps},
-                {"tokens_per_second", rate},
+                {"tokens_per_second", static_cast<double>(counts.new_tokens) / seconds},
                 {"seconds", seconds}});
-    char text[64];
-    std::snprintf(text, sizeof text, "%.0f tokens/s", rate);
-    progress.update(next + 1, text);
-  }
-  XKDE_CHECK(!stop_requested_anywhere(comm), StopRequested,
-             "stopped on request, finished samples kept in ", folder.string());
+    return tokens_per_second(counts.new_tokens, seconds);
+  });
   log.finish();
   context.samples_file = folder / kSamplesFile;
   if (context.is_root()) report(folder);
