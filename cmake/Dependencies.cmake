@@ -34,6 +34,15 @@ target_compile_definitions(xkde_mpi INTERFACE OMPI_SKIP_MPICXX)
 add_library(xkde_yaml INTERFACE)
 target_link_libraries(xkde_yaml INTERFACE yaml-cpp)
 
+# LibTorch's wheel brings headers of another fmt and exports none of it; its folder is searched before
+# /usr/include. This link, searched first, keeps all of our code with the fmt that is linked.
+get_target_property(XKDE_FMT_INCLUDE fmt::fmt INTERFACE_INCLUDE_DIRECTORIES)
+if(NOT EXISTS "${XKDE_FMT_INCLUDE}/fmt/format.h")
+  set(XKDE_FMT_INCLUDE /usr/include)
+endif()
+file(MAKE_DIRECTORY "${CMAKE_BINARY_DIR}/third_party")
+file(CREATE_LINK "${XKDE_FMT_INCLUDE}/fmt" "${CMAKE_BINARY_DIR}/third_party/fmt" SYMBOLIC)
+
 # LibTorch: the unpacked PyPI wheel, or any LibTorch folder on CMAKE_PREFIX_PATH. Its own package file
 # wants nvcc when the wheel is a CUDA build, so the libraries are imported by hand.
 find_path(XKDE_TORCH_ROOT include/ATen/ATen.h

@@ -1,7 +1,6 @@
 #include "launch/ask.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <iostream>
 #include <set>
 #include <string>
@@ -13,6 +12,7 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <fmt/format.h>
 
 #include "core/base/error.h"
 #include "core/data/language.h"
@@ -127,9 +127,8 @@ class Session {
     }
     out_ << answer(method_prompt(PromptMethod::kXkde, asked)) << "\n";
     for (const Hit& hit : hits) {
-      char score[16];
-      std::snprintf(score, sizeof score, "%.2f", static_cast<double>(hit.score));
-      out_ << "  " << score << "  " << memory_.fact(hit.fact).text() << "\n";
+      out_ << fmt::format("  {:.2f}  {}\n", static_cast<double>(hit.score),
+                          memory_.fact(hit.fact).text());
     }
     out_.flush();
   }

@@ -1,18 +1,19 @@
 #include "launch/estimate.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <optional>
 #include <string_view>
-#include <thread>
+#include <utility>
 #include <variant>
 
 #include <ATen/Parallel.h>
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <fmt/format.h>
 
 #include "core/base/error.h"
+#include "core/base/host_threads.h"
 #include "core/model/decoder.h"
 #include "core/model/pretrained/pretrained.h"
 #include "distributed/planner/machine_presets.h"
@@ -28,29 +29,22 @@ using recipe::RunPlace;
 using recipe::RunPlan;
 
 template <typename... Values>
-std::string line(const char* format, Values... values) {
-  char text[256];
-  std::snprintf(text, sizeof text, format, values...);
-  std::string result = text;
-  result.push_back('\n');
-  return result;
+std::string line(fmt::format_string<Values...> format, Values&&... values) {
+  return fmt::format(format, std::forward<Values>(values)...) + "\n";
 }
 
 std::string in_time(double seconds) {
   if (seconds < 1.0) return concat(static_cast<int64_t>(1e3 * seconds + 0.5), " ms");
-  char text[32];
-  std::snprintf(text, sizeof text, seconds < 600.0 ? "%.2f s" : "%.0f s", seconds);
-  return text;
+  return seconds < 600.0 ? fmt::format("{:.2f} s", seconds) : fmt::format("{:.0f} s", seconds);
 }
 
 double in_millions(int64_t count) { return 1e-6 * static_cast<double>(count); }
 
 std::string model_text(const recipe::Recipe& recipe, const Decoder& decoder) {
   const dist::ModelShape shape = dist::shape_of(decoder);
-  return line("model    %s", recipe.model.model_name_or_path.c_str()) +
-         line("         %.1f million parameters in %zu units: embedding, %ld blocks, head%s",
-              in_millions(shape.parameters()), decoder.units().size(),
-              static_cast<long>(shape.layers),
+  return line("model    {}", recipe.model.model_name_or_path.string()) +
+         line("         {:.1f} million parameters in {} units: embedding, {} blocks, head{}",
+              in_millions(shape.parameters()), decoder.units().size(), shape.layers,
               decoder.tied() ? " (its matrix is the embedding)" : "");
 }
 
@@ -62,34 +56,33 @@ std::string stages_text(const recipe::Recipe& recipe, const RunPlan& run) {
   const recipe::TrainWorkload& work = run.workload;
   text.push_back('\n');
   return text +
-         line("training %s: %ld samples, %ld steps",
-              recipe::stage_folder_name(work.stage, "sft").c_str(), static_cast<long>(work.samples),
-              static_cast<long>(work.steps)) +
-         line("         a step has %.0f tokens, of which %.0f are computed (common prefixes once)",
-              work.tokens, work.computed_tokens) +
-         line("         a rank's largest pack: %ld rows, %ld labels",
-              static_cast<long>(work.largest.tokens), static_cast<long>(work.largest.labels));
+         line("training {}: {} samples, {} steps", recipe::stage_folder_name(work.stage, "sft"),
+              work.samples, work.steps) +
+         line(
+             "         a step has {:.0f} tokens, of which {:.0f} are computed (common prefixes "
+             "once)",
+             work.tokens, work.computed_tokens) +
+         line("         a rank's largest pack: {} rows, {} labels", work.largest.tokens,
+              work.largest.labels);
 }
 
 std::string layout_text(const RunPlan& run) {
   const dist::EngineOptions& options = run.plan.options;
   const int shards = options.num_shards(run.request.ranks);
-  return line("layout   %d shards x %d copies; a rank's shard has %.1f million parameters", shards,
-              run.request.ranks / shards,
+  return line("layout   {} shards x {} copies; a rank's shard has {:.1f} million parameters",
+              shards, run.request.ranks / shards,
               in_millions(dist::state_numel(run.request.model, shards))) +
-         line("plan     shard %s, recompute %s (%s)", std::string(options.policy().name).c_str(),
-              std::string(name_of(dist::kRecomputeNames, options.recompute)).c_str(),
-              run.plan.reason.c_str());
+         line("plan     shard {}, recompute {} ({})", options.policy().name,
+              name_of(dist::kRecomputeNames, options.recompute), run.plan.reason);
 }
 
 std::string memory_text(const RunPlan& run) {
-  std::string text = line("memory   %s a rank at its peak, %s available",
-                          dist::in_gigabytes(run.plan.memory.peak()).c_str(),
-                          dist::in_gigabytes(run.request.available_bytes).c_str());
+  std::string text = line("memory   {} a rank at its peak, {} available",
+                          dist::in_gigabytes(run.plan.memory.peak()),
+                          dist::in_gigabytes(run.request.available_bytes));
   for (const auto& [name, bytes] : run.plan.memory.items()) {
     if (bytes > 0) {
-      text +=
-          line("         %-16s %10s", std::string(name).c_str(), dist::in_gigabytes(bytes).c_str());
+      text += line("         {:<16} {:>10}", name, dist::in_gigabytes(bytes));
     }
   }
   return text;
@@ -97,17 +90,15 @@ std::string memory_text(const RunPlan& run) {
 
 std::string time_text(const RunPlan& run, const dist::StepSeconds& seconds,
                       const std::string& source) {
-  std::string text =
-      line("time     %s a step, %.0f tokens/s (%s)", in_time(seconds.total()).c_str(),
-           run.workload.tokens / seconds.total(), source.c_str());
+  std::string text = line("time     {} a step, {:.0f} tokens/s ({})", in_time(seconds.total()),
+                          run.workload.tokens / seconds.total(), source);
   for (const auto& [name, part] : seconds.items()) {
     if (part > 0) {
-      text += line("         %-16s %9.1f %%", std::string(name).c_str(),
-                   100.0 * part / seconds.total());
+      text += line("         {:<16} {:>9.1f} %", name, 100.0 * part / seconds.total());
     }
   }
-  return text + line("         %ld steps take %s", static_cast<long>(run.workload.steps),
-                     in_time(seconds.total() * static_cast<double>(run.workload.steps)).c_str());
+  return text + line("         {} steps take {}", run.workload.steps,
+                     in_time(seconds.total() * static_cast<double>(run.workload.steps)));
 }
 
 RunPlace place_of(const recipe::Recipe& recipe, int ranks, const std::string& machine) {
@@ -120,9 +111,7 @@ RunPlace place_of(const recipe::Recipe& recipe, int ranks, const std::string& ma
                "--machine: expected ", known, ", found '", machine, "'");
     return recipe::preset_place(ranks, machine, dtype);
   }
-  const auto cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
-  const int64_t asked = recipe.parallel.threads;
-  at::set_num_threads(asked > 0 ? static_cast<int>(asked) : std::max(1, cores / ranks));
+  at::set_num_threads(threads_of_process(recipe.parallel.threads, ranks));
   return recipe::this_place(ranks, ranks, at::kCPU, dtype);
 }
 
@@ -138,8 +127,8 @@ std::string estimate_recipe(const std::filesystem::path& file, int ranks,
   const Decoder decoder(model.config);
   const std::optional<RunPlan> run = recipe::plan_run(recipe, model, chat_template, decoder, place);
 
-  std::string text = line("recipe   %s on %d ranks, %d a host, %s", file.c_str(), ranks,
-                          place.ranks_on_host, machine.c_str()) +
+  std::string text = line("recipe   {} on {} ranks, {} a host, {}", file.string(), ranks,
+                          place.ranks_on_host, machine) +
                      model_text(recipe, decoder);
   if (!run) return text + "stages   none of them trains\n";
   dist::StepSeconds seconds = run->plan.seconds;

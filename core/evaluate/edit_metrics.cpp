@@ -1,12 +1,12 @@
 #include "core/evaluate/edit_metrics.h"
 
 #include <algorithm>
-#include <array>
-#include <cstdio>
 #include <cstdlib>
 #include <iterator>
 #include <map>
 #include <set>
+
+#include <fmt/format.h>
 
 #include "core/base/error.h"
 #include "core/metrics/bootstrap.h"
@@ -196,11 +196,8 @@ double token_accuracy(std::span<const int64_t> predicted, std::span<const int64_
 }
 
 double round_2(double value) {
-  // glibc prints the exact binary value rounded half to even, which is how Python rounds; value *
-  // 100 would not be.
-  std::array<char, 400> text{};
-  std::snprintf(text.data(), text.size(), "%.2f", value);
-  return std::strtod(text.data(), nullptr);
+  // fmt rounds the exact binary value half to even, as Python does; value * 100 would not.
+  return std::strtod(fmt::format("{:.2f}", value).c_str(), nullptr);
 }
 
 Json prediction_json(const EvalScope& scope, const Prediction& prediction) {

@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <cstdio>
 #include <map>
 #include <utility>
+
+#include <fmt/format.h>
 
 namespace xkde {
 
@@ -64,14 +65,8 @@ std::vector<Block> blocks_of(const std::vector<ResultRow>& rows) {
   return blocks;
 }
 
-std::string number_text(const char* format, double value) {
-  std::array<char, 64> text{};
-  std::snprintf(text.data(), text.size(), format, value);
-  return text.data();
-}
-
 std::string value_text(const ResultRow* row) {
-  return row->value ? number_text("%.2f", *row->value) : "-";
+  return row->value ? fmt::format("{:.2f}", *row->value) : "-";
 }
 
 /// "54.80 → 73.80 (+19.00)", "54.80 → 73.80 → 74.10"; narrow: the last value and its gain over the
@@ -87,7 +82,7 @@ std::string cell_text(const Cell& cell, bool is_narrow) {
   text += value_text(&last);
   const bool has_gain = cell.size() == 2 || (is_narrow && cell.size() > 2);
   if (!has_gain || !first.value || !last.value) return text;
-  return text + " (" + number_text("%+.2f", *last.value - *first.value) + ")";
+  return text + fmt::format(" ({:+.2f})", *last.value - *first.value);
 }
 
 Grid grid_of(const Block& block, bool is_narrow) {

@@ -2,10 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <iterator>
 #include <limits>
 #include <ranges>
+
+#include <fmt/format.h>
 
 #include "core/base/error.h"
 
@@ -49,10 +50,7 @@ std::string in_words(const EngineOptions& options) {
 }
 
 std::string in_time(double seconds) {
-  char text[32];
-  std::snprintf(text, sizeof text, seconds < 1.0 ? "%.0f ms" : "%.2f s",
-                seconds < 1.0 ? 1e3 * seconds : seconds);
-  return text;
+  return seconds < 1.0 ? fmt::format("{:.0f} ms", 1e3 * seconds) : fmt::format("{:.2f} s", seconds);
 }
 
 /// What a user can change, in the order of what it costs.
@@ -120,9 +118,7 @@ std::string reason_for(const Plan& best, const std::vector<Plan>& plans,
 }  // namespace
 
 std::string in_gigabytes(int64_t bytes) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.2f GB", static_cast<double>(bytes) / 1e9);
-  return text;
+  return fmt::format("{:.2f} GB", static_cast<double>(bytes) / 1e9);
 }
 
 std::vector<Plan> possible_plans(const PlanRequest& request) {

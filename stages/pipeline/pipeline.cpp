@@ -1,6 +1,5 @@
 #include "stages/pipeline/pipeline.h"
 
-#include <cstdio>
 #include <exception>
 #include <memory>
 #include <set>
@@ -8,6 +7,8 @@
 #include <utility>
 #include <variant>
 #include <vector>
+
+#include <fmt/format.h>
 
 #include "core/base/error.h"
 #include "core/base/log.h"
@@ -149,9 +150,7 @@ class Pipeline {
     comm_.barrier();
     if (context_.is_root()) finish_stage_folder(folder, fingerprints_[i]);
     comm_.barrier();
-    char seconds[32];
-    std::snprintf(seconds, sizeof seconds, "%.1f s", watch.seconds());
-    log::info(name + ": done in " + seconds);
+    log::info(fmt::format("{}: done in {:.1f} s", name, watch.seconds()));
   }
 
   void skip(const Stage& stage, const fs::path& folder) {

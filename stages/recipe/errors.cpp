@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <climits>
-#include <cstdio>
 #include <tuple>
+
+#include <fmt/format.h>
 
 #include "core/base/error.h"
 
@@ -62,9 +63,7 @@ std::string printable(std::string_view text, size_t max_bytes) {
     } else if (letter == '\t') {
       line += "\\t";
     } else if (byte < 0x20 || byte == 0x7F) {
-      char escape[8];
-      std::snprintf(escape, sizeof escape, "\\x%02x", static_cast<unsigned>(byte));
-      line += escape;
+      line += fmt::format("\\x{:02x}", byte);
     } else {
       line += letter;
     }

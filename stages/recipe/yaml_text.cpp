@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstdio>
+
+#include <fmt/format.h>
 
 namespace xkde::recipe {
 namespace {
@@ -35,10 +36,7 @@ bool is_control(std::string_view text, size_t offset) {
 }
 
 std::string byte_name(char letter) {
-  char name[16];
-  std::snprintf(name, sizeof name, "byte 0x%02x",
-                static_cast<unsigned>(static_cast<unsigned char>(letter)));
-  return name;
+  return fmt::format("byte 0x{:02x}", static_cast<unsigned char>(letter));
 }
 
 /// Skips "&name " before a value.

@@ -1,16 +1,13 @@
 #include "stages/report/csv.h"
 
-#include <cstdio>
 #include <optional>
+
+#include <fmt/format.h>
 
 namespace xkde::report {
 namespace {
 
-std::string number(double value) {
-  char text[40];
-  std::snprintf(text, sizeof text, "%.10g", value);
-  return text;
-}
+std::string number(double value) { return fmt::format("{:.10g}", value); }
 
 std::string number(const std::optional<double>& value) { return value ? number(*value) : ""; }
 

@@ -3,12 +3,13 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <cstdio>
 #include <iterator>
 #include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include <fmt/format.h>
 
 #include "stages/report/evaluation_blocks.h"
 #include "stages/report/line_chart.h"
@@ -57,21 +58,15 @@ constexpr std::string_view kTail =
 std::string colours() {
   std::string css;
   for (int i = 0; i < 8; ++i) {
-    char rule[160];
-    std::snprintf(rule, sizeof rule,
-                  "svg .line.c%d{stroke:var(--c%d)}svg .band.c%d,svg .dot.c%d,svg .name.c%d"
-                  "{fill:var(--c%d)}\n",
-                  i, i, i, i, i, i);
-    css += rule;
+    css += fmt::format(
+        "svg .line.c{0}{{stroke:var(--c{0})}}svg .band.c{0},svg .dot.c{0},svg .name.c{0}"
+        "{{fill:var(--c{0})}}\n",
+        i);
   }
   return css;
 }
 
-std::string two_decimals(double value) {
-  char text[40];
-  std::snprintf(text, sizeof text, "%.2f", value);
-  return text;
-}
+std::string two_decimals(double value) { return fmt::format("{:.2f}", value); }
 
 /// 12,345
 std::string counted(int64_t value) {
@@ -211,11 +206,9 @@ std::string size_charts(const EvaluationBlock& block) {
 
 std::string heat_cell(const ResultRow* row) {
   if (row == nullptr || !row->value) return "<td>–</td>";
-  char style[96];
   const double share = std::clamp(*row->value / 100, 0.0, 1.0);
-  std::snprintf(style, sizeof style, "<td style=\"background:rgba(var(--heat),%.2f)\">",
-                0.55 * share);
-  return style + two_decimals(*row->value) + "</td>";
+  return fmt::format("<td style=\"background:rgba(var(--heat),{:.2f})\">{:.2f}</td>", 0.55 * share,
+                     *row->value);
 }
 
 std::vector<std::string> languages_of(const EvaluationBlock& block, bool edit) {
@@ -402,21 +395,19 @@ std::string comparison_table(std::span<const RunResults> runs) {
           std::optional<double> first;
           for (const std::string& label : labels) {
             const ResultRow* row = block.find(label, size, pair, metric);
-            char cell[48] = "         –          ";
+            std::string cell = "         –          ";
             if (row != nullptr && row->value) {
               if (!first) {
                 first = *row->value;
-                std::snprintf(cell, sizeof cell, "%10.2f          ", *row->value);
+                cell = fmt::format("{:>10.2f}          ", *row->value);
               } else {
-                std::snprintf(cell, sizeof cell, "%10.2f (%+7.2f)", *row->value,
-                              *row->value - *first);
+                cell = fmt::format("{:>10.2f} ({:>+7.2f})", *row->value, *row->value - *first);
               }
             }
             line += cell;
           }
-          char head[96];
-          std::snprintf(head, sizeof head, "  %s → %s  %-18s", pair.first.c_str(),
-                        pair.second.c_str(), metric.c_str());
+          const std::string head =
+              fmt::format("  {} → {}  {:<18}", pair.first, pair.second, metric);
           if (first) text += head + line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
         }
       }

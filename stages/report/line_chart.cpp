@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdarg>
-#include <cstdio>
 #include <limits>
 #include <set>
+
+#include <fmt/format.h>
 
 namespace xkde::report {
 namespace {
@@ -15,19 +15,10 @@ constexpr double kLeft = 52, kRight = 96, kTop = 30, kBottom = 40;
 constexpr size_t kColours = 8;
 constexpr double kLabelHeight = 13;
 
-__attribute__((format(printf, 1, 2))) std::string format(const char* pattern, ...) {
-  char text[512];
-  va_list values;
-  va_start(values, pattern);
-  std::vsnprintf(text, sizeof text, pattern, values);
-  va_end(values);
-  return text;
-}
-
 std::string tick_text(double value) {
   if (value != 0 && (std::fabs(value) < 1e-3 || std::fabs(value) >= 1e6))
-    return format("%.0e", value);
-  return format("%.6g", value);
+    return fmt::format("{:.0e}", value);
+  return fmt::format("{:.6g}", value);
 }
 
 struct Axis {
@@ -58,12 +49,12 @@ class Drawing {
     if (!has_points_)
       return "<p class=\"empty\">" + escaped(chart_.title) + ": nothing was measured.</p>\n";
     fit_axes();
-    out_ = format("<svg viewBox=\"0 0 %.0f %.0f\" role=\"img\" aria-label=\"%s\">\n", kWidth,
-                  kHeight, escaped(chart_.title).c_str());
+    out_ = fmt::format("<svg viewBox=\"0 0 {:.0f} {:.0f}\" role=\"img\" aria-label=\"{}\">\n",
+                       kWidth, kHeight, escaped(chart_.title));
     out_ +=
         "<title>" + escaped(chart_.title) + "</title><desc>" + escaped(description()) + "</desc>\n";
-    out_ += format("<text class=\"title\" x=\"%.0f\" y=\"16\">", kLeft) + escaped(chart_.title) +
-            "</text>\n";
+    out_ += fmt::format("<text class=\"title\" x=\"{:.0f}\" y=\"16\">", kLeft) +
+            escaped(chart_.title) + "</text>\n";
     draw_ticks();
     for (size_t i = 0; i < lines_.size(); ++i) draw_line(lines_[i], i % kColours);
     draw_names();
@@ -101,10 +92,11 @@ class Drawing {
 
   void draw_ticks() {
     for (const double y : round_ticks(y_.low, y_.high, 5)) {
-      out_ += format("<line class=\"grid\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>",
-                     kLeft, kWidth - kRight, at_y(y), at_y(y));
-      out_ += format("<text class=\"tick end\" x=\"%.1f\" y=\"%.1f\">%s</text>\n", kLeft - 6,
-                     at_y(y) + 4, tick_text(y).c_str());
+      out_ += fmt::format(
+          "<line class=\"grid\" x1=\"{:.1f}\" x2=\"{:.1f}\" y1=\"{:.1f}\" y2=\"{:.1f}\"/>", kLeft,
+          kWidth - kRight, at_y(y), at_y(y));
+      out_ += fmt::format("<text class=\"tick end\" x=\"{:.1f}\" y=\"{:.1f}\">{}</text>\n",
+                          kLeft - 6, at_y(y) + 4, tick_text(y));
     }
     std::set<double> xs;
     if (x_.is_log) {
@@ -118,11 +110,11 @@ class Drawing {
     for (const double x : xs) {
       if (at_x(x) - last < 30) continue;
       last = at_x(x);
-      out_ += format("<text class=\"tick mid\" x=\"%.1f\" y=\"%.1f\">%s</text>\n", at_x(x),
-                     kHeight - kBottom + 16, tick_text(x).c_str());
+      out_ += fmt::format("<text class=\"tick mid\" x=\"{:.1f}\" y=\"{:.1f}\">{}</text>\n", at_x(x),
+                          kHeight - kBottom + 16, tick_text(x));
     }
-    out_ += format("<text class=\"tick mid\" x=\"%.1f\" y=\"%.1f\">", (kLeft + kWidth - kRight) / 2,
-                   kHeight - 6) +
+    out_ += fmt::format("<text class=\"tick mid\" x=\"{:.1f}\" y=\"{:.1f}\">",
+                        (kLeft + kWidth - kRight) / 2, kHeight - 6) +
             escaped(chart_.x_name) + "</text>\n";
   }
 
@@ -132,20 +124,20 @@ class Drawing {
     bool has_band = false;
     for (const ChartPoint& point : line.points) {
       const char* const step = path.empty() ? "M" : "L";
-      path += format("%s%.1f %.1f", step, at_x(point.x), at_y(point.y));
-      upper += format("%s%.1f %.1f", step, at_x(point.x), at_y(point.high));
-      lower = format("L%.1f %.1f", at_x(point.x), at_y(point.low)) + lower;
+      path += fmt::format("{}{:.1f} {:.1f}", step, at_x(point.x), at_y(point.y));
+      upper += fmt::format("{}{:.1f} {:.1f}", step, at_x(point.x), at_y(point.high));
+      lower = fmt::format("L{:.1f} {:.1f}", at_x(point.x), at_y(point.low)) + lower;
       has_band |= point.high > point.low;
     }
     if (has_band)
-      out_ += format("<path class=\"band c%zu\" d=\"", colour) + upper + lower + "Z\"/>\n";
-    out_ += format("<path class=\"line c%zu\" d=\"", colour) + path + "\"/>\n";
+      out_ += fmt::format("<path class=\"band c{}\" d=\"", colour) + upper + lower + "Z\"/>\n";
+    out_ += fmt::format("<path class=\"line c{}\" d=\"", colour) + path + "\"/>\n";
     if (line.points.size() > 30) return;
     for (const ChartPoint& point : line.points) {
-      out_ += format("<circle class=\"dot c%zu\" cx=\"%.1f\" cy=\"%.1f\" r=\"2.5\"><title>", colour,
-                     at_x(point.x), at_y(point.y)) +
+      out_ += fmt::format("<circle class=\"dot c{}\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"2.5\"><title>",
+                          colour, at_x(point.x), at_y(point.y)) +
               escaped(line.name) +
-              format(": %s, %.4g</title></circle>\n", tick_text(point.x).c_str(), point.y);
+              fmt::format(": {}, {:.4g}</title></circle>\n", tick_text(point.x), point.y);
     }
   }
 
@@ -162,8 +154,8 @@ class Drawing {
     for (size_t i = places.size(); i-- > 0; limit -= kLabelHeight)
       places[i].first = std::min(places[i].first, limit);
     for (const auto& [y, i] : places) {
-      out_ += format("<text class=\"name c%zu\" x=\"%.1f\" y=\"%.1f\">", i % kColours,
-                     kWidth - kRight + 6, y + 4) +
+      out_ += fmt::format("<text class=\"name c{}\" x=\"{:.1f}\" y=\"{:.1f}\">", i % kColours,
+                          kWidth - kRight + 6, y + 4) +
               escaped(lines_[i].name) + "</text>\n";
     }
   }
@@ -174,8 +166,8 @@ class Drawing {
       if (line.points.empty()) continue;
       const ChartPoint& first = line.points.front();
       const ChartPoint& last = line.points.back();
-      text +=
-          line.name + format(": %.4g at %.6g, %.4g at %.6g. ", first.y, first.x, last.y, last.x);
+      text += line.name + fmt::format(": {:.4g} at {:.6g}, {:.4g} at {:.6g}. ", first.y, first.x,
+                                      last.y, last.x);
     }
     return text;
   }

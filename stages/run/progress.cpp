@@ -7,6 +7,7 @@
 #include <system_error>
 #include <utility>
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include "core/base/log.h"
@@ -16,15 +17,8 @@ namespace {
 
 std::string minutes_and_seconds(double seconds) {
   const auto whole = static_cast<int64_t>(std::lround(seconds));
-  char text[32];
-  if (whole >= 3600) {
-    std::snprintf(text, sizeof text, "%ld:%02ld:%02ld", static_cast<long>(whole / 3600),
-                  static_cast<long>(whole / 60 % 60), static_cast<long>(whole % 60));
-  } else {
-    std::snprintf(text, sizeof text, "%ld:%02ld", static_cast<long>(whole / 60),
-                  static_cast<long>(whole % 60));
-  }
-  return text;
+  if (whole < 3600) return fmt::format("{}:{:02}", whole / 60, whole % 60);
+  return fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
 }
 
 /// Whether a person sees what goes to stderr. Below mpirun that is a pipe, and mpirun's own stderr
@@ -68,8 +62,7 @@ void Progress::update(int64_t step, const std::string& detail) {
     return;
   }
   if (last || step % line_every_ == 0) {
-    log::info(label_ + " " + std::to_string(step) + "/" + std::to_string(total_) + "  " + detail +
-              "  left " + time_left(step));
+    log::info(fmt::format("{} {}/{}  {}  left {}", label_, step, total_, detail, time_left(step)));
   }
 }
 
@@ -79,9 +72,10 @@ void Progress::draw_bar(int64_t step, const std::string& detail) {
   std::string bar(static_cast<size_t>(filled), '=');
   bar.resize(kWidth, ' ');
   // \033[K clears what a longer line left behind.
-  std::fprintf(stderr, "\r%s [%s] %ld/%ld  %s  left %s\033[K", label_.c_str(), bar.c_str(),
-               static_cast<long>(step), static_cast<long>(total_), detail.c_str(),
-               time_left(step).c_str());
+  std::fputs(fmt::format("\r{} [{}] {}/{}  {}  left {}\033[K", label_, bar, step, total_, detail,
+                         time_left(step))
+                 .c_str(),
+             stderr);
   std::fflush(stderr);
   last_drawn_ = clock_.seconds();
   bar_open_ = step != total_;

@@ -1,13 +1,13 @@
 #include "core/text/tokenizer/bpe.h"
 
-#include <array>
-#include <cstdio>
 #include <limits>
 #include <mutex>
 #include <queue>
 #include <shared_mutex>
 #include <tuple>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "core/base/error.h"
 #include "core/text/regex/unicode.h"
@@ -117,9 +117,7 @@ void Bpe::add_merge(const JsonPlace& place, std::string_view left, std::string_v
 void Bpe::find_byte_tokens() {
   byte_ids_.assign(kBytes, -1);
   for (size_t byte = 0; byte < kBytes; ++byte) {
-    std::array<char, 8> name{};
-    std::snprintf(name.data(), name.size(), "<0x%02X>", static_cast<unsigned>(byte));
-    if (const auto found = ids_.find(std::string_view(name.data())); found != ids_.end()) {
+    if (const auto found = ids_.find(fmt::format("<0x{:02X}>", byte)); found != ids_.end()) {
       byte_ids_[byte] = found->second;
     }
   }
