@@ -19,20 +19,15 @@ constexpr std::array<std::pair<std::string_view, QuestionKind>, 4> kKinds{{
     {"portability", QuestionKind::kPortability},
 }};
 
-std::optional<Probe> probe_of(const EditSide& side, QuestionKind kind,
-                              const BuildOptions& options) {
+std::optional<Probe> probe_of(const EditSide& side, QuestionKind kind) {
   switch (kind) {
     case QuestionKind::kSrc:
       return Probe{side.src, side.alt};
     case QuestionKind::kRephrase:
       if (side.rephrase.empty()) return std::nullopt;
       return Probe{side.rephrase, side.alt};
-    case QuestionKind::kLoc: {
-      std::optional<Probe> probe = side.locality;
-      if (probe && options.cut_nq_prefix)
-        probe->question = std::string(without_nq_prefix(probe->question));
-      return probe;
-    }
+    case QuestionKind::kLoc:
+      return side.locality;
     case QuestionKind::kPortability:
       return side.portability;
   }
@@ -68,7 +63,7 @@ void append_examples(std::vector<TrainingExample>& examples, const std::vector<E
     const std::vector<std::string> facts{fact_text(edited.src, edited.alt)};
     const EditSide& asked = side_of(record, test);
     for (const QuestionKind kind : options.questions) {
-      const std::optional<Probe> probe = probe_of(asked, kind, options);
+      const std::optional<Probe> probe = probe_of(asked, kind);
       if (!probe) continue;
       examples.push_back({next_id(question_kind_name(kind)), probe->question,
                           edit_prompt(facts, probe->question, test.english_name), probe->answer});

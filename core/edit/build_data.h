@@ -27,8 +27,6 @@ struct BuildOptions {
   /// In-scope questions without the edit would need the old answer, which these benchmarks do not
   /// carry.
   bool without_edit = false;
-  /// Cuts "nq question: " from an English `loc`, as the LTE builder does; the evaluation keeps it.
-  bool cut_nq_prefix = false;
 };
 
 struct TrainingExample {

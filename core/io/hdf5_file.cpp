@@ -270,14 +270,6 @@ void Hdf5Dataset::read(int64_t first, std::span<uint8_t> values) const {
   read_part(first, values.size(), Hdf5Type::kUint8, values.data());
 }
 
-std::vector<float> Hdf5Dataset::read_all() const {
-  prepare_library();
-  std::vector<float> values(static_cast<size_t>(numel()));
-  check(H5Dread(handle_.id(), H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()) >= 0,
-        origin_, "read");
-  return values;
-}
-
 int64_t Hdf5Dataset::file_offset() const {
   prepare_library();
   const haddr_t address = H5Dget_offset(handle_.id());

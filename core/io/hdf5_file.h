@@ -60,8 +60,6 @@ class Hdf5Dataset {
   void read(int64_t first, std::span<float> values) const;
   void read(int64_t first, std::span<int64_t> values) const;
   void read(int64_t first, std::span<uint8_t> values) const;
-  /// All elements of an fp32 dataset of any shape, through virtual mappings too.
-  std::vector<float> read_all() const;
   /// Where the values of a contiguous dataset lie in the file, in bytes from its start.
   int64_t file_offset() const;
 

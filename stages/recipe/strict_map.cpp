@@ -196,19 +196,13 @@ void StrictMap::repeatable(std::string_view key, std::vector<double>& out,
 
 bool StrictMap::read_name(const std::string& path, const YamlNode& node, const Names& names,
                           std::string& out) {
-  const auto contains = [&node](std::span<const std::string_view> list) {
-    return node.is_scalar() && std::find(list.begin(), list.end(), node.text) != list.end();
-  };
-  if (contains(names.known)) {
+  const auto& known = names.known;
+  if (node.is_scalar() && std::find(known.begin(), known.end(), node.text) != known.end()) {
     out = node.text;
     return true;
   }
-  std::string text = "expected " + listed(names.known) + ", found " + describe(node);
-  if (contains(names.unavailable)) {
-    text += ", which is not available in this version";
-  } else if (node.is_scalar()) {
-    text += did_you_mean(node.text, {names.known.begin(), names.known.end()});
-  }
+  std::string text = "expected " + listed(known) + ", found " + describe(node);
+  if (node.is_scalar()) text += did_you_mean(node.text, {known.begin(), known.end()});
   errors_->add(node.place, path, text);
   return false;
 }

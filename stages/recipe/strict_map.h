@@ -39,11 +39,9 @@ inline constexpr Condition<double> kShare{
 inline constexpr Condition<std::string> kSomeText{
     "a text that is not empty", [](const std::string& value) { return !value.empty(); }};
 
-/// The values of a key that takes one of a few names. What is `unavailable` is refused like any
-/// other name, with words that say so.
+/// The values of a key that takes one of a few names.
 struct Names {
   std::span<const std::string_view> known;
-  std::span<const std::string_view> unavailable = {};
 };
 
 /// The name of a choice that the program makes itself.

@@ -40,7 +40,7 @@ TEST(BuildData, OrderIsPairRecordQuestion) {
 }
 
 TEST(BuildData, QuestionIsInTheTestLanguageAndFactInTheEditLanguage) {
-  const BuildOptions options{{QuestionKind::kRephrase, QuestionKind::kPortability}, false, false};
+  const BuildOptions options{{QuestionKind::kRephrase, QuestionKind::kPortability}, false};
 
   const std::vector<TrainingExample> examples = build({edit_record(4)}, "en", "es", options);
 
@@ -51,18 +51,14 @@ TEST(BuildData, QuestionIsInTheTestLanguageAndFactInTheEditLanguage) {
   EXPECT_EQ(examples[1].answer, "uno");
 }
 
-TEST(BuildData, PrefixOfNaturalQuestionsIsKeptUnlessCut) {
-  BuildOptions options{{QuestionKind::kLoc}, false, false};
+TEST(BuildData, PrefixOfNaturalQuestionsIsKept) {
+  const BuildOptions options{{QuestionKind::kLoc}, false};
   EXPECT_THAT(build({edit_record(4)}, "en", "en", options).at(0).user,
               HasSubstr("[Query]:\nnq question: far 4"));
-
-  options.cut_nq_prefix = true;
-  EXPECT_THAT(build({edit_record(4)}, "en", "en", options).at(0).user,
-              HasSubstr("[Query]:\nfar 4"));
 }
 
 TEST(BuildData, WithoutEditAddsTheBareLocalityQuestion) {
-  const BuildOptions options{{QuestionKind::kSrc, QuestionKind::kLoc}, true, false};
+  const BuildOptions options{{QuestionKind::kSrc, QuestionKind::kLoc}, true};
 
   const std::vector<TrainingExample> examples = build({edit_record(4)}, "en", "es", options);
 

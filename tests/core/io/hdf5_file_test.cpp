@@ -2,7 +2,6 @@
 
 #include <csignal>
 #include <fstream>
-#include <functional>
 #include <numeric>
 #include <string>
 #include <thread>
@@ -14,11 +13,15 @@
 #include <unistd.h>
 
 #include "core/base/error.h"
+#include "tests/support/message_of.h"
+#include "tests/support/values_of.h"
 
 namespace xkde {
 namespace {
 
 namespace fs = std::filesystem;
+using test::message_of;
+using test::values_of;
 using testing::HasSubstr;
 
 static_assert(std::is_nothrow_move_constructible_v<Hdf5Handle>);
@@ -30,16 +33,6 @@ std::vector<float> numbers(size_t count, float first = 0) {
   std::vector<float> values(count);
   std::iota(values.begin(), values.end(), first);
   return values;
-}
-
-template <typename ErrorType>
-std::string message_of(const std::function<void()>& act) {
-  try {
-    act();
-  } catch (const ErrorType& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 class Hdf5FileTest : public testing::Test {
@@ -68,7 +61,7 @@ TEST_F(Hdf5FileTest, GivesBackRangesOfAFlatDataset) {
   dataset.read(599, part);
 
   EXPECT_EQ(dataset.shape(), std::vector<int64_t>{1000});
-  EXPECT_EQ(dataset.read_all(), numbers(1000));
+  EXPECT_EQ(values_of(dataset), numbers(1000));
   EXPECT_EQ(part, numbers(3, 599));
 }
 
@@ -127,7 +120,7 @@ TEST_F(Hdf5FileTest, ShowsBoxesOfOtherFilesAsOneDataset) {
   EXPECT_TRUE(file.has("master"));
   EXPECT_FALSE(file.has("exp_avg"));
   EXPECT_EQ(file.dataset("master/w.weight").shape(), (std::vector<int64_t>{3, 3}));
-  EXPECT_EQ(file.dataset("master/w.weight").read_all(),
+  EXPECT_EQ(values_of(file.dataset("master/w.weight")),
             (std::vector<float>{2, 3, 4, 5, 10, 11, 0, 0, 0}));
 }
 
@@ -139,7 +132,7 @@ TEST_F(Hdf5FileTest, ThreadsUseFilesOfTheirOwn) {
       Hdf5File file = Hdf5File::create(path);
       file.create_flat("x", 5000).write(0, values);
       file.close();
-      EXPECT_EQ(Hdf5File::open(path).dataset("x").read_all(), values);
+      EXPECT_EQ(values_of(Hdf5File::open(path).dataset("x")), values);
       EXPECT_THROW(Hdf5File::open(path / "none"), CheckpointError);
     }
   };

@@ -13,11 +13,13 @@
 #include "distributed/checkpoint/index.h"
 #include "distributed/comm/thread_communicator.h"
 #include "tests/distributed/checkpoint/checkpoint_support.h"
+#include "tests/support/values_of.h"
 
 namespace xkde::dist {
 namespace {
 
 namespace fs = std::filesystem;
+using test::values_of;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
@@ -137,7 +139,7 @@ TEST_F(CheckpointTest, IndexShowsWholeTensors) {
           for (int64_t i = 0; i < dataset.numel(); ++i) {
             expected.push_back(value_of(kind, slot.name, i, ranks));
           }
-          EXPECT_EQ(dataset.read_all(), expected) << kind << " " << slot.name;
+          EXPECT_EQ(values_of(dataset), expected) << kind << " " << slot.name;
         }
       }
     }
