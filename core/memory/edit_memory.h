@@ -51,7 +51,8 @@ class EditMemory {
                          Access access = Access::kAppend);
   EditMemory(EditMemory&&) noexcept;
   EditMemory& operator=(EditMemory&&) noexcept;
-  /// Gives the files free as they are: the journal is folded by the next save() of who opens them.
+  /// Closes the files as they are. The journal stays; a later save(), after the next open(), folds
+  /// it into the file.
   ~EditMemory();
 
   /// Adds facts with fp32 embeddings [facts.size(), width()]. All or, after an error, none.
