@@ -1,0 +1,146 @@
+#include "stages/run/work_queue.h"
+
+#include <atomic>
+#include <csignal>
+#include <mutex>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "core/base/error.h"
+#include "core/io/file.h"
+#include "distributed/comm/thread_communicator.h"
+#include "stages/run/stop_request.h"
+#include "tests/support/message_of.h"
+#include "tests/support/temp_folder.h"
+
+namespace xkde::recipe {
+namespace {
+
+namespace fs = std::filesystem;
+using dist::Communicator;
+using test::message_of;
+using testing::ElementsAre;
+
+/// The chunks that the ranks worked on, each as often as it was.
+class Worked {
+ public:
+  std::string add(int64_t chunk) {
+    const std::lock_guard lock(mutex_);
+    chunks_.insert(chunk);
+    return "1 tokens/s";
+  }
+  const std::multiset<int64_t>& chunks() const { return chunks_; }
+
+ private:
+  std::mutex mutex_;
+  std::multiset<int64_t> chunks_;
+};
+
+std::vector<Json> rows_of(int64_t chunk) { return {Json{{"chunk", chunk}}}; }
+
+TEST(WorkQueue, EachChunkGoesToOneRank) {
+  for (const int ranks : {1, 3}) {
+    Worked worked;
+
+    dist::run_ranks(ranks, [&](Communicator& comm) {
+      WorkQueue queue("test", 7, comm);
+      queue.run(0, 3, "rows", [&](int64_t chunk) { return worked.add(chunk); });
+      queue.run(3, 7, "rows", [&](int64_t chunk) { return worked.add(chunk); });
+    });
+
+    EXPECT_THAT(worked.chunks(), ElementsAre(0, 1, 2, 3, 4, 5, 6)) << ranks;
+  }
+}
+
+TEST(WorkQueue, NoChunksAreNoWork) {
+  dist::run_ranks(2, [](Communicator& comm) {
+    WorkQueue queue("test", 0, comm);
+    queue.run(0, 0, "rows", [](int64_t) -> std::string { throw InternalError("there is none"); });
+  });
+}
+
+TEST(WorkQueue, ChunksInTheLogArePassedOver) {
+  const test::TempFolder folder;
+  const fs::path file = folder.path() / "rows.jsonl";
+  Worked worked;
+  dist::run_ranks(1, [&](Communicator& comm) {
+    ChunkLog log(file, {1, 1, 1, 1}, comm);
+    for (const int64_t chunk : {0, 2}) log.append(chunk, rows_of(chunk), {{"chunk", chunk}});
+  });
+
+  dist::run_ranks(2, [&](Communicator& comm) {
+    ChunkLog log(file, {1, 1, 1, 1}, comm);
+    WorkQueue queue("test", 4, comm, &log);
+    queue.run(0, 4, "rows", [&](int64_t chunk) {
+      log.append(chunk, rows_of(chunk), {{"chunk", chunk}});
+      return worked.add(chunk);
+    });
+    log.finish();
+  });
+
+  EXPECT_THAT(worked.chunks(), ElementsAre(1, 3));
+  EXPECT_EQ(text_of_file(file), "{\"chunk\":0}\n{\"chunk\":1}\n{\"chunk\":2}\n{\"chunk\":3}\n");
+}
+
+/// In a process of its own: two ranks that are asked to stop while they work on the first chunks.
+void stop_in_between(const fs::path& file) {
+  install_stop_signals();
+  std::atomic<int> done{0};
+  const std::string message = message_of<StopRequested>([&] {
+    dist::run_ranks(2, [&](Communicator& comm) {
+      ChunkLog log(file, std::vector<int64_t>(100, 1), comm);
+      WorkQueue queue("test", 100, comm, &log);
+      queue.run(0, 100, "rows", [&](int64_t chunk) {
+        std::raise(SIGTERM);
+        log.append(chunk, rows_of(chunk), {{"chunk", chunk}});
+        ++done;
+        return std::string();
+      });
+    });
+  });
+  if (message != "stopped on request, finished rows kept in " + file.parent_path().string()) {
+    _exit(1);
+  }
+  _exit(done >= 1 && done <= 2 ? 0 : 2);
+}
+
+/// The same without a log.
+void stop_without_log() {
+  install_stop_signals();
+  std::atomic<int> done{0};
+  dist::run_ranks(2, [&](Communicator& comm) {
+    WorkQueue queue("test", 10, comm);
+    queue.run(0, 10, "rows", [&](int64_t) {
+      std::raise(SIGTERM);
+      ++done;
+      return std::string();
+    });
+  });
+  _exit(done == 10 ? 0 : 1);
+}
+
+TEST(WorkQueue, AStopRequestEndsWorkThatIsKept) {
+  const test::TempFolder folder;
+
+  EXPECT_EXIT(stop_in_between(folder.path() / "rows.jsonl"), testing::ExitedWithCode(0), "");
+
+  EXPECT_FALSE(text_of_file(folder.path() / "rows.jsonl").empty() &&
+               fs::is_empty(folder.path() / "rows.jsonl.parts"));
+}
+
+TEST(WorkQueue, AStopRequestWaitsForWorkThatIsNotKept) {
+  EXPECT_EXIT(stop_without_log(), testing::ExitedWithCode(0), "");
+}
+
+TEST(TokensPerSecond, AreRounded) {
+  EXPECT_EQ(tokens_per_second(481, 2.0), "240 tokens/s");
+  EXPECT_EQ(tokens_per_second(0, 2.0), "0 tokens/s");
+}
+
+}  // namespace
+}  // namespace xkde::recipe
