@@ -17,11 +17,13 @@ import time
 import unittest
 
 from tiny_run import RECIPE as TINY_RECIPE
-from tiny_run import TinyRunTest, count_lines, kill_family, write_model
+from tiny_run import TinyRunTest, write_model
+from watching import PATIENCE, all_names_in, kill_family, kill_when, names_in, reaches
 
 SEED = 20
 KILLS = 20
 STEPS_A_KILL = 8
+MORE_STEPS = 200  # than the last kill waits for: enough that the run does not end unwatched
 RECIPE = """\
 output_dir: {out}
 logging_steps: 1000
@@ -53,14 +55,19 @@ class CheckpointRun(TinyRunTest):
 
     def folders(self, out):
         """Names of complete checkpoints, oldest first."""
-        path = self.checkpoints(out)
-        if not os.path.isdir(path):
-            return []
-        return sorted(name for name in os.listdir(path) if name.startswith("step-") and not name.endswith(".tmp"))
+        return [name for name in names_in(self.checkpoints(out)) if name.startswith("step-")]
 
-    def is_saving(self, out):
-        path = self.checkpoints(out)
-        return os.path.isdir(path) and any(name.endswith(".tmp") for name in os.listdir(path))
+    def unfinished(self, out):
+        """Folders of checkpoints that are being written, or were when their run was killed."""
+        names = [name for name in all_names_in(self.checkpoints(out)) if name.startswith("step-") and name.endswith(".tmp")]
+        return {(name, self.inode(f"{self.checkpoints(out)}/{name}")) for name in names}
+
+    @staticmethod
+    def inode(path):
+        try:
+            return os.stat(path).st_ino
+        except FileNotFoundError:
+            return None
 
     def run_well(self, arguments, ranks=1):
         result = self.run_program(arguments, ranks)
@@ -69,26 +76,26 @@ class CheckpointRun(TinyRunTest):
 
     def kill_once(self, path, out, rng, number):
         """Starts the run and kills it at a random moment; says whether a save was under way."""
+        kind = rng.choice(["start", "lines", "lines", "save", "save"])
+        lines = number * STEPS_A_KILL + rng.randrange(STEPS_A_KILL)
+        delay = rng.random() * (1.5 if kind == "start" else 0.02)
+        leftovers = self.unfinished(out)
         process = self.start([path], 2)
-        try:
-            kind = rng.choice(["start", "lines", "lines", "save", "save"])
-            lines = number * STEPS_A_KILL + rng.randrange(STEPS_A_KILL)
-            delay = rng.random() * (1.5 if kind == "start" else 0.02)
-            metrics = f"{self.root}/{out}/02-sft/metrics.jsonl"
-            deadline = time.time() + 60
-            while kind != "start" and process.poll() is None and time.time() < deadline:
-                if count_lines(metrics) >= lines and (kind == "lines" or self.is_saving(out)):
-                    break
-                time.sleep(0.001)
-            if kind != "save":
-                time.sleep(delay)
-            self.assertIsNone(process.poll(), f"seed {SEED}, kill {number}: the run ended by itself")
-        finally:
-            kill_family(process)
-        return self.is_saving(out)
+        begin = time.monotonic()
+        if kind == "lines":
+            reaches(process, lambda: self.steps(out) >= lines)
+            begin = time.monotonic()
+        moments = {
+            # A fast run may be far by then.
+            "start": lambda: time.monotonic() - begin > delay or self.steps(out) >= lines + STEPS_A_KILL,
+            "lines": lambda: time.monotonic() - begin > delay,
+            "save": lambda: self.steps(out) >= lines and self.unfinished(out) - leftovers,
+        }
+        self.assertTrue(kill_when(process, moments[kind]), f"seed {SEED}, kill {number}: the run ended by itself")
+        return bool(self.unfinished(out) - leftovers)
 
     def test_a_run_killed_twenty_times_ends_as_one_that_was_not(self):
-        text = with_steps(STEPS_A_KILL * (KILLS + 4))
+        text = with_steps(STEPS_A_KILL * KILLS + MORE_STEPS)
         self.run_well([self.recipe("whole", text)], 2)
         path = self.recipe("killed", text)
         rng = random.Random(SEED)
@@ -98,7 +105,7 @@ class CheckpointRun(TinyRunTest):
         self.assertEqual(self.losses("killed"), self.losses("whole"), f"seed {SEED}")
         self.run_well(["ckpt", "verify", self.checkpoints("killed")])
         self.assertEqual(self.folders("killed"), self.folders("whole"))
-        self.assertFalse(self.is_saving("killed"))
+        self.assertEqual(self.unfinished("killed"), set())
 
     def test_synchronous_and_asynchronous_saves_are_the_same_files(self):
         text = with_steps(6)
@@ -138,14 +145,8 @@ class CheckpointRun(TinyRunTest):
         """A run killed after it has left at least two checkpoints; returns their names."""
         path = self.recipe(out, with_steps(steps))
         process = self.start([path], ranks)
-        deadline = time.time() + 60
-        while len(self.folders(out)) < 2 and process.poll() is None and time.time() < deadline:
-            time.sleep(0.002)
-        self.assertIsNone(process.poll())
-        kill_family(process)
-        folders = self.folders(out)
-        self.assertGreaterEqual(len(folders), 2)
-        return folders
+        self.assertTrue(kill_when(process, lambda: len(self.folders(out)) >= 2), "the run ended by itself")
+        return self.folders(out)
 
     def expect_one_error(self, result, code, kind, *words):
         self.assertEqual(result.returncode, code, result.stderr)
@@ -194,8 +195,7 @@ class CheckpointRun(TinyRunTest):
             *_, older, newest = self.interrupted(name)
             shutil.copytree(self.checkpoints(name), f"{self.root}/{name}_kept")
             damage(f"{self.checkpoints(name)}/{newest}/rank_00001.h5")
-            process = subprocess.Popen(self.command([f"{self.root}/{name}.yaml"], 2), stdout=subprocess.DEVNULL,
-                                       stderr=subprocess.PIPE, text=True, env=self.environment())
+            process = self.start([f"{self.root}/{name}.yaml"], 2, stderr=subprocess.PIPE)
             text = ""
             for line in process.stderr:
                 text += line
@@ -228,17 +228,14 @@ class CheckpointRun(TinyRunTest):
 
     def test_a_write_that_fails_beside_the_steps_exits_74(self):
         path = self.recipe("limited", with_steps(2000))
-        process = subprocess.Popen(self.command([path]), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-                                   env=self.environment(), preexec_fn=lambda: signal.signal(signal.SIGXFSZ, signal.SIG_IGN),
-                                   restore_signals=False)
-        deadline = time.time() + 60
-        while len(self.folders("limited")) < 2 and process.poll() is None and time.time() < deadline:
-            time.sleep(0.002)
+        process = self.start([path], stderr=subprocess.PIPE, restore_signals=False,
+                             preexec_fn=lambda: signal.signal(signal.SIGXFSZ, signal.SIG_IGN))
+        self.assertTrue(reaches(process, lambda: len(self.folders("limited")) >= 2), "the run ended by itself")
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (150000, 150000))  # less than the rank file
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=PATIENCE)
         result = subprocess.CompletedProcess(path, process.returncode, stderr=errors)
         self.expect_one_error(result, 74, "IoError", ".tmp/rank_00000.h5", "File too large")
-        self.assertFalse(self.is_saving("limited"))
+        self.assertEqual(self.unfinished("limited"), set())
         self.assertEqual(len(self.folders("limited")), 2)
         self.run_well(["ckpt", "verify", self.checkpoints("limited")])
 
@@ -249,8 +246,10 @@ class CheckpointRun(TinyRunTest):
         if subprocess.run(options, capture_output=True).returncode != 0:
             self.skipTest("this user may not mount a small file system")
         try:
-            self.interrupted("disk/full")
-            shutil.rmtree(f"{self.root}/disk/full/02-sft/checkpoints/{self.folders('disk/full')[0]}")
+            oldest = self.interrupted("disk/full")[0]
+            # What the program would remove itself, after which there would be room.
+            for name in [oldest, *(name for name, _ in self.unfinished("disk/full"))]:
+                shutil.rmtree(f"{self.checkpoints('disk/full')}/{name}")
             folders = self.folders("disk/full")
             room = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize
             with open(f"{disk}/filler", "wb") as file:

@@ -11,10 +11,10 @@ import random
 import signal
 import subprocess
 import sys
-import time
 import unittest
 
-from tiny_run import RECIPE, TinyRunTest, count_lines, kill_family
+from tiny_run import RECIPE, TinyRunTest
+from watching import PATIENCE, kill_when, reaches
 
 
 class EndToEnd(TinyRunTest):
@@ -78,19 +78,14 @@ class EndToEnd(TinyRunTest):
         self.assertEqual(third.stderr.count("done before, unchanged"), 1, third.stderr)
 
     def test_a_killed_run_goes_on_with_bit_equal_losses(self):
-        self.assertEqual(self.run_program([self.recipe("whole")], 2).returncode, 0)
-        path = self.recipe("killed")
-        metrics = f"{self.root}/killed/02-sft/metrics.jsonl"
+        text = RECIPE.replace("max_steps: 10", "max_steps: 200")  # enough that it does not end unwatched
+        self.assertEqual(self.run_program([self.recipe("whole", text)], 2).returncode, 0)
+        path = self.recipe("killed", text)
         rng = random.Random(3)
         for _ in range(3):
+            wanted = self.steps("killed") + rng.randint(1, 8)
             process = self.start([path], 2)
-            deadline = time.time() + 60
-            wanted = rng.randint(1, 8)
-            while time.time() < deadline and process.poll() is None:
-                if count_lines(metrics) >= wanted:
-                    break
-                time.sleep(0.002)
-            kill_family(process)
+            self.assertTrue(kill_when(process, lambda: self.steps("killed") >= wanted), "the run ended by itself")
         result = self.run_program([path], 2)
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertEqual(self.losses("killed"), self.losses("whole"))
@@ -98,13 +93,10 @@ class EndToEnd(TinyRunTest):
     def test_a_stop_request_saves_and_exits_75(self):
         path = self.recipe("stopped", RECIPE.replace("max_steps: 10", "max_steps: 5000").replace(
             "save_steps: 2", "save_steps: 0"))
-        process = subprocess.Popen(self.command([path]), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        metrics = f"{self.root}/stopped/02-sft/metrics.jsonl"
-        deadline = time.time() + 60
-        while time.time() < deadline and not (os.path.exists(metrics) and os.path.getsize(metrics) > 0):
-            time.sleep(0.01)
+        process = self.start([path], stderr=subprocess.PIPE)
+        self.assertTrue(reaches(process, lambda: self.steps("stopped") > 0), "the run ended by itself")
         process.send_signal(signal.SIGUSR1)
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=PATIENCE)
         self.assertEqual(process.returncode, 75, errors)
         self.assertIn("checkpoint saved", errors)
         self.assertTrue(os.path.exists(f"{self.root}/stopped/02-sft/checkpoints/LATEST"))

@@ -12,6 +12,8 @@ import sys
 import tempfile
 import unittest
 
+from watching import PATIENCE
+
 BINARY, SOURCE, MODEL = map(os.path.abspath, sys.argv[1:4])
 ENVIRONMENT = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1", OMP_NUM_THREADS="1")
 RECIPE = f"""
@@ -26,7 +28,7 @@ stages:
 
 
 def run(command, folder):
-    return subprocess.run(command, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=300)
+    return subprocess.run(command, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=PATIENCE)
 
 
 @unittest.skipUnless(os.path.exists(MODEL), f"{MODEL} is not there: ./launch/setup.sh fetches it")
@@ -65,7 +67,7 @@ class Estimate(unittest.TestCase):
 
     def test_the_run_decides_as_the_estimate_does(self):
         choice = re.search(r"plan +(shard \w+, recompute \w+)", self.estimate("-n", "2").stdout).group(1)
-        done = run(["mpirun", "-n", "2", "--bind-to", "none", BINARY, "recipe.yaml", "sft.max_steps=0"], self.folder)
+        done = run(["mpirun", "-n", "2", "--bind-to", "none", "--oversubscribe", BINARY, "recipe.yaml", "sft.max_steps=0"], self.folder)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn(f"plan: {choice}", done.stderr)
 

@@ -13,10 +13,10 @@ import pathlib
 import random
 import subprocess
 import sys
-import time
 import unittest
 
-from tiny_run import WORDS, TinyRunTest, count_lines, kill_family, write_edits
+from tiny_run import WORDS, TinyRunTest, write_edits
+from watching import PATIENCE, count_lines, kill_when
 
 ENCODERS = pathlib.Path(__file__).resolve().parents[1] / "golden/encoders"
 
@@ -157,23 +157,17 @@ class EvaluationRun(TinyRunTest):
         write_edits(f"{self.root}/edits_more_enes.json", 60)
         data = f"evaluate.data={self.root}/edits_more_enes.json"
         self.checked([self.evaluation("whole", "sequential", "[10, 60]"), data])
-        kills = 0
         for attempt in range(3):
             name = f"killed{attempt}"
             arguments = [self.evaluation(name, "sequential", "[10, 60]"), data]
             process = self.start(arguments, 2)
             metrics = f"{self.root}/{name}/01-evaluate/metrics.jsonl"
-            deadline = time.time() + 60
-            while count_lines(metrics) < 2 + 5 * attempt and process.poll() is None and time.time() < deadline:
-                time.sleep(0.002)
-            kills += process.poll() is None
-            kill_family(process)
+            self.assertTrue(kill_when(process, lambda: count_lines(metrics) >= 2 + 5 * attempt), "the run ended by itself")
             self.checked(arguments, 3 - attempt)
             for file in ("predictions.jsonl", "results.json"):
                 self.assertEqual(self.text_of(name, f"01-evaluate/{file}"), self.text_of("whole", f"01-evaluate/{file}"))
             chunks = [line["chunk"] for line in self.lines(name, "01-evaluate/metrics.jsonl")]
             self.assertEqual(chunks, list(range(len(chunks))))
-        self.assertGreater(kills, 0)
 
     def test_knowedit_counts_what_it_leaves_out(self):
         write_knowedit(os.path.join(self.root, "test_cf.json"), 6)
@@ -239,7 +233,7 @@ class EvaluationRun(TinyRunTest):
 
     def ask(self, recipe, *arguments, lines=""):
         return subprocess.run([self.binary, "ask", recipe, *arguments], input=lines, capture_output=True, text=True,
-                              timeout=60, env=self.environment())
+                              timeout=PATIENCE, env=self.environment())
 
     def test_ask_answers_with_the_recipe_s_edits_and_remembers_new_ones(self):
         recipe = self.evaluation("ask", "batch", "[4]")

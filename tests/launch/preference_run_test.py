@@ -11,10 +11,10 @@ import os
 import random
 import shutil
 import sys
-import time
 import unittest
 
-from tiny_run import TinyRunTest, count_lines, kill_family
+from tiny_run import TinyRunTest
+from watching import chunks_done, count_lines, kill_when
 
 RECIPE = """\
 run_name: tiny
@@ -82,40 +82,34 @@ class PreferenceRun(TinyRunTest):
             self.assertGreater(got["computed_tokens"], expected["computed_tokens"])
 
     def test_a_killed_run_ends_with_the_same_samples_and_curve(self):
-        self.assertEqual(self.run_program([self.recipe("whole", RECIPE)], 2).returncode, 0)
+        # A model whose tokenizer names the end of an answer: over whole epochs, some answers are nothing else.
+        model = f"{self.root}/model_with_end"
+        shutil.copytree(f"{self.root}/model", model)
+        with open(f"{model}/tokenizer_config.json", "w") as file:
+            json.dump(dict(eos_token="<|im_end|>"), file)
+        # Enough chunks and steps that the run does not end unwatched.
+        keys = [f"model.model_name_or_path={model}", "sample.prompts_per_chunk=1", "sample.max_new_tokens=40",
+                "orpo.max_steps=60"]
+        self.assertEqual(self.run_program([self.recipe("whole", RECIPE), *keys], 2).returncode, 0)
         rng = random.Random(31)
         path = self.recipe("killed", RECIPE)
-        watched = [("03-sample/samples.jsonl.parts", 36), ("05-orpo/metrics.jsonl", 10)]
-        kills = 0
-        for name, most in watched * 3:
-            process = self.start([path], 2)
-            target = rng.randrange(0, most - 2)
-            deadline = time.time() + 120
-            while process.poll() is None and time.time() < deadline:
-                if self.progress(f"{self.root}/killed/{name}") > target:
-                    break
-                time.sleep(0.001)
-            if process.poll() is None:
-                kill_family(process)
-                kills += 1
+        folder = f"{self.root}/killed"
+        for done, most in [(lambda: len(chunks_done(f"{folder}/03-sample/samples.jsonl")), 3),
+                           (lambda: count_lines(f"{folder}/05-orpo/metrics.jsonl"), 2)]:
+            for _ in range(3):
+                wanted = done() + rng.randint(1, most)
+                process = self.start([path, *keys], 2)
+                self.assertTrue(kill_when(process, lambda: done() >= wanted), "the run ended by itself")
         # Ranks may be other ones than before.
-        result = self.run_program([path], 3)
+        result = self.run_program([path, *keys], 3)
         self.assertEqual(result.returncode, 0, result.stderr)
-        self.assertGreater(kills, 1)
         self.assertEqual(self.text_of("killed", "03-sample/samples.jsonl"),
                          self.text_of("whole", "03-sample/samples.jsonl"))
         self.assertFalse(os.path.exists(f"{self.root}/killed/03-sample/samples.jsonl.parts"))
         chunks = [line["chunk"] for line in self.lines("killed", "03-sample/metrics.jsonl")]
-        self.assertEqual(chunks, list(range(12)))
+        self.assertEqual(chunks, list(range(36)))
         for got, expected in zip(self.orpo("killed"), self.orpo("whole"), strict=True):
             self.assertAlmostEqual(got["loss"], expected["loss"], delta=1e-5)
-
-    @staticmethod
-    def progress(path):
-        """Lines of a file, or rows in the chunks that ranks have logged in a folder."""
-        if not os.path.isdir(path):
-            return count_lines(path)
-        return 3 * sum(count_lines(f"{path}/{name}") for name in os.listdir(path))
 
     def test_a_second_run_does_nothing_and_a_changed_key_reruns_what_follows(self):
         path = self.recipe("again", RECIPE)

@@ -7,12 +7,12 @@ import json
 import os
 import random
 import shutil
-import signal
 import struct
 import subprocess
 import tempfile
-import time
 import unittest
+
+from watching import PATIENCE, count_lines, kill_family
 
 WORDS = "what which river name city of is the a in answer new old fact query blue red".split()
 
@@ -97,13 +97,6 @@ def write_edits(path, count):
     return records
 
 
-def count_lines(path):
-    if not os.path.exists(path):
-        return 0
-    with open(path, "rb") as file:
-        return file.read().count(b"\n")
-
-
 RECIPE = """\
 run_name: tiny
 output_dir: {out}
@@ -123,45 +116,6 @@ stages:
       records: "12:20"
   - export: {{path: {out}/hf, dtype: float32}}
 """
-
-
-def family_of(pid):
-    """A process and all that it started, by their ids."""
-    parents = {}
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            try:
-                with open(f"/proc/{entry}/stat") as file:
-                    parents[int(entry)] = int(file.read().rpartition(")")[2].split()[1])
-            except (OSError, IndexError):
-                continue  # it has just ended
-    family = [pid]
-    for member in family:
-        family += [child for child, parent in parents.items() if parent == member]
-    return family
-
-
-def kill_family(process):
-    """SIGKILL to a started command and every rank below it, which are all gone on return."""
-    os.kill(process.pid, signal.SIGSTOP)  # so that it starts no more
-    family = family_of(process.pid)
-    for pid in family:
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-    process.wait()
-    deadline = time.time() + 20
-    while any(is_alive(pid) for pid in family) and time.time() < deadline:
-        time.sleep(0.005)
-
-
-def is_alive(pid):
-    try:
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
-        return False
 
 
 class TinyRunTest(unittest.TestCase):
@@ -197,7 +151,7 @@ class TinyRunTest(unittest.TestCase):
                     OMPI_MCA_btl_vader_backing_directory=self.root)
 
     def run_program(self, arguments, ranks=1):
-        return subprocess.run(self.command(arguments, ranks), capture_output=True, text=True, timeout=300,
+        return subprocess.run(self.command(arguments, ranks), capture_output=True, text=True, timeout=PATIENCE,
                               env=self.environment())
 
     def lines(self, out, name):
@@ -211,7 +165,14 @@ class TinyRunTest(unittest.TestCase):
     def losses(self, out):
         return [line["loss"] for line in self.lines(out, "02-sft/metrics.jsonl")]
 
-    def start(self, arguments, ranks=1):
-        """The program in the background, its output thrown away."""
-        return subprocess.Popen(self.command(arguments, ranks), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                                env=self.environment())
+    def steps(self, out):
+        """Steps of a training that may be under way."""
+        return count_lines(f"{self.root}/{out}/02-sft/metrics.jsonl")
+
+    def start(self, arguments, ranks=1, **options):
+        """The program in the background, its output thrown away. It does not outlive its test."""
+        outputs = dict(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(self.command(arguments, ranks), env=self.environment(), text=True,
+                                   **(outputs | options))
+        self.addCleanup(kill_family, process)
+        return process
