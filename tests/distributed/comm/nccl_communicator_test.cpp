@@ -93,7 +93,7 @@ TEST(NcclCommunicator, TimeOutsNameWhoDidNotArriveAndWhere) {
   if (mpi_test_environment().size() == 1) GTEST_SKIP() << "needs two ranks";
   const auto bootstrap = make_mpi_communicator(mpi_test_environment(), {.timeout_s = 60});
   {
-    const auto comm = make_nccl_communicator(*bootstrap, Nccl::device().index(), {.timeout_s = 2});
+    const auto comm = make_nccl_communicator(*bootstrap, Nccl::device().index(), {.timeout_s = 5});
     at::Tensor sum = at::ones({8}, at::TensorOptions().device(Nccl::device()));
     comm->all_reduce(sum, ReduceOp::kSum)->wait();
     comm->set_phase("block 7");
@@ -106,7 +106,7 @@ TEST(NcclCommunicator, TimeOutsNameWhoDidNotArriveAndWhere) {
         }
       });
 
-      EXPECT_THAT(message, HasSubstr("all_reduce #2 (block 7) did not end within 2 s: rank 1 did "
+      EXPECT_THAT(message, HasSubstr("all_reduce #2 (block 7) did not end within 5 s: rank 1 did "
                                      "not arrive: it is at all_reduce #1"));
     }
     bootstrap->barrier();

@@ -1,6 +1,6 @@
 #include "core/text/tokenizer/tokenizer.h"
 
-#include <chrono>
+#include <ctime>
 #include <string>
 #include <thread>
 #include <vector>
@@ -109,12 +109,12 @@ TEST(Tokenizer, LongWordsTakeTimeInProportion) {
   std::string word;
   for (int i = 0; i < 100000; ++i) word += static_cast<char>('a' + i * 7 % 26);
 
-  const auto start = std::chrono::steady_clock::now();
+  const std::clock_t start = std::clock();
   const Ids ids = tokenizer.encode(word);
-  const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
+  const std::clock_t taken = std::clock() - start;  // of the processor, which others may use too
 
   EXPECT_EQ(tokenizer.decode(ids), word);
-  EXPECT_LT(taken.count(), 5.0) << "quadratic work would take minutes";
+  EXPECT_LT(taken, 5 * CLOCKS_PER_SEC) << "quadratic work would take minutes";
 }
 
 }  // namespace
