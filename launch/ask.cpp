@@ -25,8 +25,9 @@
 #include "distributed/comm/thread_communicator.h"
 #include "stages/evaluate/eval_inputs.h"
 #include "stages/export/stage.h"
+#include "stages/pipeline/pipeline.h"
+#include "stages/pipeline/stage_parsers.h"
 #include "stages/run/run_context.h"
-#include "stages/train/finished_training.h"
 
 namespace xkde {
 namespace {
@@ -49,11 +50,8 @@ bool sets_a_key(const std::string& word) {
 }
 
 const recipe::EvaluateStage* last_evaluation(const recipe::Recipe& recipe) {
-  const recipe::EvaluateStage* last = nullptr;
-  for (const recipe::Stage& stage : recipe.stages) {
-    if (const auto* evaluate = std::get_if<recipe::EvaluateStage>(&stage)) last = evaluate;
-  }
-  return last;
+  const auto evaluations = recipe.stages_of<recipe::EvaluateStage>();
+  return evaluations.empty() ? nullptr : evaluations.back();
 }
 
 recipe::Recipe without_stages(recipe::Recipe recipe) {
@@ -64,9 +62,8 @@ recipe::Recipe without_stages(recipe::Recipe recipe) {
 fs::path encoder_of(const AskCommand& command, const recipe::Recipe& recipe) {
   if (!command.encoder.empty()) return command.encoder;
   fs::path found;
-  for (const recipe::Stage& stage : recipe.stages) {
-    const auto* evaluate = std::get_if<recipe::EvaluateStage>(&stage);
-    if (evaluate != nullptr && evaluate->retriever) found = evaluate->retriever->model_name_or_path;
+  for (const auto* evaluate : recipe.stages_of<recipe::EvaluateStage>()) {
+    if (evaluate->retriever) found = evaluate->retriever->model_name_or_path;
   }
   XKDE_CHECK(!found.empty(), MissingInputError, command.arguments.recipe.string(),
              ": expected --encoder DIR or an evaluate stage with a retriever, found neither");
@@ -110,8 +107,7 @@ class Session {
     if (language.empty()) language = evaluate == nullptr ? "en" : evaluate->test_languages.front();
     language_ = &language_of(language);
     if (memory_.size() > 0) index_.append(memory_.embeddings());
-    if (const auto checkpoint = recipe::last_checkpoint(recipe))
-      context_.use_checkpoint(*checkpoint);
+    recipe::restore_last_training(recipe, context_);
     context_.model().make_resident();
   }
 
@@ -247,8 +243,8 @@ class Session {
 }  // namespace
 
 void ask_model(const AskCommand& command, std::istream& in, std::ostream& out) {
-  const recipe::Recipe recipe =
-      recipe::read_recipe(command.arguments.recipe, command.arguments.overrides);
+  const recipe::Recipe recipe = recipe::read_recipe(command.arguments.recipe, recipe::kStageParsers,
+                                                    command.arguments.overrides);
   Session session(command, recipe, out);
   if (!command.question.empty()) {
     session.ask(command.question);

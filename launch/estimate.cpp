@@ -4,7 +4,6 @@
 #include <optional>
 #include <string_view>
 #include <utility>
-#include <variant>
 
 #include <ATen/Parallel.h>
 #include <CLI/App.hpp>
@@ -19,8 +18,10 @@
 #include "distributed/planner/machine_presets.h"
 #include "distributed/planner/machine_probe.h"
 #include "stages/pipeline/run_plan.h"
+#include "stages/pipeline/stage_parsers.h"
 #include "stages/recipe/recipe.h"
 #include "stages/run/run_folder.h"
+#include "stages/run/run_place.h"
 
 namespace xkde {
 namespace {
@@ -51,12 +52,13 @@ std::string model_text(const recipe::Recipe& recipe, const Decoder& decoder) {
 std::string stages_text(const recipe::Recipe& recipe, const RunPlan& run) {
   std::string text = "stages  ";
   for (size_t i = 0; i < recipe.stages.size(); ++i) {
-    text += concat(' ', recipe::stage_folder_name(i, recipe::stage_name(recipe.stages[i])));
+    text += concat(' ', recipe::stage_folder_name(i, recipe.stages[i]->name()));
   }
   const recipe::TrainWorkload& work = run.workload;
   text.push_back('\n');
   return text +
-         line("training {}: {} samples, {} steps", recipe::stage_folder_name(work.stage, "sft"),
+         line("training {}: {} samples, {} steps",
+              recipe::stage_folder_name(work.stage, recipe.stages[work.stage]->name()),
               work.samples, work.steps) +
          line(
              "         a step has {:.0f} tokens, of which {:.0f} are computed (common prefixes "
@@ -119,7 +121,7 @@ RunPlace place_of(const recipe::Recipe& recipe, int ranks, const std::string& ma
 
 std::string estimate_recipe(const std::filesystem::path& file, int ranks,
                             const std::string& machine, const std::vector<std::string>& overrides) {
-  const recipe::Recipe recipe = recipe::read_recipe(file, overrides);
+  const recipe::Recipe recipe = recipe::read_recipe(file, recipe::kStageParsers, overrides);
   const RunPlace place = place_of(recipe, ranks, machine);
   const PretrainedModel model = open_pretrained(recipe.model.model_name_or_path);
   const ChatTemplate chat_template =

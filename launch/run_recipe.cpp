@@ -15,6 +15,7 @@
 #include "launch/environment_report.h"
 #include "launch/failure.h"
 #include "stages/pipeline/pipeline.h"
+#include "stages/pipeline/stage_parsers.h"
 #include "stages/recipe/recipe.h"
 #include "stages/run/stop_request.h"
 
@@ -33,7 +34,8 @@ at::Device choose_device(const recipe::Recipe& recipe, const dist::MpiEnvironmen
 
 void run_recipe(const RecipeArguments& arguments, const std::vector<std::string>& argv,
                 const dist::MpiEnvironment& mpi) {
-  const recipe::Recipe recipe = recipe::read_recipe(arguments.recipe, arguments.overrides);
+  const recipe::Recipe recipe =
+      recipe::read_recipe(arguments.recipe, recipe::kStageParsers, arguments.overrides);
   recipe::install_stop_signals();
   at::set_num_threads(threads_of_process(recipe.parallel.threads, mpi.local_size()));
   const at::Device device = choose_device(recipe, mpi);

@@ -7,6 +7,7 @@
 #include <ATen/Parallel.h>
 
 #include "core/io/sha256.h"
+#include "core/model/encoders/encoder_files.h"
 
 namespace xkde {
 

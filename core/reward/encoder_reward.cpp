@@ -77,8 +77,4 @@ std::unique_ptr<Reward> make_encoder_reward(const fs::path& folder, int64_t max_
   return std::make_unique<EncoderReward>(folder, max_tokens_per_batch);
 }
 
-std::vector<fs::path> encoder_files(const fs::path& folder) {
-  return sentence_encoder_files(folder);
-}
-
 }  // namespace xkde

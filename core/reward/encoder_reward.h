@@ -16,9 +16,6 @@ namespace xkde {
 std::unique_ptr<Reward> make_encoder_reward(const std::filesystem::path& folder,
                                             int64_t max_tokens_per_batch = 1024);
 
-/// What make_encoder_reward reads.
-std::vector<std::filesystem::path> encoder_files(const std::filesystem::path& folder);
-
 }  // namespace xkde
 
 #endif  // XKDE_CORE_REWARD_ENCODER_REWARD_H_

@@ -8,7 +8,6 @@
 #include "core/base/error.h"
 #include "core/data/language.h"
 #include "core/model/encoders/m2m100.h"
-#include "core/model/pretrained/folder_weights.h"
 #include "core/text/nllb_tokenizer.h"
 
 namespace xkde {
@@ -161,21 +160,6 @@ std::unique_ptr<Reward> make_nllb_reward(const fs::path& folder, const NllbRewar
              "NLLB reward: expected a positive number of tokens per batch, found ",
              options.max_tokens_per_batch);
   return std::make_unique<NllbReward>(folder, options);
-}
-
-std::vector<fs::path> nllb_files(const fs::path& folder) {
-  std::vector<fs::path> files;
-  for (const char* name : {"config.json", "sentencepiece.bpe.model"}) {
-    files.push_back(folder / name);
-    XKDE_CHECK(fs::exists(files.back()), MissingInputError, files.back().string(),
-               ": expected a file of an NLLB model, found none");
-    // A model of another family lacks the other files too: say first what it is.
-    if (files.size() == 1) M2m100Config::from_file(files.front());
-  }
-  if (fs::exists(folder / "tokenizer.json")) files.push_back(folder / "tokenizer.json");
-  const auto weights = required_safetensors_files(folder, "M2M100ForConditionalGeneration");
-  files.insert(files.end(), weights.begin(), weights.end());
-  return files;
 }
 
 }  // namespace xkde

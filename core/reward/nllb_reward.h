@@ -23,15 +23,11 @@ struct NllbRewardOptions {
 
 /// 1 / mean loss of an NLLB model translating an answer into the gold answer; the mean is over all
 /// label tokens, language code and </s> included; both are cut off after 512 tokens. Source:
-/// protocol 5.2. `folder` is a Hugging Face folder (nllb_files). Throws MissingInputError,
-/// DataError (weights and tokenizer that do not fit each other, among others) or ConfigError (an
-/// unknown fixed code).
+/// protocol 5.2. `folder` is a Hugging Face folder with what nllb_files lists. Throws
+/// MissingInputError, DataError (weights and tokenizer that do not fit each other, among others) or
+/// ConfigError (an unknown fixed code).
 std::unique_ptr<Reward> make_nllb_reward(const std::filesystem::path& folder,
                                          const NllbRewardOptions& options = {});
-
-/// What make_nllb_reward reads: config.json, the weights, sentencepiece.bpe.model and, where there,
-/// tokenizer.json. Throws as it does for files that are missing.
-std::vector<std::filesystem::path> nllb_files(const std::filesystem::path& folder);
 
 /// 1 / mean of `losses`, which has at least one element.
 double inverse_mean_loss(std::span<const double> losses);

@@ -3,7 +3,6 @@
 #include <map>
 #include <string>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include "core/base/error.h"
@@ -17,35 +16,34 @@ namespace {
 
 /// Reads an excluded benchmark; `use` gets each record.
 template <typename Use>
-std::vector<std::filesystem::path> read_excluded(const ExcludedData& excluded, const Use& use) {
+void read_excluded(const ExcludedData& excluded, const Use& use) {
   if (is_knowedit_name(excluded.benchmark)) {
     const KnowEditSet set = knowedit_from_name(excluded.benchmark);
     const KnowEditDataset data =
         read_knowedit(set, find_knowedit_file(set, excluded.data, KnowEditSplit::kTest));
     for (const KnowEditRecord& record : data.records) use(record);
-    return {data.file};
+    return;
   }
   const EditDataset data = load_all_edits(benchmark_from_name(excluded.benchmark), excluded.data);
   for (const EditRecord& record : data.records) use(record);
-  return data.files;
 }
 
 TestQuestions questions_that_are_asked(const BuildDataStage& build, const Recipe& recipe) {
   TestQuestions questions;
   for (const ExcludedData& excluded : build.exclude)
     read_excluded(excluded, [&questions](const auto& record) { questions.add(record); });
-  for (const auto& any : recipe.stages) {
-    const auto* stage = std::get_if<EvaluateStage>(&any);
-    if (stage == nullptr) continue;
-    if (is_knowedit_name(stage->benchmark)) {
-      read_excluded({stage->benchmark, stage->data},
+  for (const StagePtr& stage : recipe.stages) {
+    const EditSelection* asked = stage->asks();
+    if (asked == nullptr) continue;
+    if (is_knowedit_name(asked->benchmark)) {
+      read_excluded({asked->benchmark, asked->data},
                     [&questions](const auto& record) { questions.add(record); });
       continue;
     }
-    for (const std::string& edit : stage->edit_languages) {
-      for (const std::string& test : stage->test_languages) {
-        const EditDataset data = load_edits(benchmark_from_name(stage->benchmark), stage->data,
-                                            edit, test, Slice::parse(stage->records));
+    for (const std::string& edit : asked->edit_languages) {
+      for (const std::string& test : asked->test_languages) {
+        const EditDataset data = load_edits(benchmark_from_name(asked->benchmark), asked->data,
+                                            edit, test, Slice::parse(asked->records));
         for (const EditRecord& record : data.records) questions.add(record);
       }
     }
@@ -191,30 +189,6 @@ std::string summary_of(const BuiltData& built) {
   }
   return concat(built.conversations.size(), " samples", quadrants, ", ",
                 built.removed_test_questions, " test questions left out");
-}
-
-std::set<std::filesystem::path> build_data_files(const BuildDataStage& stage) {
-  std::set<std::filesystem::path> files;
-  for (const BuildDataSource& source : stage.sources) {
-    if (is_knowedit_name(source.benchmark)) {
-      const KnowEditSet set = knowedit_from_name(source.benchmark);
-      files.insert(
-          read_knowedit(set, find_knowedit_file(set, source.data, KnowEditSplit::kTrain)).file);
-      continue;
-    }
-    for (const std::string& edit : source.edit_languages) {
-      for (const std::string& test : source.test_languages) {
-        const EditDataset data = load_edits(benchmark_from_name(source.benchmark), source.data,
-                                            edit, test, Slice::parse(source.records));
-        files.insert(data.files.begin(), data.files.end());
-      }
-    }
-  }
-  for (const ExcludedData& excluded : stage.exclude) {
-    for (const std::filesystem::path& file : read_excluded(excluded, [](const auto&) {}))
-      files.insert(file);
-  }
-  return files;
 }
 
 }  // namespace xkde::recipe

@@ -2,13 +2,12 @@
 #define XKDE_STAGES_BUILD_DATA_BUILT_DATA_H_
 
 #include <cstdint>
-#include <filesystem>
-#include <set>
 #include <string>
 #include <vector>
 
 #include "core/data/conversation.h"
 #include "core/io/json_file.h"
+#include "stages/build_data/keys.h"
 #include "stages/recipe/recipe.h"
 
 namespace xkde::recipe {
@@ -27,9 +26,6 @@ BuiltData build_data(const BuildDataStage& stage, const Recipe& recipe);
 Json statistics_of(const BuiltData& built);
 /// The same in a line: "12 samples (in_with_edit 6, out_with_edit 6), 0 test questions left out".
 std::string summary_of(const BuiltData& built);
-
-/// Every file that build_data reads for the stage itself. Throws when one cannot be read.
-std::set<std::filesystem::path> build_data_files(const BuildDataStage& stage);
 
 }  // namespace xkde::recipe
 

@@ -4,6 +4,11 @@
 #include <numeric>
 #include <utility>
 
+#include "core/base/error.h"
+#include "core/data/benchmarks/edit_dataset.h"
+#include "core/data/benchmarks/edit_layout.h"
+#include "core/data/benchmarks/knowedit.h"
+
 namespace xkde::recipe {
 namespace {
 
@@ -11,11 +16,35 @@ constexpr std::string_view kSources[] = {"bizsre",       "mzsre",       "bmike53
                                          "bizsre_train", "mzsre_train", "zsre",
                                          "wikibio",      "recent",      "counterfact"};
 
+constexpr std::string_view kQuestions[] = {"src", "rephrase", "loc", "portability"};
+
 constexpr Condition<double> kWholeShare{
     "a number from 0 to 1", [](const double& value) { return value >= 0 && value <= 1; }};
 
 // Of the five nearest facts one is the fact itself.
 constexpr size_t kMostDistractors = 4;
+
+void read_source(const BuildDataSource& source) {
+  if (is_knowedit_name(source.benchmark)) {
+    const KnowEditSet set = knowedit_from_name(source.benchmark);
+    read_knowedit(set, find_knowedit_file(set, source.data, KnowEditSplit::kTrain));
+    return;
+  }
+  for (const std::string& edit : source.edit_languages) {
+    for (const std::string& test : source.test_languages)
+      load_edits(benchmark_from_name(source.benchmark), source.data, edit, test,
+                 Slice::parse(source.records));
+  }
+}
+
+void read_excluded(const ExcludedData& excluded) {
+  if (is_knowedit_name(excluded.benchmark)) {
+    const KnowEditSet set = knowedit_from_name(excluded.benchmark);
+    read_knowedit(set, find_knowedit_file(set, excluded.data, KnowEditSplit::kTest));
+    return;
+  }
+  load_all_edits(benchmark_from_name(excluded.benchmark), excluded.data);
+}
 
 }  // namespace
 
@@ -59,8 +88,87 @@ ExcludedData ExcludedData::parse(StrictMap map) {
   return excluded;
 }
 
+std::set<std::filesystem::path> ExcludedData::files() const {
+  if (is_knowedit_name(benchmark))
+    return {find_knowedit_file(knowedit_from_name(benchmark), data, KnowEditSplit::kTest)};
+  const std::vector<std::filesystem::path> all =
+      all_edit_files(benchmark_from_name(benchmark), data);
+  return {all.begin(), all.end()};
+}
+
 Json to_json(const ExcludedData& excluded) {
   return {{"benchmark", excluded.benchmark}, {"data", excluded.data.string()}};
+}
+
+BuildDataSource BuildDataSource::parse(StrictMap map, bool has_quadrants) {
+  BuildDataSource source;
+  source.read(map, kSourceNames);
+  map.optional("questions", source.questions, Names{kQuestions});
+  if (has_quadrants && map.has("questions"))
+    map.add_error("questions", "expected this key only without build_data.quadrants, found both");
+  if (is_knowedit_name(source.benchmark) && !has_quadrants)
+    map.add_error("benchmark", "expected build_data.quadrants beside " + source.benchmark +
+                                   ", found no such key");
+  map.done();
+  return source;
+}
+
+BuildDataStage BuildDataStage::parse(StrictMap map) {
+  BuildDataStage stage;
+  const bool has_quadrants = map.has("quadrants");
+  for (StrictMap& source : map.maps("sources"))
+    stage.sources.push_back(BuildDataSource::parse(std::move(source), has_quadrants));
+  StrictMap quadrants = map.map("quadrants");
+  if (has_quadrants) stage.quadrants = QuadrantKeys::parse(std::move(quadrants));
+  if (has_quadrants && map.has("without_edit"))
+    map.add_error("without_edit",
+                  "expected this key only without build_data.quadrants, found both");
+  map.optional("without_edit", stage.without_edit);
+  map.optional("max_samples", stage.max_samples, kNotNegative);
+  if (map.has("exclude")) {
+    for (StrictMap& excluded : map.maps("exclude"))
+      stage.exclude.push_back(ExcludedData::parse(std::move(excluded)));
+  }
+  map.done();
+  return stage;
+}
+
+Json BuildDataStage::keys() const {
+  Json list = Json::array();
+  for (const BuildDataSource& source : sources) {
+    Json json = to_json(static_cast<const EditSelection&>(source));
+    if (!quadrants) json["questions"] = source.questions;
+    list.push_back(std::move(json));
+  }
+  Json json{{"sources", std::move(list)}};
+  if (quadrants) {
+    json["quadrants"] = to_json(*quadrants);
+  } else {
+    json["without_edit"] = without_edit;
+  }
+  json["max_samples"] = max_samples;
+  for (const ExcludedData& excluded : exclude) json["exclude"].push_back(to_json(excluded));
+  return json;
+}
+
+void BuildDataStage::check_inputs(InputChecker& inputs) const {
+  for (size_t i = 0; i < sources.size(); ++i) {
+    const std::string key = concat("sources.", i, ".data");
+    if (inputs.opens(key, sources[i].data, kEditData))
+      inputs.reads(key, [&] { read_source(sources[i]); });
+  }
+  for (size_t i = 0; i < exclude.size(); ++i) {
+    const std::string key = concat("exclude.", i, ".data");
+    if (inputs.opens(key, exclude[i].data, kEditData))
+      inputs.reads(key, [&] { read_excluded(exclude[i]); });
+  }
+}
+
+std::set<std::filesystem::path> BuildDataStage::files() const {
+  std::set<std::filesystem::path> files;
+  for (const BuildDataSource& source : sources) files.merge(source.files(KnowEditSplit::kTrain));
+  for (const ExcludedData& excluded : exclude) files.merge(excluded.files());
+  return files;
 }
 
 }  // namespace xkde::recipe

@@ -3,10 +3,15 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
+#include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/io/json_file.h"
+#include "stages/recipe/edit_selection.h"
+#include "stages/recipe/stage.h"
 #include "stages/recipe/strict_map.h"
 
 namespace xkde::recipe {
@@ -35,8 +40,37 @@ struct ExcludedData {
   std::filesystem::path data;  ///< a file, or the benchmark's folder: every file of it
 
   static ExcludedData parse(StrictMap map);
+  /// The files that are read; finds them by name. Throws MissingInputError.
+  std::set<std::filesystem::path> files() const;
 };
 Json to_json(const ExcludedData& excluded);
+
+/// One item of `build_data.sources`.
+struct BuildDataSource : EditSelection {
+  std::vector<std::string> questions{"src", "rephrase", "loc"};  ///< protocol 3.3
+
+  static BuildDataSource parse(StrictMap map, bool has_quadrants);
+};
+
+/// `build_data:` parallel edits to an XE-IT training set (protocol 3.3).
+struct BuildDataStage final : Stage {
+  static constexpr std::string_view kName = "build_data";
+
+  std::vector<BuildDataSource> sources;
+  /// Without it a sample for every one of `questions`; with it `questions` and `without_edit` say
+  /// nothing.
+  std::optional<QuadrantKeys> quadrants;
+  bool without_edit = false;
+  int64_t max_samples = 0;            ///< 0: all
+  std::vector<ExcludedData> exclude;  ///< beside what the recipe's evaluate stages ask
+
+  static BuildDataStage parse(StrictMap map);
+
+  std::string_view name() const override { return kName; }
+  Json keys() const override;
+  void check_inputs(InputChecker& inputs) const override;
+  std::set<std::filesystem::path> files() const override;
+};
 
 }  // namespace xkde::recipe
 

@@ -2,12 +2,12 @@
 
 #include "core/base/log.h"
 #include "core/io/atomic_file.h"
+#include "stages/build_data/built_data.h"
 
 namespace xkde::recipe {
 
 void run_build_data(const BuildDataStage& stage, const std::filesystem::path& folder,
                     RunContext& context) {
-  context.train_file = folder / kTrainFile;
   if (!context.is_root()) return;
   const BuiltData built = build_data(stage, context.recipe());
   write_conversations(folder / kTrainFile, built.conversations);

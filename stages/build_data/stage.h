@@ -3,7 +3,7 @@
 
 #include <filesystem>
 
-#include "stages/build_data/built_data.h"
+#include "stages/build_data/keys.h"
 #include "stages/run/run_context.h"
 
 namespace xkde::recipe {

@@ -144,7 +144,9 @@ class Asker {
   }
 
  private:
-  bool asks_references() const { return stage_.base_locality && context_.trained; }
+  bool asks_references() const {
+    return stage_.base_locality && context_.artifacts().weights_changed();
+  }
   const EvalPrompt& reference(size_t i) const { return asked_.prompts[asked_.references[i]]; }
 
   void run_tasks(int64_t begin, int64_t end, ChunkLog& log, WorkQueue& queue) {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <iterator>
-#include <set>
 #include <utility>
 
 #include "core/base/error.h"
@@ -17,7 +16,6 @@ std::vector<EvalEdit> read_knowedit_edits(const EvaluateStage& stage, EvalInputs
   const KnowEditSet set = knowedit_from_name(stage.benchmark);
   KnowEditDataset data =
       read_knowedit(set, find_knowedit_file(set, stage.data, KnowEditSplit::kTest));
-  inputs.files.push_back(data.file);
   for (const auto& [reason, count] : data.skipped) inputs.skipped[reason] += count;
   const auto [begin, end] = Slice::parse(stage.records).range(std::ssize(data.records));
   const KnowEditForm form = stage.averaging == "lte" ? KnowEditForm::kLte : KnowEditForm::kEasyEdit;
@@ -33,7 +31,6 @@ std::vector<EvalEdit> read_parallel_edits(const EvaluateStage& stage, const Lang
                                 pair.second, Slice::parse(stage.records));
   for (const auto& [reason, count] : data.skipped)
     inputs.skipped[pair.first + " -> " + pair.second + ": " + reason] += count;
-  inputs.files.insert(inputs.files.end(), data.files.begin(), data.files.end());
   std::vector<EvalEdit> edits;
   for (const EditRecord& record : data.records)
     edits.push_back(eval_edit(record, language_of(pair.first), language_of(pair.second)));
@@ -98,20 +95,6 @@ std::vector<Demonstration> read_demonstrations(const DemonstrationKeys& keys,
         {side_of(record, language_of(pair.first)), side_of(record, language_of(pair.second))});
   }
   return demonstrations;
-}
-
-std::vector<std::filesystem::path> eval_files(const EvaluateStage& stage,
-                                              const EvalInputs& inputs) {
-  std::set<std::filesystem::path> files(inputs.files.begin(), inputs.files.end());
-  if (stage.demonstrations) {
-    const DemonstrationKeys& keys = *stage.demonstrations;
-    for (const LanguagePair& pair : inputs.pairs) {
-      const EditDataset data = load_edits(benchmark_from_name(keys.benchmark), keys.data,
-                                          pair.first, pair.second, Slice::parse(keys.records));
-      files.insert(data.files.begin(), data.files.end());
-    }
-  }
-  return {files.begin(), files.end()};
 }
 
 }  // namespace xkde::recipe

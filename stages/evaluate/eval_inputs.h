@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <map>
 #include <string>
 #include <vector>
@@ -26,7 +25,6 @@ struct EvalInputs {
   std::vector<EvalStream> streams;  ///< of each pair, or of each test language
   std::map<std::string, int64_t> used;     ///< "edits" and each kind of question -> how many
   std::map<std::string, int64_t> skipped;  ///< reason -> how many, e.g. "no language tr"
-  std::vector<std::filesystem::path> files;
 
   std::vector<int64_t> edits_of_stream() const;
 };
@@ -41,9 +39,6 @@ struct Demonstration {
 };
 std::vector<Demonstration> read_demonstrations(const DemonstrationKeys& keys,
                                                const LanguagePair& pair);
-
-/// The data files that the stage reads: edits and demonstrations.
-std::vector<std::filesystem::path> eval_files(const EvaluateStage& stage, const EvalInputs& inputs);
 
 }  // namespace xkde::recipe
 

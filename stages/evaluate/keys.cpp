@@ -2,7 +2,11 @@
 
 #include <algorithm>
 
+#include "core/data/benchmarks/edit_dataset.h"
 #include "core/data/benchmarks/knowedit.h"
+#include "core/evaluate/eval_plan.h"
+#include "core/model/encoders/encoder_files.h"
+#include "stages/evaluate/eval_inputs.h"
 #include "stages/recipe/slice_key.h"
 
 namespace xkde::recipe {
@@ -128,37 +132,72 @@ EvaluateStage EvaluateStage::parse(StrictMap map) {
   return stage;
 }
 
-Json to_json(const EvaluateStage& stage) {
-  Json json = to_json(static_cast<const EditSelection&>(stage));
-  json["mode"] = stage.mode;
-  json["sizes"] = stage.sizes;
-  if (stage.mode == "sequential") json["eval_when"] = stage.eval_when;
-  if (stage.mode != "single") json["memory"] = stage.memory;
-  if (stage.retriever) {
-    json["retriever"] = {{"model_name_or_path", stage.retriever->model_name_or_path.string()},
-                         {"k", stage.retriever->k}};
-    if (stage.retriever->threshold) json["retriever"]["threshold"] = *stage.retriever->threshold;
+Json EvaluateStage::keys() const {
+  Json json = to_json(static_cast<const EditSelection&>(*this));
+  json["mode"] = mode;
+  json["sizes"] = sizes;
+  if (mode == "sequential") json["eval_when"] = eval_when;
+  if (mode != "single") json["memory"] = memory;
+  if (retriever) {
+    json["retriever"] = {{"model_name_or_path", retriever->model_name_or_path.string()},
+                         {"k", retriever->k}};
+    if (retriever->threshold) json["retriever"]["threshold"] = *retriever->threshold;
   }
-  json["method"] = stage.method;
-  if (stage.demonstrations) {
-    json["demonstrations"] = {{"benchmark", stage.demonstrations->benchmark},
-                              {"data", stage.demonstrations->data.string()},
-                              {"records", stage.demonstrations->records},
-                              {"k", stage.demonstrations->k}};
+  json["method"] = method;
+  if (demonstrations) {
+    json["demonstrations"] = {{"benchmark", demonstrations->benchmark},
+                              {"data", demonstrations->data.string()},
+                              {"records", demonstrations->records},
+                              {"k", demonstrations->k}};
   }
-  if (stage.scoring == "xkde") json["chat_template"] = stage.chat_template;
-  json["prompt_language"] = stage.prompt_language;
-  json["nq_prefix"] = stage.nq_prefix;
-  json["scoring"] = stage.scoring;
-  if (is_knowedit_name(stage.benchmark)) json["averaging"] = stage.averaging;
-  if (!stage.extra_metrics.empty()) json["extra_metrics"] = stage.extra_metrics;
-  json["f1_formula"] = stage.f1_formula;
-  json["base_locality"] = stage.base_locality;
-  json["max_new_tokens"] = stage.max_new_tokens;
-  json["bootstrap_resamples"] = stage.bootstrap_resamples;
-  json["max_tokens_per_batch"] = stage.max_tokens_per_batch;
-  json["token_tree"] = stage.token_tree;
+  if (scoring == "xkde") json["chat_template"] = chat_template;
+  json["prompt_language"] = prompt_language;
+  json["nq_prefix"] = nq_prefix;
+  json["scoring"] = scoring;
+  if (is_knowedit_name(benchmark)) json["averaging"] = averaging;
+  if (!extra_metrics.empty()) json["extra_metrics"] = extra_metrics;
+  json["f1_formula"] = f1_formula;
+  json["base_locality"] = base_locality;
+  json["max_new_tokens"] = max_new_tokens;
+  json["bootstrap_resamples"] = bootstrap_resamples;
+  json["max_tokens_per_batch"] = max_tokens_per_batch;
+  json["token_tree"] = token_tree;
   return json;
+}
+
+void EvaluateStage::check_inputs(InputChecker& inputs) const {
+  bool opens = inputs.opens("data", data, kEditData);
+  if (demonstrations) opens &= inputs.opens("demonstrations.data", demonstrations->data, kEditData);
+  if (retriever)
+    opens &= inputs.opens("retriever.model_name_or_path", retriever->model_name_or_path,
+                          "the Hugging Face folder of a sentence encoder");
+  if (!opens) return;
+  inputs.reads("data", [this] {
+    const EvalInputs asked = read_eval_inputs(*this);
+    edit_moments(edit_mode_from_name(mode), sizes, eval_when_from_name(eval_when),
+                 asked.edits_of_stream());
+    if (demonstrations) {
+      for (const LanguagePair& pair : asked.pairs)
+        load_edits(benchmark_from_name(demonstrations->benchmark), demonstrations->data, pair.first,
+                   pair.second, Slice::parse(demonstrations->records));
+    }
+    if (retriever) sentence_encoder_files(retriever->model_name_or_path);
+  });
+}
+
+std::set<std::filesystem::path> EvaluateStage::files() const {
+  std::set<std::filesystem::path> files = EditSelection::files(KnowEditSplit::kTest);
+  if (demonstrations) {
+    EditSelection shown = *this;
+    shown.benchmark = demonstrations->benchmark;
+    shown.data = demonstrations->data;
+    files.merge(shown.files(KnowEditSplit::kTrain));
+  }
+  if (retriever) {
+    for (const std::filesystem::path& file : sentence_encoder_files(retriever->model_name_or_path))
+      files.insert(file);
+  }
+  return files;
 }
 
 }  // namespace xkde::recipe

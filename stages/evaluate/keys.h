@@ -4,12 +4,14 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/io/json_file.h"
 #include "stages/recipe/edit_selection.h"
+#include "stages/recipe/stage.h"
 #include "stages/recipe/strict_map.h"
 
 namespace xkde::recipe {
@@ -35,7 +37,9 @@ struct DemonstrationKeys {
 };
 
 /// `evaluate:` edits of a benchmark shown and asked (protocol 6, 7.1).
-struct EvaluateStage : EditSelection {
+struct EvaluateStage final : Stage, EditSelection {
+  static constexpr std::string_view kName = "evaluate";
+
   std::string mode = "single";    ///< or batch, sequential
   std::vector<int64_t> sizes{1};  ///< edits in memory at once
   std::string eval_when = "end";  ///< of a stream; or immediate, at_sizes
@@ -66,8 +70,14 @@ struct EvaluateStage : EditSelection {
   /// "remake-zero" or "remake-few".
   std::string method_label() const;
   static EvaluateStage parse(StrictMap map);
+
+  std::string_view name() const override { return kName; }
+  Json keys() const override;
+  void check_inputs(InputChecker& inputs) const override;
+  std::set<std::filesystem::path> files() const override;
+  const EditSelection* asks() const override { return this; }
+  bool feeds_later_stages() const override { return false; }
 };
-Json to_json(const EvaluateStage& stage);
 
 }  // namespace xkde::recipe
 

@@ -140,7 +140,7 @@ void write_eval_results(const EvaluateStage& stage, const EvalInputs& inputs,
   std::vector<ResultRow> results;
   for (const auto& [place, block] : blocks) {
     const EvalScope scope{.benchmark = stage.benchmark,
-                          .phase = context.trained ? "after" : "before",
+                          .phase = context.artifacts().weights_changed() ? "after" : "before",
                           .mode = stage.mode,
                           .size = stage.sizes[place.first],
                           .method = stage.method_label(),

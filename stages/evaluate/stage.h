@@ -3,9 +3,13 @@
 
 #include <filesystem>
 
+#include "stages/evaluate/keys.h"
 #include "stages/run/run_context.h"
 
 namespace xkde::recipe {
+
+/// The file that holds a finished evaluation's table of results.
+inline constexpr const char* kResultsFile = "results.json";
 
 /// Scores edits by teacher forcing (protocol 6), one by one or out of an edit memory (protocol
 /// 7.1). Writes results.json, predictions.jsonl, statistics.json and metrics.jsonl (one object a

@@ -1,6 +1,7 @@
 #ifndef XKDE_STAGES_EXPORT_STAGE_H_
 #define XKDE_STAGES_EXPORT_STAGE_H_
 
+#include "stages/export/keys.h"
 #include "stages/run/run_context.h"
 
 namespace xkde::recipe {

@@ -1,11 +1,13 @@
 #include "stages/pipeline/pipeline.h"
 
+#include <cstdio>
 #include <exception>
+#include <functional>
+#include <map>
 #include <memory>
-#include <set>
+#include <optional>
 #include <string>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include <fmt/format.h>
@@ -14,51 +16,33 @@
 #include "core/base/log.h"
 #include "core/base/stopwatch.h"
 #include "core/evaluate/results_table.h"
+#include "core/io/digest_cache.h"
 #include "core/io/sha256.h"
-#include "core/model/encoders/sentence_encoder.h"
-#include "stages/build_data/stage.h"
-#include "stages/evaluate/eval_inputs.h"
-#include "stages/evaluate/stage.h"
-#include "stages/export/stage.h"
-#include "stages/preference/rank_stage.h"
-#include "stages/preference/sample_stage.h"
+#include "distributed/comm/typed_gather.h"
+#include "stages/pipeline/run_plan.h"
+#include "stages/pipeline/stage_table.h"
 #include "stages/report/write_report.h"
-#include "stages/run/run_context.h"
-#include "stages/train/finished_training.h"
-#include "stages/train/orpo_stage.h"
-#include "stages/train/sft_stage.h"
 
 namespace xkde::recipe {
 namespace {
 
 namespace fs = std::filesystem;
 
-/// The data files that a stage reads. Loading them here also finds bad data before any work is
-/// done.
-std::set<fs::path> files_of(const Stage& any) {
-  std::set<fs::path> files;
-  if (const auto* build = std::get_if<BuildDataStage>(&any)) {
-    files = build_data_files(*build);
-  } else if (const auto* evaluate = std::get_if<EvaluateStage>(&any)) {
-    for (const fs::path& file : eval_files(*evaluate, read_eval_inputs(*evaluate)))
-      files.insert(file);
-    if (evaluate->retriever) {
-      for (const fs::path& file : sentence_encoder_files(evaluate->retriever->model_name_or_path))
-        files.insert(file);
-    }
-  } else if (const auto* sft = std::get_if<SftStage>(&any)) {
-    if (!sft->uses_built_data()) files.insert(sft->train_data);
-  } else if (const auto* sample = std::get_if<SampleStage>(&any)) {
-    if (!sample->uses_built_data()) files.insert(sample->train_data);
-  } else if (const auto* rank = std::get_if<RankStage>(&any)) {
-    if (rank->samples != RankStage::kSampled) files.insert(rank->samples);
-    for (const fs::path& file : reward_files(*rank)) files.insert(file);
-  } else if (const auto* orpo = std::get_if<OrpoStage>(&any)) {
-    if (orpo->pairs != OrpoStage::kRanked) files.insert(orpo->pairs);
-  } else if (const auto* exported = std::get_if<ExportStage>(&any)) {
-    if (!exported->memory.empty()) files.insert(exported->memory);
+/// Digests of the inputs from one start to the next; in the run's folder.
+constexpr const char* kDigestsFile = ".digests.json";
+
+/// Reads the inputs of a run; the first one that is bad throws.
+class FirstFault final : public InputChecker {
+ public:
+  bool opens(const std::string& /*key*/, const fs::path& /*input*/,
+             const std::string& /*expected*/) override {
+    return true;
   }
-  return files;
+  void reads(const std::string& /*key*/, const std::function<void()>& read) override { read(); }
+};
+
+fs::path folder_of(const Recipe& recipe, size_t stage) {
+  return recipe.output_dir / stage_folder_name(stage, recipe.stages[stage]->name());
 }
 
 class Pipeline {
@@ -66,116 +50,132 @@ class Pipeline {
   Pipeline(const Recipe& recipe, dist::Communicator& comm, at::Device device)
       : recipe_(recipe), comm_(comm), context_(recipe, comm, device) {}
 
+  /// `folder` is null but on rank 0.
   void run(RunFolder* folder) {
-    plan(folder);
-    for (size_t i = 0; i < recipe_.stages.size(); ++i) run_stage(i);
+    if (folder != nullptr) take_fingerprints(*folder);
+    for (size_t i = 0; i < recipe_.stages.size(); ++i) {
+      run_stage(i);
+      record(i);
+    }
     if (context_.is_root()) print_results();
   }
 
  private:
-  fs::path folder_of(size_t i) const {
-    return recipe_.output_dir / stage_folder_name(i, stage_name(recipe_.stages[i]));
-  }
-
   /// A stage's fingerprint covers its keys, its files and those of every earlier stage that it
-  /// builds on.
-  void plan(RunFolder* folder) {
-    std::string fingerprints;
-    if (context_.is_root()) {
-      std::set<fs::path> inputs(context_.pretrained().files.begin(),
-                                context_.pretrained().files.end());
-      std::string model_text;
-      for (const fs::path& file : context_.pretrained().files) model_text += sha256_of_file(file);
-      const Json all = resolved(recipe_);
-      std::string chain =
-          sha256_hex(all.at("model").dump() + model_text + std::to_string(recipe_.seed));
-      for (size_t i = 0; i < recipe_.stages.size(); ++i) {
-        std::string text = chain + all.at("stages").at(i).dump();
-        for (const fs::path& file : files_of(recipe_.stages[i])) {
-          inputs.insert(file);
-          text += sha256_of_file(file);
-        }
-        const std::string fingerprint = sha256_hex(text);
-        fingerprints += fingerprint;
-        const bool changes_nothing = std::holds_alternative<EvaluateStage>(recipe_.stages[i]) ||
-                                     std::holds_alternative<ExportStage>(recipe_.stages[i]);
-        if (!changes_nothing) chain = fingerprint;
-      }
-      folder->add_inputs({inputs.begin(), inputs.end()});
-    }
-    fingerprints = comm_.broadcast_bytes(fingerprints, 0);
+  /// builds on. Each file is hashed once.
+  void take_fingerprints(RunFolder& folder) {
+    DigestCache digests(recipe_.output_dir / kDigestsFile, {.trust_kept = !recipe_.verify_inputs});
+    std::map<fs::path, std::string> inputs;
+    const auto digest_of = [&](const fs::path& file) {
+      return inputs[file] = digests.digest_of(file);
+    };
+    std::string model_text;
+    for (const fs::path& file : context_.pretrained().files) model_text += digest_of(file);
+    const Json all = resolved(recipe_);
+    std::string chain =
+        sha256_hex(all.at("model").dump() + model_text + std::to_string(recipe_.seed));
     for (size_t i = 0; i < recipe_.stages.size(); ++i) {
-      fingerprints_.push_back(fingerprints.substr(i * 64, 64));
+      std::string text = chain + all.at("stages").at(i).dump();
+      for (const fs::path& file : recipe_.stages[i]->files()) text += digest_of(file);
+      fingerprints_.push_back(sha256_hex(text));
+      if (recipe_.stages[i]->feeds_later_stages()) chain = fingerprints_.back();
     }
+    folder.add_inputs(inputs);
+    digests.save();
   }
 
-  StageState open(size_t i) {
-    std::string state;
-    if (context_.is_root()) {
-      state = std::to_string(static_cast<int>(open_stage_folder(folder_of(i), fingerprints_[i])));
-    }
-    return static_cast<StageState>(std::stoi(comm_.broadcast_bytes(state, 0)));
+  StageState state_of(size_t i) const {
+    return stage_state(folder_of(recipe_, i), fingerprints_[i]);
   }
 
   void run_stage(size_t i) {
-    const Stage& stage = recipe_.stages[i];
-    const fs::path folder = folder_of(i);
-    const std::string name = stage_folder_name(i, stage_name(stage));
-    const StageState state = open(i);
+    const Stage& stage = *recipe_.stages[i];
+    const StageRunner& runner = runner_of(stage);
+    const fs::path folder = folder_of(recipe_, i);
+    const std::string name = folder.filename().string();
+    const StageState state =
+        dist::broadcast(comm_, context_.is_root() ? state_of(i) : StageState::kFresh);
     if (state == StageState::kDone) {
       log::info(name + ": done before, unchanged");
-      skip(stage, folder);
+      if (runner.restore != nullptr) runner.restore(stage, folder, context_);
       return;
     }
-    context_.plan();
+    prepare(i);
+    if (context_.is_root()) open_stage_folder(folder, fingerprints_[i]);
+    comm_.barrier();
     log::info(name + (state == StageState::kStarted ? ": goes on" : ": starts"));
     const Stopwatch watch;
-    if (const auto* build = std::get_if<BuildDataStage>(&stage)) {
-      run_build_data(*build, folder, context_);
-    } else if (const auto* sft = std::get_if<SftStage>(&stage)) {
-      run_sft(*sft, folder, context_);
-      context_.trained = true;
-    } else if (const auto* sample = std::get_if<SampleStage>(&stage)) {
-      run_sample(*sample, folder, context_);
-    } else if (const auto* rank = std::get_if<RankStage>(&stage)) {
-      run_rank(*rank, folder, context_);
-    } else if (const auto* orpo = std::get_if<OrpoStage>(&stage)) {
-      run_orpo(*orpo, folder, context_);
-      context_.trained = true;
-    } else if (const auto* evaluate = std::get_if<EvaluateStage>(&stage)) {
-      run_evaluate(*evaluate, folder, context_);
-    } else {
-      run_export(std::get<ExportStage>(stage), context_);
-    }
+    runner.run(stage, folder, context_);
     comm_.barrier();
     if (context_.is_root()) finish_stage_folder(folder, fingerprints_[i]);
     comm_.barrier();
     log::info(fmt::format("{}: done in {:.1f} s", name, watch.seconds()));
   }
 
-  void skip(const Stage& stage, const fs::path& folder) {
-    if (std::holds_alternative<BuildDataStage>(stage)) {
-      context_.train_file = folder / kTrainFile;
-    } else if (std::holds_alternative<SampleStage>(stage)) {
-      context_.samples_file = folder / kSamplesFile;
-    } else if (std::holds_alternative<RankStage>(stage)) {
-      context_.pairs_file = folder / kPairsFile;
-    } else if (train_keys(stage) != nullptr) {
-      std::string chosen;
-      if (context_.is_root()) chosen = finished_checkpoint(stage, folder).string();
-      context_.use_checkpoint(comm_.broadcast_bytes(chosen, 0));
-      context_.trained = true;
+  /// What a finished stage left is the same whether it ran now or before.
+  void record(size_t i) {
+    const Stage& stage = *recipe_.stages[i];
+    if (const auto& leaves = runner_of(stage).leaves)
+      context_.artifacts().add(leaves->kind, i, folder_of(recipe_, i) / leaves->name);
+    if (stage.changes_model()) context_.artifacts().set_weights_changed();
+  }
+
+  /// Before the first stage that has work to do: reads the data of all that have, and decides how
+  /// the model is held. Does nothing the second time.
+  void prepare(size_t first) {
+    if (std::exchange(prepared_, true)) return;
+    if (context_.is_root()) {
+      FirstFault inputs;
+      for (size_t i = first; i < recipe_.stages.size(); ++i) {
+        if (state_of(i) != StageState::kDone) recipe_.stages[i]->check_inputs(inputs);
+      }
     }
+    plan();
+  }
+
+  /// Rank 0 plans for all; a recipe that does not fit is a ConfigError on all ranks.
+  void plan() {
+    const int ranks_here = count_ranks_here(comm_);
+    std::string refusal;
+    dist::EngineOptions options = context_.options();
+    if (context_.is_root()) {
+      try {
+        options = planned(ranks_here);
+      } catch (const ConfigError& error) {
+        refusal = error.what();
+      }
+    }
+    refusal = dist::broadcast(comm_, refusal);
+    XKDE_CHECK(refusal.empty(), ConfigError, refusal);
+    options.shard = dist::broadcast(comm_, options.shard);
+    options.recompute = dist::broadcast(comm_, options.recompute);
+    context_.set_options(options);
+  }
+
+  /// The options of the plan, with a line about it; where no stage trains, those of the recipe.
+  dist::EngineOptions planned(int ranks_here) const {
+    dist::EngineOptions options = context_.options();
+    const RunPlace place =
+        this_place(comm_.size(), ranks_here, options.device, options.compute_dtype);
+    const std::optional<RunPlan> run =
+        plan_run(recipe_, context_.pretrained(), context_.chat_template(), context_.decoder(),
+                 place, context_.artifacts());
+    if (!run) return options;
+    const dist::EngineOptions& chosen = run->plan.options;
+    log::info(fmt::format("plan: shard {}, recompute {}, {} a rank of {} ({})",
+                          chosen.policy().name, name_of(dist::kRecomputeNames, chosen.recompute),
+                          dist::in_gigabytes(run->plan.memory.peak()),
+                          dist::in_gigabytes(place.bytes), run->plan.reason));
+    options.shard = chosen.shard;
+    options.recompute = chosen.recompute;
+    return options;
   }
 
   void print_results() const {
     std::vector<ResultRow> rows;
-    for (size_t i = 0; i < recipe_.stages.size(); ++i) {
-      if (!std::holds_alternative<EvaluateStage>(recipe_.stages[i])) continue;
-      const fs::path file = folder_of(i) / "results.json";
-      for (ResultRow& row : parse_results(read_json_file(file), file.string())) {
+    for (const fs::path& file : context_.artifacts().files(ArtifactKind::kResults)) {
+      for (ResultRow& row : parse_results(read_json_file(file), file.string()))
         rows.push_back(std::move(row));
-      }
     }
     const std::string table = results_table(rows);
     std::fwrite(table.data(), 1, table.size(), stdout);
@@ -185,7 +185,8 @@ class Pipeline {
   const Recipe& recipe_;
   dist::Communicator& comm_;
   RunContext context_;
-  std::vector<std::string> fingerprints_;
+  std::vector<std::string> fingerprints_;  ///< of the stages; on rank 0
+  bool prepared_ = false;
 };
 
 }  // namespace
@@ -207,6 +208,18 @@ void run_pipeline(const Recipe& recipe, const RunFacts& facts, dist::Communicato
   folder->write_end("done");
   report::write_report(recipe.output_dir);
   log::info("report: " + (recipe.output_dir / "report.html").string());
+}
+
+void restore_last_training(const Recipe& recipe, RunContext& context) {
+  for (size_t i = recipe.stages.size(); i-- > 0;) {
+    const Stage& stage = *recipe.stages[i];
+    if (!stage.changes_model()) continue;
+    const fs::path folder = folder_of(recipe, i);
+    XKDE_CHECK(fs::exists(folder / "DONE"), MissingInputError, folder.string(),
+               ": expected a finished training stage, found none; run the recipe first");
+    runner_of(stage).restore(stage, folder, context);
+    return;
+  }
 }
 
 }  // namespace xkde::recipe

@@ -193,15 +193,9 @@ void write_pairs(const std::vector<SampleRow>& rows,
 
 }  // namespace
 
-std::vector<std::filesystem::path> reward_files(const RankStage& stage) {
-  if (stage.reward == "nllb") return nllb_files(stage.model_name_or_path);
-  if (stage.reward == "encoder") return encoder_files(stage.model_name_or_path);
-  return {};
-}
-
 void run_rank(const RankStage& stage, const std::filesystem::path& folder, RunContext& context) {
-  const std::filesystem::path file = stage.samples == RankStage::kSampled
-                                         ? context.samples_file
+  const std::filesystem::path file = stage.uses_own_samples()
+                                         ? context.artifacts().file(ArtifactKind::kSamples)
                                          : std::filesystem::path(stage.samples);
   const std::vector<SampleRow> rows = read_samples(file);
   RankCounts counts;
@@ -211,7 +205,6 @@ void run_rank(const RankStage& stage, const std::filesystem::path& folder, RunCo
   if (context.is_root()) {
     write_pairs(rows, texts, scores, counts, file, folder, context.recipe().seed);
   }
-  context.pairs_file = folder / kPairsFile;
 }
 
 }  // namespace xkde::recipe

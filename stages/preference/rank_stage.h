@@ -2,17 +2,13 @@
 #define XKDE_STAGES_PREFERENCE_RANK_STAGE_H_
 
 #include <filesystem>
-#include <vector>
 
-#include "stages/recipe/recipe_stages.h"
+#include "stages/preference/rank_keys.h"
 #include "stages/run/run_context.h"
 
 namespace xkde::recipe {
 
 inline constexpr const char* kPairsFile = "pairs.jsonl";
-
-/// The files of the stage's reward model; none for chrf. Throws MissingInputError.
-std::vector<std::filesystem::path> reward_files(const RankStage& stage);
 
 /// Rewards of sampled answers and the preference pairs that follow: pairs.jsonl in prompt order and
 /// statistics.json with what was left out and why. Throws DataError where no pair is left.

@@ -38,8 +38,9 @@ std::string prompt_text(const Conversation& conversation, const SampleStage& sta
 }
 
 std::vector<SamplePrompt> read_prompts(const SampleStage& stage, const RunContext& context) {
-  const std::filesystem::path file =
-      stage.uses_built_data() ? context.train_file : std::filesystem::path(stage.train_data);
+  const std::filesystem::path file = stage.uses_built_data()
+                                         ? context.artifacts().file(ArtifactKind::kTrainData)
+                                         : std::filesystem::path(stage.train_data);
   const std::vector<Conversation> conversations = read_conversations(file);
   const auto [begin, end] = Slice::parse(stage.records).range(std::ssize(conversations));
   std::vector<SamplePrompt> prompts;
@@ -157,7 +158,6 @@ void run_sample(const SampleStage& stage, const std::filesystem::path& folder,
     return tokens_per_second(counts.new_tokens, seconds);
   });
   log.finish();
-  context.samples_file = folder / kSamplesFile;
   if (context.is_root()) report(folder);
 }
 

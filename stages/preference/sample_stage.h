@@ -3,7 +3,7 @@
 
 #include <filesystem>
 
-#include "stages/recipe/recipe_stages.h"
+#include "stages/preference/sample_keys.h"
 #include "stages/run/run_context.h"
 
 namespace xkde::recipe {

@@ -2,13 +2,18 @@
 #define XKDE_STAGES_RECIPE_EDIT_SELECTION_H_
 
 #include <filesystem>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "core/data/benchmarks/knowedit.h"
 #include "core/io/json_file.h"
 #include "stages/recipe/strict_map.h"
 
 namespace xkde::recipe {
+
+/// What `data` of a benchmark should be, for messages.
+inline constexpr const char* kEditData = "a file or folder of the benchmark";
 
 /// Records of a benchmark in language pairs: what build_data reads and evaluate asks.
 struct EditSelection {
@@ -21,6 +26,9 @@ struct EditSelection {
   /// Reads its keys and leaves done() to the caller. The sets of KnowEdit are in English only:
   /// their languages may be left out.
   void read(StrictMap& map, const Names& benchmarks);
+  /// The files that hold the selection; of a set of KnowEdit the one of `split`. Finds them by
+  /// name, and does not read them. Throws MissingInputError, or DataError where several fit.
+  std::set<std::filesystem::path> files(KnowEditSplit split) const;
 };
 Json to_json(const EditSelection& edits);
 

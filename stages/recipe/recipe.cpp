@@ -13,6 +13,7 @@ namespace xkde::recipe {
 namespace {
 
 constexpr std::string_view kBackends[] = {"auto", "mpi", "nccl"};
+constexpr std::string_view kDtypes[] = {"float32", "bfloat16"};
 constexpr Condition<int64_t> kPrefetch{
     "an integer from -1 to 8", [](const int64_t& value) { return value >= -1 && value <= 8; }};
 constexpr std::string_view kTemplates[] = {"auto",   "chatml", "chatml_helpful", "chatml_no_system",
@@ -24,58 +25,40 @@ constexpr Condition<std::string> kRunName{
     "a name that is not empty and has no '/'",
     [](const std::string& name) { return !name.empty() && name.find('/') == std::string::npos; }};
 
-/// The stage that the single key of a list item names.
-Stage parse_stage(const std::string& name, StrictMap map) {
-  if (name == "build_data") return BuildDataStage::parse(std::move(map));
-  if (name == "sft") return SftStage::parse(std::move(map));
-  if (name == "sample") return SampleStage::parse(std::move(map));
-  if (name == "rank") return RankStage::parse(std::move(map));
-  if (name == "orpo") return OrpoStage::parse(std::move(map));
-  if (name == "evaluate") return EvaluateStage::parse(std::move(map));
-  return ExportStage::parse(std::move(map));
-}
-
-/// The name of a stage, or "" after adding what is wrong with its mapping.
-std::string checked_stage_name(StrictMap& item) {
+/// The parser of the stage that a list's item names, or null after adding what is wrong with the
+/// item.
+const StageParser* parser_for(StrictMap& item, StageParsers parsers) {
   const std::vector<std::string> keys = item.keys();
   if (keys.size() != 1) {
     if (item.is_mapping()) {
       item.add_error("", concat("expected one stage (name: its keys, indented below it), found ",
                                 keys.size(), " keys"));
     }
-    return "";
+    return nullptr;
   }
   const std::string& name = keys.front();
-  const auto contains = [&name](const std::vector<std::string>& list) {
-    return std::find(list.begin(), list.end(), name) != list.end();
-  };
-  if (contains(stage_names())) return name;
-  item.refuse(name, "unknown stage; expected " + alternatives(stage_names()) +
-                        did_you_mean(name, stage_names()));
-  return "";
+  const auto found =
+      std::find_if(parsers.begin(), parsers.end(),
+                   [&name](const StageParser& parser) { return parser.name == name; });
+  if (found != parsers.end()) return &*found;
+  const std::vector<std::string> known = names_of(parsers);
+  item.refuse(name, "unknown stage; expected " + alternatives(known) + did_you_mean(name, known));
+  return nullptr;
 }
 
 /// A stage that reads what an earlier one wrote needs one above it.
-void check_source(const Stage& stage, const std::vector<Stage>& above, StrictMap& map) {
-  const auto needs = [&](const char* key, const std::string& value, std::string_view source) {
-    if (value != source) return;
-    for (const Stage& earlier : above) {
-      if (stage_name(earlier) == source) return;
-    }
-    map.add_error(key,
-                  concat("expected a ", source, " stage above this one, or a file, found none"));
-  };
-  if (const auto* sft = std::get_if<SftStage>(&stage))
-    needs("train_data", sft->train_data, SftStage::kBuiltData);
-  if (const auto* sample = std::get_if<SampleStage>(&stage))
-    needs("train_data", sample->train_data, SampleStage::kBuiltData);
-  if (const auto* rank = std::get_if<RankStage>(&stage))
-    needs("samples", rank->samples, RankStage::kSampled);
-  if (const auto* orpo = std::get_if<OrpoStage>(&stage))
-    needs("pairs", orpo->pairs, OrpoStage::kRanked);
+void check_source(const Stage& stage, const std::vector<StagePtr>& above, StrictMap& map) {
+  const std::optional<StageSource> source = stage.source();
+  if (!source) return;
+  const bool is_there = std::any_of(above.begin(), above.end(), [&](const StagePtr& earlier) {
+    return earlier->name() == source->stage;
+  });
+  if (is_there) return;
+  map.add_error(source->key, concat("expected a ", source->stage,
+                                    " stage above this one, or a file, found none"));
 }
 
-void parse_stages(StrictMap& map, Recipe& recipe) {
+void parse_stages(StrictMap& map, StageParsers parsers, Recipe& recipe) {
   std::vector<StrictMap> items = map.maps("stages");
   std::vector<std::string> names;
   for (const StrictMap& item : items) {
@@ -83,20 +66,29 @@ void parse_stages(StrictMap& map, Recipe& recipe) {
     names.push_back(keys.size() == 1 ? keys.front() : "");
   }
   for (size_t i = 0; i < items.size(); ++i) {
-    const std::string name = checked_stage_name(items[i]);
-    if (name.empty()) continue;
+    const StageParser* parser = parser_for(items[i], parsers);
+    if (parser == nullptr) continue;
+    const std::string name(parser->name);
     StrictMap body = items[i].map(name);
     // The shortest path that is also a valid override.
     if (std::count(names.begin(), names.end(), name) == 1) body.rename(name);
     recipe.origin.stage_paths.push_back(body.path());
     StrictMap checked = body;
-    Stage stage = parse_stage(name, std::move(body));
-    check_source(stage, recipe.stages, checked);
+    StagePtr stage = parser->parse(std::move(body));
+    check_source(*stage, recipe.stages, checked);
     recipe.stages.push_back(std::move(stage));
   }
 }
 
 }  // namespace
+
+const Names kDtypeNames{kDtypes};
+
+std::vector<std::string> names_of(StageParsers parsers) {
+  std::vector<std::string> names;
+  for (const StageParser& parser : parsers) names.emplace_back(parser.name);
+  return names;
+}
 
 ModelSection ModelSection::parse(StrictMap map) {
   ModelSection model;
@@ -132,7 +124,7 @@ const std::string& Recipe::Origin::place_of(const std::string& path) const {
   return found == places.end() ? file : found->second;
 }
 
-Recipe Recipe::parse(StrictMap map) {
+Recipe Recipe::parse(StrictMap map, StageParsers parsers) {
   Recipe recipe;
   recipe.origin.file = map.file();
   recipe.run_name = std::filesystem::path(map.file()).stem().string();
@@ -143,36 +135,46 @@ Recipe Recipe::parse(StrictMap map) {
   recipe.model = ModelSection::parse(map.map("model"));
   recipe.parallel = ParallelSection::parse(map.map("parallel"));
   map.optional("logging_steps", recipe.logging_steps, kPositive);
-  parse_stages(map, recipe);
+  map.optional("verify_inputs", recipe.verify_inputs);
+  parse_stages(map, parsers, recipe);
   map.done();
   return recipe;
 }
 
-std::vector<std::string> recipe_keys() {
-  return {"run_name", "seed", "output_dir", "model", "parallel", "logging_steps", "stages"};
+size_t Recipe::stage_above(size_t index, std::string_view name) const {
+  while (index-- > 0) {
+    if (stages[index]->name() == name) return index;
+  }
+  throw InternalError(concat("recipe: no ", name, " stage above"));
 }
 
-Recipe parse_recipe(std::string_view text, const std::string& name,
+std::vector<std::string> recipe_keys() {
+  return {"run_name", "seed",          "output_dir",    "model",
+          "parallel", "logging_steps", "verify_inputs", "stages"};
+}
+
+Recipe parse_recipe(std::string_view text, const std::string& name, StageParsers parsers,
                     const std::vector<std::string>& overrides) {
   RecipeErrors errors(name);
   YamlPtr root = read_yaml(text, errors);
-  root = apply_overrides(root, overrides, {recipe_keys(), stage_names()}, errors);
+  root = apply_overrides(root, overrides, {recipe_keys(), names_of(parsers)}, errors);
   StrictMap::Places places;
-  Recipe recipe = Recipe::parse(StrictMap(root, {1, 1}, "", errors, places));
+  Recipe recipe = Recipe::parse(StrictMap(root, {1, 1}, "", errors, places), parsers);
   errors.throw_if_any();
   for (const auto& [path, place] : places) recipe.origin.places[path] = errors.text_of(place);
   return recipe;
 }
 
-Recipe read_recipe(const std::filesystem::path& file, const std::vector<std::string>& overrides) {
-  return parse_recipe(read_recipe_text(file), file.string(), overrides);
+Recipe read_recipe(const std::filesystem::path& file, StageParsers parsers,
+                   const std::vector<std::string>& overrides) {
+  return parse_recipe(read_recipe_text(file), file.string(), parsers, overrides);
 }
 
 Json resolved(const Recipe& recipe) {
   Json stages = Json::array();
-  for (const Stage& stage : recipe.stages) {
+  for (const StagePtr& stage : recipe.stages) {
     Json item = Json::object();
-    item[stage_name(stage)] = stage_json(stage);
+    item[std::string(stage->name())] = stage->keys();
     stages.push_back(std::move(item));
   }
   const ModelSection& model = recipe.model;
@@ -193,6 +195,7 @@ Json resolved(const Recipe& recipe) {
                       {"offload_optimizer", parallel.offload_optimizer},
                       {"threads", parallel.threads}};
   json["logging_steps"] = recipe.logging_steps;
+  json["verify_inputs"] = recipe.verify_inputs;
   json["stages"] = std::move(stages);
   return json;
 }

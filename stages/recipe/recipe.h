@@ -11,10 +11,13 @@
 
 #include "core/io/json_file.h"
 #include "distributed/sharding/shard_policy.h"
-#include "stages/recipe/recipe_stages.h"
+#include "stages/recipe/stage.h"
 #include "stages/recipe/strict_map.h"
 
 namespace xkde::recipe {
+
+/// The values of every dtype key: "float32", "bfloat16".
+extern const Names kDtypeNames;
 
 /// `model:`
 struct ModelSection {
@@ -48,7 +51,10 @@ struct Recipe {
   ModelSection model;
   ParallelSection parallel;
   int64_t logging_steps = 10;  ///< steps between two lines on a screen that is no terminal
-  std::vector<Stage> stages;   ///< at least one
+  /// Input files are read at every start to tell whether they changed, also those whose size, times
+  /// and inode say that they did not.
+  bool verify_inputs = false;
+  std::vector<StagePtr> stages;  ///< at least one
 
   /// Where things are written, for messages about a value that was well formed but does not hold.
   struct Origin {
@@ -61,24 +67,38 @@ struct Recipe {
   };
   Origin origin;
 
-  /// `map` is the whole recipe; the stages are read from it as well. Mistakes go where the map's
-  /// go.
-  static Recipe parse(StrictMap map);
+  /// `map` is the whole recipe; the stages are read from it as well, by `parsers`. Mistakes go
+  /// where the map's go.
+  static Recipe parse(StrictMap map, StageParsers parsers);
+
+  /// The index of the nearest stage called `name` above stage `index`. Throws InternalError where
+  /// there is none: the reader refuses such recipes.
+  size_t stage_above(size_t index, std::string_view name) const;
+  /// The stages of type T, in order.
+  template <class T>
+  std::vector<const T*> stages_of() const {
+    std::vector<const T*> found;
+    for (const StagePtr& stage : stages) {
+      if (const auto* one = dynamic_cast<const T*>(stage.get())) found.push_back(one);
+    }
+    return found;
+  }
 };
 
 /// The keys of a recipe's top level, in order.
 std::vector<std::string> recipe_keys();
 
-/// Reads a recipe from its text; `name` begins the messages. Throws ConfigError with every mistake
-/// of the text and of the `overrides` (apply_overrides) at once.
-Recipe parse_recipe(std::string_view text, const std::string& name,
+/// Reads a recipe from its text; `name` begins the messages. The recipe may have the stages of
+/// `parsers`. Throws ConfigError with every mistake of the text and of the `overrides`
+/// (apply_overrides) at once.
+Recipe parse_recipe(std::string_view text, const std::string& name, StageParsers parsers,
                     const std::vector<std::string>& overrides = {});
 /// As above from a file. Throws MissingInputError when it can't be opened.
-Recipe read_recipe(const std::filesystem::path& file,
+Recipe read_recipe(const std::filesystem::path& file, StageParsers parsers,
                    const std::vector<std::string>& overrides = {});
 
 /// Every key with the value that the run will have, ordered as in docs/recipes.md; "stages" is a
-/// list of {name: stage_json}. Reading its dump as a recipe gives the same recipe.
+/// list of {name: keys()}. Reading its dump as a recipe gives the same recipe.
 Json resolved(const Recipe& recipe);
 
 }  // namespace xkde::recipe

@@ -3,7 +3,7 @@
 #include <fstream>
 #include <string>
 #include <system_error>
-#include <variant>
+#include <utility>
 #include <vector>
 
 #include "core/base/error.h"
@@ -42,12 +42,10 @@ class Faults {
     return false;
   }
 
-  /// Runs a check of the caller and keeps what it throws.
-  template <typename Check, typename Input>
-  void run(const std::string& path, const Check& check, const Input& input) {
-    if (!check) return;
+  /// Runs a check and keeps what it throws.
+  void run(const std::string& path, const std::function<void()>& check) {
     try {
-      check(input);
+      check();
     } catch (const Error& error) {
       add(path, error.what(), error.exit_code());
     }
@@ -69,7 +67,7 @@ class Faults {
   ExitCode code_ = ExitCode::kDone;
 };
 
-void check_model(const Recipe& recipe, const InputChecks& checks, Faults& faults) {
+void check_model_of(const Recipe& recipe, const ModelCheck& check, Faults& faults) {
   const std::string path = "model.model_name_or_path";
   const std::string expected = "a Hugging Face folder or a .gguf file";
   const fs::path& model = recipe.model.model_name_or_path;
@@ -82,78 +80,35 @@ void check_model(const Recipe& recipe, const InputChecks& checks, Faults& faults
                ExitCode::kBadRecipe);
     return;
   }
-  faults.run(path, checks.model, model);
+  faults.run(path, [&] { check(model); });
 }
 
-constexpr const char* kEdits = "a file or folder of the benchmark";
-
-/// The inputs of one kind of stage; `path` leads to the stage.
-class StageInputs {
+/// Notes the faults of one stage's inputs; `path` leads to the stage.
+class StageInputs final : public InputChecker {
  public:
-  StageInputs(std::string path, const InputChecks& checks, Faults& faults)
-      : path_(std::move(path)), checks_(checks), faults_(faults) {}
+  StageInputs(std::string path, Faults& faults) : path_(std::move(path)), faults_(faults) {}
 
-  void operator()(const BuildDataStage& stage) const {
-    for (size_t i = 0; i < stage.sources.size(); ++i)
-      check_source(concat(path_, ".sources.", i, ".data"), stage.sources[i]);
-    for (size_t i = 0; i < stage.exclude.size(); ++i) {
-      const std::string path = concat(path_, ".exclude.", i, ".data");
-      if (faults_.opens(path, stage.exclude[i].data, kEdits))
-        faults_.run(path, checks_.excluded, stage.exclude[i]);
-    }
+  bool opens(const std::string& key, const fs::path& input, const std::string& expected) override {
+    return faults_.opens(path_ + "." + key, input, expected);
   }
-  void operator()(const SftStage& stage) const { check_train_data(stage.train_data); }
-  void operator()(const SampleStage& stage) const { check_train_data(stage.train_data); }
-  void operator()(const RankStage& stage) const {
-    if (stage.samples != RankStage::kSampled)
-      faults_.opens(path_ + ".samples", stage.samples, "sample or a samples.jsonl");
-    if (stage.reward != "chrf")
-      faults_.opens(path_ + ".model_name_or_path", stage.model_name_or_path,
-                    "the Hugging Face folder of a reward model");
-  }
-  void operator()(const OrpoStage& stage) const {
-    if (stage.pairs != OrpoStage::kRanked)
-      faults_.opens(path_ + ".pairs", stage.pairs, "rank or a pairs.jsonl");
-  }
-  void operator()(const EvaluateStage& stage) const {
-    bool opens = faults_.opens(path_ + ".data", stage.data, kEdits);
-    if (stage.demonstrations)
-      opens &= faults_.opens(path_ + ".demonstrations.data", stage.demonstrations->data, kEdits);
-    if (stage.retriever)
-      opens &= faults_.opens(path_ + ".retriever.model_name_or_path",
-                             stage.retriever->model_name_or_path,
-                             "the Hugging Face folder of a sentence encoder");
-    if (opens) faults_.run(path_ + ".data", checks_.evaluation, stage);
-  }
-  void operator()(const ExportStage& stage) const {
-    if (!stage.memory.empty())
-      faults_.opens(path_ + ".memory", stage.memory, "an edit memory (xkde_dist ask --memory)");
+  void reads(const std::string& key, const std::function<void()>& read) override {
+    faults_.run(path_ + "." + key, read);
   }
 
  private:
-  void check_source(const std::string& path, const EditSelection& edits) const {
-    if (faults_.opens(path, edits.data, kEdits)) faults_.run(path, checks_.edits, edits);
-  }
-
-  void check_train_data(const std::string& train_data) const {
-    if (train_data == SftStage::kBuiltData) return;
-    const std::string path = path_ + ".train_data";
-    if (faults_.opens(path, train_data, "build_data or a training file"))
-      faults_.run(path, checks_.train_data, fs::path(train_data));
-  }
-
   std::string path_;
-  const InputChecks& checks_;
   Faults& faults_;
 };
 
 }  // namespace
 
-void validate_inputs(const Recipe& recipe, const InputChecks& checks) {
+void validate_inputs(const Recipe& recipe, const ModelCheck& check_model) {
   Faults faults(recipe);
-  check_model(recipe, checks, faults);
-  for (size_t i = 0; i < recipe.stages.size(); ++i)
-    std::visit(StageInputs(recipe.origin.stage_paths[i], checks, faults), recipe.stages[i]);
+  check_model_of(recipe, check_model, faults);
+  for (size_t i = 0; i < recipe.stages.size(); ++i) {
+    StageInputs inputs(recipe.origin.stage_paths[i], faults);
+    recipe.stages[i]->check_inputs(inputs);
+  }
   faults.throw_if_any();
 }
 

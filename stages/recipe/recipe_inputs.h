@@ -8,20 +8,14 @@
 
 namespace xkde::recipe {
 
-/// What to look into beyond "it is there and can be opened". Each throws an xkde::Error, whose text
-/// goes into the report. Empty functions are not called, nor is one whose path is missing.
-struct InputChecks {
-  std::function<void(const std::filesystem::path& model)> model;
-  std::function<void(const EditSelection& edits)> edits;
-  std::function<void(const EvaluateStage& stage)> evaluation = {};
-  std::function<void(const ExcludedData& excluded)> excluded = {};
-  std::function<void(const std::filesystem::path& file)> train_data;
-};
+/// Reads a model beyond "it is there and can be opened". Throws an xkde::Error where it is bad.
+using ModelCheck = std::function<void(const std::filesystem::path& model)>;
 
-/// Opens every input that the recipe names: the model, the data of each source and evaluation, the
-/// training files. Throws one error with a line "file:line:column: path: expected ..., found ..."
-/// per fault; its type is MissingInputError if anything is missing, else that of the first fault.
-void validate_inputs(const Recipe& recipe, const InputChecks& checks = {});
+/// Opens and reads every input that the recipe names: the model, and what each stage checks.
+/// `check_model` is not called where the model is missing. Throws one error with a line
+/// "file:line:column: path: expected ..., found ..." per fault; its type is MissingInputError if
+/// anything is missing, else that of the first fault.
+void validate_inputs(const Recipe& recipe, const ModelCheck& check_model);
 
 }  // namespace xkde::recipe
 

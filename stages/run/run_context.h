@@ -5,10 +5,8 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <string>
 #include <vector>
 
-#include "core/data/conversation.h"
 #include "core/generate/generator.h"
 #include "core/model/decoder.h"
 #include "core/model/pretrained/pretrained.h"
@@ -16,6 +14,7 @@
 #include "distributed/comm/communicator.h"
 #include "distributed/sharding/sharded_model.h"
 #include "stages/recipe/recipe.h"
+#include "stages/run/artifacts.h"
 
 namespace xkde::recipe {
 
@@ -35,9 +34,13 @@ class RunContext {
   at::ScalarType compute_dtype() const noexcept { return options_.compute_dtype; }
   at::Device device() const noexcept { return options_.device; }
 
-  /// Decides how the model is held and trained (plan_run), and says so; a recipe that does not fit
-  /// is refused here, with a ConfigError on all ranks. Does nothing the second time. Collective.
-  void plan();
+  /// How the model is held and trained; equal on all ranks.
+  const dist::EngineOptions& options() const noexcept { return options_; }
+  /// Replaces the options that the recipe gives. To be called before model(), on all ranks alike.
+  void set_options(const dist::EngineOptions& options);
+  /// What the stages left that are finished. Equal on all ranks.
+  const Artifacts& artifacts() const noexcept { return artifacts_; }
+  Artifacts& artifacts() noexcept { return artifacts_; }
   /// The model with the weights that the stages so far lead to; reads them at the first call.
   /// Collective.
   dist::ShardedModel& model();
@@ -52,15 +55,10 @@ class RunContext {
   /// them.
   void use_checkpoint(std::filesystem::path folder);
 
-  /// The XE-IT samples that a build_data stage made; its file, where it was skipped.
-  std::filesystem::path train_file;
-  std::filesystem::path samples_file;  ///< of the last sample stage
-  std::filesystem::path pairs_file;    ///< of the last rank stage
-  int64_t baseline_bytes = 0;          ///< used_bytes() right before the model was built
-  bool trained = false;                ///< whether a training stage came before
+  /// used_bytes() right before the model was built; 0 before that.
+  int64_t baseline_bytes() const noexcept { return baseline_bytes_; }
 
  private:
-  std::string decide() const;
   void load_weights();
   void load_pretrained();
 
@@ -71,8 +69,8 @@ class RunContext {
   Decoder decoder_;
   dist::EngineOptions options_;
   std::unique_ptr<WorkRecorder> recorder_;  ///< of decoding steps on a GPU
-  bool planned_ = false;
-  int ranks_here_ = 1;  ///< on this rank's host
+  Artifacts artifacts_;
+  int64_t baseline_bytes_ = 0;
   std::unique_ptr<dist::ShardedModel> model_;
   std::optional<std::filesystem::path> checkpoint_;
 };

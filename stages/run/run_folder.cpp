@@ -5,7 +5,6 @@
 
 #include "core/base/error.h"
 #include "core/io/atomic_file.h"
-#include "core/io/sha256.h"
 
 namespace xkde::recipe {
 namespace {
@@ -54,8 +53,8 @@ void RunFolder::write_start(const Recipe& recipe, const RunFacts& facts) {
   write();
 }
 
-void RunFolder::add_inputs(const std::vector<fs::path>& files) {
-  for (const fs::path& file : files) run_["inputs"][file.string()] = sha256_of_file(file);
+void RunFolder::add_inputs(const std::map<fs::path, std::string>& digests) {
+  for (const auto& [file, digest] : digests) run_["inputs"][file.string()] = digest;
   write();
 }
 
@@ -67,23 +66,24 @@ void RunFolder::write_end(const std::string& exit_reason) {
 
 void RunFolder::write() { write_file_atomically(path_ / "run.json", run_.dump(1) + "\n"); }
 
-std::string stage_folder_name(size_t index, const std::string& name) {
+std::string stage_folder_name(size_t index, std::string_view name) {
   const std::string number = std::to_string(index + 1);
-  return (number.size() < 2 ? "0" + number : number) + "-" + name;
+  return concat(number.size() < 2 ? "0" : "", number, "-", name);
 }
 
-StageState open_stage_folder(const fs::path& folder, const std::string& fingerprint) {
-  const std::string found = text_of_file(folder / "FINGERPRINT");
-  if (found == fingerprint) {
-    return fs::exists(folder / "DONE") ? StageState::kDone : StageState::kStarted;
-  }
+StageState stage_state(const fs::path& folder, const std::string& fingerprint) {
+  if (text_of_file(folder / "FINGERPRINT") != fingerprint) return StageState::kFresh;
+  return fs::exists(folder / "DONE") ? StageState::kDone : StageState::kStarted;
+}
+
+void open_stage_folder(const fs::path& folder, const std::string& fingerprint) {
+  if (stage_state(folder, fingerprint) != StageState::kFresh) return;
   std::error_code error;
   fs::remove_all(folder, error);
   XKDE_CHECK(!error, IoError, folder.string(), ": expected to remove an outdated stage, found ",
              error.message());
   make_folder(folder);
   write_file_atomically(folder / "FINGERPRINT", fingerprint);
-  return StageState::kFresh;
 }
 
 void finish_stage_folder(const fs::path& folder, const std::string& fingerprint) {

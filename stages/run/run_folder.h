@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/io/file.h"
@@ -30,8 +32,8 @@ class RunFolder {
 
   /// Writes run.json with exit_reason "running".
   void write_start(const Recipe& recipe, const RunFacts& facts);
-  void add_inputs(
-      const std::vector<std::filesystem::path>& files);  ///< their SHA-256 into run.json
+  /// Adds the SHA-256 of each input file to run.json.
+  void add_inputs(const std::map<std::filesystem::path, std::string>& digests);
   void write_end(const std::string& exit_reason);
 
  private:
@@ -42,13 +44,15 @@ class RunFolder {
 };
 
 /// "02-sft" for the second stage.
-std::string stage_folder_name(size_t index, const std::string& name);
+std::string stage_folder_name(size_t index, std::string_view name);
 
 enum class StageState { kFresh, kStarted, kDone };
 /// Compares the stage's fingerprint with the one in the folder: kDone (complete, unchanged),
-/// kStarted (unchanged, to be resumed), kFresh. A folder with another fingerprint is emptied first,
-/// since what it holds belongs to another recipe.
-StageState open_stage_folder(const std::filesystem::path& folder, const std::string& fingerprint);
+/// kStarted (unchanged, to be resumed), else kFresh. Changes nothing.
+StageState stage_state(const std::filesystem::path& folder, const std::string& fingerprint);
+/// Prepares the folder of a stage that is to run. One with another fingerprint is emptied, since
+/// what it holds belongs to another recipe.
+void open_stage_folder(const std::filesystem::path& folder, const std::string& fingerprint);
 /// Writes DONE, last.
 void finish_stage_folder(const std::filesystem::path& folder, const std::string& fingerprint);
 

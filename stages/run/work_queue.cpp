@@ -26,8 +26,8 @@ void WorkQueue::run(int64_t begin, int64_t end, const char* results, const Work&
     progress_.update(chunk + 1, words);
   }
   if (log_ == nullptr) return;
-  XKDE_CHECK(!stop_requested_anywhere(comm_), StopRequested,
-             "stopped on request, finished ", results, " kept in ", log_->folder().string());
+  XKDE_CHECK(!stop_requested_anywhere(comm_), StopRequested, "stopped on request, finished ",
+             results, " kept in ", log_->folder().string());
 }
 
 std::string tokens_per_second(int64_t tokens, double seconds) {

@@ -17,6 +17,7 @@
 #include "core/data/preference_rows.h"
 #include "core/io/atomic_file.h"
 #include "core/loss/orpo_loss.h"
+#include "stages/train/finished_training.h"
 #include "stages/train/orpo_batch.h"
 #include "stages/train/run_training.h"
 
@@ -163,8 +164,9 @@ class OrpoTask final : public TrainTask {
 }  // namespace
 
 void run_orpo(const OrpoStage& stage, const std::filesystem::path& folder, RunContext& context) {
-  const std::filesystem::path file =
-      stage.pairs == OrpoStage::kRanked ? context.pairs_file : std::filesystem::path(stage.pairs);
+  const std::filesystem::path file = stage.uses_ranked_pairs()
+                                         ? context.artifacts().file(ArtifactKind::kPairs)
+                                         : std::filesystem::path(stage.pairs);
   PairSet set = encode_pairs(read_pairs(file), stage, context);
   XKDE_CHECK(!set.train.empty(), DataError, file.string(),
              ": expected at least one pair to train on, found none (", set.dev.size(),
@@ -186,6 +188,11 @@ void run_orpo(const OrpoStage& stage, const std::filesystem::path& folder, RunCo
                        .patience = stage.early_stopping_patience,
                        .load_best = stage.load_best_model_at_end && stage.eval_steps > 0};
   run_training(task, stage, dev.load_best && has_dev, dev, folder, context);
+}
+
+void restore_orpo(const OrpoStage& stage, const std::filesystem::path& folder,
+                  RunContext& context) {
+  restore_training(folder, stage.load_best_model_at_end, context);
 }
 
 }  // namespace xkde::recipe

@@ -3,8 +3,8 @@
 
 #include <filesystem>
 
-#include "stages/recipe/recipe_stages.h"
 #include "stages/run/run_context.h"
+#include "stages/train/orpo_keys.h"
 
 namespace xkde::recipe {
 
@@ -12,6 +12,9 @@ namespace xkde::recipe {
 /// metrics.jsonl, checkpoints/ and statistics.json into `folder`. Throws DataError where no pair is
 /// left to train on. Collective.
 void run_orpo(const OrpoStage& stage, const std::filesystem::path& folder, RunContext& context);
+
+/// Gives the context the weights that a finished stage left. Collective. Throws CheckpointError.
+void restore_orpo(const OrpoStage& stage, const std::filesystem::path& folder, RunContext& context);
 
 }  // namespace xkde::recipe
 

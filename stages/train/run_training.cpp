@@ -26,7 +26,7 @@ void run_training(TrainTask& task, const TrainKeys& keys, bool keep_best, const 
       .block_parameters = static_cast<double>(decoder.block_parameters()),
       .head_parameters = static_cast<double>(config.vocab_size * config.hidden_size),
       .matmul_rate = dist::sum_of_ranks(comm, rate),
-      .baseline_bytes = dist::largest_of_ranks(comm, context.baseline_bytes)};
+      .baseline_bytes = dist::largest_of_ranks(comm, context.baseline_bytes())};
   const auto best = train(task, keys, dev, host);
   if (!best) return;
   context.use_checkpoint(*best);

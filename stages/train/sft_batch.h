@@ -8,7 +8,7 @@
 
 #include "core/data/sft_sample.h"
 #include "core/model/token_tree.h"
-#include "stages/recipe/recipe_stages.h"
+#include "stages/train/sft_keys.h"
 
 namespace xkde::recipe {
 

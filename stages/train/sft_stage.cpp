@@ -8,6 +8,7 @@
 
 #include "core/data/epoch_sampler.h"
 #include "core/data/sft_sample.h"
+#include "stages/train/finished_training.h"
 #include "stages/train/run_training.h"
 #include "stages/train/sft_batch.h"
 #include "stages/train/sft_samples.h"
@@ -56,12 +57,18 @@ class SftTask final : public TrainTask {
 }  // namespace
 
 void run_sft(const SftStage& stage, const std::filesystem::path& folder, RunContext& context) {
-  const std::filesystem::path file =
-      stage.uses_built_data() ? context.train_file : std::filesystem::path(stage.train_data);
+  const std::filesystem::path file = stage.uses_built_data()
+                                         ? context.artifacts().file(ArtifactKind::kTrainData)
+                                         : std::filesystem::path(stage.train_data);
   SftTask task(stage, context,
                encode_samples(read_conversations(file), file.string(), stage, context.pretrained(),
                               context.chat_template()));
   run_training(task, stage, stage.keep_best, {}, folder, context);
+}
+
+void restore_sft(const SftStage& /*stage*/, const std::filesystem::path& folder,
+                 RunContext& context) {
+  restore_training(folder, /*ends_with_best=*/false, context);
 }
 
 }  // namespace xkde::recipe

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "stages/run/run_context.h"
+#include "stages/train/sft_keys.h"
 
 namespace xkde::recipe {
 
@@ -12,6 +13,9 @@ namespace xkde::recipe {
 /// weights in the context's model. Collective. Throws NumericError when the loss or the gradient
 /// norm is not finite.
 void run_sft(const SftStage& stage, const std::filesystem::path& folder, RunContext& context);
+
+/// Gives the context the weights that a finished stage left. Collective. Throws CheckpointError.
+void restore_sft(const SftStage& stage, const std::filesystem::path& folder, RunContext& context);
 
 }  // namespace xkde::recipe
 

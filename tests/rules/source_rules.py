@@ -34,8 +34,15 @@ ORDER = (
     "distributed/checkpoint",
     "distributed/planner",
     "distributed/memory_search",
+    "stages/recipe",
     "stages/report",
-    "stages",
+    "stages/run",
+    "stages/build_data",
+    "stages/train",
+    "stages/preference",
+    "stages/evaluate",
+    "stages/export",
+    "stages/pipeline",
     "launch",
 )
 # Third-party headers and the one folder (with its tests) that may include them. Benchmarks may hold

@@ -9,30 +9,9 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "core/model/encoders/tensor_reader.h"
+#include "core/model/encoders/m2m100_config.h"
 
 namespace xkde {
-
-/// config.json of an M2M-100 or NLLB model.
-struct M2m100Config {
-  int64_t vocab_size = 0;
-  int64_t d_model = 0;
-  int64_t encoder_layers = 0;
-  int64_t decoder_layers = 0;
-  int64_t encoder_heads = 0;
-  int64_t decoder_heads = 0;
-  int64_t encoder_ffn = 0;
-  int64_t decoder_ffn = 0;
-  int64_t pad_id = 1;
-  int64_t decoder_start_id = 2;
-  bool scale_embedding = true;
-  bool tie_word_embeddings = true;
-  Activation activation = Activation::kRelu;
-
-  /// Throws MissingInputError, or DataError (file, key, expected, found) for a model_type other
-  /// than m2m_100 among others.
-  static M2m100Config from_file(const std::filesystem::path& file);
-};
 
 /// M2M-100 (NLLB) encoder-decoder, fp32 on the CPU, for scoring: no generation. Sequences are
 /// packed row after row without padding. Immutable, thread-safe. Source: arXiv:2010.11125;

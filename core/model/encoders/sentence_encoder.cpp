@@ -10,6 +10,7 @@
 
 #include "core/base/error.h"
 #include "core/model/encoders/sentence_encoder_config.h"
+#include "core/model/encoders/tensor_reader.h"
 #include "core/model/pretrained/folder_weights.h"
 #include "core/nn/run_attention.h"
 #include "core/text/tokenizer/word_piece.h"
@@ -71,10 +72,6 @@ at::Tensor distance_buckets(int64_t length, int64_t buckets) {
   return at::where(steps < exact, steps, far) + (distance > 0).to(at::kLong) * half;
 }
 
-std::vector<fs::path> weight_files(const fs::path& folder) {
-  return required_safetensors_files(folder, "AutoModel");
-}
-
 }  // namespace
 
 struct SentenceEncoder::Impl {
@@ -101,7 +98,7 @@ struct SentenceEncoder::Impl {
   }
 
   void read_weights(const fs::path& folder) {
-    const auto weights = open_safetensors(weight_files(folder));
+    const auto weights = open_safetensors(required_safetensors_files(folder, "AutoModel"));
     const TensorReader reader(*weights, folder.string());
     const std::string prefix = prefix_of(*weights);
     const std::string embeddings = prefix + "embeddings.";
@@ -210,20 +207,6 @@ at::Tensor SentenceEncoder::embed(std::span<const std::string> texts,
     begin = end;
   }
   return out;
-}
-
-std::vector<fs::path> sentence_encoder_files(const fs::path& folder) {
-  std::vector<fs::path> files = SentenceEncoderConfig::from_folder(folder).files;
-  const fs::path pieces = folder / "sentencepiece.bpe.model";
-  if (fs::exists(pieces)) {
-    files.push_back(pieces);
-  } else {
-    const std::vector<fs::path> words = WordPiece::open(folder).files();
-    files.insert(files.end(), words.begin(), words.end());
-  }
-  const std::vector<fs::path> weights = weight_files(folder);
-  files.insert(files.end(), weights.begin(), weights.end());
-  return files;
 }
 
 }  // namespace xkde

@@ -41,9 +41,6 @@ class SentenceEncoder {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Everything that SentenceEncoder::open reads. Throws as it does for files that are missing.
-std::vector<std::filesystem::path> sentence_encoder_files(const std::filesystem::path& folder);
-
 }  // namespace xkde
 
 #endif  // XKDE_CORE_MODEL_ENCODERS_SENTENCE_ENCODER_H_

@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <vector>
 
-#include "core/model/encoders/tensor_reader.h"
+#include "core/model/encoders/activation.h"
 
 namespace xkde {
 

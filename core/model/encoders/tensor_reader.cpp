@@ -1,7 +1,5 @@
 #include "core/model/encoders/tensor_reader.h"
 
-#include <map>
-
 #include <ATen/ATen.h>
 
 #include "core/base/error.h"
@@ -50,17 +48,6 @@ Affine TensorReader::joined(const std::vector<std::string>& prefixes, int64_t ou
 
 LayerNorm TensorReader::norm(const std::string& prefix, int64_t width, double eps) const {
   return {tensor(prefix + ".weight", {width}), tensor(prefix + ".bias", {width}), eps};
-}
-
-Activation activation_of(const JsonPlace& name) {
-  static const std::map<std::string, Activation> known = {
-      {"relu", Activation::kRelu},         {"gelu", Activation::kGelu},
-      {"gelu_new", Activation::kGeluTanh}, {"gelu_pytorch_tanh", Activation::kGeluTanh},
-      {"silu", Activation::kSilu},         {"swish", Activation::kSilu},
-  };
-  const auto found = known.find(name.string());
-  if (found == known.end()) name.fail("relu, gelu, gelu_new, gelu_pytorch_tanh, silu or swish");
-  return found->second;
 }
 
 at::Tensor activate(const at::Tensor& x, Activation activation) {

@@ -7,8 +7,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "core/model/encoders/activation.h"
 #include "core/model/pretrained/pretrained.h"
-#include "core/text/regex/json_place.h"
 
 namespace xkde {
 
@@ -46,10 +46,6 @@ class TensorReader {
   std::string path_;
 };
 
-/// Activation functions of encoder configs, as transformers names them.
-enum class Activation { kRelu, kGelu, kGeluTanh, kSilu };
-/// Throws DataError for any other name.
-Activation activation_of(const JsonPlace& name);
 at::Tensor activate(const at::Tensor& x, Activation activation);
 
 }  // namespace xkde

@@ -1,9 +1,8 @@
 #include "stages/build_data/built_data.h"
 
 #include <map>
-#include <set>
+#include <memory>
 #include <string>
-#include <variant>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -11,6 +10,8 @@
 #include "core/base/error.h"
 #include "core/data/benchmarks/knowedit.h"
 #include "core/edit/test_questions.h"
+#include "stages/pipeline/stage_parsers.h"
+#include "stages/recipe/recipe.h"
 #include "tests/support/shared_folder.h"
 #include "tests/support/temp_folder.h"
 
@@ -73,11 +74,11 @@ class BuiltDataTest : public testing::Test {
                        "      edit_languages: [en], test_languages: [es]}\n";
     for (size_t at = text.find("FOLDER"); at != std::string::npos; at = text.find("FOLDER"))
       text.replace(at, 6, folder);
-    return parse_recipe(text, "r.yaml");
+    return parse_recipe(text, "r.yaml", kStageParsers);
   }
 
   static BuiltData build(const Recipe& recipe) {
-    return build_data(std::get<BuildDataStage>(recipe.stages.at(0)), recipe);
+    return build_data(as<BuildDataStage>(*recipe.stages.at(0)), recipe);
   }
 
   const std::string parallel_ =
@@ -148,9 +149,10 @@ TEST_F(BuiltDataTest, NoTestQuestionIsAskedOrShown) {
 
 TEST_F(BuiltDataTest, QuestionsOfAKnowEditEvaluationAreNotTrainedOn) {
   Recipe with_knowedit = recipe(knowedit_, "      quadrants: {}\n");
-  auto& evaluate = std::get<EvaluateStage>(with_knowedit.stages.at(1));
+  auto evaluate = as<EvaluateStage>(*with_knowedit.stages.at(1));
   evaluate.benchmark = "counterfact";
   evaluate.data = folder_.path();
+  with_knowedit.stages.at(1) = std::make_shared<EvaluateStage>(evaluate);
 
   const BuiltData built = build(with_knowedit);
 
@@ -209,12 +211,9 @@ TEST_F(BuiltDataTest, FilesAreThoseOfSourcesAndExclude) {
                           "      quadrants: {}\n"
                           "      exclude: [{benchmark: counterfact, data: FOLDER}]\n");
 
-  const std::set<std::filesystem::path> files =
-      build_data_files(std::get<BuildDataStage>(r.stages.at(0)));
-
-  EXPECT_THAT(files, UnorderedElementsAre(folder_.path() / "mzsre_enes.json",
-                                          folder_.path() / "train_cf.json",
-                                          folder_.path() / "test_cf.json"));
+  EXPECT_THAT(r.stages.at(0)->files(), UnorderedElementsAre(folder_.path() / "mzsre_enes.json",
+                                                            folder_.path() / "train_cf.json",
+                                                            folder_.path() / "test_cf.json"));
 }
 
 TEST(RealBuiltData, MixesBmikeWithKnowEditWithoutTestQuestions) {
@@ -235,9 +234,9 @@ TEST(RealBuiltData, MixesBmikeWithKnowEditWithoutTestQuestions) {
       "      exclude: [{benchmark: zsre, data: DATA/knowedit}]\n";
   for (size_t at = text.find("DATA"); at != std::string::npos; at = text.find("DATA"))
     text.replace(at, 4, data.string());
-  const Recipe recipe = parse_recipe(text, "r.yaml");
+  const Recipe recipe = parse_recipe(text, "r.yaml", kStageParsers);
 
-  const BuiltData built = build_data(std::get<BuildDataStage>(recipe.stages.at(0)), recipe);
+  const BuiltData built = build_data(as<BuildDataStage>(*recipe.stages.at(0)), recipe);
 
   const auto pairs = built.counts["language_pairs"].get<Counts>();
   const double all = static_cast<double>(built.conversations.size());

@@ -1,7 +1,6 @@
 #include "stages/build_data/keys.h"
 
 #include <string>
-#include <variant>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -25,7 +24,7 @@ std::string quadrants_error(const std::string& keys) {
 }
 
 BuildDataStage stage_of(const std::string& text) {
-  return std::get<BuildDataStage>(parse_recipe(text, "r.yaml").stages.at(0));
+  return as<BuildDataStage>(*parse_recipe(text, "r.yaml", kStageParsers).stages.at(0));
 }
 
 constexpr const char* kAllKeys =
@@ -65,14 +64,15 @@ TEST(BuildDataKeys, QuadrantsAreAskedForByTheirKeyAlone) {
 
 TEST(BuildDataKeys, ResolvedRecipeReadsBackTheSame) {
   for (const std::string& text : {small_with(kAllKeys), std::string(kSmallRecipe)}) {
-    const Json json = resolved(parse_recipe(text, "r.yaml"));
+    const Json json = resolved(parse_recipe(text, "r.yaml", kStageParsers));
 
-    EXPECT_EQ(resolved(parse_recipe(json.dump(1), "r.yaml")), json);
+    EXPECT_EQ(resolved(parse_recipe(json.dump(1), "r.yaml", kStageParsers)), json);
   }
 }
 
 TEST(BuildDataKeys, RecipesOfBeforeResolveToTheKeysOfBefore) {
-  const Json build = resolved(parse_recipe(kSmallRecipe, "r.yaml"))["stages"][0]["build_data"];
+  const Json build =
+      resolved(parse_recipe(kSmallRecipe, "r.yaml", kStageParsers))["stages"][0]["build_data"];
 
   EXPECT_EQ(build.dump(),
             R"({"sources":[{"benchmark":"mzsre","data":"data/train","edit_languages":["en"],)"

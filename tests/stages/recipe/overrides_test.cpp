@@ -1,7 +1,6 @@
 #include "stages/recipe/overrides.h"
 
 #include <string>
-#include <variant>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -16,10 +15,10 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 Recipe read(const std::vector<std::string>& overrides) {
-  return parse_recipe(kSmallRecipe, "r.yaml", overrides);
+  return parse_recipe(kSmallRecipe, "r.yaml", kStageParsers, overrides);
 }
 
-const SftStage& sft_of(const Recipe& recipe) { return std::get<SftStage>(recipe.stages.at(1)); }
+const SftStage& sft_of(const Recipe& recipe) { return as<SftStage>(*recipe.stages.at(1)); }
 
 /// kSmallRecipe with a second sft stage at position 4.
 std::string two_sft() { return std::string(kSmallRecipe) + "  - sft: {max_steps: 7}\n"; }
@@ -45,10 +44,10 @@ TEST(Overrides, ReachItemsOfListsAndReplaceLists) {
       read({"build_data.sources.0.records=-25:", "build_data.sources.0.test_languages=[de, \"zh\"]",
             "evaluate.test_languages.0=nl"});
 
-  const auto& source = std::get<BuildDataStage>(recipe.stages.at(0)).sources.at(0);
+  const auto& source = as<BuildDataStage>(*recipe.stages.at(0)).sources.at(0);
   EXPECT_EQ(source.records, "-25:");
   EXPECT_THAT(source.test_languages, ElementsAre("de", "zh"));
-  EXPECT_THAT(std::get<EvaluateStage>(recipe.stages.at(2)).test_languages, ElementsAre("nl"));
+  EXPECT_THAT(as<EvaluateStage>(*recipe.stages.at(2)).test_languages, ElementsAre("nl"));
 }
 
 TEST(Overrides, ALaterOneWins) { EXPECT_EQ(read({"seed=1", "seed=2"}).seed, 2); }
@@ -63,17 +62,18 @@ TEST(Overrides, LeaveTheOtherUsersOfAnAnchorAlone) {
   std::string text = with(kSmallRecipe, "- sft: {}", "- sft: &s {max_steps: 3}");
   text += "  - sft: *s\n";
 
-  const Recipe recipe = parse_recipe(text, "r.yaml", {"stages.1.max_steps=5"});
+  const Recipe recipe = parse_recipe(text, "r.yaml", kStageParsers, {"stages.1.max_steps=5"});
 
-  EXPECT_EQ(std::get<SftStage>(recipe.stages.at(1)).max_steps, 5);
-  EXPECT_EQ(std::get<SftStage>(recipe.stages.at(4)).max_steps, 3);
+  EXPECT_EQ(as<SftStage>(*recipe.stages.at(1)).max_steps, 5);
+  EXPECT_EQ(as<SftStage>(*recipe.stages.at(4)).max_steps, 3);
 }
 
 TEST(Overrides, StageThatIsThereTwiceNeedsItsPosition) {
   EXPECT_EQ(error_of(two_sft(), {"sft.max_steps=1"}),
             "command line: sft.max_steps: expected one stage 'sft', found 2; write "
             "stages.1.sft.max_steps or stages.4.sft.max_steps");
-  EXPECT_EQ(std::get<SftStage>(parse_recipe(two_sft(), "r", {"stages.4.max_steps=1"}).stages.at(4))
+  EXPECT_EQ(as<SftStage>(
+                *parse_recipe(two_sft(), "r", kStageParsers, {"stages.4.max_steps=1"}).stages.at(4))
                 .max_steps,
             1);
   EXPECT_EQ(error_of(two_sft(), {"stages.4.max_step=1"}),

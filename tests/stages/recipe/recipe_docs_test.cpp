@@ -43,7 +43,8 @@ void add_optional_sections(std::map<std::string, Json>& sections) {
   const std::string text = with(kSmallRecipe, "  - build_data:\n",
                                 "  - build_data:\n      quadrants: {}\n"
                                 "      exclude: [{benchmark: mzsre, data: data/other}]\n");
-  const Json build = resolved(parse_recipe(text, "r.yaml"))["stages"][0]["build_data"];
+  const Json build =
+      resolved(parse_recipe(text, "r.yaml", kStageParsers))["stages"][0]["build_data"];
   for (const char* key : {"quadrants", "exclude"}) sections["build_data"][key] = build[key];
   sections["build_data.quadrants"] = build["quadrants"];
   sections["build_data.exclude"] = build["exclude"][0];
@@ -56,7 +57,8 @@ void add_evaluation(std::map<std::string, Json>& sections) {
            "  - evaluate:\n      mode: sequential\n      method: ike\n      extra_metrics: [f1]\n"
            "      retriever: {model_name_or_path: e, threshold: 0.5}\n"
            "      demonstrations: {benchmark: mzsre, data: d}\n      chat_template: model\n");
-  const Json evaluate = resolved(parse_recipe(text, "r.yaml"))["stages"][2]["evaluate"];
+  const Json evaluate =
+      resolved(parse_recipe(text, "r.yaml", kStageParsers))["stages"][2]["evaluate"];
   const Json plain = sections["evaluate"];
   sections["evaluate"] = evaluate;
   sections["evaluate.retriever"] = evaluate["retriever"];
@@ -86,7 +88,7 @@ Recipe recipe_of_all_stages() {
       "  - sample: {stop: [\".\"]}\n"
       "  - rank: {reward: nllb, model_name_or_path: models/nllb}\n"
       "  - orpo: {}\n";
-  return parse_recipe(kSmallRecipe + rest, "r.yaml");
+  return parse_recipe(kSmallRecipe + rest, "r.yaml", kStageParsers);
 }
 
 TEST(RecipeDocs, NameEveryKeyOfEverySectionAndNoOther) {

@@ -16,38 +16,88 @@ namespace xkde::recipe {
 namespace {
 
 namespace fs = std::filesystem;
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-/// A folder with a model, a data folder and a training file; gone at the end.
+/// A stage that only tests have. Its input is bad where it has a fault.
+struct ProbeStage final : Stage {
+  static constexpr std::string_view kName = "probe";
+  std::string file;
+  std::string fault;
+
+  static ProbeStage parse(StrictMap map) {
+    ProbeStage stage;
+    map.required("file", stage.file);
+    map.optional("fault", stage.fault);
+    map.done();
+    return stage;
+  }
+  std::string_view name() const override { return kName; }
+  Json keys() const override { return {{"file", file}, {"fault", fault}}; }
+  void check_inputs(InputChecker& inputs) const override {
+    if (!inputs.opens("file", file, "a file for the probe")) return;
+    inputs.reads("file", [this] { XKDE_CHECK(fault.empty(), DataError, fault); });
+  }
+};
+constexpr StageParser kProbe[] = {parser_of<ProbeStage>()};
+
+/// A row of a benchmark in the languages of kSmallRecipe.
+constexpr const char* kRows = R"([{
+  "en": {"subject": "s", "src": "a?", "alt": "b", "rephrase": "c?", "loc": "d?", "loc_ans": "e"},
+  "es": {"subject": "s", "src": "a?", "alt": "b", "rephrase": "c?", "loc": "d?", "loc_ans": "e"},
+  "fr": {"subject": "s", "src": "a?", "alt": "b", "rephrase": "c?", "loc": "d?", "loc_ans": "e"},
+  "de": {"subject": "s", "src": "a?", "alt": "b", "rephrase": "c?", "loc": "d?", "loc_ans": "e"}}])";
+
+/// A folder with a model, a data file and a training file; gone at the end.
 class RecipeInputs : public ::testing::Test {
  protected:
   RecipeInputs() {
     fs::create_directories(root_ / "model");
-    fs::create_directories(root_ / "data");
+    fs::create_directories(root_ / "empty");
+    std::ofstream(root_ / "rows.json") << kRows;
     std::ofstream(root_ / "model/config.json") << "{}";
     std::ofstream(root_ / "weights.gguf") << "GGUF";
-    std::ofstream(root_ / "train.json") << "[]";
+    std::ofstream(root_ / "train.json")
+        << R"([{"conversations": [{"from": "human", "value": "q"}, {"from": "gpt", "value": "a"}]}])";
   }
   ~RecipeInputs() override { fs::remove_all(root_); }
 
   Recipe recipe(std::vector<std::string> overrides = {}) const {
     const std::string root = root_.string();
     std::vector<std::string> all{"model.model_name_or_path=" + root + "/model",
-                                 "build_data.sources.0.data=" + root + "/data",
-                                 "evaluate.data=" + root + "/data"};
+                                 "build_data.sources.0.data=" + root + "/rows.json",
+                                 "evaluate.data=" + root + "/rows.json"};
     all.insert(all.end(), overrides.begin(), overrides.end());
-    return parse_recipe(kSmallRecipe, "r.yaml", all);
+    return parse_recipe(kSmallRecipe, "r.yaml", kStageParsers, all);
+  }
+
+  /// A file that no reader of JSON takes.
+  fs::path bad() const {
+    std::ofstream(root_ / "bad.json") << "[{}";
+    return root_ / "bad.json";
+  }
+
+  /// Two stages that read train.json, with these faults.
+  Recipe probes(const std::string& first, const std::string& second) const {
+    const std::string file = (root_ / "train.json").string();
+    const auto probe = [&](const std::string& fault) {
+      return "  - probe: {file: " + file + (fault.empty() ? "" : ", fault: " + fault) + "}\n";
+    };
+    const std::string model = (root_ / "model").string();
+    return parse_recipe(
+        "model: {model_name_or_path: " + model + "}\nstages:\n" + probe(first) + probe(second),
+        "r.yaml", kProbe);
   }
 
   fs::path root_ =
       fs::path(::testing::TempDir()) / ("xkde_recipe_inputs_" + std::to_string(::getpid()));
 };
 
+void any_model(const fs::path& /*model*/) {}
+
 template <typename ErrorType>
-std::string message_of(const Recipe& recipe, const InputChecks& checks = {}) {
+std::string message_of(const Recipe& recipe, const ModelCheck& check_model = any_model) {
   try {
-    validate_inputs(recipe, checks);
+    validate_inputs(recipe, check_model);
   } catch (const ErrorType& error) {
     return error.what();
   }
@@ -55,14 +105,16 @@ std::string message_of(const Recipe& recipe, const InputChecks& checks = {}) {
 }
 
 TEST_F(RecipeInputs, AreFineWhenAllIsThere) {
-  EXPECT_NO_THROW(validate_inputs(recipe()));
+  EXPECT_NO_THROW(validate_inputs(recipe(), any_model));
   EXPECT_NO_THROW(
       validate_inputs(recipe({"model.model_name_or_path=" + root_.string() + "/weights.gguf",
-                              "sft.train_data=" + root_.string() + "/train.json"})));
+                              "sft.train_data=" + root_.string() + "/train.json"}),
+                      any_model));
 }
 
 TEST_F(RecipeInputs, AreReportedAllAtOnceWhenMissing) {
-  const Recipe missing = parse_recipe(kSmallRecipe, "r.yaml", {"sft.train_data=$HOME/none.json"});
+  const Recipe missing =
+      parse_recipe(kSmallRecipe, "r.yaml", kStageParsers, {"sft.train_data=$HOME/none.json"});
 
   EXPECT_EQ(message_of<MissingInputError>(missing),
             "r.yaml: 4 errors\n"
@@ -78,56 +130,59 @@ TEST_F(RecipeInputs, AreReportedAllAtOnceWhenMissing) {
 
 TEST_F(RecipeInputs, ModelIsAFolderWithAConfigurationOrAGgufFile) {
   EXPECT_THAT(message_of<MissingInputError>(
-                  recipe({"model.model_name_or_path=" + (root_ / "data").string()})),
-              HasSubstr("data/config.json"));
+                  recipe({"model.model_name_or_path=" + (root_ / "empty").string()})),
+              HasSubstr("empty/config.json"));
   EXPECT_THAT(message_of<ConfigError>(
                   recipe({"model.model_name_or_path=" + (root_ / "train.json").string()})),
               HasSubstr("expected a Hugging Face folder or a .gguf file, found the file "));
 }
 
-TEST_F(RecipeInputs, AreHandedToTheChecksOfTheCaller) {
-  std::vector<std::string> seen;
-  InputChecks checks;
-  checks.model = [&](const fs::path& path) { seen.push_back("model " + path.filename().string()); };
-  checks.edits = [&](const EditSelection& edits) { seen.push_back(edits.benchmark); };
-  checks.evaluation = [&](const EvaluateStage& stage) { seen.push_back(stage.benchmark); };
-  checks.train_data = [&](const fs::path& path) { seen.push_back(path.filename().string()); };
-
-  validate_inputs(recipe({"sft.train_data=" + (root_ / "train.json").string()}), checks);
-
-  EXPECT_THAT(seen, ElementsAre("model model", "mzsre", "train.json", "bmike53"));
+TEST_F(RecipeInputs, ModelIsHandedToTheCheckOfTheCaller) {
+  EXPECT_EQ(
+      message_of<DataError>(
+          recipe(), [](const fs::path& model) { throw DataError(model.filename().string()); }),
+      "command line: model.model_name_or_path: model");
 }
 
-TEST_F(RecipeInputs, ExcludedDataIsOpenedAndHandedToItsCheck) {
+TEST_F(RecipeInputs, ExcludedDataIsOpenedAndRead) {
   const std::string text = with(kSmallRecipe, "  - build_data:\n",
                                 "  - build_data:\n      exclude: [{benchmark: zsre, data: x}]\n");
+  const std::string rows = (root_ / "rows.json").string();
   const std::vector<std::string> overrides{"model.model_name_or_path=" + (root_ / "model").string(),
-                                           "build_data.sources.0.data=" + (root_ / "data").string(),
-                                           "evaluate.data=" + (root_ / "data").string()};
-  EXPECT_THAT(message_of<MissingInputError>(parse_recipe(text, "r.yaml", overrides)),
+                                           "build_data.sources.0.data=" + rows,
+                                           "evaluate.data=" + rows};
+  EXPECT_THAT(message_of<MissingInputError>(parse_recipe(text, "r.yaml", kStageParsers, overrides)),
               HasSubstr("build_data.exclude.0.data: expected a file or folder of the benchmark, "
                         "found nothing that can be opened at x"));
 
-  InputChecks checks;
-  checks.excluded = [](const ExcludedData& data) { throw DataError(data.benchmark + ": row 3"); };
-  const std::string there = with(text, "data: x", "data: " + (root_ / "data").string());
-  EXPECT_THAT(message_of<DataError>(parse_recipe(there, "r.yaml", overrides), checks),
-              HasSubstr("build_data.exclude.0.data: zsre: row 3"));
+  const std::string there = with(text, "data: x", "data: " + rows);
+  EXPECT_THAT(message_of<DataError>(parse_recipe(there, "r.yaml", kStageParsers, overrides)),
+              HasSubstr("build_data.exclude.0.data: " + rows + ": row 0"));
 }
 
-TEST_F(RecipeInputs, FaultsThatChecksFindKeepTheirKind) {
-  InputChecks checks;
-  checks.edits = [](const EditSelection& edits) { throw DataError(edits.benchmark + ": row 3"); };
-  checks.evaluation = [](const EvaluateStage& edits) {
-    throw DataError(edits.benchmark + ": row 3");
-  };
+TEST_F(RecipeInputs, AreReadByTheStagesThatNameThem) {
+  const std::string file = bad().string();
 
-  EXPECT_EQ(message_of<DataError>(recipe(), checks),
+  EXPECT_EQ(message_of<DataError>(recipe({"sft.train_data=" + file, "evaluate.data=" + file}))
+                .substr(0, 16),
+            "r.yaml: 2 errors");
+  EXPECT_THAT(message_of<DataError>(recipe({"sft.train_data=" + file})),
+              HasSubstr("sft.train_data: " + file));
+  EXPECT_THAT(message_of<DataError>(recipe({"evaluate.data=" + file})),
+              HasSubstr("evaluate.data: " + file));
+}
+
+TEST_F(RecipeInputs, FaultsKeepTheirKind) {
+  const std::string file = bad().string();
+
+  EXPECT_NO_THROW(validate_inputs(probes("", ""), any_model));
+  EXPECT_EQ(message_of<DataError>(probes("row 3", "row 7")),
             "r.yaml: 2 errors\n"
-            "command line: build_data.sources.0.data: mzsre: row 3\n"
-            "command line: evaluate.data: bmike53: row 3");
-  EXPECT_THAT(message_of<MissingInputError>(recipe({"evaluate.data=none"}), checks),
-              HasSubstr("mzsre: row 3"));
+            "r.yaml:3:19: stages.0.probe.file: row 3\n"
+            "r.yaml:4:19: stages.1.probe.file: row 7");
+  EXPECT_THAT(
+      message_of<MissingInputError>(recipe({"evaluate.data=none", "sft.train_data=" + file})),
+      HasSubstr("bad.json"));
 }
 
 }  // namespace

@@ -3,7 +3,6 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
-#include <variant>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -17,7 +16,8 @@ namespace {
 using ::testing::ElementsAre;
 
 TEST(Recipe, DefaultsOfTheRecipeAreThoseOfTheDocumentation) {
-  const Recipe recipe = parse_recipe(with(kSmallRecipe, "run_name: small", ""), "dir/name.yaml");
+  const Recipe recipe =
+      parse_recipe(with(kSmallRecipe, "run_name: small", ""), "dir/name.yaml", kStageParsers);
 
   EXPECT_EQ(recipe.run_name, "name");
   EXPECT_EQ(recipe.seed, 42);
@@ -33,8 +33,8 @@ TEST(Recipe, DefaultsOfTheRecipeAreThoseOfTheDocumentation) {
 }
 
 TEST(Recipe, SftDefaultsAreThoseOfThePapersCode) {
-  const Recipe recipe = parse_recipe(kSmallRecipe, "r.yaml");
-  const auto& sft = std::get<SftStage>(recipe.stages.at(1));
+  const Recipe recipe = parse_recipe(kSmallRecipe, "r.yaml", kStageParsers);
+  const auto& sft = as<SftStage>(*recipe.stages.at(1));
 
   // Protocol 4.1.
   EXPECT_EQ(sft.num_train_epochs, 5);
@@ -66,18 +66,18 @@ TEST(Recipe, SftDefaultsAreThoseOfThePapersCode) {
 }
 
 TEST(Recipe, DefaultsOfTheOtherStagesAreThoseOfTheDocumentation) {
-  const Recipe recipe = parse_recipe(kSmallRecipe, "r.yaml");
+  const Recipe recipe = parse_recipe(kSmallRecipe, "r.yaml", kStageParsers);
 
-  const auto& build = std::get<BuildDataStage>(recipe.stages.at(0));
+  const auto& build = as<BuildDataStage>(*recipe.stages.at(0));
   EXPECT_FALSE(build.without_edit);
   EXPECT_EQ(build.max_samples, 0);
   EXPECT_EQ(build.sources.at(0).records, "");
   EXPECT_THAT(build.sources.at(0).questions, ElementsAre("src", "rephrase", "loc"));
-  const auto& evaluate = std::get<EvaluateStage>(recipe.stages.at(2));
+  const auto& evaluate = as<EvaluateStage>(*recipe.stages.at(2));
   EXPECT_EQ(evaluate.mode, "single");
   EXPECT_THAT(evaluate.sizes, ElementsAre(1));
   EXPECT_EQ(evaluate.max_tokens_per_batch, 2048);
-  EXPECT_EQ(std::get<ExportStage>(recipe.stages.at(3)).dtype, "bfloat16");
+  EXPECT_EQ(as<ExportStage>(*recipe.stages.at(3)).dtype, "bfloat16");
 }
 
 TEST(Recipe, KeepsWhatIsWritten) {
@@ -91,7 +91,7 @@ TEST(Recipe, KeepsWhatIsWritten) {
       "               mode: single, sizes: [1], records: '-25:', max_tokens_per_batch: 9}\n"
       "  - sft: {train_data: f.json, global_batch_size: 8, warmup_steps: 100, max_steps: 0,\n"
       "          lr_scheduler_type: constant, loss_reduction: micro_batch, packing: false}\n",
-      "r.yaml");
+      "r.yaml", kStageParsers);
 
   EXPECT_EQ(recipe.output_dir, "${HOME}/x");
   EXPECT_EQ(recipe.model.model_name_or_path, "~/m");
@@ -101,12 +101,12 @@ TEST(Recipe, KeepsWhatIsWritten) {
   EXPECT_EQ(recipe.parallel.prefetch, 2);
   EXPECT_EQ(recipe.parallel.grad_reduce_dtype, "bfloat16");
   EXPECT_TRUE(recipe.parallel.offload_optimizer);
-  const auto& evaluate = std::get<EvaluateStage>(recipe.stages.at(0));
+  const auto& evaluate = as<EvaluateStage>(*recipe.stages.at(0));
   EXPECT_EQ(evaluate.benchmark, "bizsre");
   EXPECT_EQ(evaluate.data, "d");
   EXPECT_THAT(evaluate.test_languages, ElementsAre("du", "en"));
   EXPECT_EQ(evaluate.records, "-25:");
-  const auto& sft = std::get<SftStage>(recipe.stages.at(1));
+  const auto& sft = as<SftStage>(*recipe.stages.at(1));
   EXPECT_FALSE(sft.uses_built_data());
   EXPECT_EQ(sft.global_batch_size, 8);
   EXPECT_EQ(sft.warmup_steps, 100);
@@ -114,22 +114,25 @@ TEST(Recipe, KeepsWhatIsWritten) {
 }
 
 TEST(Recipe, StageWithoutKeysTakesItsDefaults) {
-  const Recipe recipe = parse_recipe(with(kSmallRecipe, "- sft: {}", "- sft:"), "r.yaml");
+  const Recipe recipe =
+      parse_recipe(with(kSmallRecipe, "- sft: {}", "- sft:"), "r.yaml", kStageParsers);
 
-  EXPECT_EQ(std::get<SftStage>(recipe.stages.at(1)).learning_rate, 1e-5);
+  EXPECT_EQ(as<SftStage>(*recipe.stages.at(1)).learning_rate, 1e-5);
 }
 
 TEST(Recipe, ResolvedRecipeReadsBackAsTheSameRecipe) {
   for (const char* sft : {"- sft: {}", "- sft: {global_batch_size: 16, learning_rate: 3.0e-7}"}) {
-    const Json all = resolved(parse_recipe(with(kSmallRecipe, "- sft: {}", sft), "r.yaml"));
+    const Json all =
+        resolved(parse_recipe(with(kSmallRecipe, "- sft: {}", sft), "r.yaml", kStageParsers));
 
     for (const int indent : {-1, 1})
-      EXPECT_EQ(resolved(parse_recipe(all.dump(indent), "again.yaml")), all) << all.dump(1);
+      EXPECT_EQ(resolved(parse_recipe(all.dump(indent), "again.yaml", kStageParsers)), all)
+          << all.dump(1);
   }
 }
 
 TEST(Recipe, ResolvedRecipeIsOrderedAndComplete) {
-  const Json all = resolved(parse_recipe(kSmallRecipe, "r.yaml"));
+  const Json all = resolved(parse_recipe(kSmallRecipe, "r.yaml", kStageParsers));
 
   std::vector<std::string> keys;
   for (const auto& [key, value] : all.items()) keys.push_back(key);
@@ -141,7 +144,8 @@ TEST(Recipe, ResolvedRecipeIsOrderedAndComplete) {
 }
 
 TEST(Recipe, RemembersWhereValuesStand) {
-  const Recipe recipe = parse_recipe(kSmallRecipe, "r.yaml", {"evaluate.data=elsewhere"});
+  const Recipe recipe =
+      parse_recipe(kSmallRecipe, "r.yaml", kStageParsers, {"evaluate.data=elsewhere"});
 
   EXPECT_EQ(recipe.origin.place_of("model.model_name_or_path"), "r.yaml:3:23");
   EXPECT_EQ(recipe.origin.place_of("build_data.sources.0.data"), "r.yaml:8:17");
@@ -150,23 +154,23 @@ TEST(Recipe, RemembersWhereValuesStand) {
 }
 
 TEST(Recipe, NamesStagesByTheShortestPathThatIsUnique) {
-  const Recipe recipe =
-      parse_recipe(std::string(kSmallRecipe) + "  - sft: {max_steps: 3}\n", "r.yaml");
+  const Recipe recipe = parse_recipe(std::string(kSmallRecipe) + "  - sft: {max_steps: 3}\n",
+                                     "r.yaml", kStageParsers);
 
   EXPECT_THAT(recipe.origin.stage_paths,
               ElementsAre("build_data", "stages.1.sft", "evaluate", "export", "stages.4.sft"));
-  EXPECT_EQ(stage_name(recipe.stages.at(4)), "sft");
+  EXPECT_EQ(recipe.stages.at(4)->name(), "sft");
 }
 
 TEST(Recipe, ReadsFilesAndSaysWhichIsMissing) {
   const auto path = std::filesystem::temp_directory_path() / "xkde_recipe_test.yaml";
   std::ofstream(path) << kSmallRecipe;
 
-  const Recipe recipe = read_recipe(path, {"seed=3"});
+  const Recipe recipe = read_recipe(path, kStageParsers, {"seed=3"});
   std::filesystem::remove(path);
 
   EXPECT_EQ(recipe.seed, 3);
-  EXPECT_THROW(read_recipe(path), MissingInputError);
+  EXPECT_THROW(read_recipe(path, kStageParsers), MissingInputError);
 }
 
 TEST(Recipe, RecipesOfTheProjectAreValid) {
@@ -174,7 +178,7 @@ TEST(Recipe, RecipesOfTheProjectAreValid) {
   for (const auto& entry :
        std::filesystem::recursive_directory_iterator(XKDE_SOURCE_DIR "/recipes")) {
     if (entry.path().extension() != ".yaml") continue;
-    EXPECT_NO_THROW(read_recipe(entry.path())) << entry.path();
+    EXPECT_NO_THROW(read_recipe(entry.path(), kStageParsers)) << entry.path();
     ++read;
   }
   EXPECT_GT(read, 0);

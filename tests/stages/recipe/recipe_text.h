@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "stages/pipeline/stage_parsers.h"
 #include "stages/recipe/recipe.h"
 
 namespace xkde::recipe {
@@ -34,7 +35,7 @@ stages:
 inline std::string error_of(const std::string& text,
                             const std::vector<std::string>& overrides = {}) {
   try {
-    parse_recipe(text, "r.yaml", overrides);
+    parse_recipe(text, "r.yaml", kStageParsers, overrides);
   } catch (const std::exception& error) {
     return error.what();
   }

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "core/io/json_file.h"
+#include "core/model/encoders/encoder_files.h"
 #include "tests/core/text/error_of.h"
 #include "tests/support/temp_folder.h"
 

@@ -1,0 +1,15 @@
+#ifndef XKDE_CORE_MODEL_ENCODERS_ACTIVATION_H_
+#define XKDE_CORE_MODEL_ENCODERS_ACTIVATION_H_
+
+#include "core/text/regex/json_place.h"
+
+namespace xkde {
+
+/// Activation functions of encoder configs, as transformers names them.
+enum class Activation { kRelu, kGelu, kGeluTanh, kSilu };
+/// Throws DataError for any other name.
+Activation activation_of(const JsonPlace& name);
+
+}  // namespace xkde
+
+#endif  // XKDE_CORE_MODEL_ENCODERS_ACTIVATION_H_

@@ -1,0 +1,33 @@
+#ifndef XKDE_STAGES_EXPORT_KEYS_H_
+#define XKDE_STAGES_EXPORT_KEYS_H_
+
+#include <filesystem>
+#include <set>
+#include <string>
+#include <string_view>
+
+#include "stages/recipe/stage.h"
+#include "stages/recipe/strict_map.h"
+
+namespace xkde::recipe {
+
+/// `export:` the model as a Hugging Face folder.
+struct ExportStage final : Stage {
+  static constexpr std::string_view kName = "export";
+
+  std::filesystem::path path;
+  std::string dtype = "bfloat16";  ///< of the weights written, as the paper's models
+  std::filesystem::path memory;    ///< ours: an edit memory to go with them; empty: none
+
+  static ExportStage parse(StrictMap map);
+
+  std::string_view name() const override { return kName; }
+  Json keys() const override;
+  void check_inputs(InputChecker& inputs) const override;
+  std::set<std::filesystem::path> files() const override;
+  bool feeds_later_stages() const override { return false; }
+};
+
+}  // namespace xkde::recipe
+
+#endif  // XKDE_STAGES_EXPORT_KEYS_H_

@@ -1,0 +1,75 @@
+#include "stages/pipeline/stage_table.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include "core/base/error.h"
+#include "stages/build_data/stage.h"
+#include "stages/evaluate/stage.h"
+#include "stages/export/stage.h"
+#include "stages/pipeline/stage_parsers.h"
+#include "stages/preference/rank_stage.h"
+#include "stages/preference/sample_stage.h"
+#include "stages/train/orpo_stage.h"
+#include "stages/train/sft_stage.h"
+
+namespace xkde::recipe {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A function of one kind of stage as the table holds it.
+template <class T, void (*kFunction)(const T&, const fs::path&, RunContext&)>
+void call(const Stage& stage, const fs::path& folder, RunContext& context) {
+  kFunction(as<T>(stage), folder, context);
+}
+
+template <class T, TrainWorkload (*kSurvey)(const T&, const SurveyInputs&)>
+TrainWorkload survey(const Stage& stage, const SurveyInputs& inputs) {
+  return kSurvey(as<T>(stage), inputs);
+}
+
+constexpr StageRunner kRunners[] = {
+    {.name = BuildDataStage::kName,
+     .run = call<BuildDataStage, run_build_data>,
+     .leaves = LeftFile{ArtifactKind::kTrainData, kTrainFile}},
+    {.name = SftStage::kName,
+     .run = call<SftStage, run_sft>,
+     .restore = call<SftStage, restore_sft>,
+     .survey = survey<SftStage, survey_sft>},
+    {.name = SampleStage::kName,
+     .run = call<SampleStage, run_sample>,
+     .leaves = LeftFile{ArtifactKind::kSamples, kSamplesFile}},
+    {.name = RankStage::kName,
+     .run = call<RankStage, run_rank>,
+     .leaves = LeftFile{ArtifactKind::kPairs, kPairsFile}},
+    {.name = OrpoStage::kName,
+     .run = call<OrpoStage, run_orpo>,
+     .restore = call<OrpoStage, restore_orpo>,
+     .survey = survey<OrpoStage, survey_orpo>},
+    {.name = EvaluateStage::kName,
+     .run = call<EvaluateStage, run_evaluate>,
+     .leaves = LeftFile{ArtifactKind::kResults, kResultsFile}},
+    {.name = ExportStage::kName,
+     .run = [](const Stage& stage, const fs::path& /*folder*/,
+               RunContext& context) { run_export(as<ExportStage>(stage), context); }},
+};
+
+static_assert(std::ranges::equal(kRunners, kStageParsers, {}, &StageRunner::name,
+                                 &StageParser::name),
+              "every stage has a parser and a runner, at the same place of both tables");
+
+}  // namespace
+
+std::span<const StageRunner> stage_table() { return kRunners; }
+
+const StageRunner& runner_of(const Stage& stage) {
+  const auto* const found =
+      std::find_if(std::begin(kRunners), std::end(kRunners),
+                   [&stage](const StageRunner& runner) { return runner.name == stage.name(); });
+  XKDE_CHECK(found != std::end(kRunners), InternalError, "stage ", stage.name(),
+             ": not in the table of stages");
+  return *found;
+}
+
+}  // namespace xkde::recipe

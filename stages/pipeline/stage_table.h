@@ -1,0 +1,38 @@
+#ifndef XKDE_STAGES_PIPELINE_STAGE_TABLE_H_
+#define XKDE_STAGES_PIPELINE_STAGE_TABLE_H_
+
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "stages/recipe/stage.h"
+#include "stages/run/artifacts.h"
+#include "stages/run/run_context.h"
+#include "stages/train/survey.h"
+
+namespace xkde::recipe {
+
+/// What the pipeline does with one kind of stage. `folder` is the stage's own.
+struct StageRunner {
+  std::string_view name;
+  /// Does the stage's work, or the rest of it where it was broken off. Collective.
+  void (*run)(const Stage& stage, const std::filesystem::path& folder, RunContext& context);
+  /// The file that the stage leaves for what comes after it.
+  std::optional<LeftFile> leaves = std::nullopt;
+  /// Gives the context the weights that a finished stage left; null where it leaves none.
+  /// Collective.
+  void (*restore)(const Stage& stage, const std::filesystem::path& folder,
+                  RunContext& context) = nullptr;
+  /// Finds what training asks of a rank; null where the stage does not train.
+  TrainWorkload (*survey)(const Stage& stage, const SurveyInputs& inputs) = nullptr;
+};
+
+/// A row for each of kStageParsers, in the same order.
+std::span<const StageRunner> stage_table();
+/// Throws InternalError for a stage that is not in the table.
+const StageRunner& runner_of(const Stage& stage);
+
+}  // namespace xkde::recipe
+
+#endif  // XKDE_STAGES_PIPELINE_STAGE_TABLE_H_

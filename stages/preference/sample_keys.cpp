@@ -1,0 +1,71 @@
+#include "stages/preference/sample_keys.h"
+
+#include "core/data/conversation.h"
+#include "stages/recipe/slice_key.h"
+
+namespace xkde::recipe {
+namespace {
+
+constexpr std::string_view kPromptFormats[] = {"model", "xk"};
+
+constexpr Condition<double> kTopP{"a number in (0, 1]",
+                                  [](const double& value) { return value > 0 && value <= 1; }};
+constexpr Condition<int64_t> kAnswers{
+    "an integer from 1 to 1024", [](const int64_t& value) { return value >= 1 && value <= 1024; }};
+
+}  // namespace
+
+SampleStage SampleStage::parse(StrictMap map) {
+  SampleStage stage;
+  map.optional("train_data", stage.train_data);
+  map.optional("records", stage.records, kSlice);
+  map.optional("num_return_sequences", stage.num_return_sequences, kAnswers);
+  map.optional("temperature", stage.temperature, kNotNegativeNumber);
+  map.optional("top_k", stage.top_k, kNotNegative);
+  map.optional("top_p", stage.top_p, kTopP);
+  map.optional("max_new_tokens", stage.max_new_tokens, kPositive);
+  map.optional("stop", stage.stop);
+  map.optional("prompt_format", stage.prompt_format, Names{kPromptFormats});
+  map.optional("max_sequences", stage.max_sequences, kPositive);
+  map.optional("max_tokens_per_batch", stage.max_tokens_per_batch, kPositive);
+  map.optional("prompts_per_chunk", stage.prompts_per_chunk, kPositive);
+  map.refuse("n", "unknown key; did you mean 'num_return_sequences'?");
+  map.refuse("max_tokens", "unknown key; did you mean 'max_new_tokens'?");
+  map.done();
+  return stage;
+}
+
+Json SampleStage::keys() const {
+  Json json{{"train_data", train_data},
+            {"records", records},
+            {"num_return_sequences", num_return_sequences},
+            {"temperature", temperature},
+            {"top_k", top_k},
+            {"top_p", top_p},
+            {"max_new_tokens", max_new_tokens}};
+  // A list is never empty.
+  if (!stop.empty()) json["stop"] = stop;
+  json["prompt_format"] = prompt_format;
+  json["max_sequences"] = max_sequences;
+  json["max_tokens_per_batch"] = max_tokens_per_batch;
+  json["prompts_per_chunk"] = prompts_per_chunk;
+  return json;
+}
+
+void SampleStage::check_inputs(InputChecker& inputs) const {
+  if (uses_built_data()) return;
+  if (inputs.opens("train_data", train_data, "build_data or a training file"))
+    inputs.reads("train_data", [this] { read_conversations(train_data); });
+}
+
+std::set<std::filesystem::path> SampleStage::files() const {
+  if (uses_built_data()) return {};
+  return {train_data};
+}
+
+std::optional<StageSource> SampleStage::source() const {
+  if (!uses_built_data()) return std::nullopt;
+  return StageSource{"train_data", kBuiltData};
+}
+
+}  // namespace xkde::recipe

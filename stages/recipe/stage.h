@@ -1,0 +1,98 @@
+#ifndef XKDE_STAGES_RECIPE_STAGE_H_
+#define XKDE_STAGES_RECIPE_STAGE_H_
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/io/json_file.h"
+#include "stages/recipe/edit_selection.h"
+#include "stages/recipe/strict_map.h"
+
+namespace xkde::recipe {
+
+/// Looks at the inputs that a stage names. `key` leads from the stage to the value that names the
+/// input, as in "sources.0.data".
+class InputChecker {
+ public:
+  virtual ~InputChecker() = default;
+  /// Returns whether `input` can be opened. `expected` says what it should be, for the message.
+  virtual bool opens(const std::string& key, const std::filesystem::path& input,
+                     const std::string& expected) = 0;
+  /// Runs `read`, which reads an input and throws an xkde::Error where it is bad.
+  virtual void reads(const std::string& key, const std::function<void()>& read) = 0;
+};
+
+/// A key of a stage whose value is the name of an earlier stage instead of a file.
+struct StageSource {
+  std::string_view key;
+  std::string_view stage;
+};
+
+/// One stage of a recipe: its keys as read, and what the pipeline must know before it runs. Knows
+/// no tensor; what runs it stands in stages/pipeline/stage_table.h.
+class Stage {
+ public:
+  virtual ~Stage() = default;
+
+  /// The name that recipes and folders have for it: "sft".
+  virtual std::string_view name() const = 0;
+  /// Every key with the value that the stage will run with, in the order of docs/recipes.md.
+  /// Reading it again gives the same stage.
+  virtual Json keys() const = 0;
+  /// Opens and reads every input that the stage names.
+  virtual void check_inputs(InputChecker& inputs) const = 0;
+  /// The files that the stage reads beside the model and the files of earlier stages. Finds them by
+  /// name, and does not read data. Throws MissingInputError where one is not there.
+  virtual std::set<std::filesystem::path> files() const { return {}; }
+  /// The earlier stage whose file this one reads; nothing where it reads a file of the recipe.
+  virtual std::optional<StageSource> source() const { return std::nullopt; }
+  /// The edits whose questions the stage asks: build_data keeps them out of its training set. Null
+  /// where it asks none.
+  virtual const EditSelection* asks() const { return nullptr; }
+  /// Whether the model has other weights after the stage.
+  virtual bool changes_model() const { return false; }
+  /// Whether later stages build on what it leaves, so that a change in it is a change in them.
+  virtual bool feeds_later_stages() const { return true; }
+
+ protected:
+  Stage() = default;
+  Stage(const Stage&) = default;
+  Stage& operator=(const Stage&) = default;
+};
+
+/// A stage as recipes share it: it never changes once it is read.
+using StagePtr = std::shared_ptr<const Stage>;
+
+/// The stage as what it is. Throws std::bad_cast where it is something else.
+template <class T>
+const T& as(const Stage& stage) {
+  return dynamic_cast<const T&>(stage);
+}
+
+/// How a recipe's reader gets from a stage's name to the stage.
+struct StageParser {
+  std::string_view name;
+  StagePtr (*parse)(StrictMap map);
+};
+
+/// All stages that the program has, in the order in which messages list them.
+using StageParsers = std::span<const StageParser>;
+std::vector<std::string> names_of(StageParsers parsers);
+
+/// The parser of a type that has a `kName` and a static `parse`.
+template <class T>
+constexpr StageParser parser_of() {
+  return {T::kName,
+          [](StrictMap map) -> StagePtr { return std::make_shared<const T>(T::parse(map)); }};
+}
+
+}  // namespace xkde::recipe
+
+#endif  // XKDE_STAGES_RECIPE_STAGE_H_

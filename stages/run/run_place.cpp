@@ -1,0 +1,84 @@
+#include "stages/run/run_place.h"
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include <ATen/DeviceAccelerator.h>
+#include <ATen/Parallel.h>
+#include <unistd.h>
+
+#include "core/base/error.h"
+#include "core/nn/device_memory.h"
+#include "distributed/comm/typed_gather.h"
+#include "distributed/planner/machine_presets.h"
+
+namespace xkde::recipe {
+namespace {
+
+// What a process has in memory before it holds a model: mostly the pages of LibTorch.
+constexpr int64_t kProcessBytes = 400'000'000;
+// Of a GPU's memory, what its context, NCCL and fragments take.
+constexpr double kUsableShare = 0.97;
+constexpr int64_t kContextBytes = 1'500'000'000;
+
+int64_t usable_gpu_bytes(double total) {
+  return static_cast<int64_t>(kUsableShare * total) - kContextBytes;
+}
+
+}  // namespace
+
+RunPlace this_place(int ranks, int ranks_on_host, at::Device device, at::ScalarType compute_dtype) {
+  RunPlace place{.ranks = ranks, .ranks_on_host = ranks_on_host, .device = device};
+  place.threads = at::get_num_threads();
+  if (device.is_cpu()) {
+    place.bytes = device_bytes(device) / ranks_on_host - kProcessBytes;
+    place.machine = dist::cpu_constants(compute_dtype, place.threads);
+    return place;
+  }
+  const auto total = static_cast<double>(device_bytes(device));
+  const int sharing = std::max(1, ranks_on_host / at::accelerator::deviceCount());
+  const dist::MachinePreset preset = dist::machine_preset_with(total);
+  place.bytes = usable_gpu_bytes(total) / sharing;
+  place.machine = preset.machine;
+  if (compute_dtype == at::kFloat) place.machine.matmul_flops *= dist::kFloatShare;
+  return place;
+}
+
+RunPlace preset_place(int ranks, const std::string& name, at::ScalarType compute_dtype) {
+  const dist::MachinePreset preset = dist::machine_preset(name);
+  RunPlace place{.ranks = ranks, .device = at::kCUDA};
+  place.ranks_on_host = std::min(ranks, preset.machine.link.ranks_per_node);
+  place.bytes = usable_gpu_bytes(preset.device_bytes);
+  place.machine = preset.machine;
+  if (compute_dtype == at::kFloat) place.machine.matmul_flops *= dist::kFloatShare;
+  return place;
+}
+
+int count_ranks_here(dist::Communicator& comm) {
+  std::array<char, 256> name{};
+  ::gethostname(name.data(), name.size() - 1);
+  const std::string own = name.data();
+  const std::vector<std::string> names = dist::gather(comm, own);
+  return static_cast<int>(std::count(names.begin(), names.end(), own));
+}
+
+dist::EngineOptions engine_options(const Recipe& recipe, int ranks, at::Device device) {
+  const ParallelSection& parallel = recipe.parallel;
+  XKDE_CHECK(ranks % parallel.replicate == 0, ConfigError,
+             recipe.origin.place_of("parallel.replicate"),
+             ": parallel.replicate: expected a divisor of the ", ranks, " ranks, found ",
+             parallel.replicate);
+  dist::EngineOptions options;
+  options.compute_dtype = recipe.model.dtype == "float32" ? at::kFloat : at::kBFloat16;
+  options.device = device;
+  options.replicate = static_cast<int>(parallel.replicate);
+  options.shard = parallel.shard.value_or(options.shard);
+  options.recompute = parallel.recompute.value_or(options.recompute);
+  options.prefetch = parallel.prefetch >= 0 ? parallel.prefetch : (device.is_cuda() ? 1 : 0);
+  options.grad_reduce_dtype = parallel.grad_reduce_dtype == "float32" ? at::kFloat : at::kBFloat16;
+  options.offload_optimizer = parallel.offload_optimizer;
+  return options;
+}
+
+}  // namespace xkde::recipe

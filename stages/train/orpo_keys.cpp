@@ -1,0 +1,86 @@
+#include "stages/train/orpo_keys.h"
+
+namespace xkde::recipe {
+namespace {
+
+constexpr std::string_view kTruncationModes[] = {"keep_end", "keep_start"};
+
+}  // namespace
+
+OrpoStage::OrpoStage() {
+  num_train_epochs = 3;
+  per_device_train_batch_size = 2;
+  gradient_accumulation_steps = 16;
+  learning_rate = 1e-6;
+  warmup_steps = 100;
+  weight_decay = 0.0;
+  adam_beta2 = 0.999;
+  loss_reduction = LossReduction::kMicroBatch;
+  save_steps = 100;
+  save_total_limit = 3;
+}
+
+OrpoStage OrpoStage::parse(StrictMap map) {
+  OrpoStage stage;
+  map.optional("pairs", stage.pairs);
+  map.optional("beta", stage.beta, kNotNegativeNumber);
+  stage.read(map);
+  map.optional("max_length", stage.max_length, kPositive);
+  map.optional("max_prompt_length", stage.max_prompt_length, kPositive);
+  if (stage.max_prompt_length >= stage.max_length) {
+    map.add_error("max_prompt_length", "expected less than max_length, found " +
+                                           std::to_string(stage.max_prompt_length) + " and " +
+                                           std::to_string(stage.max_length));
+  }
+  map.optional("truncation_mode", stage.truncation_mode, Names{kTruncationModes});
+  map.optional("orpo_clamp", stage.orpo_clamp);
+  map.optional("group_by_prompt", stage.group_by_prompt);
+  map.optional("eval_steps", stage.eval_steps, kNotNegative);
+  map.optional("max_dev_pairs", stage.max_dev_pairs, kPositive);
+  map.optional("load_best_model_at_end", stage.load_best_model_at_end);
+  map.optional("early_stopping_patience", stage.early_stopping_patience, kNotNegative);
+  const bool needs_dev = stage.load_best_model_at_end || stage.early_stopping_patience > 0;
+  if (stage.eval_steps == 0 && stage.early_stopping_patience > 0)
+    map.add_error("early_stopping_patience",
+                  "expected eval_steps above 0 beside this key, found 0");
+  // As transformers: the best model must be one that was saved.
+  if (stage.eval_steps > 0 && needs_dev && stage.save_steps % stage.eval_steps != 0) {
+    map.add_error("save_steps", "expected 0 or a multiple of eval_steps (" +
+                                    std::to_string(stage.eval_steps) + "), found " +
+                                    std::to_string(stage.save_steps));
+  }
+  map.refuse("lambda", "unknown key; did you mean 'beta'?");
+  map.done();
+  return stage;
+}
+
+Json OrpoStage::keys() const {
+  Json json{{"pairs", pairs}, {"beta", beta}};
+  write(json);
+  json["max_length"] = max_length;
+  json["max_prompt_length"] = max_prompt_length;
+  json["truncation_mode"] = truncation_mode;
+  json["orpo_clamp"] = orpo_clamp;
+  json["group_by_prompt"] = group_by_prompt;
+  json["eval_steps"] = eval_steps;
+  json["max_dev_pairs"] = max_dev_pairs;
+  json["load_best_model_at_end"] = load_best_model_at_end;
+  json["early_stopping_patience"] = early_stopping_patience;
+  return json;
+}
+
+void OrpoStage::check_inputs(InputChecker& inputs) const {
+  if (!uses_ranked_pairs()) inputs.opens("pairs", pairs, "rank or a pairs.jsonl");
+}
+
+std::set<std::filesystem::path> OrpoStage::files() const {
+  if (uses_ranked_pairs()) return {};
+  return {pairs};
+}
+
+std::optional<StageSource> OrpoStage::source() const {
+  if (!uses_ranked_pairs()) return std::nullopt;
+  return StageSource{"pairs", kRanked};
+}
+
+}  // namespace xkde::recipe
