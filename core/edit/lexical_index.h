@@ -13,9 +13,9 @@ namespace xkde {
 
 /// Positions of at most `count` facts nearest to a query, nearest first.
 using NearestFacts = std::function<std::vector<size_t>(std::string_view query, size_t count)>;
-/// Prepares the search among facts; what it gives does not refer to them. A sentence encoder may
-/// stand in for lexical_search().
-using FactSearch = std::function<NearestFacts(const std::vector<std::string>& facts)>;
+/// Makes a search among the given facts; the search keeps no reference to them. lexical_search() is
+/// one maker, a sentence encoder can be another.
+using SearchMaker = std::function<NearestFacts(const std::vector<std::string>& facts)>;
 
 /// The terms by which texts are compared: words in lower case, and in scripts that are written
 /// without blanks (Thai, Lao, Khmer, Burmese, Chinese, kana) pairs of neighbouring characters.
@@ -41,7 +41,7 @@ class LexicalIndex {
   size_t size_ = 0;
 };
 
-/// LexicalIndex as a FactSearch.
+/// LexicalIndex as a SearchMaker.
 NearestFacts lexical_search(const std::vector<std::string>& facts);
 
 }  // namespace xkde
