@@ -17,13 +17,13 @@
 #include "core/base/error.h"
 #include "core/data/language.h"
 #include "core/data/sft_sample.h"
-#include "core/edit/prompt.h"
+#include "core/evaluate/eval_inputs.h"
+#include "core/evaluate/methods/methods.h"
 #include "core/memory/edit_memory.h"
 #include "core/memory/embed_texts.h"
 #include "core/memory/fact_index.h"
 #include "distributed/comm/nccl_communicator.h"
 #include "distributed/comm/thread_communicator.h"
-#include "stages/evaluate/eval_inputs.h"
 #include "stages/export/stage.h"
 #include "stages/pipeline/pipeline.h"
 #include "stages/pipeline/stage_parsers.h"
@@ -72,10 +72,10 @@ fs::path encoder_of(const AskCommand& command, const recipe::Recipe& recipe) {
 
 /// The edits that an evaluation makes, each once.
 std::vector<MemoryFact> facts_of(const recipe::EvaluateStage& stage) {
-  const recipe::EvalInputs inputs = recipe::read_eval_inputs(stage);
+  const EvalInputs inputs = read_eval_inputs(stage);
   std::vector<MemoryFact> facts;
   std::set<std::pair<std::string, int64_t>> seen;
-  for (const recipe::EvalStream& stream : inputs.streams) {
+  for (const EvalStream& stream : inputs.streams) {
     for (size_t i = 0; i < stream.edits.size(); ++i) {
       const EvalEdit& edit = stream.edits[i];
       const std::string& language = inputs.pairs[stream.pairs[i]].first;
@@ -116,12 +116,12 @@ class Session {
     const at::Tensor query = embed_texts(encoder_, std::vector<std::string>{question});
     std::vector<Hit> hits;
     if (memory_.size() > 0) hits = index_.top_k(query, k_).front();
-    Asked asked{.facts = {}, .question = question, .language_name = language_->english_name};
+    PromptParts parts{.facts = {}, .question = question, .language_name = language_->english_name};
     for (const Hit& hit : hits) {
       const MemoryFact& fact = memory_.fact(hit.fact);
-      asked.facts.push_back({fact.prompt, fact.target});
+      parts.facts.push_back({fact.prompt, fact.target});
     }
-    out_ << answer(method_prompt(PromptMethod::kXkde, asked)) << "\n";
+    out_ << answer(xkde_method().prompt(parts)) << "\n";
     for (const Hit& hit : hits) {
       out_ << fmt::format("  {:.2f}  {}\n", static_cast<double>(hit.score),
                           memory_.fact(hit.fact).text());

@@ -5,11 +5,16 @@
 #include <string_view>
 #include <unordered_set>
 
+#include "core/base/named.h"
 #include "core/data/benchmarks/knowedit.h"
 #include "core/data/edit_record.h"
 
 namespace xkde {
 
+/// Whether the "nq question: " before an English `loc` is shown to the model (Q16).
+enum class NqPrefix { kKeep, kCut };
+inline constexpr Named<NqPrefix> kNqPrefixNames[] = {{"keep", NqPrefix::kKeep},
+                                                     {"cut", NqPrefix::kCut}};
 /// `question` without the "nq question: " with which the benchmarks begin an English `loc`.
 std::string_view without_nq_prefix(std::string_view question);
 

@@ -15,11 +15,12 @@ namespace xkde {
 
 namespace {
 
-/// Values of one row: one a record, in record order.
-struct Series {
-  std::string metric;
-  std::vector<double> values;
-};
+std::optional<double> value_of(const Prediction& prediction, const ExtraMetric& metric) {
+  for (const ExtraScore& score : prediction.extra) {
+    if (score.metric->name == metric.name) return score.value;
+  }
+  return std::nullopt;
+}
 
 double mean_of(const std::vector<double>& values) {
   double total = 0;
@@ -82,11 +83,11 @@ std::set<MetricKind> kinds_of(std::span<const Prediction> predictions, Metric me
 
 /// The metric and, where it has several, its kinds; `prefix` "f1." counts something else by them.
 template <typename ScoreOf>
-void add_metric(std::vector<Series>& all, const std::string& prefix, Metric metric,
+void add_metric(std::vector<MetricSeries>& all, const std::string& prefix, Metric metric,
                 std::span<const Prediction> predictions, Averaging averaging,
                 const ScoreOf& score_of) {
   std::vector<std::map<int64_t, double>> means;
-  std::vector<Series> parts;
+  std::vector<MetricSeries> parts;
   for (const MetricKind& kind : kinds_of(predictions, metric)) {
     auto of_kind = record_means(predictions, kind, score_of);
     if (of_kind.empty()) continue;
@@ -99,26 +100,27 @@ void add_metric(std::vector<Series>& all, const std::string& prefix, Metric metr
 
 /// As add_metric over all four, without those that nobody asked.
 template <typename ScoreOf>
-void add_others(std::vector<Series>& all, const std::string& prefix,
+void add_others(std::vector<MetricSeries>& all, const std::string& prefix,
                 std::span<const Prediction> predictions, Averaging averaging,
                 const ScoreOf& score_of) {
-  std::vector<Series> found;
+  std::vector<MetricSeries> found;
   for (const Metric metric : kMetrics)
     add_metric(found, prefix, metric, predictions, averaging, score_of);
-  for (Series& series : found) {
+  for (MetricSeries& series : found) {
     if (!series.values.empty()) all.push_back(std::move(series));
   }
 }
 
 /// LTE makes a run for each kind of question, and reports how well the edits of its records took:
 /// "reliability.portability.Reasoning".
-void add_reliability_by_kind(std::vector<Series>& all, std::span<const Prediction> predictions) {
+void add_reliability_by_kind(std::vector<MetricSeries>& all,
+                             std::span<const Prediction> predictions) {
   const auto score = [](const Prediction& p) -> std::optional<double> { return p.score; };
   const auto reliability = record_means(predictions, {Metric::kReliability}, score);
   for (const Metric metric : {Metric::kLocality, Metric::kPortability}) {
     for (const MetricKind& kind : kinds_of(predictions, metric)) {
       if (!kind.probe) continue;
-      Series series{"reliability." + kind.name(), {}};
+      MetricSeries series{"reliability." + kind.name(), {}};
       for (const auto& [record, value] : record_means(predictions, kind, score)) {
         if (const auto found = reliability.find(record); found != reliability.end())
           series.values.push_back(found->second);
@@ -128,34 +130,33 @@ void add_reliability_by_kind(std::vector<Series>& all, std::span<const Predictio
   }
 }
 
-void add_hits(std::vector<Series>& all, int64_t k, std::span<const Prediction> predictions,
+void add_hits(std::vector<MetricSeries>& all, int64_t k, std::span<const Prediction> predictions,
               Averaging averaging) {
   const std::string name = "retrieval.hit@" + std::to_string(k);
   const auto is_hit = [k](const Prediction& p) -> std::optional<double> {
     return p.rank_of_fact > 0 && p.rank_of_fact <= k ? 1.0 : 0.0;
   };
-  Series overall{name, {}};
+  MetricSeries overall{name, {}};
   for (const Prediction& prediction : predictions) overall.values.push_back(*is_hit(prediction));
   all.push_back(std::move(overall));
   add_others(all, name + ".", predictions, averaging, is_hit);
 }
 
-std::vector<Series> series_of(std::span<const Prediction> predictions,
-                              std::span<const double> fluency, const SummaryOptions& options) {
+std::vector<MetricSeries> series_of(std::span<const Prediction> predictions,
+                                    std::span<const MetricSeries> of_edits,
+                                    const SummaryOptions& options) {
   const auto score = [](const Prediction& p) -> std::optional<double> { return p.score; };
-  std::vector<Series> all;
+  std::vector<MetricSeries> all;
   for (const Metric metric : kMetrics)
     add_metric(all, "", metric, predictions, options.averaging, score);
   if (options.averaging == Averaging::kLte) add_reliability_by_kind(all, predictions);
-  if (!fluency.empty()) all.push_back({"fluency", {fluency.begin(), fluency.end()}});
+  all.insert(all.end(), of_edits.begin(), of_edits.end());
   add_others(all, "base_", predictions, options.averaging,
-             [](const Prediction& p) { return p.others.base_locality; });
-  add_others(all, "f1.", predictions, options.averaging,
-             [](const Prediction& p) { return p.others.f1; });
-  add_others(all, "em.", predictions, options.averaging,
-             [](const Prediction& p) { return p.others.em; });
-  add_others(all, "exact.", predictions, options.averaging,
-             [](const Prediction& p) { return p.others.exact; });
+             [](const Prediction& p) { return p.base_locality; });
+  for (const ExtraMetric& metric : extra_metrics()) {
+    add_others(all, std::string(metric.name) + ".", predictions, options.averaging,
+               [&metric](const Prediction& p) { return value_of(p, metric); });
+  }
   if (options.k > 0) add_hits(all, 1, predictions, options.averaging);
   if (options.k > 1) add_hits(all, options.k, predictions, options.averaging);
   return all;
@@ -196,7 +197,8 @@ double token_accuracy(std::span<const int64_t> predicted, std::span<const int64_
 }
 
 double round_2(double value) {
-  // fmt rounds the exact binary value half to even, as Python does; value * 100 would not.
+  // fmt prints the exact binary value rounded half to even, which is how Python rounds; value *
+  // 100 would not be.
   return std::strtod(fmt::format("{:.2f}", value).c_str(), nullptr);
 }
 
@@ -215,22 +217,21 @@ Json prediction_json(const EvalScope& scope, const Prediction& prediction) {
   json["predicted_ids"] = prediction.predicted_ids;
   json["score"] = prediction.score;
   json["retrieved"] = prediction.retrieved ? Json(*prediction.retrieved) : Json(nullptr);
-  const OtherScores& others = prediction.others;
-  if (others.base_locality) json["base_locality"] = *others.base_locality;
-  if (others.f1) json["f1"] = *others.f1;
-  if (others.em) json["em"] = *others.em;
-  if (others.exact) {
-    json["answer"] = prediction.answer;
-    json["exact"] = *others.exact;
+  if (prediction.base_locality) json["base_locality"] = *prediction.base_locality;
+  for (const auto& [metric, value] : prediction.extra) {
+    // The answer stands before the first metric that looks at it.
+    if (metric->input == MetricInput::kFreeAnswer) json["answer"] = prediction.answer.value_or("");
+    json[std::string(metric->name)] = value;
   }
   return json;
 }
 
 std::vector<ResultRow> summarize(const EvalScope& scope, const LanguagePair& pair,
                                  std::span<const Prediction> predictions,
-                                 std::span<const double> fluency, const SummaryOptions& options) {
+                                 std::span<const MetricSeries> of_edits,
+                                 const SummaryOptions& options) {
   std::vector<ResultRow> rows;
-  for (const Series& series : series_of(predictions, fluency, options)) {
+  for (const MetricSeries& series : series_of(predictions, of_edits, options)) {
     ResultRow row{.scope = scope,
                   .edit_language = pair.first,
                   .test_language = pair.second,

@@ -8,7 +8,9 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/named.h"
 #include "core/edit/edit_questions.h"
+#include "core/evaluate/extra_metrics.h"
 #include "core/io/json_file.h"
 
 namespace xkde {
@@ -33,14 +35,6 @@ struct EvalScope {
   std::string eval_when = {};  ///< of a stream, else empty
 };
 
-/// What is counted beside token accuracy, each in [0, 1]. Empty where it was not asked for.
-struct OtherScores {
-  std::optional<double> base_locality;  ///< against what the untrained model says without the edit
-  std::optional<double> f1;
-  std::optional<double> em;
-  std::optional<double> exact;  ///< free-running answer, normalised, is one of the right ones
-};
-
 /// One scored question. Languages are written as the caller gives them.
 struct Prediction {
   int64_t record = 0;
@@ -52,8 +46,10 @@ struct Prediction {
   std::vector<int64_t> target_ids;     ///< locality: the ids predicted without the edit
   std::vector<int64_t> predicted_ids;  ///< locality: the ids predicted with it
   double score = 0;
-  OtherScores others = {};
-  std::string answer = {};  ///< the free-running one, where asked for
+  /// Locality against what the untrained model says without the edit, where asked for.
+  std::optional<double> base_locality = {};
+  std::vector<ExtraScore> extra = {};      ///< in the order of extra_metrics()
+  std::optional<std::string> answer = {};  ///< the free-running one, where asked for
   /// Records whose facts were in the context, best first; none without retrieval.
   std::optional<std::vector<int64_t>> retrieved = {};
   /// Place of the question's own fact among them, from 1; 0: not there.
@@ -78,6 +74,14 @@ struct ResultRow {
 /// prompts of a kind, then over the record's kinds, then over records. LTE: over the prompts of a
 /// kind, and over kinds.
 enum class Averaging { kEasyEdit, kLte };
+inline constexpr Named<Averaging> kAveragingNames[] = {{"easyedit", Averaging::kEasyEdit},
+                                                       {"lte", Averaging::kLte}};
+
+/// The values of one row of results.json: one for each record, in the order of records.
+struct MetricSeries {
+  std::string metric;
+  std::vector<double> values;
+};
 
 struct SummaryOptions {
   Averaging averaging = Averaging::kEasyEdit;
@@ -89,11 +93,12 @@ struct SummaryOptions {
 /// The rows of one scope and language pair. `predictions` are ordered by record, kind and probe;
 /// sums are added in this order. First the four metrics of kMetrics, asked or not, each followed by
 /// its kinds; then what else was counted, as "f1.reliability" or "retrieval.hit@1.locality", and
-/// over all questions "retrieval.hit@1".
-/// `fluency` has one value a record (n-gram entropy; 100 times their mean is the row).
+/// over all questions "retrieval.hit@1". `of_edits` become rows as they are. The value of a row is
+/// 100 times the mean of its values.
 std::vector<ResultRow> summarize(const EvalScope& scope, const LanguagePair& pair,
                                  std::span<const Prediction> predictions,
-                                 std::span<const double> fluency, const SummaryOptions& options);
+                                 std::span<const MetricSeries> of_edits,
+                                 const SummaryOptions& options);
 
 Json result_json(const ResultRow& row);
 Json results_json(const std::vector<ResultRow>& rows);  ///< the whole of results.json

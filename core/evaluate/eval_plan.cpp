@@ -6,22 +6,6 @@
 
 namespace xkde {
 
-EditMode edit_mode_from_name(std::string_view name) {
-  if (name == "single") return EditMode::kSingle;
-  if (name == "batch") return EditMode::kBatch;
-  XKDE_CHECK(name == "sequential", ConfigError,
-             "mode: expected single, batch or sequential, found \"", name, "\"");
-  return EditMode::kSequential;
-}
-
-EvalWhen eval_when_from_name(std::string_view name) {
-  if (name == "end") return EvalWhen::kEnd;
-  if (name == "immediate") return EvalWhen::kImmediate;
-  XKDE_CHECK(name == "at_sizes", ConfigError,
-             "eval_when: expected end, immediate or at_sizes, found \"", name, "\"");
-  return EvalWhen::kAtSizes;
-}
-
 std::vector<EditMoment> edit_moments(EditMode mode, std::span<const int64_t> sizes,
                                      EvalWhen eval_when, std::span<const int64_t> edits_of_stream) {
   std::vector<EditMoment> moments;

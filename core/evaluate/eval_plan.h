@@ -4,23 +4,29 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <string_view>
 #include <vector>
+
+#include "core/base/named.h"
 
 namespace xkde {
 
 /// How many edits are held at once (protocol 7.1). Single: the true fact is given directly. Batch:
 /// chunks of n, each with a memory of its own. Sequential: a stream of the first n.
 enum class EditMode { kSingle, kBatch, kSequential };
-EditMode edit_mode_from_name(std::string_view name);
+inline constexpr Named<EditMode> kEditModeNames[] = {{"single", EditMode::kSingle},
+                                                     {"batch", EditMode::kBatch},
+                                                     {"sequential", EditMode::kSequential}};
 
-/// When a stream's edits are asked: after the whole stream; each right after it came (and once, for
-/// every size alike); after each size, on the edits so far. The last and the first differ in what
-/// they tell, not in any number: a memory knows no order.
+/// When the questions about a stream's edits are asked: after the whole stream; about each edit
+/// right after it came (the answers are the same for every size); after each size, about the edits
+/// so far. kEnd and kAtSizes give equal numbers, because retrieval ignores the order in which edits
+/// came; only the layout of the output differs.
 enum class EvalWhen { kEnd, kImmediate, kAtSizes };
-EvalWhen eval_when_from_name(std::string_view name);
+inline constexpr Named<EvalWhen> kEvalWhenNames[] = {
+    {"end", EvalWhen::kEnd}, {"immediate", EvalWhen::kImmediate}, {"at_sizes", EvalWhen::kAtSizes}};
 
-/// One edit asked at one moment, with the edits [memory_begin, memory_end) of its stream in memory.
+/// A point at which the questions about one edit are asked: the edits [memory_begin, memory_end) of
+/// its stream are in the memory then.
 struct EditMoment {
   size_t size = 0;    ///< index in the sizes
   size_t stream = 0;  ///< index in the streams

@@ -102,7 +102,7 @@ Json to_json(const ExcludedData& excluded) {
 
 BuildDataSource BuildDataSource::parse(StrictMap map, bool has_quadrants) {
   BuildDataSource source;
-  source.read(map, kSourceNames);
+  read_selection(map, kSourceNames, source);
   map.optional("questions", source.questions, Names{kQuestions});
   if (has_quadrants && map.has("questions"))
     map.add_error("questions", "expected this key only without build_data.quadrants, found both");
@@ -136,7 +136,7 @@ BuildDataStage BuildDataStage::parse(StrictMap map) {
 Json BuildDataStage::keys() const {
   Json list = Json::array();
   for (const BuildDataSource& source : sources) {
-    Json json = to_json(static_cast<const EditSelection&>(source));
+    Json json = selection_json(source);
     if (!quadrants) json["questions"] = source.questions;
     list.push_back(std::move(json));
   }

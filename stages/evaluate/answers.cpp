@@ -1,17 +1,17 @@
 #include "stages/evaluate/answers.h"
 
 #include <algorithm>
-#include <fstream>
 #include <functional>
-#include <string_view>
 #include <utility>
 
 #include <ATen/ATen.h>
+#include <fmt/format.h>
 
 #include "core/base/common_prefix.h"
 #include "core/base/error.h"
 #include "core/base/stopwatch.h"
 #include "core/data/sft_sample.h"
+#include "core/evaluate/eval_chunks.h"
 #include "core/evaluate/scored_sequence.h"
 #include "core/model/token_tree.h"
 #include "stages/run/chunk_log.h"
@@ -20,37 +20,9 @@
 namespace xkde::recipe {
 namespace {
 
-/// Bytes of text for one token of a batch, about: what a chunk is measured by before it is
-/// tokenised.
-constexpr size_t kBytesPerToken = 3;
-/// Answers generated in one chunk.
-constexpr size_t kGeneratedPerChunk = 64;
 /// Protocol 6.5.
 constexpr int64_t kFluencyLength = 100;
 constexpr int64_t kFluencyTopK = 5;
-
-enum class TaskKind { kReferences, kPrompts, kFree, kFluency };
-
-const char* name_of(TaskKind kind) {
-  switch (kind) {
-    case TaskKind::kReferences:
-      return "references";
-    case TaskKind::kPrompts:
-      return "prompts";
-    case TaskKind::kFree:
-      return "free_running";
-    case TaskKind::kFluency:
-      return "fluency";
-  }
-  throw InternalError("evaluation task: not one of the enumerators");
-}
-
-/// A chunk: neighbours of one of the questionnaire's lists.
-struct Task {
-  TaskKind kind{};
-  size_t first = 0;
-  size_t count = 0;
-};
 
 /// What a chunk took, for its line in metrics.jsonl.
 struct Counts {
@@ -59,34 +31,9 @@ struct Counts {
   int64_t computed = 0;  ///< rows that really went through the model
 };
 
-/// Cuts a sorted list of prompts where the texts, common beginnings counted once, come to about
-/// `budget` bytes.
-void cut(std::vector<Task>& tasks, TaskKind kind, size_t size, size_t budget,
-         const std::function<const EvalPrompt&(size_t)>& prompt_at) {
-  size_t first = 0, bytes = 0;
-  for (size_t i = 0; i < size; ++i) {
-    const EvalPrompt& prompt = prompt_at(i);
-    size_t own = prompt.user.size() + prompt.target.size();
-    if (i > first) own -= static_cast<size_t>(common_prefix(prompt.user, prompt_at(i - 1).user));
-    if (i > first && bytes + own > budget) {
-      tasks.push_back({kind, first, i - first});
-      first = i;
-      bytes = 0;
-      own = prompt.user.size() + prompt.target.size();
-    }
-    bytes += own;
-  }
-  if (first < size) tasks.push_back({kind, first, size - first});
-}
-
-void cut_evenly(std::vector<Task>& tasks, TaskKind kind, size_t size) {
-  for (size_t first = 0; first < size; first += kGeneratedPerChunk)
-    tasks.push_back({kind, first, std::min(kGeneratedPerChunk, size - first)});
-}
-
-class Asker {
+class AnswerRunner {
  public:
-  Asker(const EvaluateStage& stage, const EvalQuestionnaire& asked, RunContext& context)
+  AnswerRunner(const EvaluateStage& stage, const EvalQuestionnaire& asked, RunContext& context)
       : stage_(stage),
         asked_(asked),
         context_(context),
@@ -95,74 +42,49 @@ class Asker {
                 ? context.chat_template()
                 : ChatTemplate::select(stage.chat_template, context.pretrained().chat_template)),
         fluency_template_(ChatTemplate::select("chatml_no_system", "")) {
-    const auto budget = static_cast<size_t>(stage.max_tokens_per_batch) * kBytesPerToken;
-    if (asks_references())
-      cut(tasks_, TaskKind::kReferences, asked.references.size(), budget,
-          [this](size_t i) -> const EvalPrompt& { return reference(i); });
-    num_reference_tasks_ = std::ssize(tasks_);
-    cut(tasks_, TaskKind::kPrompts, asked.prompts.size(), budget,
-        [this](size_t i) -> const EvalPrompt& { return asked_.prompts[i]; });
-    cut_evenly(tasks_, TaskKind::kFree, asked.free_prompts.size());
-    cut_evenly(tasks_, TaskKind::kFluency, asked.fluency_prompts.size());
+    const bool asks_references = stage.base_locality && context.artifacts().weights_changed();
+    chunks_ = eval_chunks(asked, asks_references, stage.max_tokens_per_batch);
+    num_reference_chunks_ = std::count_if(chunks_.begin(), chunks_.end(), [](const EvalChunk& c) {
+      return c.kind == ChunkKind::kReferences;
+    });
   }
 
   void run(const std::filesystem::path& folder) {
     std::vector<int64_t> rows;
-    for (const Task& task : tasks_) rows.push_back(static_cast<int64_t>(task.count));
+    for (const EvalChunk& chunk : chunks_) rows.push_back(static_cast<int64_t>(chunk.count));
     ChunkLog log(folder / kAnswersFile, std::move(rows), context_.comm());
-    const auto total = std::ssize(tasks_);
+    const auto total = std::ssize(chunks_);
     WorkQueue queue("evaluate", total, context_.comm(), &log);
     bool references_left = false;
-    for (int64_t i = 0; i < num_reference_tasks_; ++i) references_left |= !log.is_done(i);
+    for (int64_t i = 0; i < num_reference_chunks_; ++i) references_left |= !log.is_done(i);
     if (references_left) {
-      context_.with_pretrained_weights([&] { run_tasks(0, num_reference_tasks_, log, queue); });
+      context_.with_pretrained_weights([&] { run_chunks(0, num_reference_chunks_, log, queue); });
     }
-    run_tasks(num_reference_tasks_, total, log, queue);
+    run_chunks(num_reference_chunks_, total, log, queue);
     log.finish();
   }
 
-  EvalAnswers read(const std::filesystem::path& file) const {
-    EvalAnswers answers;
-    std::ifstream lines(file);
-    std::string line;
-    for (const Task& task : tasks_) {
-      for (size_t i = 0; i < task.count; ++i) {
-        XKDE_CHECK(std::getline(lines, line), InternalError, file.string(),
-                   ": expected more lines than it has");
-        const Json row = parse_json(line, file.string());
-        if (task.kind == TaskKind::kFree || task.kind == TaskKind::kFluency) {
-          auto& texts = task.kind == TaskKind::kFree ? answers.free : answers.fluency;
-          texts.push_back(row.at("text").get<std::string>());
-        } else {
-          auto& scored = task.kind == TaskKind::kPrompts ? answers.prompts : answers.references;
-          scored.push_back({row.at("predicted_ids").get<std::vector<int64_t>>(),
-                            row.at("target_ids").get<std::vector<int64_t>>()});
-        }
-      }
-    }
-    return answers;
+  EvalAnswers read(const std::filesystem::path& folder) const {
+    return read_answers(folder / kAnswersFile, chunks_);
   }
 
  private:
-  bool asks_references() const {
-    return stage_.base_locality && context_.artifacts().weights_changed();
-  }
   const EvalPrompt& reference(size_t i) const { return asked_.prompts[asked_.references[i]]; }
 
-  void run_tasks(int64_t begin, int64_t end, ChunkLog& log, WorkQueue& queue) {
+  void run_chunks(int64_t begin, int64_t end, ChunkLog& log, WorkQueue& queue) {
     context_.model().make_resident();
     queue.run(begin, end, "answers", [&](int64_t next) {
       const Stopwatch watch;
-      const Task& task = tasks_[static_cast<size_t>(next)];
+      const EvalChunk& chunk = chunks_[static_cast<size_t>(next)];
       Counts counts;
-      const std::vector<Json> rows = answer(task, counts);
+      const std::vector<Json> rows = answer(chunk, counts);
       const double seconds = watch.seconds();
       log.append(next, rows,
                  {{"chunk", next},
                   {"rank", context_.comm().rank()},
-                  {"kind", name_of(task.kind)},
+                  {"kind", name_of(kChunkKindNames, chunk.kind)},
                   {"records", counts.edits},
-                  {"prompts", task.count},
+                  {"prompts", chunk.count},
                   {"tokens", counts.tokens},
                   {"computed_tokens", counts.computed},
                   {"seconds", seconds}});
@@ -170,34 +92,37 @@ class Asker {
     });
   }
 
-  std::vector<Json> answer(const Task& task, Counts& counts) {
-    switch (task.kind) {
-      case TaskKind::kReferences:
-      case TaskKind::kPrompts:
-        return score(task, counts);
-      case TaskKind::kFree:
-        return run_free(task, counts);
-      case TaskKind::kFluency:
-        return continue_texts(task, counts);
+  std::vector<Json> answer(const EvalChunk& chunk, Counts& counts) {
+    XKDE_CHECK(chunk.weights == 0, InternalError,
+               "evaluation chunk: expected the weights as trained, found edited weights ",
+               chunk.weights);
+    switch (chunk.kind) {
+      case ChunkKind::kReferences:
+      case ChunkKind::kPrompts:
+        return score(chunk, counts);
+      case ChunkKind::kFree:
+        return run_free(chunk, counts);
+      case ChunkKind::kFluency:
+        return continue_texts(chunk, counts);
     }
-    throw InternalError("evaluation task: not one of the enumerators");
+    throw InternalError("evaluation chunk: not one of the enumerators");
   }
 
   ScoredSequence sequence_of(const EvalPrompt& prompt) const {
-    if (stage_.scoring == "easyedit")
-      return scored_in_context(context_.tokenizer(), prompt.user, prompt.target);
-    return scored_sequence(context_.tokenizer(), chat_template_, prompt.user, prompt.target);
+    if (stage_.scoring == Scoring::kEasyEdit)
+      return scored_in_context(context_.tokenizer(), prompt.text.user, prompt.target);
+    return scored_sequence(context_.tokenizer(), chat_template_, prompt.text.user, prompt.target);
   }
 
-  std::vector<Json> score(const Task& task, Counts& counts) {
+  std::vector<Json> score(const EvalChunk& chunk, Counts& counts) {
     const int64_t longest = context_.decoder().config().max_position_embeddings;
-    std::vector<ScoredAnswer> answers(task.count);
+    std::vector<TargetAnswer> answers(chunk.count);
     std::vector<TreeSequence> sequences;
     std::vector<size_t> places;
-    for (size_t i = 0; i < task.count; ++i) {
-      const bool is_reference = task.kind == TaskKind::kReferences;
+    for (size_t i = 0; i < chunk.count; ++i) {
+      const bool is_reference = chunk.kind == ChunkKind::kReferences;
       const EvalPrompt& prompt =
-          is_reference ? reference(task.first + i) : asked_.prompts[task.first + i];
+          is_reference ? reference(chunk.first + i) : asked_.prompts[chunk.first + i];
       if (!is_reference) counts.edits += prompt.edits;
       ScoredSequence scored = sequence_of(prompt);
       if (std::ssize(scored.ids) > longest) continue;
@@ -226,8 +151,7 @@ class Asker {
       counts.computed += batch.num_tokens();
     }
     std::vector<Json> rows;
-    for (const ScoredAnswer& answer : answers)
-      rows.push_back({{"predicted_ids", answer.predicted_ids}, {"target_ids", answer.target_ids}});
+    for (const TargetAnswer& answer : answers) rows.push_back(answer_json(answer));
     return rows;
   }
 
@@ -238,10 +162,10 @@ class Asker {
   }
 
   /// What the model says by itself, most likely token by token.
-  std::vector<Json> run_free(const Task& task, Counts& counts) {
+  std::vector<Json> run_free(const EvalChunk& chunk, Counts& counts) {
     std::vector<std::vector<int64_t>> prompts;
-    for (size_t i = 0; i < task.count; ++i)
-      prompts.push_back(prompt_ids(chat_template_, asked_.free_prompts[task.first + i]));
+    for (size_t i = 0; i < chunk.count; ++i)
+      prompts.push_back(prompt_ids(chat_template_, asked_.free_prompts[chunk.first + i].user));
     const GenerateOptions options{
         .sampling = {.temperature = 0.0},
         .max_new_tokens = stage_.max_new_tokens,
@@ -249,32 +173,33 @@ class Asker {
         .stop_texts = chat_template_.format() == ChatTemplate::Format::kPlain
                           ? std::vector<std::string>{"\n"}
                           : std::vector<std::string>{}};
-    std::vector<Json> rows(task.count, Json{{"text", ""}});
-    generate(prompts, task.first, options, counts,
-             [&rows](size_t i, const GeneratedAnswer& answer) { rows[i]["text"] = answer.text; });
+    std::vector<Json> rows(chunk.count, answer_json(""));
+    generate(
+        prompts, chunk.first, options, counts,
+        [&rows](size_t i, const GeneratedAnswer& answer) { rows[i] = answer_json(answer.text); });
     return rows;
   }
 
-  std::vector<Json> continue_texts(const Task& task, Counts& counts) {
+  std::vector<Json> continue_texts(const EvalChunk& chunk, Counts& counts) {
     // Protocol 6.5: ChatML models get a turn without system text, others the bare question.
     const bool is_chatml = chat_template_.format() == ChatTemplate::Format::kChatMl;
     const ChatTemplate plain = ChatTemplate::select("plain", "");
     std::vector<std::vector<int64_t>> prompts;
     std::vector<Json> rows;
-    for (size_t i = 0; i < task.count; ++i) {
-      const std::string& text = asked_.fluency_prompts[task.first + i];
+    for (size_t i = 0; i < chunk.count; ++i) {
+      const std::string& text = asked_.fluency_prompts[chunk.first + i].user;
       prompts.push_back(prompt_ids(is_chatml ? fluency_template_ : plain, text));
-      rows.push_back({{"text", context_.tokenizer().decode(prompts.back())}});
+      rows.push_back(answer_json(context_.tokenizer().decode(prompts.back())));
     }
     const GenerateOptions options{.sampling = {.temperature = 1.0, .top_k = kFluencyTopK},
                                   .max_new_tokens = kFluencyLength,
                                   .max_length = kFluencyLength,
                                   .stop_ids = {},
                                   .stop_texts = {}};
-    generate(prompts, task.first, options, counts, [&](size_t i, const GeneratedAnswer& answer) {
+    generate(prompts, chunk.first, options, counts, [&](size_t i, const GeneratedAnswer& answer) {
       std::vector<int64_t> ids = prompts[i];
       ids.insert(ids.end(), answer.ids.begin(), answer.ids.end());
-      rows[i]["text"] = context_.tokenizer().decode(ids);
+      rows[i] = answer_json(context_.tokenizer().decode(ids));
     });
     return rows;
   }
@@ -304,17 +229,17 @@ class Asker {
   const EvalQuestionnaire& asked_;
   RunContext& context_;
   ChatTemplate chat_template_, fluency_template_;
-  std::vector<Task> tasks_;  ///< those of the model before training first
-  int64_t num_reference_tasks_ = 0;
+  std::vector<EvalChunk> chunks_;  ///< those of the model before training come first
+  int64_t num_reference_chunks_ = 0;
 };
 
 }  // namespace
 
 EvalAnswers ask_model(const EvaluateStage& stage, const EvalQuestionnaire& asked,
                       const std::filesystem::path& folder, RunContext& context) {
-  Asker asker(stage, asked, context);
-  asker.run(folder);
-  return context.is_root() ? asker.read(folder / kAnswersFile) : EvalAnswers{};
+  AnswerRunner runner(stage, asked, context);
+  runner.run(folder);
+  return context.is_root() ? runner.read(folder) : EvalAnswers{};
 }
 
 }  // namespace xkde::recipe

@@ -3,9 +3,10 @@
 
 #include <filesystem>
 
-#include "stages/evaluate/answers.h"
-#include "stages/evaluate/eval_inputs.h"
-#include "stages/evaluate/eval_questionnaire.h"
+#include "core/evaluate/eval_answers.h"
+#include "core/evaluate/eval_inputs.h"
+#include "core/evaluate/eval_questionnaire.h"
+#include "stages/evaluate/keys.h"
 #include "stages/run/run_context.h"
 
 namespace xkde::recipe {

@@ -8,9 +8,7 @@
 
 #include <ATen/ATen.h>
 
-#include "core/base/error.h"
-#include "core/edit/prompt.h"
-#include "core/edit/test_questions.h"
+#include "core/evaluate/demonstrations.h"
 #include "distributed/memory_search/embed_texts.h"
 
 namespace xkde::recipe {
@@ -39,44 +37,6 @@ std::vector<std::string> questions_of(const EvalStream& stream) {
   std::vector<std::string> questions;
   for (const EvalEdit& edit : stream.edits) questions.push_back(edit.question);
   return questions;
-}
-
-/// What IKE shows of one record: the fact asked itself, in other words, and beside something else.
-std::vector<std::string> ike_demonstrations(const Demonstration& one) {
-  const Probe fact{one.edit_side.src, one.edit_side.alt};
-  std::vector<std::string> texts{ike_demonstration(fact, {one.test_side.src, one.test_side.alt})};
-  if (!one.test_side.rephrase.empty())
-    texts.push_back(ike_demonstration(fact, {one.test_side.rephrase, one.test_side.alt}));
-  if (const auto& probe = one.test_side.locality) {
-    texts.push_back(
-        ike_demonstration(fact, {std::string(without_nq_prefix(probe->question)), probe->answer}));
-  }
-  return texts;
-}
-
-/// Texts to choose from, what each is found by, and what finds it.
-struct Shelf {
-  std::vector<std::string> keys;
-  std::vector<std::string> texts;
-};
-
-Shelf shelf_of(const EvaluateStage& stage, const LanguagePair& pair) {
-  Shelf shelf;
-  for (const Demonstration& one : read_demonstrations(*stage.demonstrations, pair)) {
-    if (stage.method == "ike") {
-      for (std::string& text : ike_demonstrations(one)) {
-        shelf.keys.push_back(text);
-        shelf.texts.push_back(std::move(text));
-      }
-      continue;
-    }
-    const Probe test{one.test_side.src, one.test_side.alt};
-    const bool is_bilingual = &language_of(pair.first) != &language_of(pair.second);
-    shelf.keys.push_back(one.edit_side.src);
-    shelf.texts.push_back(
-        remake_block({one.edit_side.src, one.edit_side.alt}, is_bilingual ? &test : nullptr));
-  }
-  return shelf;
 }
 
 }  // namespace
@@ -133,28 +93,27 @@ Retrieved EvalRetriever::facts(const EvalInputs& inputs, const std::vector<EditM
   return retrieved;
 }
 
-std::vector<std::vector<std::string>> EvalRetriever::demonstrations(const EvaluateStage& stage,
+std::vector<std::vector<std::string>> EvalRetriever::demonstrations(const EvalOptions& options,
                                                                     const EvalInputs& inputs) {
+  const Demonstrator& demonstrator = *options.method->demonstrator();
   std::vector<Shelf> shelves;
   std::vector<dist::FactSearch> searches;
   for (const LanguagePair& pair : inputs.pairs) {
-    shelves.push_back(shelf_of(stage, pair));
+    shelves.push_back(read_shelf(*options.demonstrations, demonstrator, pair));
     searches.push_back(search(embed(shelves.back().keys)));
   }
   std::vector<std::vector<std::string>> prefixes;
   for (const EvalStream& stream : inputs.streams) {
     std::vector<std::string> keys;
-    for (const EvalEdit& edit : stream.edits) {
-      keys.push_back(stage.method == "ike" ? ike_query({edit.question, edit.target})
-                                           : edit.question);
-    }
+    for (const EvalEdit& edit : stream.edits)
+      keys.push_back(demonstrator.query({edit.question, edit.target}));
     const at::Tensor found_by = embed(keys);
     prefixes.emplace_back();
     for (size_t i = 0; i < stream.edits.size(); ++i) {
       const size_t pair = stream.pairs[i];
       const std::vector<FactRange> all{{0, searches[pair].size()}};
       const auto hits = searches[pair].top_k(found_by.narrow(0, static_cast<int64_t>(i), 1),
-                                             stage.demonstrations->k, all);
+                                             options.demonstrations->k, all);
       std::string& prefix = prefixes.back().emplace_back();
       for (const Hit& hit : hits.front())
         prefix += shelves[pair].texts[static_cast<size_t>(hit.fact)];

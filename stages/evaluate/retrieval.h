@@ -5,11 +5,12 @@
 #include <unordered_map>
 #include <vector>
 
+#include "core/evaluate/eval_inputs.h"
 #include "core/evaluate/eval_plan.h"
+#include "core/evaluate/eval_questionnaire.h"
 #include "core/model/encoders/sentence_encoder.h"
 #include "distributed/memory_search/fact_search.h"
-#include "stages/evaluate/eval_inputs.h"
-#include "stages/evaluate/eval_questionnaire.h"
+#include "stages/evaluate/keys.h"
 #include "stages/run/run_context.h"
 
 namespace xkde::recipe {
@@ -25,9 +26,10 @@ class EvalRetriever {
 
   /// What the memory of each moment gives for each question of its edit.
   Retrieved facts(const EvalInputs& inputs, const std::vector<EditMoment>& moments);
-  /// What stands before the fact of each edit of each stream: IKE's demonstrations that are nearest
-  /// to it, or ReMaKE's blocks whose questions are, best first (protocol 2.3, 2.4, 6.7).
-  std::vector<std::vector<std::string>> demonstrations(const EvaluateStage& stage,
+  /// What stands before the fact of each edit of each stream: the examples on the shelf of the
+  /// edit's language pair that are nearest to the method's query, best first (protocol 2.3, 2.4,
+  /// 6.7). The options have demonstrations, and their method shows them.
+  std::vector<std::vector<std::string>> demonstrations(const EvalOptions& options,
                                                        const EvalInputs& inputs);
 
  private:

@@ -6,11 +6,11 @@
 
 #include "core/base/error.h"
 #include "core/base/log.h"
+#include "core/evaluate/eval_inputs.h"
 #include "core/evaluate/eval_plan.h"
+#include "core/evaluate/eval_questionnaire.h"
 #include "core/io/atomic_file.h"
 #include "stages/evaluate/answers.h"
-#include "stages/evaluate/eval_inputs.h"
-#include "stages/evaluate/eval_questionnaire.h"
 #include "stages/evaluate/results.h"
 #include "stages/evaluate/retrieval.h"
 
@@ -24,8 +24,7 @@ void run_evaluate(const EvaluateStage& stage, const std::filesystem::path& folde
       log::info(concat("evaluate: left out: ", reason, ": ", count));
   }
   std::vector<EditMoment> moments =
-      edit_moments(edit_mode_from_name(stage.mode), stage.sizes,
-                   eval_when_from_name(stage.eval_when), inputs.edits_of_stream());
+      edit_moments(stage.mode, stage.sizes, stage.eval_when, inputs.edits_of_stream());
   Retrieved retrieved;
   std::vector<std::vector<std::string>> demonstrations;
   if (stage.retriever) {

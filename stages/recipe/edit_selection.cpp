@@ -44,35 +44,22 @@ void read_languages(StrictMap& map, std::string_view key, bool is_required,
 
 }  // namespace
 
-void EditSelection::read(StrictMap& map, const Names& benchmarks) {
-  map.required("benchmark", benchmark, benchmarks);
-  map.required("data", data);
-  const bool is_english = is_knowedit_name(benchmark);
-  if (is_english) edit_languages = test_languages = {"en"};
-  for (const auto& [key, codes] : {std::pair{"edit_languages", &edit_languages},
-                                   std::pair{"test_languages", &test_languages}}) {
+void read_selection(StrictMap& map, const Names& benchmarks, EditSelection& edits) {
+  map.required("benchmark", edits.benchmark, benchmarks);
+  map.required("data", edits.data);
+  const bool is_english = is_knowedit_name(edits.benchmark);
+  if (is_english) edits.edit_languages = edits.test_languages = {"en"};
+  for (const auto& [key, codes] : {std::pair{"edit_languages", &edits.edit_languages},
+                                   std::pair{"test_languages", &edits.test_languages}}) {
     read_languages(map, key, !is_english, *codes);
     if (is_english && *codes != std::vector<std::string>{"en"})
-      map.add_error(key, "expected [en], the only language of " + benchmark + ", found others");
+      map.add_error(key,
+                    "expected [en], the only language of " + edits.benchmark + ", found others");
   }
-  map.optional("records", records, kSlice);
+  map.optional("records", edits.records, kSlice);
 }
 
-std::set<std::filesystem::path> EditSelection::files(KnowEditSplit split) const {
-  if (is_knowedit_name(benchmark))
-    return {find_knowedit_file(knowedit_from_name(benchmark), data, split)};
-  std::set<std::filesystem::path> files;
-  for (const std::string& edit : edit_languages) {
-    for (const std::string& test : test_languages) {
-      for (const std::filesystem::path& file : find_edit_files(
-               benchmark_from_name(benchmark), data, language_of(edit), language_of(test)))
-        files.insert(file);
-    }
-  }
-  return files;
-}
-
-Json to_json(const EditSelection& edits) {
+Json selection_json(const EditSelection& edits) {
   return {{"benchmark", edits.benchmark},
           {"data", edits.data.string()},
           {"edit_languages", edits.edit_languages},

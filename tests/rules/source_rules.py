@@ -28,6 +28,7 @@ ORDER = (
     "core/memory/search",
     "core/memory",
     "core/edit",
+    "core/evaluate/methods",
     "core/evaluate",
     "distributed/comm",
     "distributed/sharding",

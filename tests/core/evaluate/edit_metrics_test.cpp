@@ -151,11 +151,11 @@ TEST(Summarize, CountsWhatElseWasAskedByMetric) {
                                       prediction(0, Metric::kLocality, 1)};
   predictions[0].rank_of_fact = 2;
   predictions[1].rank_of_fact = 1;
-  predictions[0].others.f1 = 0.25;
-  predictions[1].others.base_locality = 0.5;
+  predictions[0].extra = {{chosen_metrics(std::vector<std::string>{"f1"}).front(), 0.25}};
+  predictions[1].base_locality = 0.5;
 
   const std::vector<ResultRow> rows =
-      summarize(kScope, kPair, predictions, std::vector{5.0}, {.k = 3});
+      summarize(kScope, kPair, predictions, std::vector{MetricSeries{"fluency", {5.0}}}, {.k = 3});
 
   EXPECT_THAT(
       metrics_of(rows),

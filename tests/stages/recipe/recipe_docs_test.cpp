@@ -64,7 +64,7 @@ void add_evaluation(std::map<std::string, Json>& sections) {
   sections["evaluate.retriever"] = evaluate["retriever"];
   sections["evaluate.demonstrations"] = evaluate["demonstrations"];
   for (const auto& [key, value] : plain.items()) sections["evaluate"][key] = value;
-  sections["evaluate"]["averaging"] = EvaluateStage().averaging;
+  sections["evaluate"]["averaging"] = name_of(kAveragingNames, EvaluateStage().averaging);
   sections["export"]["memory"] = "";
 }
 

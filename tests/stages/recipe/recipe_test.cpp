@@ -74,7 +74,7 @@ TEST(Recipe, DefaultsOfTheOtherStagesAreThoseOfTheDocumentation) {
   EXPECT_EQ(build.sources.at(0).records, "");
   EXPECT_THAT(build.sources.at(0).questions, ElementsAre("src", "rephrase", "loc"));
   const auto& evaluate = as<EvaluateStage>(*recipe.stages.at(2));
-  EXPECT_EQ(evaluate.mode, "single");
+  EXPECT_EQ(evaluate.mode, EditMode::kSingle);
   EXPECT_THAT(evaluate.sizes, ElementsAre(1));
   EXPECT_EQ(evaluate.max_tokens_per_batch, 2048);
   EXPECT_EQ(as<ExportStage>(*recipe.stages.at(3)).dtype, "bfloat16");

@@ -1,21 +1,29 @@
-#ifndef XKDE_STAGES_EVALUATE_EVAL_QUESTIONNAIRE_H_
-#define XKDE_STAGES_EVALUATE_EVAL_QUESTIONNAIRE_H_
+#ifndef XKDE_CORE_EVALUATE_EVAL_QUESTIONNAIRE_H_
+#define XKDE_CORE_EVALUATE_EVAL_QUESTIONNAIRE_H_
 
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "core/edit/prompt.h"
+#include "core/evaluate/eval_inputs.h"
 #include "core/evaluate/eval_plan.h"
-#include "stages/evaluate/eval_inputs.h"
 
-namespace xkde::recipe {
+namespace xkde {
 
-/// What a model is asked once, however many questions come to the same words.
-struct EvalPrompt {
+/// A text that the model is asked to continue, once, however many questions come to the same words.
+struct EvalText {
+  size_t weights = 0;  ///< which weights answer it; 0: as trained, and no method makes others
   std::string user;
+
+  auto operator<=>(const EvalText&) const = default;
+};
+
+/// A text with the target that teacher forcing scores.
+struct EvalPrompt {
+  EvalText text;
   std::string target;
   int64_t edits = 0;  ///< whose reliability it tests, each counted at each moment
 };
@@ -31,28 +39,26 @@ struct EvalItem {
   std::optional<size_t> free;       ///< index in `free_prompts`
 };
 
-/// All that one evaluation asks: items in the order of the output files, the texts behind them in
-/// lexicographic order, each once, so that neighbours share their beginnings.
+/// All that one evaluation asks. Items stand in the order of the output files. Texts stand in the
+/// order of weights and words, each once, so that neighbours share their beginnings.
 struct EvalQuestionnaire {
   std::vector<EditMoment> moments;
   std::vector<EvalItem> items;
   std::vector<EvalPrompt> prompts;
-  std::vector<size_t> references;            ///< indices in `prompts`: locality with nothing shown
-  std::vector<std::string> free_prompts;     ///< answered free-running
-  std::vector<std::string> fluency_prompts;  ///< edit questions, as they stand
+  std::vector<size_t> references;         ///< indices in `prompts`: locality with nothing shown
+  std::vector<EvalText> free_prompts;     ///< answered free-running
+  std::vector<EvalText> fluency_prompts;  ///< edit questions, as they stand
 };
-
-PromptMethod prompt_method(const EvaluateStage& stage);
 
 /// What the memory gave for one question of one moment; in the order of moments and questions.
 using Retrieved = std::vector<std::vector<int64_t>>;
 
 /// `retrieved` is empty where the true fact is shown. `demonstrations`: of each edit of each
 /// stream, or empty. Deterministic.
-EvalQuestionnaire make_questionnaire(const EvaluateStage& stage, const EvalInputs& inputs,
+EvalQuestionnaire make_questionnaire(const EvalOptions& options, const EvalInputs& inputs,
                                      std::vector<EditMoment> moments, const Retrieved& retrieved,
                                      const std::vector<std::vector<std::string>>& demonstrations);
 
-}  // namespace xkde::recipe
+}  // namespace xkde
 
-#endif  // XKDE_STAGES_EVALUATE_EVAL_QUESTIONNAIRE_H_
+#endif  // XKDE_CORE_EVALUATE_EVAL_QUESTIONNAIRE_H_

@@ -1,5 +1,5 @@
-#ifndef XKDE_STAGES_EVALUATE_EVAL_INPUTS_H_
-#define XKDE_STAGES_EVALUATE_EVAL_INPUTS_H_
+#ifndef XKDE_CORE_EVALUATE_EVAL_INPUTS_H_
+#define XKDE_CORE_EVALUATE_EVAL_INPUTS_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -8,10 +8,9 @@
 #include <vector>
 
 #include "core/edit/edit_questions.h"
-#include "core/evaluate/edit_metrics.h"
-#include "stages/evaluate/keys.h"
+#include "core/evaluate/eval_options.h"
 
-namespace xkde::recipe {
+namespace xkde {
 
 /// Edits that come one after another into one memory.
 struct EvalStream {
@@ -19,7 +18,7 @@ struct EvalStream {
   std::vector<size_t> pairs;  ///< of each edit: index in EvalInputs::pairs
 };
 
-/// What an evaluate stage asks, read from its files.
+/// The edits of an evaluation and the questions about them, read from its files.
 struct EvalInputs {
   std::vector<LanguagePair> pairs;  ///< codes as the recipe writes them; edit languages outermost
   std::vector<EvalStream> streams;  ///< of each pair, or of each test language
@@ -30,16 +29,8 @@ struct EvalInputs {
 };
 
 /// Throws MissingInputError, DataError or ConfigError, also where no edit is left.
-EvalInputs read_eval_inputs(const EvaluateStage& stage);
+EvalInputs read_eval_inputs(const EvalOptions& options);
 
-/// A demonstration's question in both languages of a pair (protocol 2.3, 2.4).
-struct Demonstration {
-  EditSide edit_side;
-  EditSide test_side;
-};
-std::vector<Demonstration> read_demonstrations(const DemonstrationKeys& keys,
-                                               const LanguagePair& pair);
+}  // namespace xkde
 
-}  // namespace xkde::recipe
-
-#endif  // XKDE_STAGES_EVALUATE_EVAL_INPUTS_H_
+#endif  // XKDE_CORE_EVALUATE_EVAL_INPUTS_H_

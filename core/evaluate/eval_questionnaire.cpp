@@ -1,24 +1,23 @@
-#include "stages/evaluate/eval_questionnaire.h"
+#include "core/evaluate/eval_questionnaire.h"
 
 #include <algorithm>
 #include <map>
 #include <numeric>
 #include <set>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 
-#include "core/base/error.h"
+#include "core/evaluate/extra_metrics.h"
 
-namespace xkde::recipe {
+namespace xkde {
 namespace {
 
-/// Texts that get a number each, in the order in which they come; sorted at the end.
-template <typename Value>
+/// Values that get a number each, in the order in which they come; sorted by key at the end.
+template <typename Key, typename Value>
 class Numbered {
  public:
-  size_t add(const std::string& key, Value value) {
-    const auto [place, is_new] = numbers_.emplace(key, values_.size());
+  size_t add(Key key, Value value) {
+    const auto [place, is_new] = numbers_.emplace(std::move(key), values_.size());
     if (is_new) values_.push_back(std::move(value));
     return place->second;
   }
@@ -26,12 +25,10 @@ class Numbered {
 
   /// The values by their keys, and where each number went.
   std::pair<std::vector<Value>, std::vector<size_t>> sorted() {
-    std::vector<std::pair<std::string_view, size_t>> order(numbers_.begin(), numbers_.end());
-    std::sort(order.begin(), order.end());
     std::vector<Value> values;
-    values.reserve(order.size());
-    std::vector<size_t> places(order.size());
-    for (const auto& [key, number] : order) {
+    values.reserve(numbers_.size());
+    std::vector<size_t> places(numbers_.size());
+    for (const auto& [key, number] : numbers_) {
       places[number] = values.size();
       values.push_back(std::move(values_[number]));
     }
@@ -39,18 +36,18 @@ class Numbered {
   }
 
  private:
-  std::unordered_map<std::string, size_t> numbers_;
+  std::map<Key, size_t> numbers_;
   std::vector<Value> values_;
 };
 
-class Writer {
+class QuestionnaireBuilder {
  public:
-  Writer(const EvaluateStage& stage, const EvalInputs& inputs,
-         const std::vector<std::vector<std::string>>& demonstrations)
-      : stage_(stage),
+  QuestionnaireBuilder(const EvalOptions& options, const EvalInputs& inputs,
+                       const std::vector<std::vector<std::string>>& demonstrations)
+      : options_(options),
         inputs_(inputs),
         demonstrations_(demonstrations),
-        method_(prompt_method(stage)) {}
+        asks_free_(needs(options.extra_metrics, MetricInput::kFreeAnswer)) {}
 
   /// `retrieved` null: the edit's own fact is shown.
   void add(size_t moment, const EditMoment& when, size_t number,
@@ -72,14 +69,15 @@ class Writer {
     }
     const std::vector<int64_t> shown =
         retrieved != nullptr ? item.retrieved : std::vector<int64_t>{when.edit};
-    const std::string user = words(when.stream, stream.pairs[position], question, shown);
-    item.prompt = prompt(user, question.target);
+    const EvalText text{kAsTrained, words(when.stream, stream.pairs[position], question, shown)};
+    item.prompt = prompt(text, question.target);
     if (question.kind.metric == Metric::kReliability) ++prompts_.at(item.prompt).edits;
     if (question.kind.metric == Metric::kLocality) {
-      item.reference = prompt(bare_prompt(method_, question.question), question.target);
+      item.reference =
+          prompt({kAsTrained, options_.method->bare_prompt(question.question)}, question.target);
       references_.insert(*item.reference);
-    } else if (stage_.wants("exact")) {
-      item.free = free_.add(user, user);
+    } else if (asks_free_) {
+      item.free = free_.add(text, text);
     }
     items_.push_back(std::move(item));
   }
@@ -102,13 +100,17 @@ class Writer {
     all.items = std::move(items_);
     all.prompts = std::move(prompts);
     all.free_prompts = std::move(free);
-    if (stage_.wants("fluency")) all.fluency_prompts = edit_questions(all.moments);
+    if (needs(options_.extra_metrics, MetricInput::kContinuation))
+      all.fluency_prompts = edit_questions(all.moments);
     return all;
   }
 
  private:
-  size_t prompt(const std::string& user, const std::string& target) {
-    return prompts_.add(user + '\0' + target, {user, target, 0});
+  /// No method writes into weights.
+  static constexpr size_t kAsTrained = 0;
+
+  size_t prompt(const EvalText& text, const std::string& target) {
+    return prompts_.add({text, target}, {text, target, 0});
   }
 
   /// By the fact's words: an edit that stands in the memory twice is found either way.
@@ -124,73 +126,62 @@ class Writer {
 
   std::string words(size_t stream, size_t pair, const EditQuestion& question,
                     const std::vector<int64_t>& shown) const {
-    if (method_ == PromptMethod::kNone) return bare_prompt(method_, question.question);
-    Asked asked{.facts = {},
-                .question = question.question,
-                .language_name = language_name(inputs_.pairs[pair].second),
-                .demonstrations = {},
-                .is_stream = stage_.mode != "single"};
+    PromptParts parts{.facts = {},
+                      .question = question.question,
+                      .language_name = language_name(inputs_.pairs[pair].second),
+                      .demonstrations = {},
+                      .is_stream = options_.mode != EditMode::kSingle};
     for (const int64_t one : shown) {
       const EvalEdit& fact = inputs_.streams[stream].edits[static_cast<size_t>(one)];
-      asked.facts.push_back({fact.question, fact.target});
+      parts.facts.push_back({fact.question, fact.target});
     }
     if (!demonstrations_.empty() && !shown.empty())
-      asked.demonstrations = demonstrations_[stream][static_cast<size_t>(shown.front())];
-    return method_prompt(method_, asked);
+      parts.demonstrations = demonstrations_[stream][static_cast<size_t>(shown.front())];
+    return options_.method->prompt(parts);
   }
 
   std::string_view language_name(const std::string& code) const {
     const Language& language = language_of(code);
     // The published evaluator asks for Chinese in every other language (Q1).
-    if (stage_.prompt_language == "xk" && language.iso != "en")
+    if (options_.prompt_language == PromptLanguage::kXk && language.iso != "en")
       return language_of("zh").english_name;
     return language.english_name;
   }
 
-  std::vector<std::string> edit_questions(const std::vector<EditMoment>& moments) const {
-    std::set<std::string> questions;
+  std::vector<EvalText> edit_questions(const std::vector<EditMoment>& moments) const {
+    std::set<EvalText> questions;
     for (const EditMoment& moment : moments) {
-      questions.insert(
-          inputs_.streams[moment.stream].edits[static_cast<size_t>(moment.edit)].question);
+      const EvalStream& stream = inputs_.streams[moment.stream];
+      questions.insert({kAsTrained, stream.edits[static_cast<size_t>(moment.edit)].question});
     }
     return {questions.begin(), questions.end()};
   }
 
-  const EvaluateStage& stage_;
+  const EvalOptions& options_;
   const EvalInputs& inputs_;
   const std::vector<std::vector<std::string>>& demonstrations_;
-  PromptMethod method_;
+  bool asks_free_;
   std::vector<EvalItem> items_;
-  Numbered<EvalPrompt> prompts_;
-  Numbered<std::string> free_;
+  Numbered<std::pair<EvalText, std::string>, EvalPrompt> prompts_;
+  Numbered<EvalText, EvalText> free_;
   std::set<size_t> references_;
 };
 
 }  // namespace
 
-PromptMethod prompt_method(const EvaluateStage& stage) {
-  if (stage.method == "none") return PromptMethod::kNone;
-  if (stage.method == "lte") return PromptMethod::kLte;
-  if (stage.method == "ike") return PromptMethod::kIke;
-  if (stage.method == "remake") return PromptMethod::kRemake;
-  XKDE_CHECK(stage.method == "xkde", InternalError,
-             "evaluate.method: not one of its names: ", stage.method);
-  return PromptMethod::kXkde;
-}
-
-EvalQuestionnaire make_questionnaire(const EvaluateStage& stage, const EvalInputs& inputs,
+EvalQuestionnaire make_questionnaire(const EvalOptions& options, const EvalInputs& inputs,
                                      std::vector<EditMoment> moments, const Retrieved& retrieved,
                                      const std::vector<std::vector<std::string>>& demonstrations) {
-  Writer writer(stage, inputs, demonstrations);
+  QuestionnaireBuilder builder(options, inputs, demonstrations);
   size_t next = 0;
   for (size_t i = 0; i < moments.size(); ++i) {
     const EditMoment& moment = moments[i];
     const EvalEdit& edit = inputs.streams[moment.stream].edits[static_cast<size_t>(moment.edit)];
     for (size_t question = 0; question < edit.asked.size(); ++question, ++next) {
-      writer.add(i, moment, question, retrieved.empty() ? nullptr : &retrieved.at(next));
+      builder.add(i, moment, question, retrieved.empty() ? nullptr : &retrieved.at(next));
     }
   }
-  return writer.finish(std::move(moments));
+  return builder.finish(std::move(moments));
 }
 
-}  // namespace xkde::recipe
+}  // namespace xkde

@@ -1,0 +1,15 @@
+#ifndef XKDE_CORE_EVALUATE_DEMONSTRATIONS_H_
+#define XKDE_CORE_EVALUATE_DEMONSTRATIONS_H_
+
+#include "core/evaluate/eval_options.h"
+
+namespace xkde {
+
+/// The examples of one language pair, as `demonstrator` writes them. Throws MissingInputError or
+/// DataError, also where there is none.
+Shelf read_shelf(const DemonstrationOptions& options, const Demonstrator& demonstrator,
+                 const LanguagePair& pair);
+
+}  // namespace xkde
+
+#endif  // XKDE_CORE_EVALUATE_DEMONSTRATIONS_H_

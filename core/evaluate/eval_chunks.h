@@ -1,0 +1,38 @@
+#ifndef XKDE_CORE_EVALUATE_EVAL_CHUNKS_H_
+#define XKDE_CORE_EVALUATE_EVAL_CHUNKS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "core/base/named.h"
+#include "core/evaluate/eval_questionnaire.h"
+
+namespace xkde {
+
+/// The list of a questionnaire that a chunk is from. References are answered by the model before
+/// training, prompts, free prompts and fluency prompts by the model as it is.
+enum class ChunkKind { kReferences, kPrompts, kFree, kFluency };
+inline constexpr Named<ChunkKind> kChunkKindNames[] = {{"references", ChunkKind::kReferences},
+                                                       {"prompts", ChunkKind::kPrompts},
+                                                       {"free_running", ChunkKind::kFree},
+                                                       {"fluency", ChunkKind::kFluency}};
+
+/// Neighbours in one list of a questionnaire, all answered by the same weights: what a rank takes
+/// at once.
+struct EvalChunk {
+  ChunkKind kind{};
+  size_t first = 0;
+  size_t count = 0;
+  size_t weights = 0;
+};
+
+/// The whole questionnaire cut into chunks, references first. Scored texts are cut where they,
+/// common beginnings counted once, come to about `max_tokens` tokens; texts to continue are cut
+/// after a fixed number. `asks_references`: otherwise there are no chunks of them.
+std::vector<EvalChunk> eval_chunks(const EvalQuestionnaire& asked, bool asks_references,
+                                   int64_t max_tokens);
+
+}  // namespace xkde
+
+#endif  // XKDE_CORE_EVALUATE_EVAL_CHUNKS_H_

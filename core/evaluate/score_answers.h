@@ -1,0 +1,37 @@
+#ifndef XKDE_CORE_EVALUATE_SCORE_ANSWERS_H_
+#define XKDE_CORE_EVALUATE_SCORE_ANSWERS_H_
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/evaluate/eval_answers.h"
+#include "core/evaluate/eval_inputs.h"
+#include "core/evaluate/eval_options.h"
+#include "core/evaluate/eval_questionnaire.h"
+#include "core/text/tokenizer/tokenizer.h"
+
+namespace xkde {
+
+/// The scores of one size and language pair, in the order of the output files.
+struct ScoredBlock {
+  std::vector<Prediction> predictions;
+  std::vector<MetricSeries> of_edits;  ///< metrics with one value for each edit and moment
+};
+
+struct ScoredEvaluation {
+  std::map<std::pair<size_t, size_t>, ScoredBlock> blocks;  ///< by index of size and of pair
+  std::map<std::string, int64_t> skipped;  ///< reason -> questions that were left out
+};
+
+/// Turns answers into scores. Questions whose prompt is longer than the model's context are left
+/// out. `answers` has what the questionnaire asks.
+ScoredEvaluation score_answers(const EvalOptions& options, const EvalInputs& inputs,
+                               const EvalQuestionnaire& asked, const EvalAnswers& answers,
+                               const Tokenizer& tokenizer);
+
+}  // namespace xkde
+
+#endif  // XKDE_CORE_EVALUATE_SCORE_ANSWERS_H_

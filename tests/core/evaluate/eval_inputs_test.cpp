@@ -1,0 +1,99 @@
+#include "core/evaluate/eval_inputs.h"
+
+#include <fstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/base/error.h"
+#include "core/evaluate/demonstrations.h"
+#include "tests/core/data/benchmarks/edit_rows.h"
+#include "tests/support/temp_folder.h"
+
+namespace xkde {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+class EvalInputsTest : public testing::Test {
+ protected:
+  EvalInputsTest() {
+    Json rows = Json::array();
+    for (int i = 0; i < 3; ++i) {
+      Json row{{"en", test::bizsre_side("en", i)}, {"es", test::bizsre_side("es", i)}};
+      row["en"]["loc"] = "nq question: far " + std::to_string(i);
+      rows.push_back(row);
+    }
+    std::ofstream(file()) << rows.dump();
+    options_.benchmark = "mzsre";
+    options_.data = file();
+    options_.edit_languages = {"en"};
+    options_.test_languages = {"es", "en"};
+  }
+
+  std::filesystem::path file() const { return folder_.path() / "edits_enes.json"; }
+
+  test::TempFolder folder_;
+  EvalOptions options_;
+};
+
+TEST_F(EvalInputsTest, GiveEachPairAStreamOfItsOwn) {
+  const EvalInputs inputs = read_eval_inputs(options_);
+
+  EXPECT_THAT(inputs.pairs, ElementsAre(LanguagePair{"en", "es"}, LanguagePair{"en", "en"}));
+  EXPECT_THAT(inputs.edits_of_stream(), ElementsAre(3, 3));
+  EXPECT_THAT(inputs.streams[1].pairs, ElementsAre(1, 1, 1));
+  const EvalEdit& edit = inputs.streams[0].edits[1];
+  EXPECT_EQ(edit.question, "src en1?");
+  EXPECT_EQ(edit.asked[0].question, "src es1?");
+  EXPECT_EQ(inputs.used.at("edits"), 6);
+  EXPECT_EQ(inputs.used.at("locality"), 6);
+}
+
+TEST_F(EvalInputsTest, ShareAMemoryByTestLanguage) {
+  options_.edit_languages = {"en", "es"};
+  options_.test_languages = {"es"};
+  options_.mode = EditMode::kBatch;
+  EXPECT_THAT(read_eval_inputs(options_).edits_of_stream(), ElementsAre(3, 3));
+  options_.memory = MemoryScope::kTestLanguage;
+
+  const EvalInputs inputs = read_eval_inputs(options_);
+
+  EXPECT_THAT(inputs.edits_of_stream(), ElementsAre(6));
+  EXPECT_THAT(inputs.streams[0].pairs, ElementsAre(0, 0, 0, 1, 1, 1));
+  options_.mode = EditMode::kSingle;
+  EXPECT_THAT(read_eval_inputs(options_).edits_of_stream(), ElementsAre(3, 3));
+}
+
+TEST_F(EvalInputsTest, CutThePrefixOfLocalityWhereAsked) {
+  EXPECT_EQ(read_eval_inputs(options_).streams[1].edits[0].asked[2].question, "nq question: far 0");
+  options_.nq_prefix = NqPrefix::kCut;
+  EXPECT_EQ(read_eval_inputs(options_).streams[1].edits[0].asked[2].question, "far 0");
+}
+
+TEST_F(EvalInputsTest, WithoutARecordAreADataError) {
+  options_.records = "5:";
+  try {
+    read_eval_inputs(options_);
+    FAIL();
+  } catch (const DataError& error) {
+    EXPECT_THAT(error.what(),
+                HasSubstr("expected records for en -> es, found none in the slice \"5:\""));
+  }
+}
+
+TEST_F(EvalInputsTest, ShelfHoldsTheExamplesOfThePair) {
+  const DemonstrationOptions options{"mzsre", file(), "1:", 2};
+  const Shelf shelf = read_shelf(options, *remake_method().demonstrator(), {"en", "es"});
+
+  EXPECT_THAT(shelf.keys, ElementsAre("src en1?", "src en2?"));
+  EXPECT_EQ(shelf.texts[0],
+            "Question: src en1? Answer: alt en1\nQuestion: src es1? Answer: alt es1\n\n");
+  EXPECT_THROW(
+      (void)read_shelf({"mzsre", file(), "7:", 2}, *remake_method().demonstrator(), {"en", "es"}),
+      DataError);
+}
+
+}  // namespace
+}  // namespace xkde

@@ -1,0 +1,123 @@
+#include "core/evaluate/eval_questionnaire.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/base/error.h"
+#include "tests/core/evaluate/eval_cases.h"
+
+namespace xkde {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+std::vector<std::string> users(const std::vector<EvalText>& texts) {
+  std::vector<std::string> all;
+  for (const EvalText& text : texts) all.push_back(text.user);
+  return all;
+}
+
+/// "words > target" of each prompt.
+std::vector<std::string> prompts_of(const EvalQuestionnaire& asked) {
+  std::vector<std::string> all;
+  for (const EvalPrompt& prompt : asked.prompts)
+    all.push_back(prompt.text.user + " > " + prompt.target);
+  return all;
+}
+
+EvalOptions options_of(const EditMethod& method) {
+  EvalOptions options;
+  options.method = &method;
+  return options;
+}
+
+TEST(Questionnaire, AsksEqualWordsOnceAndSortsThem) {
+  const EvalInputs inputs = test::eval_inputs(2);
+  const EvalQuestionnaire asked = test::questionnaire(options_of(none_method()), inputs);
+
+  EXPECT_THAT(prompts_of(asked),
+              ElementsAre("far > l", "q0 > a0", "q1 > a1", "r0 > a0", "r1 > a1"));
+  std::vector<size_t> places;
+  for (const EvalItem& item : asked.items) places.push_back(item.prompt);
+  EXPECT_THAT(places, ElementsAre(1, 3, 0, 2, 4, 0));
+  EXPECT_EQ(asked.prompts[1].edits, 1);
+  EXPECT_EQ(asked.prompts[3].edits, 0);
+}
+
+TEST(Questionnaire, SortsTextsByWeightsFirst) {
+  EXPECT_LT((EvalText{0, "z"}), (EvalText{1, "a"}));
+  EXPECT_LT((EvalText{1, "a"}), (EvalText{1, "b"}));
+  const EvalInputs inputs = test::eval_inputs(1);
+  for (const EvalPrompt& prompt : test::questionnaire(options_of(xkde_method()), inputs).prompts)
+    EXPECT_EQ(prompt.text.weights, 0U);
+}
+
+TEST(Questionnaire, ComparesLocalityWithTheBareQuestion) {
+  const EvalInputs inputs = test::eval_inputs(2);
+  const EvalQuestionnaire asked = test::questionnaire(options_of(ike_method()), inputs);
+
+  ASSERT_EQ(asked.references.size(), 1U);
+  EXPECT_EQ(asked.prompts[asked.references[0]].text.user, "far");
+  EXPECT_FALSE(asked.items[0].reference);
+  EXPECT_EQ(asked.items[2].reference, 0U);
+  EXPECT_EQ(asked.items[5].reference, 0U);
+  EXPECT_EQ(asked.prompts[asked.items[5].prompt].text.user, "New Fact: q1 a1\nPrompt: far");
+}
+
+TEST(Questionnaire, ShowsWhatTheMemoryGaveAndRanksTheEditsOwnFact) {
+  EvalOptions options = options_of(xkde_method());
+  options.mode = EditMode::kSequential;
+  options.sizes = {2};
+  const EvalInputs inputs = test::eval_inputs(2);
+  const auto moments =
+      edit_moments(options.mode, options.sizes, options.eval_when, inputs.edits_of_stream());
+  const Retrieved retrieved{{1, 0}, {0}, {}, {0}, {1}, {1}};
+
+  const EvalQuestionnaire asked = make_questionnaire(options, inputs, moments, retrieved, {});
+
+  std::vector<int64_t> ranks;
+  for (const EvalItem& item : asked.items) ranks.push_back(item.rank_of_fact);
+  EXPECT_THAT(ranks, ElementsAre(2, 1, 0, 0, 1, 1));
+  EXPECT_THAT(asked.prompts[asked.items[0].prompt].text.user, HasSubstr("1. q1 a1\n2. q0 a0\n"));
+  EXPECT_EQ(asked.prompts[asked.items[2].prompt].text.user, "far");
+}
+
+TEST(Questionnaire, ShowsTheDemonstrationsOfTheFact) {
+  const EvalInputs inputs = test::eval_inputs(2);
+  const EvalOptions options = options_of(ike_method());
+  const auto moments =
+      edit_moments(options.mode, options.sizes, options.eval_when, inputs.edits_of_stream());
+
+  const EvalQuestionnaire asked =
+      make_questionnaire(options, inputs, moments, {}, {{"first ", "second "}});
+
+  EXPECT_EQ(asked.prompts[asked.items[3].prompt].text.user, "second New Fact: q1 a1\nPrompt: q1");
+}
+
+TEST(Questionnaire, NamesTheLanguageThatThePublishedEvaluatorNames) {
+  const EvalInputs inputs = test::eval_inputs(1);
+  EvalOptions options;
+  EXPECT_THAT(test::questionnaire(options, inputs).prompts[0].text.user,
+              HasSubstr("query in Spanish."));
+  options.prompt_language = PromptLanguage::kXk;
+  EXPECT_THAT(test::questionnaire(options, inputs).prompts[0].text.user,
+              HasSubstr("query in Chinese."));
+}
+
+TEST(Questionnaire, AsksFreelyAndForContinuationsOnlyWhereAMetricLooksAtThem) {
+  const EvalInputs inputs = test::eval_inputs(2);
+  EvalOptions options = options_of(none_method());
+  EXPECT_TRUE(test::questionnaire(options, inputs).free_prompts.empty());
+  options.extra_metrics = {"exact", "fluency"};
+
+  const EvalQuestionnaire asked = test::questionnaire(options, inputs);
+
+  EXPECT_THAT(users(asked.free_prompts), ElementsAre("q0", "q1", "r0", "r1"));
+  EXPECT_EQ(asked.items[1].free, 2U);
+  EXPECT_FALSE(asked.items[2].free);
+  EXPECT_THAT(users(asked.fluency_prompts), ElementsAre("q0", "q1"));
+}
+
+}  // namespace
+}  // namespace xkde

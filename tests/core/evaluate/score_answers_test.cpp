@@ -1,0 +1,130 @@
+#include "core/evaluate/score_answers.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/base/error.h"
+#include "tests/core/evaluate/eval_cases.h"
+#include "tests/support/byte_tokenizer.h"
+
+namespace xkde {
+namespace {
+
+using testing::ElementsAre;
+using testing::Pair;
+
+/// An answer of one token to each prompt: what is predicted is right for the prompts at `right`.
+EvalAnswers answers_to(const EvalQuestionnaire& asked, const std::vector<size_t>& right) {
+  EvalAnswers answers;
+  for (size_t i = 0; i < asked.prompts.size(); ++i) answers.prompts.push_back({{20}, {30}});
+  for (const size_t i : right) answers.prompts[i].predicted_ids = {30};
+  for (const EvalText& text : asked.free_prompts) answers.free.push_back("says " + text.user);
+  for (const EvalText& text : asked.fluency_prompts) answers.fluency.push_back(text.user);
+  return answers;
+}
+
+EvalOptions bare_options() {
+  EvalOptions options;
+  options.method = &none_method();
+  return options;
+}
+
+TEST(ScoreAnswers, ComparesWithTheTargetAndLocalityWithTheBareAnswer) {
+  const EvalInputs inputs = test::eval_inputs(1);
+  const EvalQuestionnaire asked = test::questionnaire(bare_options(), inputs);
+
+  const ScoredEvaluation scored =
+      score_answers(bare_options(), inputs, asked, answers_to(asked, {1}), test::byte_tokenizer());
+
+  ASSERT_EQ(scored.blocks.size(), 1U);
+  const std::vector<Prediction>& all = scored.blocks.begin()->second.predictions;
+  ASSERT_EQ(all.size(), 3U);
+  EXPECT_EQ(all[0].record, 10);
+  EXPECT_EQ(all[0].prompt, "q0");
+  EXPECT_EQ(all[0].score, 1.0);
+  EXPECT_EQ(all[1].score, 0.0);
+  EXPECT_THAT(all[2].target_ids, ElementsAre(20));
+  EXPECT_EQ(all[2].score, 1.0);
+  EXPECT_FALSE(all[2].base_locality);
+  EXPECT_FALSE(all[0].retrieved);
+  EXPECT_TRUE(all[0].extra.empty());
+}
+
+TEST(ScoreAnswers, ComparesLocalityWithTheModelBeforeTrainingToo) {
+  const EvalInputs inputs = test::eval_inputs(1);
+  const EvalQuestionnaire asked = test::questionnaire(bare_options(), inputs);
+  EvalAnswers answers = answers_to(asked, {});
+  answers.references = {{{31}, {30}}};
+
+  const ScoredEvaluation scored =
+      score_answers(bare_options(), inputs, asked, answers, test::byte_tokenizer());
+
+  EXPECT_EQ(scored.blocks.begin()->second.predictions[2].base_locality, 0.0);
+  EXPECT_FALSE(scored.blocks.begin()->second.predictions[0].base_locality);
+}
+
+TEST(ScoreAnswers, LeavesOutWhatDidNotFitTheContext) {
+  const EvalInputs inputs = test::eval_inputs(2);
+  const EvalQuestionnaire asked = test::questionnaire(bare_options(), inputs);
+  EvalAnswers answers = answers_to(asked, {});
+  answers.prompts[0] = {};  // "far", which is its own reference
+  answers.prompts[1] = {};  // "q0"
+
+  const ScoredEvaluation scored =
+      score_answers(bare_options(), inputs, asked, answers, test::byte_tokenizer());
+
+  EXPECT_EQ(scored.blocks.begin()->second.predictions.size(), 3U);
+  EXPECT_THAT(scored.skipped,
+              ElementsAre(Pair("locality: prompt longer than the model's context", 2),
+                          Pair("reliability: prompt longer than the model's context", 1)));
+}
+
+TEST(ScoreAnswers, CountsWhatElseIsAskedInTheOrderOfTheTable) {
+  EvalOptions options = bare_options();
+  options.extra_metrics = {"exact", "fluency", "f1"};
+  const EvalInputs inputs = test::eval_inputs(1);
+  const EvalQuestionnaire asked = test::questionnaire(options, inputs);
+  EvalAnswers answers = answers_to(asked, {1});
+  answers.free[0] = "A0.";
+
+  const ScoredEvaluation scored =
+      score_answers(options, inputs, asked, answers, test::byte_tokenizer());
+
+  const ScoredBlock& block = scored.blocks.begin()->second;
+  const auto scores = [](const Prediction& prediction) {
+    std::vector<std::string> texts;
+    for (const auto& [metric, value] : prediction.extra)
+      texts.push_back(concat(metric->name, " ", value));
+    return texts;
+  };
+  EXPECT_THAT(scores(block.predictions[0]), ElementsAre("f1 1", "em 1", "exact 1"));
+  EXPECT_EQ(block.predictions[0].answer, "A0.");
+  EXPECT_THAT(scores(block.predictions[1]), ElementsAre("f1 0", "em 0", "exact 0"));
+  EXPECT_THAT(scores(block.predictions[2]), ElementsAre("f1 1", "em 1"));
+  ASSERT_EQ(block.of_edits.size(), 1U);
+  EXPECT_EQ(block.of_edits[0].metric, "fluency");
+  EXPECT_EQ(block.of_edits[0].values.size(), 1U);
+}
+
+TEST(ScoreAnswers, NamesTheRecordsThatWereRetrieved) {
+  EvalOptions options;
+  options.mode = EditMode::kBatch;
+  options.sizes = {2};
+  const EvalInputs inputs = test::eval_inputs(2);
+  const auto moments =
+      edit_moments(options.mode, options.sizes, options.eval_when, inputs.edits_of_stream());
+  const EvalQuestionnaire asked =
+      make_questionnaire(options, inputs, moments, {{1}, {0}, {}, {1}, {1}, {1}}, {});
+
+  const ScoredEvaluation scored =
+      score_answers(options, inputs, asked, answers_to(asked, {}), test::byte_tokenizer());
+
+  const std::vector<Prediction>& all = scored.blocks.at({0, 0}).predictions;
+  EXPECT_THAT(*all[0].retrieved, ElementsAre(11));
+  EXPECT_EQ(all[0].rank_of_fact, 0);
+  EXPECT_EQ(all[1].rank_of_fact, 1);
+  EXPECT_TRUE(all[2].retrieved->empty());
+}
+
+}  // namespace
+}  // namespace xkde
