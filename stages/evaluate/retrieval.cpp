@@ -102,21 +102,31 @@ std::vector<std::vector<std::string>> EvalRetriever::demonstrations(const EvalOp
     shelves.push_back(read_shelf(*options.demonstrations, demonstrator, pair));
     searches.push_back(search(embed(shelves.back().keys)));
   }
+  // The edits of a language pair are looked up together: one collective, and enough queries for
+  // the search's fast path.
   std::vector<std::vector<std::string>> prefixes;
+  std::vector<std::vector<at::Tensor>> queries(inputs.pairs.size());
+  std::vector<std::vector<std::string*>> places(inputs.pairs.size());
+  prefixes.reserve(inputs.streams.size());
   for (const EvalStream& stream : inputs.streams) {
     std::vector<std::string> keys;
     for (const EvalEdit& edit : stream.edits)
       keys.push_back(demonstrator.query({edit.question, edit.target}));
     const at::Tensor found_by = embed(keys);
-    prefixes.emplace_back();
+    std::vector<std::string>& of_stream = prefixes.emplace_back(stream.edits.size());
     for (size_t i = 0; i < stream.edits.size(); ++i) {
-      const size_t pair = stream.pairs[i];
-      const std::vector<FactRange> all{{0, searches[pair].size()}};
-      const auto hits = searches[pair].top_k(found_by.narrow(0, static_cast<int64_t>(i), 1),
-                                             options.demonstrations->k, all);
-      std::string& prefix = prefixes.back().emplace_back();
-      for (const Hit& hit : hits.front())
-        prefix += shelves[pair].texts[static_cast<size_t>(hit.fact)];
+      queries[stream.pairs[i]].push_back(found_by[static_cast<int64_t>(i)]);
+      places[stream.pairs[i]].push_back(&of_stream[i]);
+    }
+  }
+  for (size_t pair = 0; pair < inputs.pairs.size(); ++pair) {
+    if (queries[pair].empty()) continue;
+    const std::vector<FactRange> all(queries[pair].size(), {0, searches[pair].size()});
+    const auto hits =
+        searches[pair].top_k(at::stack(queries[pair]), options.demonstrations->k, all);
+    for (size_t i = 0; i < hits.size(); ++i) {
+      for (const Hit& hit : hits[i])
+        *places[pair][i] += shelves[pair].texts[static_cast<size_t>(hit.fact)];
     }
   }
   return prefixes;
