@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "core/base/error.h"
-#include "core/io/json_file.h"
+#include "core/data/language.h"
 
 namespace xkde {
 
@@ -34,11 +34,19 @@ std::string parse_id(const Json& row, const std::string& place) {
   return it->is_string() ? it->get<std::string>() : it->dump();
 }
 
+std::string parse_language(const Json& row, const char* key, const std::string& place) {
+  const std::string& code = required_text(row, key, place);
+  XKDE_CHECK(find_language(code) != nullptr, DataError, place, ".", key,
+             ": expected a language code, found \"", code, "\"");
+  return code;
+}
+
 Conversation parse_conversation(const Json& row, const std::string& place) {
   XKDE_CHECK(row.is_object(), DataError, place, ": expected an object, found a value of type ",
              row.type_name());
   Conversation conversation;
   conversation.id = parse_id(row, place);
+  conversation.languages = parse_languages(row, conversation.id, place);
   const auto turns = row.find("conversations");
   XKDE_CHECK(turns != row.end() && turns->is_array() && !turns->empty(), DataError, place,
              ": conversations: expected a non-empty array, found ",
@@ -69,10 +77,35 @@ Json to_json(const Conversation& conversation) {
     turns.push_back({{"from", turn.role == ChatMessage::Role::kUser ? "human" : "gpt"},
                      {"value", turn.content}});
   }
-  return {{"id", conversation.id}, {"conversations", std::move(turns)}};
+  Json row{{"id", conversation.id}};
+  if (conversation.languages != RowLanguages{}) {
+    row["edit_language"] = conversation.languages.edit;
+    row["test_language"] = conversation.languages.test;
+  }
+  row["conversations"] = std::move(turns);
+  return row;
 }
 
 }  // namespace
+
+RowLanguages languages_in_id(std::string_view id) {
+  for (size_t end = id.rfind('_'); end != std::string_view::npos && end > 0;) {
+    const size_t begin = id.rfind('_', end - 1);
+    if (begin == std::string_view::npos) break;
+    const std::string_view codes = id.substr(begin + 1, end - begin - 1);
+    if (codes.size() == 4 && find_language(codes.substr(0, 2)) != nullptr &&
+        find_language(codes.substr(2)) != nullptr) {
+      return {std::string(codes.substr(0, 2)), std::string(codes.substr(2))};
+    }
+    end = begin;
+  }
+  return {};
+}
+
+RowLanguages parse_languages(const Json& row, std::string_view id, const std::string& place) {
+  if (!row.contains("edit_language") && !row.contains("test_language")) return languages_in_id(id);
+  return {parse_language(row, "edit_language", place), parse_language(row, "test_language", place)};
+}
 
 std::vector<Conversation> read_conversations(const std::filesystem::path& path) {
   const Json json = read_json_file(path);

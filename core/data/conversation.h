@@ -3,21 +3,40 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "core/io/json_file.h"
 #include "core/text/chat_template.h"
 
 namespace xkde {
+
+/// The languages of a training row, by ISO or file code. Both are empty when nothing tells them.
+struct RowLanguages {
+  std::string edit;
+  std::string test;
+  bool operator==(const RowLanguages&) const = default;
+};
+
+/// The languages that an id of the published form "identity_{n}_{source}_{s}{t}_{...}" tells.
+RowLanguages languages_in_id(std::string_view id);
+
+/// The fields "edit_language" and "test_language" of a row, or what its id tells where the row has
+/// neither; `place` begins messages. Throws DataError for another value than a known language's
+/// code, and for one field without the other.
+RowLanguages parse_languages(const Json& row, std::string_view id, const std::string& place);
 
 /// One row of an XE-IT / LTE training file (protocol 1.5): user and assistant take turns, the last
 /// turn is an assistant's.
 struct Conversation {
   std::string id;
   std::vector<ChatMessage> turns;
+  RowLanguages languages = {};
 };
 
 /// Reads [{"id", "conversations": [{"from", "value"}, ...]}, ...]; "human" speaks as the user,
-/// anyone else as the assistant; other keys are passed over. Throws MissingInputError, or DataError
+/// anyone else as the assistant. "edit_language" and "test_language" may stand beside them
+/// (parse_languages); other keys are passed over. Throws MissingInputError, or DataError
 /// "file: row 3: conversations.1.value: expected a non-empty string, found null".
 std::vector<Conversation> read_conversations(const std::filesystem::path& path);
 

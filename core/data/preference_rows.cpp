@@ -60,6 +60,7 @@ SampleRow parse_sample(const Json& object, const std::string& place) {
                 .prompt = text_of(object, "prompt", place),
                 .gold = text_of(object, "gold", place),
                 .answers = {}};
+  row.languages = parse_languages(object, row.id, place.substr(0, place.size() - 2));
   const auto answers = object.find("answers");
   XKDE_CHECK(answers != object.end() && answers->is_array(), DataError, place,
              "answers: expected an array, found ", kind_of(object, "answers"));
@@ -109,7 +110,12 @@ Json to_json(const SampleRow& row) {
                        {"token_ids", answer.token_ids},
                        {"finish_reason", answer.finish_reason}});
   }
-  return {{"id", row.id}, {"prompt", row.prompt}, {"gold", row.gold}, {"answers", answers}};
+  Json json{{"id", row.id}, {"prompt", row.prompt}, {"gold", row.gold}, {"answers", answers}};
+  if (row.languages != languages_in_id(row.id)) {
+    json["edit_language"] = row.languages.edit;
+    json["test_language"] = row.languages.test;
+  }
+  return json;
 }
 
 Json to_json(const PairRow& row) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/data/conversation.h"
 #include "core/io/json_file.h"
 
 namespace xkde {
@@ -22,7 +23,9 @@ struct SampleRow {
   std::string prompt;  ///< as the model read it
   std::string gold;
   std::vector<SampledAnswer> answers;  ///< none: the prompt did not fit into the context
+  RowLanguages languages = {};         ///< of the conversation
 };
+/// Leaves out languages that the id tells.
 Json to_json(const SampleRow& row);
 
 /// A line of pairs.jsonl.

@@ -11,7 +11,6 @@
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/base/rng.h"
-#include "core/data/language.h"
 #include "core/data/preference_rows.h"
 #include "core/edit/preference_pairs.h"
 #include "core/io/atomic_file.h"
@@ -68,28 +67,12 @@ std::unique_ptr<Reward> make_reward(const RankStage& stage) {
   return make_nllb_reward(stage.model_name_or_path, options);
 }
 
-/// Edit and test language of a row that build_data made, from its conversation's id
-/// "identity_{n}_{source}_{s}{t}_{…}"; empty for another.
-std::pair<std::string, std::string> languages_of(const std::string& id) {
-  for (size_t end = id.rfind('_'); end != std::string::npos && end > 0;) {
-    const size_t begin = id.rfind('_', end - 1);
-    if (begin == std::string::npos) break;
-    const std::string codes = id.substr(begin + 1, end - begin - 1);
-    if (codes.size() == 4 && find_language(codes.substr(0, 2)) != nullptr &&
-        find_language(codes.substr(2)) != nullptr) {
-      return {codes.substr(0, 2), codes.substr(2)};
-    }
-    end = begin;
-  }
-  return {};
-}
-
 std::vector<RewardCase> cases_of(const std::vector<SampleRow>& rows,
                                  const std::vector<std::vector<std::string>>& texts,
                                  const RankStage& stage) {
   std::vector<RewardCase> cases;
   for (size_t i = 0; i < rows.size(); ++i) {
-    const auto [edit, test] = languages_of(rows[i].id);
+    const auto& [edit, test] = rows[i].languages;
     const bool asks = stage.reward == "nllb" &&
                       (stage.source_language == "auto" || stage.target_language == "auto");
     XKDE_CHECK(!asks || !test.empty() || texts[i].empty(), ConfigError, "rank: sample \"",

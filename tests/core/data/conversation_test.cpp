@@ -46,9 +46,8 @@ TEST(Conversation, ReadsTurnsOfUserAndAssistant) {
 TEST(Conversation, WrittenFileReadsBackEqual) {
   const TempFolder folder;
   const std::vector<Conversation> rows{
-      {"identity_0_x_enzh_src",
-       {{Role::kUser, "哪个机构？\n\"q\""}, {Role::kAssistant, "北港研究所"}}},
-      {"identity_1_x_enzh_loc", {{Role::kUser, "b"}, {Role::kAssistant, "c"}}}};
+      {"0_x_src", {{Role::kUser, "哪个机构？\n\"q\""}, {Role::kAssistant, "北港研究所"}}},
+      {"1_x_loc", {{Role::kUser, "b"}, {Role::kAssistant, "c"}}}};
 
   write_conversations(folder.path() / "train.json", rows);
 
@@ -58,9 +57,53 @@ TEST(Conversation, WrittenFileReadsBackEqual) {
   EXPECT_EQ(again[0].turns[0].content, rows[0].turns[0].content);
   EXPECT_EQ(again[0].turns[1].content, rows[0].turns[1].content);
   const Json json = read_json_file(folder.path() / "train.json");
-  EXPECT_EQ(json[1].dump(),
-            R"({"id":"identity_1_x_enzh_loc","conversations":[{"from":"human","value":"b"},)"
-            R"({"from":"gpt","value":"c"}]})");
+  EXPECT_EQ(json[1].dump(), R"({"id":"1_x_loc","conversations":[{"from":"human","value":"b"},)"
+                            R"({"from":"gpt","value":"c"}]})");
+}
+
+TEST(Conversation, LanguagesAreFieldsOfTheRow) {
+  const TempFolder folder;
+  const std::vector<Conversation> rows{
+      {"mine", {{Role::kUser, "b"}, {Role::kAssistant, "c"}}, {"en", "zh"}}};
+
+  write_conversations(folder.path() / "train.json", rows);
+
+  EXPECT_EQ(read_conversations(folder.path() / "train.json").at(0).languages, rows[0].languages);
+  const Json json = read_json_file(folder.path() / "train.json");
+  EXPECT_EQ(json[0].dump(),
+            R"({"id":"mine","edit_language":"en","test_language":"zh",)"
+            R"("conversations":[{"from":"human","value":"b"},{"from":"gpt","value":"c"}]})");
+}
+
+TEST(Conversation, RowWithoutTheFieldsHasTheLanguagesOfItsId) {
+  const TempFolder folder;
+  const char* const turns = R"("conversations": [{"from": "human", "value": "q"},
+                                                 {"from": "gpt", "value": "a"}])";
+  const auto file =
+      folder.write("train.json",
+                   std::string("[{\"id\": \"identity_7_bmike53_czes_loc_without_edit\", ") + turns +
+                       "}, {\"id\": \"identity_7_bmike53_czes_src\", \"edit_language\": \"de\", "
+                       "\"test_language\": \"fr\", " +
+                       turns + "}, {\"id\": \"a\", " + turns + "}]");
+
+  const std::vector<Conversation> rows = read_conversations(file);
+
+  EXPECT_EQ(rows.at(0).languages, (RowLanguages{"cz", "es"}));
+  EXPECT_EQ(rows.at(1).languages, (RowLanguages{"de", "fr"}));
+  EXPECT_EQ(rows.at(2).languages, RowLanguages{});
+}
+
+TEST(Conversation, IdsOfOtherFormsTellNoLanguage) {
+  EXPECT_EQ(languages_in_id("identity_0_mzsre_train_enes_src"), (RowLanguages{"en", "es"}));
+  for (const char* id : {"", "a", "_", "enes", "identity_0_enes", "identity_0_enxx_src"})
+    EXPECT_EQ(languages_in_id(id), RowLanguages{}) << id;
+}
+
+TEST(Conversation, LanguageFieldsOfAnotherKindAreDataErrors) {
+  EXPECT_THAT(read_error(R"([{"edit_language": "xx", "test_language": "en"}])"),
+              HasSubstr("row 0.edit_language: expected a language code, found \"xx\""));
+  EXPECT_THAT(read_error(R"([{"edit_language": "en"}])"),
+              HasSubstr("row 0.test_language: expected a non-empty string, found nothing"));
 }
 
 TEST(Conversation, MalformedRowsAreDataErrorsThatNameThePlace) {
