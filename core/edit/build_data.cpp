@@ -19,17 +19,23 @@ constexpr std::array<std::pair<std::string_view, QuestionKind>, 4> kKinds{{
     {"portability", QuestionKind::kPortability},
 }};
 
-std::optional<Probe> probe_of(const EditSide& side, QuestionKind kind) {
+std::optional<QaPair> pair_of(const Probe* probe) {
+  if (probe == nullptr) return std::nullopt;
+  return QaPair{probe->question, probe->first_alias()};
+}
+
+/// What an example of that kind asks; nothing when the side does not have it.
+std::optional<QaPair> question_of(const EditSide& side, QuestionKind kind) {
   switch (kind) {
     case QuestionKind::kSrc:
-      return Probe{side.src, side.alt};
+      return QaPair{side.src, side.alt};
     case QuestionKind::kRephrase:
       if (side.rephrase.empty()) return std::nullopt;
-      return Probe{side.rephrase, side.alt};
+      return QaPair{side.rephrase, side.alt};
     case QuestionKind::kLoc:
-      return side.locality;
+      return pair_of(side.first_probe(/*locality=*/true));
     case QuestionKind::kPortability:
-      return side.portability;
+      return pair_of(side.first_probe(/*locality=*/false));
   }
   throw InternalError("question kind: not one of the enumerators");
 }
@@ -58,18 +64,20 @@ void append_examples(std::vector<TrainingExample>& examples, const std::vector<E
   const auto next_id = [&](std::string_view kind) {
     return concat("identity_", examples.size(), "_", source, "_", edit.iso, test.iso, "_", kind);
   };
+  const RowLanguages languages{edit.iso, test.iso};
   for (const EditRecord& record : records) {
     const EditSide& edited = side_of(record, edit);
     const std::vector<std::string> facts{fact_text(edited.src, edited.alt)};
     const EditSide& asked = side_of(record, test);
     for (const QuestionKind kind : options.questions) {
-      const std::optional<Probe> probe = probe_of(asked, kind);
-      if (!probe) continue;
-      examples.push_back({next_id(question_kind_name(kind)), probe->question,
-                          edit_prompt(facts, probe->question, test.english_name), probe->answer});
+      const std::optional<QaPair> pair = question_of(asked, kind);
+      if (!pair) continue;
+      examples.push_back({next_id(question_kind_name(kind)), pair->question,
+                          edit_prompt(facts, pair->question, test.english_name), pair->answer,
+                          languages});
       if (kind != QuestionKind::kLoc || !options.without_edit) continue;
       examples.push_back(
-          {next_id("loc_without_edit"), probe->question, probe->question, probe->answer});
+          {next_id("loc_without_edit"), pair->question, pair->question, pair->answer, languages});
     }
   }
 }
@@ -87,7 +95,8 @@ std::vector<Conversation> to_conversations(const std::vector<TrainingExample>& e
   for (const TrainingExample& example : examples) {
     conversations.push_back({example.id,
                              {{ChatMessage::Role::kUser, example.user},
-                              {ChatMessage::Role::kAssistant, example.answer}}});
+                              {ChatMessage::Role::kAssistant, example.answer}},
+                             example.languages});
   }
   return conversations;
 }

@@ -34,6 +34,7 @@ struct TrainingExample {
   std::string question;  ///< alone, as in the benchmark
   std::string user;      ///< as the model is asked
   std::string answer;
+  RowLanguages languages = {};
 };
 
 /// Appends the examples of one language pair, record after record, kind after kind; a kind that a

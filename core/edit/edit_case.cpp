@@ -5,17 +5,6 @@
 
 namespace xkde {
 
-namespace {
-
-std::vector<Probe> first_answers(const std::vector<KnowEditProbe>& probes) {
-  std::vector<Probe> first;
-  for (const KnowEditProbe& probe : probes)
-    first.push_back({probe.prompt, probe.answers.front().front()});
-  return first;
-}
-
-}  // namespace
-
 EditCase edit_case(const EditRecord& record, const Language& edit, const Language& test) {
   const EditSide& edited = side_of(record, edit);
   const EditSide& asked = side_of(record, test);
@@ -27,27 +16,14 @@ EditCase edit_case(const EditRecord& record, const Language& edit, const Languag
   one.src = asked.src;
   one.rephrase = asked.rephrase;
   one.alt = asked.alt;
-  one.old_answer = asked.old_answer;
-  if (asked.portability) one.portability.push_back(*asked.portability);
-  if (asked.locality) {
-    one.locality.push_back(
-        {std::string(without_nq_prefix(asked.locality->question)), asked.locality->answer});
+  if (!asked.old_answers.empty()) one.old_answer = asked.old_answers.front();
+  for (const Probe& probe : asked.probes) {
+    if (is_locality(probe.kind)) {
+      one.locality.push_back({std::string(without_nq_prefix(probe.question)), probe.first_alias()});
+    } else {
+      one.portability.push_back({probe.question, probe.first_alias()});
+    }
   }
-  return one;
-}
-
-EditCase edit_case(const KnowEditRecord& record) {
-  EditCase one;
-  one.index = record.index;
-  one.subject = record.subject;
-  one.edit_src = record.prompt;
-  one.fact = fact_text(record.prompt, record.target);
-  one.src = record.prompt;
-  one.rephrase = record.rephrase;
-  one.alt = record.target;
-  if (!record.old_answers.empty()) one.old_answer = record.old_answers.front();
-  one.portability = first_answers(record.portability);
-  one.locality = first_answers(record.locality);
   return one;
 }
 
@@ -56,7 +32,7 @@ void remove_test_questions(std::vector<EditCase>& cases, const TestQuestions& as
   const auto count = [&removed](const char* what, size_t n) {
     if (n > 0) removed[std::string("test question: ") + what] += static_cast<int64_t>(n);
   };
-  const auto is_asked = [&asked](const Probe& probe) { return asked.contains(probe.question); };
+  const auto is_asked = [&asked](const QaPair& pair) { return asked.contains(pair.question); };
   count("src", std::erase_if(cases, [&asked](const EditCase& one) {
           return asked.contains(one.edit_src) || asked.contains(one.src);
         }));

@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "core/data/benchmarks/knowedit.h"
 #include "core/data/edit_record.h"
 #include "core/data/language.h"
 #include "core/edit/test_questions.h"
@@ -22,15 +21,14 @@ struct EditCase {
   std::string src;       ///< in the test language, as is what follows
   std::string rephrase;  ///< empty when there is none
   std::string alt;
-  std::string old_answer;          ///< empty when unknown
-  std::vector<Probe> portability;  ///< in scope
-  std::vector<Probe> locality;     ///< out of scope, without "nq question: "
+  std::string old_answer;           ///< empty when unknown
+  std::vector<QaPair> portability;  ///< in scope
+  std::vector<QaPair> locality;     ///< out of scope, without "nq question: "
 };
 
-/// Throws DataError when the record lacks a language.
+/// Of several answers to a probe it takes the first alias of the first one (protocol 3.1). Throws
+/// DataError when the record lacks a language.
 EditCase edit_case(const EditRecord& record, const Language& edit, const Language& test);
-/// In English; of several answers to a probe the first alias of the first one (protocol 3.1).
-EditCase edit_case(const KnowEditRecord& record);
 
 /// Takes out what a test asks, counting it: "test question: src" (the whole case goes, as every
 /// sample of it would show its fact), "test question: rephrase", "... portability", "... locality".

@@ -16,11 +16,18 @@ EditQuestion question_of(Metric metric, const std::string& question, const std::
           .answers = {target}};
 }
 
-EditQuestion question_of(Metric metric, const KnowEditProbe& probe) {
-  EditQuestion question{.kind = {metric, probe.kind},
+/// The plain kinds of parallel edits are whole metrics; the others are parts of one.
+MetricKind kind_of(ProbeKind probe) {
+  const Metric metric = is_locality(probe) ? Metric::kLocality : Metric::kPortability;
+  if (probe == ProbeKind::kLocality || probe == ProbeKind::kPortability) return {metric, {}};
+  return {metric, probe};
+}
+
+EditQuestion question_of(const Probe& probe) {
+  EditQuestion question{.kind = kind_of(probe.kind),
                         .probe = probe.position,
-                        .question = probe.prompt,
-                        .target = probe.first_answer,
+                        .question = probe.question,
+                        .target = probe.target,
                         .answers = {}};
   for (const auto& aliases : probe.answers)
     question.answers.insert(question.answers.end(), aliases.begin(), aliases.end());
@@ -45,7 +52,7 @@ std::string_view metric_name(Metric metric) {
 
 std::string MetricKind::name() const {
   std::string text(metric_name(metric));
-  if (probe) text.append(".").append(probe_kind_name(*probe));
+  if (probe) text.append(".").append(name_of(kProbeKindNames, *probe));
   return text;
 }
 
@@ -54,41 +61,25 @@ std::vector<EditQuestion> edit_questions(const EditSide& test_side) {
       question_of(Metric::kReliability, test_side.src, test_side.alt)};
   if (!test_side.rephrase.empty())
     questions.push_back(question_of(Metric::kGenerality, test_side.rephrase, test_side.alt));
-  if (const auto& probe = test_side.locality)
-    questions.push_back(question_of(Metric::kLocality, probe->question, probe->answer));
-  if (const auto& probe = test_side.portability)
-    questions.push_back(question_of(Metric::kPortability, probe->question, probe->answer));
+  for (const Probe& probe : test_side.probes) questions.push_back(question_of(probe));
   return questions;
 }
 
-EvalEdit eval_edit(const EditRecord& record, const Language& edit, const Language& test) {
+EvalEdit eval_edit(const EditRecord& record, const Language& edit, const Language& test,
+                   QuestionForm form, std::map<std::string, int64_t>& skipped) {
   const EditSide& edited = side_of(record, edit);
-  return {.record = record.index,
-          .question = edited.src,
-          .target = edited.alt,
-          .asked = edit_questions(side_of(record, test))};
-}
-
-EvalEdit eval_edit(const KnowEditRecord& record, KnowEditForm form,
-                   std::map<std::string, int64_t>& skipped) {
-  EvalEdit edit{record.index, record.prompt, record.target, {}};
-  edit.asked.push_back(question_of(Metric::kReliability, record.prompt, record.target));
-  // LTE's loader does not read it.
-  if (!record.rephrase.empty() && form == KnowEditForm::kEasyEdit)
-    edit.asked.push_back(question_of(Metric::kGenerality, record.rephrase, record.target));
-  for (const auto& [metric, probes] : {std::pair{Metric::kLocality, &record.locality},
-                                       std::pair{Metric::kPortability, &record.portability}}) {
-    for (const KnowEditProbe& probe : *probes) {
-      if (form == KnowEditForm::kLte && probe.position != 0) continue;
-      EditQuestion question = question_of(metric, probe);
-      if (question.target.empty()) {
-        ++skipped[question.kind.name() + ": first answer empty"];
-      } else {
-        edit.asked.push_back(std::move(question));
-      }
+  EvalEdit result{record.index, edited.src, edited.alt, {}};
+  for (EditQuestion& question : edit_questions(side_of(record, test))) {
+    // LTE's loader reads no rephrase.
+    const bool is_read = question.probe == 0 && question.kind.metric != Metric::kGenerality;
+    if (form == QuestionForm::kLte && !is_read) continue;
+    if (question.target.empty()) {
+      ++skipped[question.kind.name() + ": first answer empty"];
+    } else {
+      result.asked.push_back(std::move(question));
     }
   }
-  return edit;
+  return result;
 }
 
 const EditSide& side_of(const EditRecord& record, const Language& language) {

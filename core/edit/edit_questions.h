@@ -9,7 +9,6 @@
 #include <string_view>
 #include <vector>
 
-#include "core/data/benchmarks/knowedit.h"
 #include "core/data/edit_record.h"
 #include "core/data/language.h"
 
@@ -22,7 +21,7 @@ inline constexpr Metric kMetrics[] = {Metric::kReliability, Metric::kGenerality,
 /// "reliability" and so on, as results.json has it.
 std::string_view metric_name(Metric metric);
 
-/// What a question tests: a metric and, in KnowEdit, one of its kinds.
+/// What a question tests: a metric and, where the benchmark parts it, one of its kinds (KnowEdit).
 struct MetricKind {
   Metric metric = Metric::kReliability;
   std::optional<ProbeKind> probe = {};
@@ -36,17 +35,17 @@ struct EditQuestion {
   MetricKind kind;
   int64_t probe = 0;  ///< position in the record's list of its kind
   std::string question;
-  std::string target;                ///< what teacher forcing scores
+  std::string target;  ///< what teacher forcing scores; empty where the file leaves it blank
   std::vector<std::string> answers;  ///< each of them is right, `target` among them
 };
 
-/// What protocol 6.1 asks of the side, in the order of kMetrics: a record without portability asks
-/// three.
+/// Every question that the side has, in the order of kMetrics (protocol 6.1): a parallel record
+/// without portability asks three.
 std::vector<EditQuestion> edit_questions(const EditSide& test_side);
 
-/// Which questions of a KnowEdit record are asked: those of EasyEdit (all; protocol 6.4), or those
-/// of LTE (the first of each list; protocol 6.3).
-enum class KnowEditForm { kEasyEdit, kLte };
+/// Which questions of a record are asked: those of EasyEdit (all; protocol 6.4), or those of LTE
+/// (the first of each list and no rephrase; protocol 6.3).
+enum class QuestionForm { kEasyEdit, kLte };
 
 /// One edit, and what is asked about it in one language. Texts as in the file.
 struct EvalEdit {
@@ -56,12 +55,11 @@ struct EvalEdit {
   std::vector<EditQuestion> asked;
 };
 
-/// Throws DataError when the record lacks a language.
-EvalEdit eval_edit(const EditRecord& record, const Language& edit, const Language& test);
-/// Questions whose first answer is empty are left out and counted in `skipped`
-/// ("locality.Forgetfulness: first answer empty").
-EvalEdit eval_edit(const KnowEditRecord& record, KnowEditForm form,
-                   std::map<std::string, int64_t>& skipped);
+/// Questions whose target is empty are left out and counted in `skipped`
+/// ("locality.Forgetfulness: first answer empty"). Throws DataError when the record lacks a
+/// language.
+EvalEdit eval_edit(const EditRecord& record, const Language& edit, const Language& test,
+                   QuestionForm form, std::map<std::string, int64_t>& skipped);
 
 /// The record's side in a language. Throws DataError naming record and language.
 const EditSide& side_of(const EditRecord& record, const Language& language);

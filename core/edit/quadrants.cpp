@@ -21,15 +21,15 @@ using Shares = std::array<double, kQuadrants>;
 /// All that is random about one record of a set, but the distractors themselves. Everything is
 /// drawn whether it is needed or not, so that options change no other draw.
 struct Visit {
-  const Probe* portability = nullptr;  ///< the in-scope question if it is one of these
-  bool asks_src = false;               ///< else rephrase
-  const Probe* locality = nullptr;
+  const QaPair* portability = nullptr;  ///< the in-scope question if it is one of these
+  bool asks_src = false;                ///< else rephrase
+  const QaPair* locality = nullptr;
   Shares keep{};  ///< a quadrant is kept when this is below its share
   size_t distractors = 0;
   RandomStream rest;  ///< for the distractors
 };
 
-const Probe* one_of(const std::vector<Probe>& probes, double draw) {
+const QaPair* one_of(const std::vector<QaPair>& probes, double draw) {
   if (probes.empty()) return nullptr;
   return &probes[static_cast<size_t>(draw * static_cast<double>(probes.size()))];
 }
@@ -155,7 +155,7 @@ class SetBuilder {
                      const std::vector<std::string>& facts, QuadrantSamples& out) const {
     const bool in_scope = quadrant == Quadrant::kInWithEdit || quadrant == Quadrant::kInWithoutEdit;
     const bool with_edit = quadrant == Quadrant::kInWithEdit || quadrant == Quadrant::kOutWithEdit;
-    Probe probe{visit.asks_src ? one.src : one.rephrase, with_edit ? one.alt : one.old_answer};
+    QaPair probe{visit.asks_src ? one.src : one.rephrase, with_edit ? one.alt : one.old_answer};
     if (in_scope && visit.portability != nullptr) probe = *visit.portability;
     if (!in_scope) probe = *visit.locality;
     const std::string pair = set_.edit.iso + set_.test.iso;
@@ -164,7 +164,8 @@ class SetBuilder {
         {concat("identity_", out.examples.size(), "_", set_.source, "_", pair, "_", name),
          probe.question,
          with_edit ? edit_prompt(facts, probe.question, set_.test.english_name) : probe.question,
-         probe.answer});
+         probe.answer,
+         {set_.edit.iso, set_.test.iso}});
     QuadrantStatistics& statistics = out.statistics;
     ++statistics.sources[set_.source];
     ++statistics.pairs[pair];

@@ -33,14 +33,6 @@ void TestQuestions::add(const EditRecord& record) {
   }
 }
 
-void TestQuestions::add(const KnowEditRecord& record) {
-  add(record.prompt);
-  if (!record.rephrase.empty()) add(record.rephrase);
-  for (const auto* probes : {&record.portability, &record.locality}) {
-    for (const KnowEditProbe& probe : *probes) add(probe.prompt);
-  }
-}
-
 bool TestQuestions::contains(std::string_view question) const {
   return questions_.contains(key_of(question));
 }

@@ -6,7 +6,6 @@
 #include <unordered_set>
 
 #include "core/base/named.h"
-#include "core/data/benchmarks/knowedit.h"
 #include "core/data/edit_record.h"
 
 namespace xkde {
@@ -24,7 +23,6 @@ std::string_view without_nq_prefix(std::string_view question);
 class TestQuestions {
  public:
   void add(const EditRecord& record);
-  void add(const KnowEditRecord& record);
   bool contains(std::string_view question) const;
   size_t size() const noexcept { return questions_.size(); }
 

@@ -1,7 +1,7 @@
 #include "core/data/benchmarks/knowedit.h"
 
 #include <algorithm>
-#include <array>
+#include <iterator>
 #include <optional>
 #include <span>
 #include <system_error>
@@ -17,44 +17,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array<std::pair<std::string_view, KnowEditSet>, 4> kSets{{
-    {"zsre", KnowEditSet::kZsre},
-    {"wikibio", KnowEditSet::kWikibio},
-    {"recent", KnowEditSet::kRecent},
-    {"counterfact", KnowEditSet::kCounterfact},
-}};
-
-constexpr std::array<std::string_view, 5> kKindNames{"Reasoning", "Subject_Aliasing",
-                                                     "Logical_Generalization",
-                                                     "Relation_Specificity", "Forgetfulness"};
 constexpr ProbeKind kPortabilityKinds[] = {ProbeKind::kReasoning, ProbeKind::kSubjectAliasing,
                                            ProbeKind::kLogicalGeneralization};
 constexpr ProbeKind kLocalityKinds[] = {ProbeKind::kRelationSpecificity, ProbeKind::kForgetfulness};
 
-/// Where a set keeps its files.
-struct FileNames {
-  const char* folder;
-  std::vector<std::string> train;
-  std::vector<std::string> test;
-};
-
-FileNames names_of(KnowEditSet set) {
-  switch (set) {
-    case KnowEditSet::kZsre:  // its train file has the layout of Bi-ZsRE's
-      return {"ZsRE", {}, {"ZsRE-test-all.json"}};
-    case KnowEditSet::kWikibio:
-      return {"WikiBio", {"wikibio-train-all.json"}, {"wikibio-test-all.json"}};
-    case KnowEditSet::kRecent:
-      return {"wiki_recent",
-              {"recent_train.json"},
-              {"recent_test.json", "eval_from_recent_train.json"}};
-    case KnowEditSet::kCounterfact:
-      return {"wiki_counterfact", {"train_cf.json"}, {"test_cf.json", "eval_from_train_cf.json"}};
-  }
-  throw InternalError("KnowEdit set: not one of the enumerators");
-}
-
-const Json* member(const Json& object, const char* key) {
+const Json* member(const Json& object, std::string_view key) {
   const auto it = object.find(key);
   return it == object.end() || it->is_null() ? nullptr : &*it;
 }
@@ -62,8 +29,8 @@ const Json* member(const Json& object, const char* key) {
 /// Parses the rows of one file.
 class Reader {
  public:
-  Reader(KnowEditSet set, KnowEditDataset& dataset)
-      : set_(set), dataset_(dataset), name_(dataset.file.string()) {}
+  Reader(const KnowEditLayout& layout, EditFile& file)
+      : layout_(layout), file_(file), name_(file.path.string()) {}
 
   void read(const Json& json) {
     XKDE_CHECK(json.is_array(), DataError, name_,
@@ -72,8 +39,8 @@ class Reader {
     for (row_ = 0; row_ < json.size(); ++row_) {
       XKDE_CHECK(json[row_].is_object(), DataError, name_, ": row ", row_,
                  ": expected an object, found ", found_text(&json[row_]));
-      dataset_.records.push_back(record(json[row_]));
-      ++dataset_.used["rows"];
+      file_.rows.push_back(record(json[row_]));
+      file_.row_ids.emplace_back();
     }
   }
 
@@ -83,48 +50,49 @@ class Reader {
                            found_text(found)));
   }
 
-  std::string text(const Json& object, const char* key, const std::string& before = "") const {
+  std::string text(const Json& object, std::string_view key, const std::string& before = "") const {
     const auto it = object.find(key);
     const Json* value = it == object.end() ? nullptr : &*it;
     if (value == nullptr || !value->is_string() || is_blank(value->get_ref<const std::string&>()))
-      fail(before + key, "a non-empty string", value);
+      fail(concat(before, key), "a non-empty string", value);
     return value->get<std::string>();
   }
 
-  KnowEditRecord record(const Json& row) {
-    KnowEditRecord record;
-    record.index = static_cast<int64_t>(row_);
-    const bool is_passage = set_ == KnowEditSet::kWikibio;
-    record.subject = text(row, is_passage ? "concept" : "subject");
-    record.prompt = text(row, is_passage ? "text" : "prompt");
-    record.target = text(row, is_passage ? "labels" : "target_new");
-    if (member(row, "rephrase_prompt") != nullptr) record.rephrase = text(row, "rephrase_prompt");
+  EditRecord record(const Json& row) {
+    EditSide side;
+    side.subject = text(row, layout_.subject);
+    side.src = text(row, layout_.prompt);
+    side.alt = text(row, layout_.target);
+    if (member(row, "rephrase_prompt") != nullptr) side.rephrase = text(row, "rephrase_prompt");
     if (const Json* old = member(row, "ground_truth"); old != nullptr) {
       // Several texts of a record are names of one answer: "old" is what any of them says.
       for (const auto& aliases : answers(*old, "ground_truth", "ground_truth"))
-        record.old_answers.insert(record.old_answers.end(), aliases.begin(), aliases.end());
+        side.old_answers.insert(side.old_answers.end(), aliases.begin(), aliases.end());
     }
-    record.portability = probes(row, "portability", kPortabilityKinds);
-    record.locality = probes(row, "locality", kLocalityKinds);
+    std::vector<Probe> portability = probes(row, "portability", kPortabilityKinds);
+    side.probes = probes(row, "locality", kLocalityKinds);
+    std::move(portability.begin(), portability.end(), std::back_inserter(side.probes));
+    EditRecord record;
+    record.index = static_cast<int64_t>(row_);
+    record.sides.emplace("en", std::move(side));
     return record;
   }
 
-  std::vector<KnowEditProbe> probes(const Json& row, const char* group,
-                                    std::span<const ProbeKind> kinds) {
-    std::vector<KnowEditProbe> probes;
+  std::vector<Probe> probes(const Json& row, const char* group, std::span<const ProbeKind> kinds) {
+    std::vector<Probe> probes;
     const Json* lists = member(row, group);
     if (lists == nullptr) return probes;
     if (!lists->is_object()) fail(group, "an object {kind: list of probes}", lists);
-    if (lists->empty()) ++dataset_.skipped[concat(group, ": empty")];
+    if (lists->empty()) ++file_.skipped[concat(group, ": empty")];
     count_unknown_kinds(*lists, group, kinds);
     for (const ProbeKind kind : kinds) {
-      const std::string path = concat(group, ".", probe_kind_name(kind));
-      const Json* list = member(*lists, std::string(probe_kind_name(kind)).c_str());
+      const std::string path = concat(group, ".", name_of(kProbeKindNames, kind));
+      const Json* list = member(*lists, name_of(kProbeKindNames, kind));
       if (list == nullptr) continue;
       if (!list->is_array()) fail(path, "a list of probes", list);
-      if (list->empty()) ++dataset_.skipped[path + ": empty"];
+      if (list->empty()) ++file_.skipped[path + ": empty"];
       for (size_t i = 0; i < list->size(); ++i) {
-        std::optional<KnowEditProbe> one = probe((*list)[i], kind, path, i);
+        std::optional<Probe> one = probe((*list)[i], kind, path, i);
         if (one) probes.push_back(std::move(*one));
       }
     }
@@ -134,30 +102,27 @@ class Reader {
   void count_unknown_kinds(const Json& lists, const char* group, std::span<const ProbeKind> kinds) {
     for (const auto& [key, list] : lists.items()) {
       const bool is_known = std::any_of(kinds.begin(), kinds.end(), [&key = key](ProbeKind kind) {
-        return probe_kind_name(kind) == key;
+        return name_of(kProbeKindNames, kind) == key;
       });
-      if (!is_known) ++dataset_.skipped[concat(group, ".", key, ": unknown kind")];
+      if (!is_known) ++file_.skipped[concat(group, ".", key, ": unknown kind")];
     }
   }
 
-  std::optional<KnowEditProbe> probe(const Json& json, ProbeKind kind, const std::string& list,
-                                     size_t i) {
+  std::optional<Probe> probe(const Json& json, ProbeKind kind, const std::string& list, size_t i) {
     const std::string path = concat(list, "[", i, "]");
     if (!json.is_object()) fail(path, "an object {prompt, ground_truth}", &json);
-    KnowEditProbe probe{.kind = kind,
-                        .prompt = text(json, "prompt", path + "."),
-                        .answers = {},
-                        .position = static_cast<int64_t>(i),
-                        .first_answer = {}};
+    Probe probe{.kind = kind,
+                .question = text(json, "prompt", path + "."),
+                .answers = {},
+                .position = static_cast<int64_t>(i)};
     const auto truth = json.find("ground_truth");
     if (truth == json.end()) fail(path + ".ground_truth", "a string or a list", nullptr);
     probe.answers = answers(*truth, path + ".ground_truth", list);
     if (probe.answers.empty()) {
-      ++dataset_.skipped[list + ": no answer"];
+      ++file_.skipped[list + ": no answer"];
       return std::nullopt;
     }
-    probe.first_answer = first_answer(*truth);
-    ++dataset_.used[list];
+    probe.target = first_answer(*truth);
     return probe;
   }
 
@@ -175,7 +140,7 @@ class Reader {
     std::vector<std::vector<std::string>> answers;
     const auto add = [&](std::vector<std::string> aliases) {
       if (aliases.empty()) {
-        ++dataset_.skipped[list + ": empty answer"];
+        ++file_.skipped[list + ": empty answer"];
       } else {
         answers.push_back(std::move(aliases));
       }
@@ -205,62 +170,44 @@ class Reader {
     return aliases;
   }
 
-  KnowEditSet set_;
-  KnowEditDataset& dataset_;
+  const KnowEditLayout& layout_;
+  EditFile& file_;
   std::string name_;
   size_t row_ = 0;
 };
 
 }  // namespace
 
-bool is_knowedit_name(std::string_view name) {
-  return std::any_of(kSets.begin(), kSets.end(),
-                     [name](const auto& known) { return known.first == name; });
-}
-
-KnowEditSet knowedit_from_name(std::string_view name) {
-  std::string known;
-  for (const auto& [key, set] : kSets) {
-    if (key == name) return set;
-    known += (known.empty() ? "" : ", ") + std::string(key);
-  }
-  throw ConfigError(concat("KnowEdit set: expected one of ", known, ", found \"", name, "\""));
-}
-
-std::string_view probe_kind_name(ProbeKind kind) {
-  return kKindNames.at(static_cast<size_t>(kind));
-}
-
-fs::path find_knowedit_file(KnowEditSet set, const fs::path& data, KnowEditSplit split) {
+fs::path find_knowedit_file(const KnowEditLayout& layout, const fs::path& data, Split split) {
   std::error_code error;
   if (!fs::is_directory(data, error)) return data;
-  const FileNames names = names_of(set);
-  const bool is_train = split == KnowEditSplit::kTrain;
-  XKDE_CHECK(!is_train || !names.train.empty(), MissingInputError, data.string(), ": ",
-             names.folder,
+  const bool is_train = split == Split::kTrain;
+  XKDE_CHECK(!is_train || !layout.train.front().empty(), MissingInputError, data.string(), ": ",
+             layout.folder,
              " has no train file of its own (it is that of bizsre_train); name a file");
   std::vector<fs::path> found;
   std::string looked_for;
-  for (const std::string& name : is_train ? names.train : names.test) {
-    looked_for += (looked_for.empty() ? "" : ", ") + name;
-    for (const char* folder : {"", names.folder, is_train ? "train" : "test"}) {
-      const fs::path file = *folder == '\0' ? data / name : data / folder / name;
+  for (const std::string_view name : is_train ? layout.train : layout.test) {
+    if (name.empty()) continue;
+    looked_for.append(looked_for.empty() ? "" : ", ").append(name);
+    for (const std::string_view folder :
+         {std::string_view(), layout.folder, std::string_view(is_train ? "train" : "test")}) {
+      const fs::path file = folder.empty() ? data / name : data / folder / name;
       if (fs::exists(file, error)) found.push_back(file);
     }
   }
   XKDE_CHECK(!found.empty(), MissingInputError, data.string(), ": no ", is_train ? "train" : "test",
-             " file of ", names.folder, "; looked for ", looked_for, " in it, in ", names.folder,
+             " file of ", layout.folder, "; looked for ", looked_for, " in it, in ", layout.folder,
              " and in ", is_train ? "train" : "test");
   XKDE_CHECK(found.size() == 1, DataError, data.string(), ": expected one file, found ",
              found.front().string(), " and ", found.back().string());
   return found.front();
 }
 
-KnowEditDataset read_knowedit(KnowEditSet set, const fs::path& file) {
-  KnowEditDataset dataset;
-  dataset.file = file;
-  Reader(set, dataset).read(read_json_file(file));
-  return dataset;
+EditFile read_knowedit(const KnowEditLayout& layout, const fs::path& path) {
+  EditFile file{.path = path};
+  Reader(layout, file).read(read_json_file(path));
+  return file;
 }
 
 }  // namespace xkde

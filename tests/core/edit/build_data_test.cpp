@@ -71,7 +71,7 @@ TEST(BuildData, WithoutEditAddsTheBareLocalityQuestion) {
 
 TEST(BuildData, QuestionThatARecordLacksIsLeftOut) {
   EditRecord record = edit_record(4);
-  record.sides["es"].portability.reset();
+  record.sides["es"].probes.pop_back();
 
   EXPECT_TRUE(build({record}, "en", "es", {{QuestionKind::kPortability}, false, false}).empty());
 }

@@ -10,6 +10,8 @@ namespace xkde {
 namespace {
 
 using test::edit_record;
+using test::english_record;
+using test::probe;
 using testing::Pair;
 using testing::UnorderedElementsAre;
 
@@ -19,7 +21,7 @@ EditCase case_of(const EditRecord& record, const char* edit, const char* test) {
 
 TEST(EditCase, FactIsInTheEditLanguageAndQuestionsInTheTestLanguage) {
   EditRecord record = edit_record(4);
-  record.sides["en"].old_answer = "you";
+  record.sides["en"].old_answers = {"you"};
 
   const EditCase one = case_of(record, "es", "en");
 
@@ -41,16 +43,15 @@ TEST(EditCase, RecordWithoutTheLanguageIsADataError) {
 }
 
 TEST(EditCase, KnowEditGivesItsFirstAliases) {
-  KnowEditRecord record;
-  record.index = 3;
-  record.subject = "Ilo";
-  record.prompt = "The home of Ilo is";
-  record.target = "Oss";
-  record.old_answers = {"Ede", "Ede (town)"};
-  record.portability.push_back({ProbeKind::kReasoning, "Its river is", {{"Maas", "Meuse"}, {"x"}}});
-  record.locality.push_back({ProbeKind::kForgetfulness, "His aunt is", {{"Ada"}}});
+  EditSide side;
+  side.subject = "Ilo";
+  side.src = "The home of Ilo is";
+  side.alt = "Oss";
+  side.old_answers = {"Ede", "Ede (town)"};
+  side.probes.push_back({ProbeKind::kForgetfulness, "His aunt is", {{"Ada"}}});
+  side.probes.push_back({ProbeKind::kReasoning, "Its river is", {{"Maas", "Meuse"}, {"x"}}});
 
-  const EditCase one = edit_case(record);
+  const EditCase one = case_of(english_record(3, side), "en", "en");
 
   EXPECT_EQ(one.index, 3);
   EXPECT_EQ(one.fact, "The home of Ilo is Oss");
@@ -82,8 +83,8 @@ TEST(EditCase, OtherTestQuestionsGoAlone) {
   std::vector<EditCase> cases{case_of(edit_record(4), "en", "es")};
   EditRecord asked_record;
   asked_record.sides["es"].src = "otra 4?";
-  asked_record.sides["es"].locality = Probe{"lejos 4", "x"};
-  asked_record.sides["es"].portability = Probe{"salto 4?", "x"};
+  asked_record.sides["es"].probes = {probe(ProbeKind::kLocality, "lejos 4", "x"),
+                                     probe(ProbeKind::kPortability, "salto 4?", "x")};
   TestQuestions asked;
   asked.add(asked_record);
   std::map<std::string, int64_t> removed;

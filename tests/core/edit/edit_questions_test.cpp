@@ -12,6 +12,7 @@ namespace xkde {
 namespace {
 
 using test::edit_record;
+using test::english_record;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
@@ -47,15 +48,23 @@ TEST(EditQuestions, FourMetricsAskTheTestSide) {
 
 TEST(EditQuestions, WhatARecordDoesNotHaveIsNotAsked) {
   EditSide side = edit_record(0).sides.at("en");
-  side.portability.reset();
+  side.probes.pop_back();
   side.rephrase.clear();
 
   EXPECT_THAT(metrics_of(edit_questions(side)),
               ElementsAre(Metric::kReliability, Metric::kLocality));
 }
 
+EvalEdit eval(const EditRecord& record, const char* edit, const char* test) {
+  std::map<std::string, int64_t> skipped;
+  EvalEdit result =
+      eval_edit(record, language_of(edit), language_of(test), QuestionForm::kEasyEdit, skipped);
+  EXPECT_TRUE(skipped.empty());
+  return result;
+}
+
 TEST(EvalEdit, FactIsInTheEditLanguageAndQuestionsInTheOther) {
-  const EvalEdit edit = eval_edit(edit_record(3), language_of("en"), language_of("es"));
+  const EvalEdit edit = eval(edit_record(3), "en", "es");
 
   EXPECT_EQ(edit.record, 3);
   EXPECT_EQ(edit.question, "who 3?");
@@ -66,27 +75,27 @@ TEST(EvalEdit, FactIsInTheEditLanguageAndQuestionsInTheOther) {
 }
 
 TEST(EvalEdit, RecordWithoutTheLanguageIsADataError) {
-  EXPECT_THAT(error_of([] { eval_edit(edit_record(3), language_of("en"), language_of("fr")); }),
+  EXPECT_THAT(error_of([] { eval(edit_record(3), "en", "fr"); }),
               HasSubstr("DataError: record 3: expected a side in French"));
 }
 
 /// A record with two reasoning prompts and a forgetfulness prompt whose first answer is blank.
-KnowEditRecord knowedit_record() {
-  KnowEditRecord record;
-  record.index = 5;
-  record.prompt = "The river is";
-  record.target = "Tessel";
-  record.rephrase = "Over which?";
-  record.portability = {{ProbeKind::kReasoning, "Sea?", {{"North", "N"}, {"South"}}, 0, "North"},
-                        {ProbeKind::kReasoning, "Source?", {{"Hill"}}, 1, "Hill"}};
-  record.locality = {{ProbeKind::kForgetfulness, "Old?", {{"Lorne"}}, 0, ""}};
-  return record;
+EditRecord knowedit_record() {
+  EditSide side;
+  side.src = "The river is";
+  side.alt = "Tessel";
+  side.rephrase = "Over which?";
+  side.probes = {{ProbeKind::kForgetfulness, "Old?", {{"Lorne"}}, 0, ""},
+                 {ProbeKind::kReasoning, "Sea?", {{"North", "N"}, {"South"}}, 0, "North"},
+                 {ProbeKind::kReasoning, "Source?", {{"Hill"}}, 1, "Hill"}};
+  return english_record(5, side);
 }
 
 TEST(EvalEdit, EasyEditAsksEveryPromptThatHasAFirstAnswer) {
   std::map<std::string, int64_t> skipped;
 
-  const EvalEdit edit = eval_edit(knowedit_record(), KnowEditForm::kEasyEdit, skipped);
+  const EvalEdit edit = eval_edit(knowedit_record(), language_of("en"), language_of("en"),
+                                  QuestionForm::kEasyEdit, skipped);
 
   ASSERT_EQ(edit.asked.size(), 4U);
   EXPECT_EQ(edit.asked[0].question, "The river is");
@@ -102,7 +111,8 @@ TEST(EvalEdit, EasyEditAsksEveryPromptThatHasAFirstAnswer) {
 TEST(EvalEdit, LteAsksTheFirstPromptOfEachKindAndNoRephrase) {
   std::map<std::string, int64_t> skipped;
 
-  const EvalEdit edit = eval_edit(knowedit_record(), KnowEditForm::kLte, skipped);
+  const EvalEdit edit = eval_edit(knowedit_record(), language_of("en"), language_of("en"),
+                                  QuestionForm::kLte, skipped);
 
   ASSERT_EQ(edit.asked.size(), 2U);
   EXPECT_EQ(edit.asked[1].question, "Sea?");

@@ -7,6 +7,20 @@
 
 namespace xkde::test {
 
+/// A probe as parallel edits have them.
+inline Probe probe(ProbeKind kind, const std::string& question, const std::string& answer) {
+  return {
+      .kind = kind, .question = question, .answers = {{answer}}, .position = 0, .target = answer};
+}
+
+/// An edit in English alone, as KnowEdit has them.
+inline EditRecord english_record(int64_t index, const EditSide& side) {
+  EditRecord record;
+  record.index = index;
+  record.sides["en"] = side;
+  return record;
+}
+
 /// An invented record with sides in English and Spanish.
 inline EditRecord edit_record(int64_t index) {
   const std::string tag = std::to_string(index);
@@ -16,14 +30,14 @@ inline EditRecord edit_record(int64_t index) {
                         "who " + tag + "?",
                         "me " + tag,
                         "again " + tag + "?",
-                        Probe{"nq question: far " + tag, "four"},
-                        Probe{"hop " + tag + "?", "one"}};
+                        {probe(ProbeKind::kLocality, "nq question: far " + tag, "four"),
+                         probe(ProbeKind::kPortability, "hop " + tag + "?", "one")}};
   record.sides["es"] = {"S" + tag,
                         "quien " + tag + "?",
                         "yo " + tag,
                         "otra " + tag + "?",
-                        Probe{"lejos " + tag, "cuatro"},
-                        Probe{"salto " + tag + "?", "uno"}};
+                        {probe(ProbeKind::kLocality, "lejos " + tag, "cuatro"),
+                         probe(ProbeKind::kPortability, "salto " + tag + "?", "uno")}};
   return record;
 }
 

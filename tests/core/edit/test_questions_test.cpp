@@ -30,23 +30,23 @@ TEST(TestQuestions, PrefixOfNaturalQuestionsAndOuterBlanksMakeNoDifference) {
 }
 
 TEST(TestQuestions, TheSpellingOfAnAccentMakesNoDifference) {
-  KnowEditRecord record;
-  record.prompt = "Where is the caf\u00e9?";
+  EditSide side;
+  side.src = "Where is the caf\u00e9?";
   TestQuestions asked;
-  asked.add(record);
+  asked.add(test::english_record(0, side));
 
   EXPECT_TRUE(asked.contains("Where is the cafe\u0301?"));
   EXPECT_FALSE(asked.contains("Where is the cafe?"));
 }
 
 TEST(TestQuestions, HoldEveryProbeOfKnowEdit) {
-  KnowEditRecord record;
-  record.prompt = "The home of Ilo is";
-  record.rephrase = "Ilo lives in";
-  record.portability.push_back({ProbeKind::kReasoning, "Its river is", {{"Oss"}}});
-  record.locality.push_back({ProbeKind::kForgetfulness, "His aunt is", {{"Ada"}}});
+  EditSide side;
+  side.src = "The home of Ilo is";
+  side.rephrase = "Ilo lives in";
+  side.probes.push_back({ProbeKind::kForgetfulness, "His aunt is", {{"Ada"}}});
+  side.probes.push_back({ProbeKind::kReasoning, "Its river is", {{"Oss"}}});
   TestQuestions asked;
-  asked.add(record);
+  asked.add(test::english_record(0, side));
 
   for (const char* question : {"The home of Ilo is", "Ilo lives in", "Its river is", "His aunt is"})
     EXPECT_TRUE(asked.contains(question)) << question;

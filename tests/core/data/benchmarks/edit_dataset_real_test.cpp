@@ -1,10 +1,12 @@
 #include <gtest/gtest.h>
 
-#include "core/data/benchmarks/edit_dataset.h"
+#include "tests/core/data/benchmarks/edit_rows.h"
 #include "tests/support/shared_folder.h"
 
 namespace xkde {
 namespace {
+
+using test::load_edits;
 
 /// Counts as the data's own manifest states them: 400 rows a file, 4 without Turkish, 1 without
 /// Vietnamese.
@@ -25,8 +27,7 @@ int64_t rows_without(const std::string& iso) { return iso == "tr" ? 4 : iso == "
 
 TEST_F(RealEdits, EveryBmikeFileHasItsRows) {
   for (const Language& language : languages()) {
-    const EditDataset dataset =
-        load_edits(Benchmark::kBmike53, bmike(), "en", language.file_code, {});
+    const EditDataset dataset = load_edits("bmike53", bmike(), "en", language.file_code.c_str(), {});
 
     const int64_t skipped = rows_without(language.iso);
     EXPECT_EQ(dataset.records.size(), static_cast<size_t>(400 - skipped)) << language.iso;
@@ -35,7 +36,7 @@ TEST_F(RealEdits, EveryBmikeFileHasItsRows) {
       EXPECT_EQ(dataset.skipped.at("no language " + language.iso), skipped);
     }
     for (const EditRecord& record : dataset.records) {
-      EXPECT_TRUE(record.sides.at(language.iso).portability.has_value());
+      EXPECT_NE(record.sides.at(language.iso).first_probe(false), nullptr);
     }
   }
 }
@@ -43,7 +44,7 @@ TEST_F(RealEdits, EveryBmikeFileHasItsRows) {
 TEST_F(RealEdits, EveryPairOfLanguagesJoins) {
   for (const char* edit : {"zh", "tr", "cs"}) {
     for (const Language& test : languages()) {
-      const EditDataset dataset = load_edits(Benchmark::kBmike53, bmike(), edit, test.iso, {});
+      const EditDataset dataset = load_edits("bmike53", bmike(), edit, test.iso.c_str(), {});
 
       int64_t skipped = rows_without(edit);
       if (test.iso != edit) skipped += rows_without(test.iso);
@@ -55,8 +56,8 @@ TEST_F(RealEdits, EveryPairOfLanguagesJoins) {
 
 TEST_F(RealEdits, MzsreLayoutHasTheSameFacts) {
   for (const char* code : {"zh", "cz", "du"}) {
-    const EditDataset mzsre_rows = load_edits(Benchmark::kMzsre, mzsre(), "en", code, {});
-    const EditDataset bmike_rows = load_edits(Benchmark::kBmike53, bmike(), "en", code, {});
+    const EditDataset mzsre_rows = load_edits("mzsre", mzsre(), "en", code, {});
+    const EditDataset bmike_rows = load_edits("bmike53", bmike(), "en", code, {});
 
     ASSERT_EQ(mzsre_rows.records.size(), 400U);
     ASSERT_EQ(bmike_rows.records.size(), 400U);
@@ -64,19 +65,19 @@ TEST_F(RealEdits, MzsreLayoutHasTheSameFacts) {
       const EditSide& a = mzsre_rows.records[i].sides.at(language_of(code).iso);
       const EditSide& b = bmike_rows.records[i].sides.at(language_of(code).iso);
       EXPECT_EQ(a.src, b.src);
-      EXPECT_EQ(a.portability->answer, b.portability->answer);
+      EXPECT_EQ(a.first_probe(false)->target, b.first_probe(false)->target);
     }
   }
 }
 
 TEST_F(RealEdits, MzsreLayoutJoinsTwoOtherLanguages) {
-  EXPECT_EQ(load_edits(Benchmark::kMzsre, mzsre(), "cz", "zh", {}).records.size(), 400U);
-  EXPECT_EQ(load_edits(Benchmark::kMzsre, mzsre(), "zh", "en", {}).records.size(), 400U);
-  EXPECT_EQ(load_edits(Benchmark::kMzsre, mzsre(), "en", "en", {}).records.size(), 400U);
+  EXPECT_EQ(load_edits("mzsre", mzsre(), "cz", "zh", {}).records.size(), 400U);
+  EXPECT_EQ(load_edits("mzsre", mzsre(), "zh", "en", {}).records.size(), 400U);
+  EXPECT_EQ(load_edits("mzsre", mzsre(), "en", "en", {}).records.size(), 400U);
 }
 
 TEST_F(RealEdits, OuterBlanksAreKept) {
-  const EditDataset dataset = load_edits(Benchmark::kBmike53, bmike(), "en", "zh", {});
+  const EditDataset dataset = load_edits("bmike53", bmike(), "en", "zh", {});
 
   int64_t blank_edges = 0;
   for (const EditRecord& record : dataset.records) {

@@ -1,9 +1,10 @@
-#include "core/data/benchmarks/edit_dataset.h"
+#include <functional>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "core/base/error.h"
+#include "core/data/benchmarks/loaded_data.h"
 #include "tests/core/data/benchmarks/edit_rows.h"
 #include "tests/support/message_of.h"
 #include "tests/support/temp_folder.h"
@@ -13,6 +14,7 @@ namespace {
 
 using test::bizsre_side;
 using test::bmike_side;
+using test::load_edits;
 using test::message_of;
 using test::rows_text;
 using test::TempFolder;
@@ -21,7 +23,7 @@ using testing::HasSubstr;
 EditDataset load_text(const Json& rows, const char* edit = "en", const char* test = "es",
                       const Slice& slice = {}) {
   const TempFolder folder;
-  return load_edits(Benchmark::kBizsre, folder.write("rows.json", rows.dump()), edit, test, slice);
+  return load_edits("bizsre", folder.write("rows.json", rows.dump()), edit, test, slice);
 }
 
 Json two_rows() {
@@ -47,14 +49,6 @@ TEST(Language, UnknownCodeIsAConfigErrorThatNamesIt) {
 
   EXPECT_THAT(message, HasSubstr("found \"xx\""));
   EXPECT_THAT(message, HasSubstr("cs (cz)"));
-}
-
-TEST(Benchmark, NamesAreTheRecipes) {
-  EXPECT_EQ(benchmark_from_name("bizsre"), Benchmark::kBizsre);
-  EXPECT_EQ(benchmark_from_name("mzsre"), Benchmark::kMzsre);
-  EXPECT_EQ(benchmark_from_name("bmike53"), Benchmark::kBmike53);
-  EXPECT_THAT(message_of<ConfigError>([] { benchmark_from_name("zsre2"); }),
-              HasSubstr("bizsre, mzsre, bmike53"));
 }
 
 TEST(Slice, RangesAreThoseOfPython) {
@@ -92,10 +86,10 @@ TEST(EditDataset, ReadsTheBizsreLayoutAsWritten) {
   EXPECT_EQ(side.src, "src es1?");
   EXPECT_EQ(side.rephrase, "rephrase es1?");
   EXPECT_EQ(side.alt, " especie ");
-  EXPECT_EQ(side.locality->question, "loc es1");
-  EXPECT_EQ(side.locality->answer, "loc_ans es1");
-  EXPECT_EQ(side.portability->question, "port es1?");
-  EXPECT_EQ(side.portability->answer, "port_ans es1");
+  EXPECT_EQ(side.first_probe(true)->question, "loc es1");
+  EXPECT_EQ(side.first_probe(true)->target, "loc_ans es1");
+  EXPECT_EQ(side.first_probe(false)->question, "port es1?");
+  EXPECT_EQ(side.first_probe(false)->target, "port_ans es1");
   EXPECT_TRUE(dataset.skipped.empty());
 }
 
@@ -103,9 +97,9 @@ TEST(EditDataset, ReadsTheBmikeLayout) {
   const TempFolder folder;
   const auto file = folder.write("zsre_test_es.json", rows_text(bmike_side, {"en", "es"}, 1));
 
-  const EditDataset dataset = load_edits(Benchmark::kBmike53, file, "en", "es", {});
+  const EditDataset dataset = load_edits("bmike53", file, "en", "es", {});
 
-  EXPECT_EQ(dataset.records.at(0).sides.at("en").portability->answer, "port_ans en0");
+  EXPECT_EQ(dataset.records.at(0).sides.at("en").first_probe(false)->target, "port_ans en0");
 }
 
 TEST(EditDataset, SidesAreKeyedByIsoCode) {
@@ -155,8 +149,8 @@ TEST(EditDataset, RecordWithoutPortabilityIsKept) {
 
   const EditDataset dataset = load_text(rows);
 
-  EXPECT_FALSE(dataset.records.at(0).sides.at("es").portability.has_value());
-  EXPECT_FALSE(dataset.records.at(1).sides.at("es").portability.has_value());
+  EXPECT_EQ(dataset.records.at(0).sides.at("es").first_probe(false), nullptr);
+  EXPECT_EQ(dataset.records.at(1).sides.at("es").first_probe(false), nullptr);
 }
 
 TEST(EditDataset, BadFieldIsADataErrorThatNamesFileRowAndKey) {
@@ -199,7 +193,7 @@ TEST(EditDataset, HalfAPortabilityQuestionIsADataError) {
   const Json rows = Json::array({{{"en", bmike_side("en", 0)}, {"es", side}}});
   const auto file = folder.write("rows.json", rows.dump());
 
-  EXPECT_THAT(message_of<DataError>([&] { load_edits(Benchmark::kBmike53, file, "en", "es", {}); }),
+  EXPECT_THAT(message_of<DataError>([&] { load_edits("bmike53", file, "en", "es", {}); }),
               HasSubstr("row 0: es.port_ans: expected a non-empty string, found nothing"));
 }
 
@@ -226,9 +220,9 @@ TEST(EditDataset, SidesOfDifferentCasesAreADataError) {
 }
 
 TEST(EditDataset, FileThatIsNotThereIsAMissingInput) {
-  EXPECT_THAT(message_of<MissingInputError>(
-                  [] { load_edits(Benchmark::kBizsre, "/nowhere/rows.json", "en", "es", {}); }),
-              HasSubstr("/nowhere/rows.json"));
+  EXPECT_THAT(
+      message_of<MissingInputError>([] { load_edits("bizsre", "/nowhere/rows.json", "en", "es"); }),
+      HasSubstr("/nowhere/rows.json"));
 }
 
 }  // namespace

@@ -1,9 +1,12 @@
 #ifndef XKDE_TESTS_CORE_DATA_BENCHMARKS_EDIT_ROWS_H_
 #define XKDE_TESTS_CORE_DATA_BENCHMARKS_EDIT_ROWS_H_
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
+#include "core/data/benchmarks/benchmarks.h"
+#include "core/data/benchmarks/loaded_data.h"
 #include "core/io/json_file.h"
 
 namespace xkde::test {
@@ -41,6 +44,20 @@ inline std::string rows_text(Json (*side)(const std::string&, int),
     rows.push_back(row);
   }
   return rows.dump();
+}
+
+/// The records of a benchmark, from a cache of their own.
+inline EditDataset load_edits(const char* benchmark, const std::filesystem::path& data,
+                              const char* edit, const char* test, const Slice& slice = {}) {
+  return LoadedData().edits({.source = benchmark_of(benchmark),
+                             .data = data,
+                             .edit_language = edit,
+                             .test_language = test,
+                             .slice = slice});
+}
+
+inline EditDataset load_all_edits(const char* benchmark, const std::filesystem::path& data) {
+  return LoadedData().all_edits(benchmark_of(benchmark), data);
 }
 
 }  // namespace xkde::test

@@ -4,7 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "core/data/benchmarks/knowedit.h"
+#include "core/data/benchmarks/benchmarks.h"
 #include "tests/support/shared_folder.h"
 
 namespace xkde {
@@ -13,8 +13,8 @@ namespace {
 using Counts = std::map<std::string, int64_t>;
 
 struct RealFile {
-  KnowEditSet set;
-  KnowEditSplit split;
+  const char* set;
+  Split split;
   const char* path;
   int64_t rows;
   Counts skipped;
@@ -23,18 +23,18 @@ struct RealFile {
 /// Rows and odd rows as the data's own manifest states them. Probes with empty answers only, which
 /// it does not count apart, were counted by hand.
 const RealFile kFiles[] = {
-    {KnowEditSet::kZsre, KnowEditSplit::kTest, "ZsRE/ZsRE-test-all.json", 800, {}},
-    {KnowEditSet::kWikibio, KnowEditSplit::kTest, "WikiBio/wikibio-test-all.json", 225, {}},
-    {KnowEditSet::kWikibio, KnowEditSplit::kTrain, "WikiBio/wikibio-train-all.json", 345, {}},
-    {KnowEditSet::kCounterfact,
-     KnowEditSplit::kTest,
+    {"zsre", Split::kTest, "ZsRE/ZsRE-test-all.json", 800, {}},
+    {"wikibio", Split::kTest, "WikiBio/wikibio-test-all.json", 225, {}},
+    {"wikibio", Split::kTrain, "WikiBio/wikibio-train-all.json", 345, {}},
+    {"counterfact",
+     Split::kTest,
      "wiki_counterfact/eval_from_train_cf.json",
      500,
      {{"portability: empty", 2},
       {"locality.Forgetfulness: empty answer", 1},
       {"locality.Forgetfulness: no answer", 1}}},
-    {KnowEditSet::kRecent,
-     KnowEditSplit::kTest,
+    {"recent",
+     Split::kTest,
      "wiki_recent/eval_from_recent_train.json",
      200,
      {{"portability: empty", 163},
@@ -42,13 +42,13 @@ const RealFile kFiles[] = {
       {"portability.Logical_Generalization: empty", 15},
       {"locality.Forgetfulness: empty answer", 5},
       {"locality.Relation_Specificity: empty answer", 2}}},
-    {KnowEditSet::kCounterfact,
-     KnowEditSplit::kTrain,
+    {"counterfact",
+     Split::kTrain,
      "train/train_cf.json",
      728,
      {{"portability: empty", 5}, {"ground_truth: empty answer", 1}}},
-    {KnowEditSet::kRecent,
-     KnowEditSplit::kTrain,
+    {"recent",
+     Split::kTrain,
      "train/recent_train.json",
      170,
      {{"portability: empty", 142},
@@ -69,30 +69,33 @@ class RealKnowEdit : public testing::Test {
 
 TEST_F(RealKnowEdit, EveryFileHasTheRowsAndOddRowsOfItsManifest) {
   for (const RealFile& file : kFiles) {
-    const KnowEditDataset data = read_knowedit(file.set, folder() / file.path);
+    const EditFile data = benchmark_of(file.set).read(folder() / file.path);
 
-    EXPECT_EQ(data.used.at("rows"), file.rows) << file.path;
-    EXPECT_EQ(data.records.size(), static_cast<size_t>(file.rows)) << file.path;
+    EXPECT_EQ(data.rows.size(), static_cast<size_t>(file.rows)) << file.path;
     EXPECT_EQ(data.skipped, file.skipped) << file.path;
   }
 }
 
 TEST_F(RealKnowEdit, FolderLeadsToEveryFile) {
-  for (const RealFile& file : kFiles)
-    EXPECT_EQ(find_knowedit_file(file.set, folder(), file.split), folder() / file.path);
+  const Language& english = language_of("en");
+  for (const RealFile& file : kFiles) {
+    EXPECT_THAT(benchmark_of(file.set).files(folder(), english, english, file.split),
+                testing::ElementsAre(folder() / file.path));
+  }
 }
 
 TEST_F(RealKnowEdit, EveryZsreRowHasARephraseAnOldAnswerAndOnePortabilityProbe) {
-  const KnowEditDataset data =
-      read_knowedit(KnowEditSet::kZsre, folder() / "ZsRE/ZsRE-test-all.json");
+  const EditFile data = benchmark_of("zsre").read(folder() / "ZsRE/ZsRE-test-all.json");
 
   int64_t several = 0;
-  for (const KnowEditRecord& record : data.records) {
-    EXPECT_FALSE(record.rephrase.empty());
-    EXPECT_FALSE(record.old_answers.empty());
-    several += record.old_answers.size() > 1 ? 1 : 0;
-    EXPECT_EQ(record.portability.size(), 1U);
-    EXPECT_EQ(record.locality.size(), 2U);
+  for (const EditRecord& record : data.rows) {
+    const EditSide& side = record.sides.at("en");
+    EXPECT_FALSE(side.rephrase.empty());
+    EXPECT_FALSE(side.old_answers.empty());
+    several += side.old_answers.size() > 1 ? 1 : 0;
+    ASSERT_EQ(side.probes.size(), 3U);
+    EXPECT_TRUE(is_locality(side.probes[1].kind));
+    EXPECT_FALSE(is_locality(side.probes[2].kind));
   }
   EXPECT_EQ(several, 12);
 }

@@ -1,11 +1,10 @@
-#include "core/data/benchmarks/knowedit.h"
-
 #include <string>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "core/base/error.h"
+#include "core/data/benchmarks/benchmarks.h"
 #include "tests/support/temp_folder.h"
 
 namespace xkde {
@@ -18,12 +17,30 @@ using testing::UnorderedElementsAre;
 
 using Answers = std::vector<std::vector<std::string>>;
 
-KnowEditDataset read(KnowEditSet set, const std::string& text) {
+EditFile read(const char* set, const std::string& text) {
   const test::TempFolder folder;
-  return read_knowedit(set, folder.write("rows.json", text));
+  return benchmark_of(set).read(folder.write("rows.json", text));
 }
 
-std::string error_of(KnowEditSet set, const std::string& text) {
+/// The only side of a row.
+const EditSide& side(const EditFile& data, size_t row = 0) {
+  return data.rows.at(row).sides.at("en");
+}
+
+std::vector<Probe> probes(const EditFile& data, bool locality) {
+  std::vector<Probe> probes;
+  for (const Probe& probe : side(data).probes) {
+    if (is_locality(probe.kind) == locality) probes.push_back(probe);
+  }
+  return probes;
+}
+
+std::filesystem::path find_file(const char* set, const std::filesystem::path& data, Split split) {
+  const Language& english = language_of("en");
+  return benchmark_of(set).files(data, english, english, split).at(0);
+}
+
+std::string error_of(const char* set, const std::string& text) {
   try {
     read(set, text);
   } catch (const DataError& error) {
@@ -40,70 +57,67 @@ std::string recent_row(const std::string& portability, const std::string& locali
 }
 
 TEST(KnowEdit, ZsreRowHasRephraseOldAnswersAndProbes) {
-  const KnowEditDataset data = read(KnowEditSet::kZsre, R"([{
+  const EditFile data = read("zsre", R"([{
       "subject": "Tor Bridge", "prompt": "What does Tor Bridge cross?", "target_new": " Tessel",
       "ground_truth": ["Lorne", "River Lorne"], "rephrase_prompt": "Tor Bridge crosses what?",
       "cond": "Lorne >> Tessel || What does Tor Bridge cross?",
       "locality": {"Relation_Specificity": [{"prompt": "It was built by", "ground_truth": ["Ida"]}]},
       "portability": {"Subject_Aliasing": [{"prompt": "TB crosses", "ground_truth": "Tessel"}]}}])");
 
-  ASSERT_EQ(data.records.size(), 1U);
-  const KnowEditRecord& record = data.records[0];
-  EXPECT_EQ(record.subject, "Tor Bridge");
-  EXPECT_EQ(record.target, " Tessel");
-  EXPECT_EQ(record.rephrase, "Tor Bridge crosses what?");
-  EXPECT_THAT(record.old_answers, ElementsAre("Lorne", "River Lorne"));
-  ASSERT_EQ(record.portability.size(), 1U);
-  EXPECT_EQ(record.portability[0].kind, ProbeKind::kSubjectAliasing);
-  EXPECT_EQ(record.portability[0].answers, (Answers{{"Tessel"}}));
-  ASSERT_EQ(record.locality.size(), 1U);
-  EXPECT_EQ(record.locality[0].answers, (Answers{{"Ida"}}));
-  EXPECT_THAT(data.used,
-              UnorderedElementsAre(Pair("rows", 1), Pair("locality.Relation_Specificity", 1),
-                                   Pair("portability.Subject_Aliasing", 1)));
+  ASSERT_EQ(data.rows.size(), 1U);
+  EXPECT_EQ(side(data).subject, "Tor Bridge");
+  EXPECT_EQ(side(data).src, "What does Tor Bridge cross?");
+  EXPECT_EQ(side(data).alt, " Tessel");
+  EXPECT_EQ(side(data).rephrase, "Tor Bridge crosses what?");
+  EXPECT_THAT(side(data).old_answers, ElementsAre("Lorne", "River Lorne"));
+  ASSERT_EQ(side(data).probes.size(), 2U);
+  EXPECT_EQ(side(data).probes[0].kind, ProbeKind::kRelationSpecificity);
+  EXPECT_EQ(side(data).probes[0].answers, (Answers{{"Ida"}}));
+  EXPECT_EQ(side(data).probes[1].kind, ProbeKind::kSubjectAliasing);
+  EXPECT_EQ(side(data).probes[1].answers, (Answers{{"Tessel"}}));
   EXPECT_TRUE(data.skipped.empty());
 }
 
 TEST(KnowEdit, WikibioRowIsPassageNextSentenceAndConcept) {
-  const KnowEditDataset data = read(KnowEditSet::kWikibio, R"([{
+  const EditFile data = read("wikibio", R"([{
       "text": "This is about ada pell. ", "labels": "She sang.", "concept": "ada pell",
       "locality": {"Relation_Specificity": [{"prompt": "Her field is", "ground_truth": ["song"]}]}}])");
 
-  EXPECT_EQ(data.records.at(0).subject, "ada pell");
-  EXPECT_EQ(data.records[0].prompt, "This is about ada pell. ");
-  EXPECT_EQ(data.records[0].target, "She sang.");
-  EXPECT_TRUE(data.records[0].rephrase.empty());
-  EXPECT_TRUE(data.records[0].old_answers.empty());
-  EXPECT_TRUE(data.records[0].portability.empty());
+  EXPECT_EQ(side(data).subject, "ada pell");
+  EXPECT_EQ(side(data).src, "This is about ada pell. ");
+  EXPECT_EQ(side(data).alt, "She sang.");
+  EXPECT_TRUE(side(data).rephrase.empty());
+  EXPECT_TRUE(side(data).old_answers.empty());
+  EXPECT_TRUE(probes(data, /*locality=*/false).empty());
 }
 
 TEST(KnowEdit, NestedListsAreAnswersWithAliases) {
-  const KnowEditDataset data =
-      read(KnowEditSet::kRecent,
+  const EditFile data =
+      read("recent",
            recent_row(
                R"({"Reasoning": [{"prompt": "p", "ground_truth": [["yes", "aye"], ["true"]]}]})"));
 
-  EXPECT_EQ(data.records.at(0).portability.at(0).answers, (Answers{{"yes", "aye"}, {"true"}}));
+  EXPECT_EQ(probes(data, false).at(0).answers, (Answers{{"yes", "aye"}, {"true"}}));
 }
 
 TEST(KnowEdit, KindsComeInOneOrderWhateverTheFiles) {
-  const KnowEditDataset data =
-      read(KnowEditSet::kRecent, recent_row(R"({"Logical_Generalization": [{"prompt": "l",
+  const EditFile data = read("recent", recent_row(R"({"Logical_Generalization": [{"prompt": "l",
       "ground_truth": "1"}], "Reasoning": [{"prompt": "r", "ground_truth": "2"}]})"));
 
-  EXPECT_EQ(data.records.at(0).portability.at(0).prompt, "r");
-  EXPECT_EQ(data.records[0].portability.at(1).prompt, "l");
+  EXPECT_EQ(probes(data, false).at(0).question, "r");
+  EXPECT_EQ(probes(data, false).at(1).question, "l");
 }
 
 TEST(KnowEdit, EmptyPartsAreCountedByReason) {
-  const KnowEditDataset data =
-      read(KnowEditSet::kRecent, recent_row("{}", R"({"Forgetfulness": [], "Relation_Specificity": [
+  const EditFile data =
+      read("recent", recent_row("{}", R"({"Forgetfulness": [], "Relation_Specificity": [
           {"prompt": "a", "ground_truth": [[], ["x"]]}, {"prompt": "b", "ground_truth": [[]]},
           {"prompt": "c", "ground_truth": ""}, {"prompt": "d", "ground_truth": [[""]]}],
           "Other": [1]})"));
 
-  ASSERT_EQ(data.records.at(0).locality.size(), 1U);
-  EXPECT_EQ(data.records[0].locality[0].answers, (Answers{{"x"}}));
+  ASSERT_EQ(probes(data, /*locality=*/true).size(), 1U);
+  EXPECT_EQ(probes(data, true)[0].answers, (Answers{{"x"}}));
+  EXPECT_TRUE(probes(data, true)[0].target.empty());  // the first answer is blank
   EXPECT_THAT(
       data.skipped,
       UnorderedElementsAre(Pair("portability: empty", 1), Pair("locality.Forgetfulness: empty", 1),
@@ -113,16 +127,16 @@ TEST(KnowEdit, EmptyPartsAreCountedByReason) {
 }
 
 TEST(KnowEdit, EmptyOldAnswerIsUnknown) {
-  const KnowEditDataset data = read(
-      KnowEditSet::kCounterfact,
+  const EditFile data = read(
+      "counterfact",
       R"([{"subject": "s", "prompt": "p", "target_new": "t", "ground_truth": "", "portability": {}}])");
 
-  EXPECT_TRUE(data.records.at(0).old_answers.empty());
+  EXPECT_TRUE(side(data).old_answers.empty());
   EXPECT_EQ(data.skipped.at("ground_truth: empty answer"), 1);
 }
 
 TEST(KnowEdit, MistakesNameFileRowAndPath) {
-  const auto set = KnowEditSet::kRecent;
+  const char* const set = "recent";
   EXPECT_THAT(
       error_of(set, recent_row(R"({"Reasoning": [{"prompt": null, "ground_truth": "x"}]})")),
       HasSubstr("rows.json: row 0: portability.Reasoning[0].prompt: expected a non-empty "
@@ -148,19 +162,6 @@ TEST(KnowEdit, MistakesNameFileRowAndPath) {
   EXPECT_THAT(error_of(set, "{}"), HasSubstr("expected an array of rows, found a value of type"));
 }
 
-TEST(KnowEdit, NamesAreTheRecipes) {
-  EXPECT_EQ(knowedit_from_name("wikibio"), KnowEditSet::kWikibio);
-  EXPECT_TRUE(is_knowedit_name("counterfact"));
-  EXPECT_FALSE(is_knowedit_name("mzsre"));
-  try {
-    knowedit_from_name("zsrre");
-    FAIL();
-  } catch (const ConfigError& error) {
-    EXPECT_THAT(error.what(),
-                HasSubstr("expected one of zsre, wikibio, recent, counterfact, found \"zsrre\""));
-  }
-}
-
 TEST(KnowEdit, FolderGivesTheFileOfTheSplit) {
   const test::TempFolder folder;
   std::filesystem::create_directories(folder.path() / "WikiBio");
@@ -168,34 +169,30 @@ TEST(KnowEdit, FolderGivesTheFileOfTheSplit) {
   const auto test_file = folder.write("WikiBio/wikibio-test-all.json", "[]");
   const auto train_file = folder.write("train/train_cf.json", "[]");
 
-  EXPECT_EQ(find_knowedit_file(KnowEditSet::kWikibio, folder.path(), KnowEditSplit::kTest),
-            test_file);
-  EXPECT_EQ(
-      find_knowedit_file(KnowEditSet::kWikibio, folder.path() / "WikiBio", KnowEditSplit::kTest),
-      test_file);
-  EXPECT_EQ(find_knowedit_file(KnowEditSet::kCounterfact, folder.path(), KnowEditSplit::kTrain),
-            train_file);
-  EXPECT_EQ(find_knowedit_file(KnowEditSet::kRecent, train_file, KnowEditSplit::kTest), train_file);
+  EXPECT_EQ(find_file("wikibio", folder.path(), Split::kTest), test_file);
+  EXPECT_EQ(find_file("wikibio", folder.path() / "WikiBio", Split::kTest), test_file);
+  EXPECT_EQ(find_file("counterfact", folder.path(), Split::kTrain), train_file);
+  EXPECT_EQ(find_file("recent", train_file, Split::kTest), train_file);
 }
 
 TEST(KnowEdit, FolderWithoutOrWithTwoFilesIsAnError) {
   const test::TempFolder folder;
-  const auto message = [&](KnowEditSet set, KnowEditSplit split) -> std::string {
+  const auto message = [&](const char* set, Split split) -> std::string {
     try {
-      find_knowedit_file(set, folder.path(), split);
+      find_file(set, folder.path(), split);
     } catch (const Error& error) {
       return concat(error.kind(), " ", error.what());
     }
     return "";
   };
 
-  EXPECT_THAT(message(KnowEditSet::kRecent, KnowEditSplit::kTest),
+  EXPECT_THAT(message("recent", Split::kTest),
               HasSubstr("no test file of wiki_recent; looked for recent_test.json, "
                         "eval_from_recent_train.json in it, in wiki_recent and in test"));
-  EXPECT_THAT(message(KnowEditSet::kZsre, KnowEditSplit::kTrain), HasSubstr("MissingInputError"));
+  EXPECT_THAT(message("zsre", Split::kTrain), HasSubstr("MissingInputError"));
   folder.write("recent_test.json", "[]");
   folder.write("eval_from_recent_train.json", "[]");
-  EXPECT_THAT(message(KnowEditSet::kRecent, KnowEditSplit::kTest), HasSubstr("DataError"));
+  EXPECT_THAT(message("recent", Split::kTest), HasSubstr("DataError"));
 }
 
 }  // namespace

@@ -4,11 +4,13 @@
 #include <gtest/gtest.h>
 
 #include "core/base/error.h"
-#include "core/data/benchmarks/edit_dataset.h"
+#include "tests/core/data/benchmarks/edit_rows.h"
 #include "tests/support/temp_folder.h"
 
 namespace xkde {
 namespace {
+
+using test::load_edits;
 
 using testing::ElementsAre;
 using testing::HasSubstr;
@@ -37,7 +39,7 @@ class TrainFiles : public testing::Test {
     folder_.write(name, text + "]");
   }
   EditDataset load(const char* edit, const char* test) const {
-    return load_edits(Benchmark::kBizsreTrain, folder_.path(), edit, test, {});
+    return load_edits("bizsre_train", folder_.path(), edit, test, {});
   }
   std::string error(const char* edit, const char* test) const {
     try {
@@ -57,18 +59,18 @@ TEST_F(TrainFiles, AreJoinedByRowWithTheirOldAnswers) {
   EXPECT_EQ(data.files.size(), 2U);
   ASSERT_EQ(data.records.size(), 2U);
   EXPECT_EQ(data.records[0].sides.at("en").src, "who a?");
-  EXPECT_EQ(data.records[0].sides.at("en").old_answer, "you");
+  EXPECT_THAT(data.records[0].sides.at("en").old_answers, ElementsAre("you"));
   EXPECT_EQ(data.records[0].sides.at("zh").src, "who 甲?");
-  EXPECT_EQ(data.records[0].sides.at("zh").old_answer, "你");
-  EXPECT_FALSE(data.records[0].sides.at("en").portability.has_value());
+  EXPECT_THAT(data.records[0].sides.at("zh").old_answers, ElementsAre("你"));
+  EXPECT_EQ(data.records[0].sides.at("en").first_probe(false), nullptr);
   EXPECT_EQ(data.records[1].index, 2);
 }
 
 TEST_F(TrainFiles, EmptyOrMissingAnswersAreUnknown) {
   const EditDataset data = load("zh", "en");
 
-  EXPECT_EQ(data.records.at(1).sides.at("en").old_answer, "");
-  EXPECT_EQ(data.records[1].sides.at("zh").old_answer, "");
+  EXPECT_TRUE(data.records.at(1).sides.at("en").old_answers.empty());
+  EXPECT_TRUE(data.records[1].sides.at("zh").old_answers.empty());
 }
 
 TEST_F(TrainFiles, RowsWithoutANewAnswerAreLeftOutAndCounted) {
@@ -79,7 +81,7 @@ TEST_F(TrainFiles, RowsWithoutANewAnswerAreLeftOutAndCounted) {
 TEST_F(TrainFiles, OneFileGivesTheLanguageOfItsName) {
   const auto chinese = folder_.path() / "zsre_mend_train_10000_chinese.json";
 
-  EXPECT_EQ(load_edits(Benchmark::kBizsreTrain, chinese, "zh", "zh", {}).records.size(), 3U);
+  EXPECT_EQ(load_edits("bizsre_train", chinese, "zh", "zh", {}).records.size(), 3U);
 }
 
 TEST_F(TrainFiles, MistakesNameFileRowAndKey) {
@@ -107,7 +109,7 @@ class TextFiles : public testing::Test {
  protected:
   std::string error(const char* edit, const char* test) const {
     try {
-      load_edits(Benchmark::kMzsreTrain, folder_.path(), edit, test, {});
+      load_edits("mzsre_train", folder_.path(), edit, test, {});
     } catch (const Error& error) {
       return concat(error.kind(), ": ", error.what());
     }
@@ -120,14 +122,14 @@ TEST_F(TextFiles, AreJoinedByLineWithoutLinesThatLackATab) {
   folder_.write("zsre_mend_train_en_10000.txt", "who a?\tme\nwho b?\tyou\nwho c?\tx\tus\n");
   folder_.write("zsre_mend_train_cz_10000.txt", "kdo a?\tja\r\nkdo b?\nkdo c?\tmy\n");
 
-  const EditDataset data = load_edits(Benchmark::kMzsreTrain, folder_.path(), "en", "cs", {});
+  const EditDataset data = load_edits("mzsre_train", folder_.path(), "en", "cs", {});
 
   ASSERT_EQ(data.records.size(), 2U);
   EXPECT_EQ(data.records[0].sides.at("cs").alt, "ja");
   EXPECT_EQ(data.records[1].index, 2);
   EXPECT_EQ(data.records[1].sides.at("en").alt, "us");
   EXPECT_EQ(data.records[1].sides.at("en").rephrase, "");
-  EXPECT_FALSE(data.records[1].sides.at("en").locality.has_value());
+  EXPECT_EQ(data.records[1].sides.at("en").first_probe(true), nullptr);
   EXPECT_THAT(data.skipped, ElementsAre(Pair("no tab", 1)));
 }
 

@@ -1,0 +1,82 @@
+#include "core/data/benchmarks/edit_folder.h"
+
+#include <algorithm>
+#include <system_error>
+#include <utility>
+
+#include "core/base/error.h"
+
+namespace xkde {
+
+namespace fs = std::filesystem;
+
+EditFolder::EditFolder(fs::path path, std::string prefix)
+    : path_(std::move(path)), prefix_(std::move(prefix)) {
+  for (const fs::directory_entry& entry : fs::directory_iterator(path_)) {
+    if (entry.path().extension() == ".json") files_.push_back(entry.path());
+  }
+  std::sort(files_.begin(), files_.end());
+}
+
+fs::path EditFolder::with_code(const std::string& code) {
+  asked_.push_back(prefix_ + code + ".json");
+  std::vector<fs::path> found;
+  for (const fs::path& file : files_) {
+    const std::string stem = file.stem().string();
+    if (stem == prefix_ + code) return file;
+    if (stem.ends_with("_" + code)) found.push_back(file);
+  }
+  XKDE_CHECK(
+      found.size() <= 1, DataError, path_.string(), ": expected one file *_", code, ".json, found ",
+      found.size() > 1 ? found[0].filename().string() + " and " + found[1].filename().string()
+                       : "");
+  return found.empty() ? fs::path() : found.front();
+}
+
+fs::path EditFolder::first_of(const std::vector<std::string>& codes) {
+  for (const std::string& code : codes) {
+    if (fs::path file = with_code(code); !file.empty()) return file;
+  }
+  return {};
+}
+
+void EditFolder::missing(const Language& edit, const Language& test) const {
+  std::string names;
+  for (const std::string& name : asked_) names += (names.empty() ? "" : ", ") + name;
+  throw MissingInputError(concat(path_.string(), ": no file for ", edit.english_name, " -> ",
+                                 test.english_name, "; looked for ", names));
+}
+
+std::vector<std::string> codes_of(const Language& language) {
+  if (language.iso == language.file_code) return {language.iso};
+  return {language.file_code, language.iso};
+}
+
+std::vector<std::string> pair_codes(const Language& first, const Language& second) {
+  std::vector<std::string> codes;
+  for (const std::string& a : codes_of(first)) {
+    for (const std::string& b : codes_of(second)) codes.push_back(a + b);
+  }
+  return codes;
+}
+
+std::string code_in_name(const fs::path& file) {
+  const std::string stem = file.stem().string();
+  const size_t mark = stem.rfind('_');
+  return mark == std::string::npos ? "" : stem.substr(mark + 1);
+}
+
+std::vector<fs::path> files_that_fit(const fs::path& data, std::string_view extension,
+                                     bool (*fits)(const fs::path& file)) {
+  std::error_code error;
+  if (!fs::is_directory(data, error)) return {data};
+  std::vector<fs::path> files;
+  for (const fs::directory_entry& entry : fs::directory_iterator(data)) {
+    if (entry.path().extension() == extension && fits(entry.path())) files.push_back(entry.path());
+  }
+  XKDE_CHECK(!files.empty(), MissingInputError, data.string(), ": no file of the benchmark");
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+}  // namespace xkde
