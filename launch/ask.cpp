@@ -72,7 +72,8 @@ fs::path encoder_of(const AskCommand& command, const recipe::Recipe& recipe) {
 
 /// The edits that an evaluation makes, each once.
 std::vector<MemoryFact> facts_of(const recipe::EvaluateStage& stage) {
-  const EvalInputs inputs = read_eval_inputs(stage);
+  LoadedData files;
+  const EvalInputs inputs = read_eval_inputs(stage, files);
   std::vector<MemoryFact> facts;
   std::set<std::pair<std::string, int64_t>> seen;
   for (const EvalStream& stream : inputs.streams) {

@@ -127,7 +127,9 @@ std::string estimate_recipe(const std::filesystem::path& file, int ranks,
   const ChatTemplate chat_template =
       ChatTemplate::select(recipe.model.chat_template, model.chat_template);
   const Decoder decoder(model.config);
-  const std::optional<RunPlan> run = recipe::plan_run(recipe, model, chat_template, decoder, place);
+  recipe::RunData data;
+  const std::optional<RunPlan> run =
+      recipe::plan_run(recipe, model, chat_template, decoder, place, data);
 
   std::string text = line("recipe   {} on {} ranks, {} a host, {}", file.string(), ranks,
                           place.ranks_on_host, machine) +

@@ -1,22 +1,23 @@
 #include "core/evaluate/demonstrations.h"
 
 #include "core/base/error.h"
-#include "core/data/benchmarks/edit_dataset.h"
+#include "core/data/benchmarks/benchmarks.h"
 #include "core/edit/edit_questions.h"
 
 namespace xkde {
-namespace {
-
-EditDataset load(const DemonstrationOptions& options, const LanguagePair& pair) {
-  return load_edits(benchmark_from_name(options.benchmark), options.data, pair.first, pair.second,
-                    Slice::parse(options.records));
+EditDataset demonstration_records(const DemonstrationOptions& options, const LanguagePair& pair,
+                                  LoadedData& files) {
+  return files.edits({.source = benchmark_of(options.benchmark),
+                      .data = options.data,
+                      .edit_language = pair.first,
+                      .test_language = pair.second,
+                      .slice = Slice::parse(options.records),
+                      .split = Split::kTrain});
 }
 
-}  // namespace
-
 Shelf read_shelf(const DemonstrationOptions& options, const Demonstrator& demonstrator,
-                 const LanguagePair& pair) {
-  const EditDataset data = load(options, pair);
+                 const LanguagePair& pair, LoadedData& files) {
+  const EditDataset data = demonstration_records(options, pair, files);
   XKDE_CHECK(!data.records.empty(), DataError, options.data.string(),
              ": expected demonstrations, found none in the slice \"", options.records, "\"");
   const Language& edit = language_of(pair.first);

@@ -5,10 +5,14 @@
 
 namespace xkde {
 
+/// The records of one language pair that examples are made of. Throws as LoadedData::edits.
+EditDataset demonstration_records(const DemonstrationOptions& options, const LanguagePair& pair,
+                                  LoadedData& files);
+
 /// The examples of one language pair, as `demonstrator` writes them. Throws MissingInputError or
 /// DataError, also where there is none.
 Shelf read_shelf(const DemonstrationOptions& options, const Demonstrator& demonstrator,
-                 const LanguagePair& pair);
+                 const LanguagePair& pair, LoadedData& files);
 
 }  // namespace xkde
 

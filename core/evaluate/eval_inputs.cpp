@@ -5,36 +5,24 @@
 #include <utility>
 
 #include "core/base/error.h"
-#include "core/data/benchmarks/edit_dataset.h"
-#include "core/data/benchmarks/knowedit.h"
+#include "core/data/benchmarks/benchmarks.h"
 #include "core/edit/test_questions.h"
 
 namespace xkde {
 namespace {
 
-std::vector<EvalEdit> read_knowedit_edits(const EvalOptions& options, EvalInputs& inputs) {
-  const KnowEditSet set = knowedit_from_name(options.benchmark);
-  KnowEditDataset data =
-      read_knowedit(set, find_knowedit_file(set, options.data, KnowEditSplit::kTest));
-  for (const auto& [reason, count] : data.skipped) inputs.skipped[reason] += count;
-  const auto [begin, end] = Slice::parse(options.records).range(std::ssize(data.records));
-  const KnowEditForm form =
-      options.averaging == Averaging::kLte ? KnowEditForm::kLte : KnowEditForm::kEasyEdit;
-  std::vector<EvalEdit> edits;
-  for (int64_t i = begin; i < end; ++i)
-    edits.push_back(eval_edit(data.records[static_cast<size_t>(i)], form, inputs.skipped));
-  return edits;
-}
-
-std::vector<EvalEdit> read_parallel_edits(const EvalOptions& options, const LanguagePair& pair,
-                                          EvalInputs& inputs) {
-  EditDataset data = load_edits(benchmark_from_name(options.benchmark), options.data, pair.first,
-                                pair.second, Slice::parse(options.records));
-  for (const auto& [reason, count] : data.skipped)
-    inputs.skipped[pair.first + " -> " + pair.second + ": " + reason] += count;
+std::vector<EvalEdit> read_edits(const EvalOptions& options, const LanguagePair& pair,
+                                 LoadedData& files, EvalInputs& inputs) {
+  const EditDataset data = options.load(pair.first, pair.second, Split::kTest, files);
+  const bool has_pairs = !benchmark_of(options.benchmark).has_one_language();
+  const std::string place = has_pairs ? pair.first + " -> " + pair.second + ": " : "";
+  for (const auto& [reason, count] : data.skipped) inputs.skipped[place + reason] += count;
+  const QuestionForm form =
+      options.averaging == Averaging::kLte ? QuestionForm::kLte : QuestionForm::kEasyEdit;
   std::vector<EvalEdit> edits;
   for (const EditRecord& record : data.records)
-    edits.push_back(eval_edit(record, language_of(pair.first), language_of(pair.second)));
+    edits.push_back(
+        eval_edit(record, language_of(pair.first), language_of(pair.second), form, inputs.skipped));
   return edits;
 }
 
@@ -55,7 +43,7 @@ std::vector<int64_t> EvalInputs::edits_of_stream() const {
   return counts;
 }
 
-EvalInputs read_eval_inputs(const EvalOptions& options) {
+EvalInputs read_eval_inputs(const EvalOptions& options, LoadedData& files) {
   EvalInputs inputs;
   const bool is_shared =
       options.memory == MemoryScope::kTestLanguage && options.mode != EditMode::kSingle;
@@ -63,9 +51,7 @@ EvalInputs read_eval_inputs(const EvalOptions& options) {
   for (const std::string& edit : options.edit_languages) {
     for (const std::string& test : options.test_languages) {
       const LanguagePair pair{edit, test};
-      std::vector<EvalEdit> edits = is_knowedit_name(options.benchmark)
-                                        ? read_knowedit_edits(options, inputs)
-                                        : read_parallel_edits(options, pair, inputs);
+      std::vector<EvalEdit> edits = read_edits(options, pair, files, inputs);
       XKDE_CHECK(!edits.empty(), DataError, options.data.string(), ": expected records for ", edit,
                  " -> ", test, ", found none in the slice \"", options.records, "\"");
       if (options.nq_prefix == NqPrefix::kCut) cut_prefixes(edits);

@@ -28,8 +28,9 @@ struct EvalInputs {
   std::vector<int64_t> edits_of_stream() const;
 };
 
-/// Throws MissingInputError, DataError or ConfigError, also where no edit is left.
-EvalInputs read_eval_inputs(const EvalOptions& options);
+/// `files` keeps what is read. Throws MissingInputError, DataError or ConfigError, also where no
+/// edit is left.
+EvalInputs read_eval_inputs(const EvalOptions& options, LoadedData& files);
 
 }  // namespace xkde
 

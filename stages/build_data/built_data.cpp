@@ -6,45 +6,33 @@
 #include <vector>
 
 #include "core/base/error.h"
-#include "core/data/benchmarks/edit_dataset.h"
-#include "core/data/benchmarks/knowedit.h"
+#include "core/data/benchmarks/benchmarks.h"
 #include "core/edit/build_data.h"
 #include "core/edit/quadrants.h"
 
 namespace xkde::recipe {
 namespace {
 
-/// Reads an excluded benchmark; `use` gets each record.
-template <typename Use>
-void read_excluded(const ExcludedData& excluded, const Use& use) {
-  if (is_knowedit_name(excluded.benchmark)) {
-    const KnowEditSet set = knowedit_from_name(excluded.benchmark);
-    const KnowEditDataset data =
-        read_knowedit(set, find_knowedit_file(set, excluded.data, KnowEditSplit::kTest));
-    for (const KnowEditRecord& record : data.records) use(record);
-    return;
-  }
-  const EditDataset data = load_all_edits(benchmark_from_name(excluded.benchmark), excluded.data);
-  for (const EditRecord& record : data.records) use(record);
-}
-
-TestQuestions questions_that_are_asked(const BuildDataStage& build, const Recipe& recipe) {
+TestQuestions questions_that_are_asked(const BuildDataStage& build, const Recipe& recipe,
+                                       LoadedData& files) {
   TestQuestions questions;
-  for (const ExcludedData& excluded : build.exclude)
-    read_excluded(excluded, [&questions](const auto& record) { questions.add(record); });
+  const auto add_all = [&](const std::string& benchmark, const std::filesystem::path& data) {
+    for (const EditRecord& record : files.all_edits(benchmark_of(benchmark), data).records)
+      questions.add(record);
+  };
+  for (const ExcludedData& excluded : build.exclude) add_all(excluded.benchmark, excluded.data);
   for (const StagePtr& stage : recipe.stages) {
     const EditSelection* asked = stage->asks();
     if (asked == nullptr) continue;
-    if (is_knowedit_name(asked->benchmark)) {
-      read_excluded({asked->benchmark, asked->data},
-                    [&questions](const auto& record) { questions.add(record); });
+    // A set of KnowEdit is kept out as a whole, whichever records are asked.
+    if (benchmark_of(asked->benchmark).has_one_language()) {
+      add_all(asked->benchmark, asked->data);
       continue;
     }
     for (const std::string& edit : asked->edit_languages) {
       for (const std::string& test : asked->test_languages) {
-        const EditDataset data = load_edits(benchmark_from_name(asked->benchmark), asked->data,
-                                            edit, test, Slice::parse(asked->records));
-        for (const EditRecord& record : data.records) questions.add(record);
+        for (const EditRecord& record : asked->load(edit, test, Split::kTest, files).records)
+          questions.add(record);
       }
     }
   }
@@ -52,7 +40,7 @@ TestQuestions questions_that_are_asked(const BuildDataStage& build, const Recipe
 }
 
 void append_source(std::vector<TrainingExample>& examples, const BuildDataSource& source,
-                   bool without_edit) {
+                   bool without_edit, LoadedData& files) {
   BuildOptions options;
   options.without_edit = without_edit;
   options.questions.clear();
@@ -61,8 +49,7 @@ void append_source(std::vector<TrainingExample>& examples, const BuildDataSource
   }
   for (const std::string& edit : source.edit_languages) {
     for (const std::string& test : source.test_languages) {
-      const EditDataset data = load_edits(benchmark_from_name(source.benchmark), source.data, edit,
-                                          test, Slice::parse(source.records));
+      const EditDataset data = source.load(edit, test, Split::kTrain, files);
       append_examples(examples, data.records, source.benchmark, language_of(edit),
                       language_of(test), options);
     }
@@ -71,27 +58,13 @@ void append_source(std::vector<TrainingExample>& examples, const BuildDataSource
 
 using Counts = std::map<std::string, int64_t>;
 
-/// The cases of a KnowEdit set; like a list, a slice counts them from 0.
-std::vector<EditCase> knowedit_cases(const BuildDataSource& source, Counts& skipped) {
-  const KnowEditSet set = knowedit_from_name(source.benchmark);
-  const KnowEditDataset data =
-      read_knowedit(set, find_knowedit_file(set, source.data, KnowEditSplit::kTrain));
+std::vector<EditCase> cases_of(const BuildDataSource& source, const Language& edit,
+                               const Language& test, LoadedData& files, Counts& skipped) {
+  const EditDataset data = source.load(edit.iso, test.iso, Split::kTrain, files);
+  const std::string pair =
+      benchmark_of(source.benchmark).has_one_language() ? "" : concat(" ", edit.iso, test.iso);
   for (const auto& [reason, count] : data.skipped)
-    skipped[source.benchmark + ": " + reason] += count;
-  const auto [begin, end] =
-      Slice::parse(source.records).range(static_cast<int64_t>(data.records.size()));
-  std::vector<EditCase> cases;
-  for (int64_t i = begin; i < end; ++i)
-    cases.push_back(edit_case(data.records[static_cast<size_t>(i)]));
-  return cases;
-}
-
-std::vector<EditCase> parallel_cases(const BuildDataSource& source, const Language& edit,
-                                     const Language& test, Counts& skipped) {
-  const EditDataset data = load_edits(benchmark_from_name(source.benchmark), source.data, edit.iso,
-                                      test.iso, Slice::parse(source.records));
-  for (const auto& [reason, count] : data.skipped)
-    skipped[concat(source.benchmark, " ", edit.iso, test.iso, ": ", reason)] += count;
+    skipped[concat(source.benchmark, pair, ": ", reason)] += count;
   std::vector<EditCase> cases;
   for (const EditRecord& record : data.records) cases.push_back(edit_case(record, edit, test));
   return cases;
@@ -114,8 +87,8 @@ QuadrantOptions options_of(const BuildDataStage& stage, uint64_t seed) {
 
 /// Samples of protocol 3.3.
 std::vector<TrainingExample> quadrant_examples(const BuildDataStage& stage, const Recipe& recipe,
-                                               BuiltData& built) {
-  const TestQuestions asked = questions_that_are_asked(stage, recipe);
+                                               LoadedData& files, BuiltData& built) {
+  const TestQuestions asked = questions_that_are_asked(stage, recipe, files);
   Counts skipped, removed;
   std::vector<CaseSet> sets;
   for (const BuildDataSource& source : stage.sources) {
@@ -124,9 +97,7 @@ std::vector<TrainingExample> quadrant_examples(const BuildDataStage& stage, cons
         const Language& edit = language_of(edit_code);
         const Language& test = language_of(test_code);
         CaseSet set{source.benchmark, edit, test, {}};
-        set.cases = is_knowedit_name(source.benchmark)
-                        ? knowedit_cases(source, skipped)
-                        : parallel_cases(source, edit, test, skipped);
+        set.cases = cases_of(source, edit, test, files, skipped);
         remove_test_questions(set.cases, asked, removed);
         sets.push_back(std::move(set));
       }
@@ -147,22 +118,23 @@ std::vector<TrainingExample> quadrant_examples(const BuildDataStage& stage, cons
 
 /// One sample for each question that the sources list.
 std::vector<TrainingExample> listed_examples(const BuildDataStage& stage, const Recipe& recipe,
-                                             BuiltData& built) {
+                                             LoadedData& files, BuiltData& built) {
   std::vector<TrainingExample> examples;
   for (const BuildDataSource& source : stage.sources) {
-    append_source(examples, source, stage.without_edit);
+    append_source(examples, source, stage.without_edit, files);
   }
   built.removed_test_questions =
-      remove_test_questions(examples, questions_that_are_asked(stage, recipe));
+      remove_test_questions(examples, questions_that_are_asked(stage, recipe, files));
   return examples;
 }
 
 }  // namespace
 
-BuiltData build_data(const BuildDataStage& stage, const Recipe& recipe) {
+BuiltData build_data(const BuildDataStage& stage, const Recipe& recipe, LoadedData& files) {
   BuiltData built;
-  std::vector<TrainingExample> examples = stage.quadrants ? quadrant_examples(stage, recipe, built)
-                                                          : listed_examples(stage, recipe, built);
+  std::vector<TrainingExample> examples = stage.quadrants
+                                              ? quadrant_examples(stage, recipe, files, built)
+                                              : listed_examples(stage, recipe, files, built);
   if (stage.max_samples > 0 && static_cast<int64_t>(examples.size()) > stage.max_samples) {
     examples.resize(static_cast<size_t>(stage.max_samples));
   }
@@ -171,6 +143,12 @@ BuiltData build_data(const BuildDataStage& stage, const Recipe& recipe) {
              built.removed_test_questions, " were test questions)");
   built.conversations = to_conversations(examples);
   return built;
+}
+
+const BuiltData& built_ahead(const BuildDataStage& stage, const Recipe& recipe, RunData& data) {
+  const auto found = data.built.find(&stage);
+  if (found != data.built.end()) return found->second;
+  return data.built.emplace(&stage, build_data(stage, recipe, data.files)).first->second;
 }
 
 Json statistics_of(const BuiltData& built) {

@@ -9,18 +9,14 @@
 #include "core/io/json_file.h"
 #include "stages/build_data/keys.h"
 #include "stages/recipe/recipe.h"
+#include "stages/run/run_data.h"
 
 namespace xkde::recipe {
 
-struct BuiltData {
-  std::vector<Conversation> conversations;
-  int64_t removed_test_questions = 0;
-  /// With `quadrants`: samples by source, language pair, quadrant and number of facts, and what was
-  /// skipped by reason. Else null.
-  Json counts;
-};
 /// The samples of a build_data stage of `recipe`. Throws DataError when there are none.
-BuiltData build_data(const BuildDataStage& stage, const Recipe& recipe);
+BuiltData build_data(const BuildDataStage& stage, const Recipe& recipe, LoadedData& files);
+/// The same, built at the first call and kept in `data`.
+const BuiltData& built_ahead(const BuildDataStage& stage, const Recipe& recipe, RunData& data);
 
 /// What statistics.json holds: the number of samples and of removed test questions, and the counts.
 Json statistics_of(const BuiltData& built);

@@ -5,16 +5,10 @@
 #include <utility>
 
 #include "core/base/error.h"
-#include "core/data/benchmarks/edit_dataset.h"
-#include "core/data/benchmarks/edit_layout.h"
-#include "core/data/benchmarks/knowedit.h"
+#include "core/data/benchmarks/benchmarks.h"
 
 namespace xkde::recipe {
 namespace {
-
-constexpr std::string_view kSources[] = {"bizsre",       "mzsre",       "bmike53",
-                                         "bizsre_train", "mzsre_train", "zsre",
-                                         "wikibio",      "recent",      "counterfact"};
 
 constexpr std::string_view kQuestions[] = {"src", "rephrase", "loc", "portability"};
 
@@ -24,31 +18,20 @@ constexpr Condition<double> kWholeShare{
 // Of the five nearest facts one is the fact itself.
 constexpr size_t kMostDistractors = 4;
 
-void read_source(const BuildDataSource& source) {
-  if (is_knowedit_name(source.benchmark)) {
-    const KnowEditSet set = knowedit_from_name(source.benchmark);
-    read_knowedit(set, find_knowedit_file(set, source.data, KnowEditSplit::kTrain));
-    return;
-  }
-  for (const std::string& edit : source.edit_languages) {
-    for (const std::string& test : source.test_languages)
-      load_edits(benchmark_from_name(source.benchmark), source.data, edit, test,
-                 Slice::parse(source.records));
-  }
+const Names& source_names() {
+  static const std::vector<std::string_view> kAll = benchmark_names();
+  static const Names kNames{kAll};
+  return kNames;
 }
 
-void read_excluded(const ExcludedData& excluded) {
-  if (is_knowedit_name(excluded.benchmark)) {
-    const KnowEditSet set = knowedit_from_name(excluded.benchmark);
-    read_knowedit(set, find_knowedit_file(set, excluded.data, KnowEditSplit::kTest));
-    return;
+void read_source(const BuildDataSource& source, LoadedData& files) {
+  for (const std::string& edit : source.edit_languages) {
+    for (const std::string& test : source.test_languages)
+      source.load(edit, test, Split::kTrain, files);
   }
-  load_all_edits(benchmark_from_name(excluded.benchmark), excluded.data);
 }
 
 }  // namespace
-
-const Names kSourceNames{kSources};
 
 QuadrantKeys QuadrantKeys::parse(StrictMap map) {
   QuadrantKeys keys;
@@ -82,17 +65,14 @@ Json to_json(const QuadrantKeys& keys) {
 
 ExcludedData ExcludedData::parse(StrictMap map) {
   ExcludedData excluded;
-  map.required("benchmark", excluded.benchmark, kSourceNames);
+  map.required("benchmark", excluded.benchmark, source_names());
   map.required("data", excluded.data);
   map.done();
   return excluded;
 }
 
 std::set<std::filesystem::path> ExcludedData::files() const {
-  if (is_knowedit_name(benchmark))
-    return {find_knowedit_file(knowedit_from_name(benchmark), data, KnowEditSplit::kTest)};
-  const std::vector<std::filesystem::path> all =
-      all_edit_files(benchmark_from_name(benchmark), data);
+  const std::vector<std::filesystem::path> all = benchmark_of(benchmark).all_files(data);
   return {all.begin(), all.end()};
 }
 
@@ -102,11 +82,12 @@ Json to_json(const ExcludedData& excluded) {
 
 BuildDataSource BuildDataSource::parse(StrictMap map, bool has_quadrants) {
   BuildDataSource source;
-  read_selection(map, kSourceNames, source);
+  read_selection(map, source_names(), source);
   map.optional("questions", source.questions, Names{kQuestions});
   if (has_quadrants && map.has("questions"))
     map.add_error("questions", "expected this key only without build_data.quadrants, found both");
-  if (is_knowedit_name(source.benchmark) && !has_quadrants)
+  const BenchmarkSource* known = find_benchmark(source.benchmark);
+  if (known != nullptr && !known->lists_questions && !has_quadrants)
     map.add_error("benchmark", "expected build_data.quadrants beside " + source.benchmark +
                                    ", found no such key");
   map.done();
@@ -155,18 +136,20 @@ void BuildDataStage::check_inputs(InputChecker& inputs) const {
   for (size_t i = 0; i < sources.size(); ++i) {
     const std::string key = concat("sources.", i, ".data");
     if (inputs.opens(key, sources[i].data, kEditData))
-      inputs.reads(key, [&] { read_source(sources[i]); });
+      inputs.reads(key, [&] { read_source(sources[i], inputs.files()); });
   }
   for (size_t i = 0; i < exclude.size(); ++i) {
     const std::string key = concat("exclude.", i, ".data");
     if (inputs.opens(key, exclude[i].data, kEditData))
-      inputs.reads(key, [&] { read_excluded(exclude[i]); });
+      inputs.reads(key, [&] {
+        inputs.files().all_edits(benchmark_of(exclude[i].benchmark), exclude[i].data);
+      });
   }
 }
 
 std::set<std::filesystem::path> BuildDataStage::files() const {
   std::set<std::filesystem::path> files;
-  for (const BuildDataSource& source : sources) files.merge(source.files(KnowEditSplit::kTrain));
+  for (const BuildDataSource& source : sources) files.merge(source.files(Split::kTrain));
   for (const ExcludedData& excluded : exclude) files.merge(excluded.files());
   return files;
 }

@@ -16,9 +16,6 @@
 
 namespace xkde::recipe {
 
-/// What `build_data.sources.*.benchmark` takes: parallel edits and the KnowEdit sets.
-extern const Names kSourceNames;
-
 /// `build_data.quadrants`: samples of protocol 3.3 as build_quadrants makes them, which also has
 /// the defaults and what each means.
 struct QuadrantKeys {
@@ -36,7 +33,7 @@ Json to_json(const QuadrantKeys& keys);
 
 /// One item of `build_data.exclude`: a benchmark whose questions are not trained on.
 struct ExcludedData {
-  std::string benchmark;       ///< one of kSourceNames
+  std::string benchmark;       ///< of the table in core/data/benchmarks
   std::filesystem::path data;  ///< a file, or the benchmark's folder: every file of it
 
   static ExcludedData parse(StrictMap map);

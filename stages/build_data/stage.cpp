@@ -9,10 +9,11 @@ namespace xkde::recipe {
 void run_build_data(const BuildDataStage& stage, const std::filesystem::path& folder,
                     RunContext& context) {
   if (!context.is_root()) return;
-  const BuiltData built = build_data(stage, context.recipe());
+  const BuiltData& built = built_ahead(stage, context.recipe(), context.data());
   write_conversations(folder / kTrainFile, built.conversations);
   write_file_atomically(folder / "statistics.json", statistics_of(built).dump(1) + "\n");
   log::info("build_data: " + summary_of(built));
+  context.data().built.erase(&stage);  // from here on the file is read
 }
 
 }  // namespace xkde::recipe

@@ -3,8 +3,8 @@
 #include <utility>
 
 #include "core/base/error.h"
-#include "core/data/benchmarks/edit_dataset.h"
-#include "core/data/benchmarks/knowedit.h"
+#include "core/data/benchmarks/benchmarks.h"
+#include "core/evaluate/demonstrations.h"
 #include "core/evaluate/eval_inputs.h"
 #include "core/evaluate/eval_plan.h"
 #include "core/evaluate/extra_metrics.h"
@@ -15,14 +15,15 @@
 namespace xkde::recipe {
 namespace {
 
-constexpr std::string_view kBenchmarks[] = {"bizsre",  "mzsre",  "bmike53",    "zsre",
-                                            "wikibio", "recent", "counterfact"};
-constexpr std::string_view kDemonstrationSets[] = {"bizsre", "mzsre", "bmike53", "bizsre_train",
-                                                   "mzsre_train"};
 constexpr std::string_view kTemplates[] = {
     "model", "auto", "chatml", "chatml_helpful", "chatml_no_system", "llama2", "plain"};
 constexpr Condition<double> kCosine{"a number in [-1, 1]",
                                     [](const double& value) { return value >= -1 && value <= 1; }};
+
+bool has_averaging(const std::string& benchmark) {
+  const BenchmarkSource* source = find_benchmark(benchmark);
+  return source != nullptr && source->has_averaging;
+}
 
 /// What a mode asks of the keys beside it.
 void check_mode(StrictMap& map, const EvaluateStage& stage) {
@@ -64,14 +65,15 @@ void check_method(StrictMap& map, const EvaluateStage& stage) {
   if (stage.scoring == Scoring::kEasyEdit && map.has("chat_template"))
     map.add_error("chat_template",
                   "expected scoring: xkde beside this key, found easyedit, which has none");
-  if (!is_knowedit_name(stage.benchmark) && map.has("averaging"))
+  if (!has_averaging(stage.benchmark) && map.has("averaging"))
     map.add_error("averaging",
                   "expected a benchmark of KnowEdit beside this key, found " + stage.benchmark);
 }
 
 DemonstrationOptions parse_demonstrations(StrictMap map) {
   DemonstrationOptions options;
-  map.required("benchmark", options.benchmark, Names{kDemonstrationSets});
+  const auto names = benchmark_names(&BenchmarkSource::gives_demonstrations);
+  map.required("benchmark", options.benchmark, Names{names});
   map.required("data", options.data);
   map.optional("records", options.records, kSlice);
   map.optional("k", options.k, kPositive);
@@ -105,7 +107,8 @@ RetrieverKeys RetrieverKeys::parse(StrictMap map) {
 
 EvaluateStage EvaluateStage::parse(StrictMap map) {
   EvaluateStage stage;
-  read_selection(map, Names{kBenchmarks}, stage);
+  const auto names = benchmark_names(&BenchmarkSource::is_evaluated);
+  read_selection(map, Names{names}, stage);
   map.optional("mode", stage.mode, kEditModeNames);
   map.optional("sizes", stage.sizes, kPositive);
   map.optional("eval_when", stage.eval_when, kEvalWhenNames);
@@ -157,7 +160,7 @@ Json EvaluateStage::keys() const {
   json["prompt_language"] = name_of(kPromptLanguageNames, prompt_language);
   json["nq_prefix"] = name_of(kNqPrefixNames, nq_prefix);
   json["scoring"] = name_of(kScoringNames, scoring);
-  if (is_knowedit_name(benchmark)) json["averaging"] = name_of(kAveragingNames, averaging);
+  if (has_averaging(benchmark)) json["averaging"] = name_of(kAveragingNames, averaging);
   if (!extra_metrics.empty()) json["extra_metrics"] = extra_metrics;
   json["f1_formula"] = name_of(kF1FormulaNames, f1_formula);
   json["base_locality"] = base_locality;
@@ -175,25 +178,24 @@ void EvaluateStage::check_inputs(InputChecker& inputs) const {
     opens &= inputs.opens("retriever.model_name_or_path", retriever->model_name_or_path,
                           "the Hugging Face folder of a sentence encoder");
   if (!opens) return;
-  inputs.reads("data", [this] {
-    const EvalInputs asked = read_eval_inputs(*this);
+  inputs.reads("data", [&] {
+    const EvalInputs asked = read_eval_inputs(*this, inputs.files());
     edit_moments(mode, sizes, eval_when, asked.edits_of_stream());
     if (demonstrations) {
       for (const LanguagePair& pair : asked.pairs)
-        load_edits(benchmark_from_name(demonstrations->benchmark), demonstrations->data, pair.first,
-                   pair.second, Slice::parse(demonstrations->records));
+        demonstration_records(*demonstrations, pair, inputs.files());
     }
     if (retriever) sentence_encoder_files(retriever->model_name_or_path);
   });
 }
 
 std::set<std::filesystem::path> EvaluateStage::files() const {
-  std::set<std::filesystem::path> files = EditSelection::files(KnowEditSplit::kTest);
+  std::set<std::filesystem::path> files = EditSelection::files(Split::kTest);
   if (demonstrations) {
     EditSelection shown = *this;
     shown.benchmark = demonstrations->benchmark;
     shown.data = demonstrations->data;
-    files.merge(shown.files(KnowEditSplit::kTrain));
+    files.merge(shown.files(Split::kTrain));
   }
   if (retriever) {
     for (const std::filesystem::path& file : sentence_encoder_files(retriever->model_name_or_path))

@@ -99,7 +99,8 @@ std::vector<std::vector<std::string>> EvalRetriever::demonstrations(const EvalOp
   std::vector<Shelf> shelves;
   std::vector<dist::FactSearch> searches;
   for (const LanguagePair& pair : inputs.pairs) {
-    shelves.push_back(read_shelf(*options.demonstrations, demonstrator, pair));
+    shelves.push_back(
+        read_shelf(*options.demonstrations, demonstrator, pair, context_.data().files));
     searches.push_back(search(embed(shelves.back().keys)));
   }
   // The edits of a language pair are looked up together: one collective, and enough queries for

@@ -18,7 +18,7 @@ namespace xkde::recipe {
 
 void run_evaluate(const EvaluateStage& stage, const std::filesystem::path& folder,
                   RunContext& context) {
-  const EvalInputs inputs = read_eval_inputs(stage);
+  const EvalInputs inputs = read_eval_inputs(stage, context.data().files);
   if (context.is_root()) {
     for (const auto& [reason, count] : inputs.skipped)
       log::info(concat("evaluate: left out: ", reason, ": ", count));

@@ -34,6 +34,7 @@ constexpr const char* kDigestsFile = ".digests.json";
 /// Reads the inputs of a run; the first one that is bad throws.
 class FirstFault final : public InputChecker {
  public:
+  using InputChecker::InputChecker;
   bool opens(const std::string& /*key*/, const fs::path& /*input*/,
              const std::string& /*expected*/) override {
     return true;
@@ -125,7 +126,7 @@ class Pipeline {
   void prepare(size_t first) {
     if (std::exchange(prepared_, true)) return;
     if (context_.is_root()) {
-      FirstFault inputs;
+      FirstFault inputs(context_.data().files);
       for (size_t i = first; i < recipe_.stages.size(); ++i) {
         if (state_of(i) != StageState::kDone) recipe_.stages[i]->check_inputs(inputs);
       }
@@ -153,13 +154,13 @@ class Pipeline {
   }
 
   /// The options of the plan, with a line about it; where no stage trains, those of the recipe.
-  dist::EngineOptions planned(int ranks_here) const {
+  dist::EngineOptions planned(int ranks_here) {
     dist::EngineOptions options = context_.options();
     const RunPlace place =
         this_place(comm_.size(), ranks_here, options.device, options.compute_dtype);
     const std::optional<RunPlan> run =
         plan_run(recipe_, context_.pretrained(), context_.chat_template(), context_.decoder(),
-                 place, context_.artifacts());
+                 place, context_.data(), context_.artifacts());
     if (!run) return options;
     const dist::EngineOptions& chosen = run->plan.options;
     log::info(fmt::format("plan: shard {}, recompute {}, {} a rank of {} ({})",

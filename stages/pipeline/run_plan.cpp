@@ -29,14 +29,14 @@ dist::PlanRequest request_for(const Recipe& recipe, const Decoder& decoder,
 
 std::optional<RunPlan> plan_run(const Recipe& recipe, const PretrainedModel& model,
                                 const ChatTemplate& chat_template, const Decoder& decoder,
-                                const RunPlace& place, const Artifacts& artifacts) {
+                                const RunPlace& place, RunData& data, const Artifacts& artifacts) {
   std::optional<RunPlan> largest;
   for (size_t i = 0; i < recipe.stages.size(); ++i) {
     const Stage& stage = *recipe.stages[i];
     const StageRunner& runner = runner_of(stage);
     if (runner.survey == nullptr) continue;
     RunPlan run;
-    run.workload = runner.survey(stage, {recipe, i, model, chat_template, place, artifacts});
+    run.workload = runner.survey(stage, {recipe, i, model, chat_template, place, artifacts, data});
     run.request = request_for(recipe, decoder, run.workload, place);
     run.plan = dist::choose_plan(run.request);
     if (!largest || run.plan.memory.peak() > largest->plan.memory.peak()) largest = std::move(run);

@@ -9,6 +9,7 @@
 #include "distributed/planner/planner.h"
 #include "stages/recipe/recipe.h"
 #include "stages/run/artifacts.h"
+#include "stages/run/run_data.h"
 #include "stages/run/run_place.h"
 #include "stages/train/survey.h"
 
@@ -21,11 +22,13 @@ struct RunPlan {
   TrainWorkload workload;
 };
 /// Plans for every training stage of the recipe, finished or not, so that the plan is the same at
-/// every start. `artifacts` spares work where stages are finished. Nothing where no stage trains.
+/// every start. `artifacts` spares work where stages are finished; what
+/// is built anyway stays in `data`. Nothing where no stage trains.
 /// Throws ConfigError where a training stage does not fit (dist::choose_plan).
 std::optional<RunPlan> plan_run(const Recipe& recipe, const PretrainedModel& model,
                                 const ChatTemplate& chat_template, const Decoder& decoder,
-                                const RunPlace& place, const Artifacts& artifacts = {});
+                                const RunPlace& place, RunData& data,
+                                const Artifacts& artifacts = {});
 
 }  // namespace xkde::recipe
 

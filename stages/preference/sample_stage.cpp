@@ -8,10 +8,10 @@
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/base/stopwatch.h"
-#include "core/data/benchmarks/edit_dataset.h"
 #include "core/data/conversation.h"
 #include "core/data/preference_rows.h"
 #include "core/data/sft_sample.h"
+#include "core/data/slice.h"
 #include "core/generate/generator.h"
 #include "core/io/atomic_file.h"
 #include "stages/run/chunk_log.h"
@@ -51,7 +51,8 @@ std::vector<SamplePrompt> read_prompts(const SampleStage& stage, const RunContex
                         .row = {.id = conversation.id,
                                 .prompt = text,
                                 .gold = conversation.turns.back().content,
-                                .answers = {}},
+                                .answers = {},
+                                .languages = conversation.languages},
                         .ids = {}};
     prompt.ids = stage.prompt_format == "model"
                      ? encode_prompt(context.tokenizer(), context.chat_template(), text)

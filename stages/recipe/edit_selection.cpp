@@ -3,8 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/data/benchmarks/edit_dataset.h"
-#include "core/data/benchmarks/edit_layout.h"
+#include "core/data/benchmarks/benchmarks.h"
 #include "core/data/language.h"
 #include "stages/recipe/slice_key.h"
 
@@ -47,14 +46,16 @@ void read_languages(StrictMap& map, std::string_view key, bool is_required,
 void read_selection(StrictMap& map, const Names& benchmarks, EditSelection& edits) {
   map.required("benchmark", edits.benchmark, benchmarks);
   map.required("data", edits.data);
-  const bool is_english = is_knowedit_name(edits.benchmark);
-  if (is_english) edits.edit_languages = edits.test_languages = {"en"};
+  const BenchmarkSource* source = find_benchmark(edits.benchmark);
+  std::vector<std::string> only;
+  if (source != nullptr && source->has_one_language()) only.emplace_back(source->languages[0]);
+  edits.edit_languages = edits.test_languages = only;
   for (const auto& [key, codes] : {std::pair{"edit_languages", &edits.edit_languages},
                                    std::pair{"test_languages", &edits.test_languages}}) {
-    read_languages(map, key, !is_english, *codes);
-    if (is_english && *codes != std::vector<std::string>{"en"})
-      map.add_error(key,
-                    "expected [en], the only language of " + edits.benchmark + ", found others");
+    read_languages(map, key, only.empty(), *codes);
+    if (!only.empty() && *codes != only)
+      map.add_error(key, "expected [" + only[0] + "], the only language of " + edits.benchmark +
+                             ", found others");
   }
   map.optional("records", edits.records, kSlice);
 }

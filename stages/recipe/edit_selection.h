@@ -10,8 +10,8 @@ namespace xkde::recipe {
 /// What `data` of a benchmark should be, for messages.
 inline constexpr const char* kEditData = "a file or folder of the benchmark";
 
-/// Reads the keys of a selection and leaves done() to the caller. The sets of KnowEdit are in
-/// English only: their languages may be left out.
+/// Reads the keys of a selection and leaves done() to the caller. The languages of a
+/// benchmark that has only one may be left out.
 void read_selection(StrictMap& map, const Names& benchmarks, EditSelection& edits);
 Json selection_json(const EditSelection& edits);
 

@@ -86,7 +86,8 @@ void check_model_of(const Recipe& recipe, const ModelCheck& check, Faults& fault
 /// Notes the faults of one stage's inputs; `path` leads to the stage.
 class StageInputs final : public InputChecker {
  public:
-  StageInputs(std::string path, Faults& faults) : path_(std::move(path)), faults_(faults) {}
+  StageInputs(std::string path, Faults& faults, LoadedData& files)
+      : InputChecker(files), path_(std::move(path)), faults_(faults) {}
 
   bool opens(const std::string& key, const fs::path& input, const std::string& expected) override {
     return faults_.opens(path_ + "." + key, input, expected);
@@ -104,9 +105,10 @@ class StageInputs final : public InputChecker {
 
 void validate_inputs(const Recipe& recipe, const ModelCheck& check_model) {
   Faults faults(recipe);
+  LoadedData files;
   check_model_of(recipe, check_model, faults);
   for (size_t i = 0; i < recipe.stages.size(); ++i) {
-    StageInputs inputs(recipe.origin.stage_paths[i], faults);
+    StageInputs inputs(recipe.origin.stage_paths[i], faults, files);
     recipe.stages[i]->check_inputs(inputs);
   }
   faults.throw_if_any();

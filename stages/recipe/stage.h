@@ -21,12 +21,18 @@ namespace xkde::recipe {
 /// input, as in "sources.0.data".
 class InputChecker {
  public:
+  /// `files` keeps what is read and outlives the checker.
+  explicit InputChecker(LoadedData& files) : files_(files) {}
   virtual ~InputChecker() = default;
   /// Returns whether `input` can be opened. `expected` says what it should be, for the message.
   virtual bool opens(const std::string& key, const std::filesystem::path& input,
                      const std::string& expected) = 0;
   /// Runs `read`, which reads an input and throws an xkde::Error where it is bad.
   virtual void reads(const std::string& key, const std::function<void()>& read) = 0;
+  LoadedData& files() const noexcept { return files_; }
+
+ private:
+  LoadedData& files_;
 };
 
 /// A key of a stage whose value is the name of an earlier stage instead of a file.

@@ -15,6 +15,7 @@
 #include "distributed/sharding/sharded_model.h"
 #include "stages/recipe/recipe.h"
 #include "stages/run/artifacts.h"
+#include "stages/run/run_data.h"
 
 namespace xkde::recipe {
 
@@ -40,6 +41,8 @@ class RunContext {
   void set_options(const dist::EngineOptions& options);
   /// What the stages left that are finished. Equal on all ranks.
   const Artifacts& artifacts() const noexcept { return artifacts_; }
+  /// What this rank has read and built so far.
+  RunData& data() noexcept { return data_; }
   Artifacts& artifacts() noexcept { return artifacts_; }
   /// The model with the weights that the stages so far lead to; reads them at the first call.
   /// Collective.
@@ -70,6 +73,7 @@ class RunContext {
   dist::EngineOptions options_;
   std::unique_ptr<WorkRecorder> recorder_;  ///< of decoding steps on a GPU
   Artifacts artifacts_;
+  RunData data_;
   int64_t baseline_bytes_ = 0;
   std::unique_ptr<dist::ShardedModel> model_;
   std::optional<std::filesystem::path> checkpoint_;

@@ -36,7 +36,7 @@ std::vector<Conversation> conversations_of(const SftStage& stage, const SurveyIn
   const size_t builder = inputs.recipe.stage_above(inputs.stage, BuildDataStage::kName);
   if (const auto built = inputs.artifacts.left_by(builder)) return read_conversations(*built);
   const auto& build = as<BuildDataStage>(*inputs.recipe.stages[builder]);
-  return build_data(build, inputs.recipe).conversations;
+  return built_ahead(build, inputs.recipe, inputs.data).conversations;
 }
 
 std::vector<SftSample> samples_of(const SftStage& stage, const SurveyInputs& inputs) {

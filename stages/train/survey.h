@@ -10,6 +10,7 @@
 #include "distributed/planner/planner.h"
 #include "stages/recipe/recipe.h"
 #include "stages/run/artifacts.h"
+#include "stages/run/run_data.h"
 #include "stages/run/run_place.h"
 #include "stages/train/orpo_keys.h"
 #include "stages/train/sft_keys.h"
@@ -37,6 +38,7 @@ struct SurveyInputs {
   const ChatTemplate& chat_template;
   const RunPlace& place;
   const Artifacts& artifacts;  ///< of the stages that are finished
+  RunData& data;
 };
 
 /// Reads the stage's samples, or builds them where the build_data stage above is not finished. Not

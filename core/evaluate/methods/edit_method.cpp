@@ -18,9 +18,9 @@ std::string EditMethod::bare_prompt(std::string_view question) const {
   return std::string(question);
 }
 
-std::vector<std::string> fact_texts(const std::vector<Probe>& facts) {
+std::vector<std::string> fact_texts(const std::vector<QaPair>& facts) {
   std::vector<std::string> texts;
-  for (const Probe& fact : facts) texts.push_back(fact_text(fact.question, fact.answer));
+  for (const QaPair& fact : facts) texts.push_back(fact_text(fact.question, fact.answer));
   return texts;
 }
 

@@ -12,7 +12,7 @@ namespace xkde {
 
 /// What a prompt about one question is made of.
 struct PromptParts {
-  std::vector<Probe> facts;  ///< question and new answer in the edit language, best first
+  std::vector<QaPair> facts;  ///< question and new answer in the edit language, best first
   std::string_view question;
   std::string_view language_name;        ///< of the test language, in English
   std::string_view demonstrations = {};  ///< texts of a Shelf, one after another
@@ -39,7 +39,7 @@ class Demonstrator {
   /// Adds the examples that one record gives.
   virtual void add(const Demonstration& one, Shelf& shelf) const = 0;
   /// The text whose nearest keys on the shelf are shown before the fact.
-  virtual std::string query(const Probe& fact) const = 0;
+  virtual std::string query(const QaPair& fact) const = 0;
 };
 
 /// A way to make a model answer with an edit. All methods run on the same harness. None of them
@@ -78,7 +78,7 @@ class EditMethod {
 };
 
 /// Each fact as fact_text().
-std::vector<std::string> fact_texts(const std::vector<Probe>& facts);
+std::vector<std::string> fact_texts(const std::vector<QaPair>& facts);
 
 }  // namespace xkde
 

@@ -5,11 +5,11 @@ namespace xkde {
 namespace {
 
 /// "New Fact: {q} {a}\nPrompt: {question}".
-std::string block(const Probe& fact, std::string_view question) {
+std::string block(const QaPair& fact, std::string_view question) {
   return concat("New Fact: ", fact.question, " ", fact.answer, "\nPrompt: ", question);
 }
 
-std::string demonstration(const Probe& fact, const Probe& shown) {
+std::string demonstration(const QaPair& fact, const QaPair& shown) {
   return concat(block(fact, shown.question), " ", shown.answer, "\n\n");
 }
 
@@ -25,13 +25,13 @@ class Ike final : public EditMethod, public Demonstrator {
 
   /// The fact asked itself, in other words, and beside something else. An example is its own key.
   void add(const Demonstration& one, Shelf& shelf) const override {
-    const Probe fact{one.edit_side.src, one.edit_side.alt};
+    const QaPair fact{one.edit_side.src, one.edit_side.alt};
     const EditSide& test = one.test_side;
     std::vector<std::string> texts{demonstration(fact, {test.src, test.alt})};
     if (!test.rephrase.empty()) texts.push_back(demonstration(fact, {test.rephrase, test.alt}));
-    if (const auto& probe = test.locality) {
-      texts.push_back(
-          demonstration(fact, {std::string(without_nq_prefix(probe->question)), probe->answer}));
+    if (const Probe* probe = test.first_probe(/*locality=*/true)) {
+      texts.push_back(demonstration(
+          fact, {std::string(without_nq_prefix(probe->question)), probe->first_alias()}));
     }
     for (std::string& text : texts) {
       shelf.keys.push_back(text);
@@ -40,7 +40,7 @@ class Ike final : public EditMethod, public Demonstrator {
   }
 
   /// An example of the fact without its answer.
-  std::string query(const Probe& fact) const override {
+  std::string query(const QaPair& fact) const override {
     return block(fact, fact.question) + "\n\n";
   }
 

@@ -32,11 +32,11 @@ class Remake final : public EditMethod, public Demonstrator {
     shelf.texts.push_back(text + "\n");
   }
 
-  std::string query(const Probe& fact) const override { return fact.question; }
+  std::string query(const QaPair& fact) const override { return fact.question; }
 
  private:
   std::string prompt_with_facts(const PromptParts& parts) const override {
-    const Probe& fact = parts.facts.front();
+    const QaPair& fact = parts.facts.front();
     return concat(parts.demonstrations, question_block(fact.question, fact.answer),
                   bare_prompt(parts.question));
   }

@@ -36,10 +36,11 @@ class EvalInputsTest : public testing::Test {
 
   test::TempFolder folder_;
   EvalOptions options_;
+  LoadedData files_;
 };
 
 TEST_F(EvalInputsTest, GiveEachPairAStreamOfItsOwn) {
-  const EvalInputs inputs = read_eval_inputs(options_);
+  const EvalInputs inputs = read_eval_inputs(options_, files_);
 
   EXPECT_THAT(inputs.pairs, ElementsAre(LanguagePair{"en", "es"}, LanguagePair{"en", "en"}));
   EXPECT_THAT(inputs.edits_of_stream(), ElementsAre(3, 3));
@@ -55,27 +56,28 @@ TEST_F(EvalInputsTest, ShareAMemoryByTestLanguage) {
   options_.edit_languages = {"en", "es"};
   options_.test_languages = {"es"};
   options_.mode = EditMode::kBatch;
-  EXPECT_THAT(read_eval_inputs(options_).edits_of_stream(), ElementsAre(3, 3));
+  EXPECT_THAT(read_eval_inputs(options_, files_).edits_of_stream(), ElementsAre(3, 3));
   options_.memory = MemoryScope::kTestLanguage;
 
-  const EvalInputs inputs = read_eval_inputs(options_);
+  const EvalInputs inputs = read_eval_inputs(options_, files_);
 
   EXPECT_THAT(inputs.edits_of_stream(), ElementsAre(6));
   EXPECT_THAT(inputs.streams[0].pairs, ElementsAre(0, 0, 0, 1, 1, 1));
   options_.mode = EditMode::kSingle;
-  EXPECT_THAT(read_eval_inputs(options_).edits_of_stream(), ElementsAre(3, 3));
+  EXPECT_THAT(read_eval_inputs(options_, files_).edits_of_stream(), ElementsAre(3, 3));
 }
 
 TEST_F(EvalInputsTest, CutThePrefixOfLocalityWhereAsked) {
-  EXPECT_EQ(read_eval_inputs(options_).streams[1].edits[0].asked[2].question, "nq question: far 0");
+  EXPECT_EQ(read_eval_inputs(options_, files_).streams[1].edits[0].asked[2].question,
+            "nq question: far 0");
   options_.nq_prefix = NqPrefix::kCut;
-  EXPECT_EQ(read_eval_inputs(options_).streams[1].edits[0].asked[2].question, "far 0");
+  EXPECT_EQ(read_eval_inputs(options_, files_).streams[1].edits[0].asked[2].question, "far 0");
 }
 
 TEST_F(EvalInputsTest, WithoutARecordAreADataError) {
   options_.records = "5:";
   try {
-    read_eval_inputs(options_);
+    read_eval_inputs(options_, files_);
     FAIL();
   } catch (const DataError& error) {
     EXPECT_THAT(error.what(),
@@ -85,14 +87,14 @@ TEST_F(EvalInputsTest, WithoutARecordAreADataError) {
 
 TEST_F(EvalInputsTest, ShelfHoldsTheExamplesOfThePair) {
   const DemonstrationOptions options{"mzsre", file(), "1:", 2};
-  const Shelf shelf = read_shelf(options, *remake_method().demonstrator(), {"en", "es"});
+  const Shelf shelf = read_shelf(options, *remake_method().demonstrator(), {"en", "es"}, files_);
 
   EXPECT_THAT(shelf.keys, ElementsAre("src en1?", "src en2?"));
   EXPECT_EQ(shelf.texts[0],
             "Question: src en1? Answer: alt en1\nQuestion: src es1? Answer: alt es1\n\n");
-  EXPECT_THROW(
-      (void)read_shelf({"mzsre", file(), "7:", 2}, *remake_method().demonstrator(), {"en", "es"}),
-      DataError);
+  EXPECT_THROW((void)read_shelf({"mzsre", file(), "7:", 2}, *remake_method().demonstrator(),
+                                {"en", "es"}, files_),
+               DataError);
 }
 
 }  // namespace

@@ -8,7 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "core/base/error.h"
-#include "core/data/benchmarks/knowedit.h"
+#include "core/data/benchmarks/benchmarks.h"
 #include "core/edit/test_questions.h"
 #include "stages/pipeline/stage_parsers.h"
 #include "stages/recipe/recipe.h"
@@ -78,7 +78,8 @@ class BuiltDataTest : public testing::Test {
   }
 
   static BuiltData build(const Recipe& recipe) {
-    return build_data(as<BuildDataStage>(*recipe.stages.at(0)), recipe);
+    LoadedData files;
+    return build_data(as<BuildDataStage>(*recipe.stages.at(0)), recipe, files);
   }
 
   const std::string parallel_ =
@@ -216,6 +217,21 @@ TEST_F(BuiltDataTest, FilesAreThoseOfSourcesAndExclude) {
                                                             folder_.path() / "test_cf.json"));
 }
 
+TEST_F(BuiltDataTest, SurveyAndStageShareOneSetAndParseEachFileOnce) {
+  const Recipe r = recipe(parallel_ + ", " + knowedit_, "      quadrants: {}\n");
+  const auto& stage = as<BuildDataStage>(*r.stages.at(0));
+  RunData data;
+
+  const BuiltData& surveyed = built_ahead(stage, r, data);
+  const BuiltData& built = built_ahead(stage, r, data);
+
+  EXPECT_EQ(&surveyed, &built);
+  // mzsre_enes.json, train_cf.json and the evaluation's test.json.
+  EXPECT_EQ(data.files.num_parsed(), 3);
+  build_data(stage, r, data.files);
+  EXPECT_EQ(data.files.num_parsed(), 3);
+}
+
 TEST(RealBuiltData, MixesBmikeWithKnowEditWithoutTestQuestions) {
   const std::filesystem::path data = test::shared_folder() / "data";
   if (!std::filesystem::exists(data / "knowedit"))
@@ -236,15 +252,16 @@ TEST(RealBuiltData, MixesBmikeWithKnowEditWithoutTestQuestions) {
     text.replace(at, 4, data.string());
   const Recipe recipe = parse_recipe(text, "r.yaml", kStageParsers);
 
-  const BuiltData built = build_data(as<BuildDataStage>(*recipe.stages.at(0)), recipe);
+  LoadedData files;
+  const BuiltData built = build_data(as<BuildDataStage>(*recipe.stages.at(0)), recipe, files);
 
   const auto pairs = built.counts["language_pairs"].get<Counts>();
   const double all = static_cast<double>(built.conversations.size());
   EXPECT_NEAR(static_cast<double>(pairs.at("enen") + pairs.at("zhzh") + pairs.at("dede")) / all,
               0.5, 0.001);
   TestQuestions asked;
-  for (const KnowEditRecord& record :
-       read_knowedit(KnowEditSet::kZsre, data / "knowedit/ZsRE/ZsRE-test-all.json").records)
+  for (const EditRecord& record :
+       benchmark_of("zsre").read(data / "knowedit/ZsRE/ZsRE-test-all.json").rows)
     asked.add(record);
   EXPECT_GT(built.removed_test_questions, 0);
   for (const Conversation& row : built.conversations) {

@@ -102,7 +102,7 @@ Demonstration demonstration(bool is_bilingual) {
   one.test_side.src = "¿p?";
   one.test_side.alt = "b";
   one.test_side.rephrase = "¿r?";
-  one.test_side.locality = Probe{"nq question: far", "c"};
+  one.test_side.probes = {{ProbeKind::kLocality, "nq question: far", {{"c"}}}};
   one.is_bilingual = is_bilingual;
   return one;
 }
