@@ -8,6 +8,7 @@
 #include "core/generate/cuda_recorder.h"
 #include "core/nn/device_memory.h"
 #include "distributed/checkpoint/checkpoint.h"
+#include "distributed/comm/typed_gather.h"
 #include "stages/run/run_place.h"
 
 namespace xkde::recipe {
@@ -35,8 +36,8 @@ dist::ShardedModel& RunContext::model() {
   return *model_;
 }
 
-void RunContext::use_checkpoint(std::filesystem::path folder) {
-  checkpoint_ = std::move(folder);
+void RunContext::use_checkpoint(std::function<std::filesystem::path()> find) {
+  find_checkpoint_ = std::move(find);
   if (model_) load_weights();
 }
 
@@ -71,13 +72,15 @@ std::vector<int64_t> RunContext::stop_ids() const {
 }
 
 void RunContext::load_weights() {
-  if (!checkpoint_) {
+  if (!find_checkpoint_) {
     load_pretrained();
     return;
   }
+  const std::filesystem::path checkpoint =
+      dist::broadcast(comm_, is_root() ? find_checkpoint_().string() : std::string());
   at::Tensor host = at::empty_like(model_->master(), at::kCPU);
   const std::span<float> masters(host.mutable_data_ptr<float>(), static_cast<size_t>(host.numel()));
-  dist::load_checkpoint(*checkpoint_, model_->layout(), {{dist::kMasterState, masters}}, comm_);
+  dist::load_checkpoint(checkpoint, model_->layout(), {{dist::kMasterState, masters}}, comm_);
   model_->master().copy_(host);
   model_->masters_changed();
 }

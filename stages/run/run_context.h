@@ -4,7 +4,6 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <vector>
 
 #include "core/generate/generator.h"
@@ -54,9 +53,10 @@ class RunContext {
   Generator generator(const GenerateOptions& options);
   /// The ids that end an answer: of the model, its chat template and its tokenizer.
   std::vector<int64_t> stop_ids() const;
-  /// The weights come from this checkpoint, not from the pretrained files: a finished stage left
-  /// them.
-  void use_checkpoint(std::filesystem::path folder);
+  /// The weights come from a checkpoint that a finished stage left, not from the pretrained files.
+  /// `find` gives its folder; it is called on rank 0 when the weights are needed, which is never
+  /// where nothing is left to run: finding a checkpoint reads all of it. Collective.
+  void use_checkpoint(std::function<std::filesystem::path()> find);
 
   /// used_bytes() right before the model was built; 0 before that.
   int64_t baseline_bytes() const noexcept { return baseline_bytes_; }
@@ -76,7 +76,7 @@ class RunContext {
   RunData data_;
   int64_t baseline_bytes_ = 0;
   std::unique_ptr<dist::ShardedModel> model_;
-  std::optional<std::filesystem::path> checkpoint_;
+  std::function<std::filesystem::path()> find_checkpoint_;  ///< empty: the pretrained files
 };
 
 }  // namespace xkde::recipe

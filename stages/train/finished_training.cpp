@@ -26,10 +26,8 @@ fs::path finished_checkpoint(const fs::path& root, bool ends_with_best) {
 }  // namespace
 
 void restore_training(const fs::path& folder, bool ends_with_best, RunContext& context) {
-  std::string chosen;
-  if (context.is_root())
-    chosen = finished_checkpoint(folder / "checkpoints", ends_with_best).string();
-  context.use_checkpoint(context.comm().broadcast_bytes(chosen, 0));
+  context.use_checkpoint(
+      [=] { return finished_checkpoint(folder / "checkpoints", ends_with_best); });
 }
 
 }  // namespace xkde::recipe

@@ -13,7 +13,7 @@ namespace xkde::recipe {
 /// left to train on. Collective.
 void run_orpo(const OrpoStage& stage, const std::filesystem::path& folder, RunContext& context);
 
-/// Gives the context the weights that a finished stage left. Collective. Throws CheckpointError.
+/// Gives the context the weights that a finished stage left (restore_training). Collective.
 void restore_orpo(const OrpoStage& stage, const std::filesystem::path& folder, RunContext& context);
 
 }  // namespace xkde::recipe

@@ -29,7 +29,7 @@ void run_training(TrainTask& task, const TrainKeys& keys, bool keep_best, const 
       .baseline_bytes = dist::largest_of_ranks(comm, context.baseline_bytes())};
   const auto best = train(task, keys, dev, host);
   if (!best) return;
-  context.use_checkpoint(*best);
+  context.use_checkpoint([folder = *best] { return folder; });
   log::info(task.name() + ": ends with " + best->filename().string() +
             ", which has the lowest dev loss");
 }

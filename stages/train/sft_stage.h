@@ -14,7 +14,7 @@ namespace xkde::recipe {
 /// norm is not finite.
 void run_sft(const SftStage& stage, const std::filesystem::path& folder, RunContext& context);
 
-/// Gives the context the weights that a finished stage left. Collective. Throws CheckpointError.
+/// Gives the context the weights that a finished stage left (restore_training). Collective.
 void restore_sft(const SftStage& stage, const std::filesystem::path& folder, RunContext& context);
 
 }  // namespace xkde::recipe

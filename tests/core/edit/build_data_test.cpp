@@ -73,7 +73,7 @@ TEST(BuildData, QuestionThatARecordLacksIsLeftOut) {
   EditRecord record = edit_record(4);
   record.sides["es"].probes.pop_back();
 
-  EXPECT_TRUE(build({record}, "en", "es", {{QuestionKind::kPortability}, false, false}).empty());
+  EXPECT_TRUE(build({record}, "en", "es", {{QuestionKind::kPortability}, false}).empty());
 }
 
 TEST(BuildData, RecordWithoutTheLanguageIsADataError) {
@@ -83,7 +83,7 @@ TEST(BuildData, RecordWithoutTheLanguageIsADataError) {
 TEST(BuildData, TestQuestionsAreRemovedAndCounted) {
   std::vector<TrainingExample> examples =
       build({edit_record(4), edit_record(5)}, "en", "en",
-            {{QuestionKind::kSrc, QuestionKind::kLoc}, false, true});
+            {{QuestionKind::kSrc, QuestionKind::kLoc}, false});
 
   TestQuestions asked;
   asked.add(edit_record(5));

@@ -102,7 +102,9 @@ TEST_F(ChunkLogTest, TakesOverWhatAnEarlierRunFinished) {
     EXPECT_EQ(log.num_done(), 2);
     EXPECT_TRUE(log.is_done(0) && log.is_done(2));
     EXPECT_FALSE(log.is_done(1) || log.is_done(3));
-    if (comm.rank() == 0) EXPECT_EQ(text_of_file(file()), lines_of({0}));
+    if (comm.rank() == 0) {
+      EXPECT_EQ(text_of_file(file()), lines_of({0}));
+    }
     append(log, {comm.rank() == 0 ? int64_t{1} : int64_t{3}});
     log.finish();
   });

@@ -121,7 +121,7 @@ TEST(Ike, MakesThreeExamplesOfARecordWhichAreTheirOwnKeys) {
 TEST(Ike, MakesOneExampleOfARecordThatHasOneQuestion) {
   Demonstration one = demonstration(true);
   one.test_side.rephrase.clear();
-  one.test_side.locality.reset();
+  one.test_side.probes.clear();
   Shelf shelf;
   ike_method().demonstrator()->add(one, shelf);
 
