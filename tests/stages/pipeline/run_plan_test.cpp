@@ -38,8 +38,9 @@ class RunPlanTest : public ::testing::Test {
         parse_recipe("model: {model_name_or_path: m, dtype: float32}\nparallel: {" + parallel +
                          "}\nstages:\n" + stages,
                      "r.yaml", kStageParsers);
+    RunData data;
     return plan_run(recipe, model_, ChatTemplate::select("chatml", ""), Decoder(model_.config),
-                    place_, artifacts);
+                    place_, data, artifacts);
   }
 
   static std::string sft_of(const std::string& train_data) {
