@@ -205,7 +205,7 @@ void run(const Settings& settings, xkde::dist::Communicator& comm, at::Device de
       over_ranks(comm, device, xkde::recipe::measure_matmul_rate(dtype, device), ReduceOp::kSum);
   const xkde::dist::EngineOptions options{
       .compute_dtype = dtype,
-      .shard = *value_of(kShardPolicies, settings.shard),
+      .shard = *xkde::value_of(kShardPolicies, settings.shard),
       .recompute = *value_of(kRecomputeNames, settings.recompute),
       .device = device};
   const std::vector<PackedBatch> packs = make_packs(settings, decoder, comm.rank(), device);
