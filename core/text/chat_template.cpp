@@ -10,13 +10,35 @@
 namespace xkde {
 namespace {
 
-constexpr std::string_view kKnownKeys =
-    "auto, chatml, chatml_helpful, chatml_no_system, llama2, plain";
 constexpr std::string_view kStart = "<|im_start|>";
 constexpr std::string_view kEnd = "<|im_end|>";
 constexpr std::string_view kUsualSystemText = "You are a helpful assistant.";
 
 using Role = ChatMessage::Role;
+using Format = ChatTemplate::Format;
+
+/// Whose system text stands before a conversation that has none.
+enum class DefaultSystem { kNone, kModels, kUsual };
+
+/// The keys of a recipe beside "auto".
+struct Key {
+  std::string_view name;
+  Format format;
+  DefaultSystem system;
+};
+constexpr Key kKeys[] = {{"chatml", Format::kChatMl, DefaultSystem::kModels},
+                         {"chatml_helpful", Format::kChatMl, DefaultSystem::kUsual},
+                         {"chatml_no_system", Format::kChatMl, DefaultSystem::kNone},
+                         {"llama2", Format::kLlama2, DefaultSystem::kNone},
+                         {"plain", Format::kPlain, DefaultSystem::kNone}};
+
+/// "auto, chatml, ..."
+std::string known_keys() {
+  std::string text;
+  for (const std::string_view key : ChatTemplate::keys())
+    text.append(text.empty() ? "" : ", ").append(key);
+  return text;
+}
 
 std::string_view role_name(Role role) {
   switch (role) {
@@ -60,7 +82,7 @@ std::optional<std::string> default_system_text(const std::vector<std::string>& l
     XKDE_CHECK(!text || *text == found, ConfigError,
                "chat_template: auto: expected one default system text in the ",
                "model's template, found \"", *text, "\" and \"", found, "\"; name one of ",
-               kKnownKeys);
+               known_keys());
     text = std::move(found);
   }
   return text;
@@ -89,7 +111,8 @@ std::string chatml_prompt(const std::vector<ChatMessage>& messages,
   return text + concat(kStart, "assistant\n");
 }
 
-std::string llama2_prompt(const std::vector<ChatMessage>& messages) {
+std::string llama2_prompt(const std::vector<ChatMessage>& messages,
+                          const std::string& /*system_text*/) {
   std::string text;
   std::string system;
   for (const ChatMessage& message : messages) {
@@ -107,7 +130,8 @@ std::string llama2_prompt(const std::vector<ChatMessage>& messages) {
 }
 
 /// Plain text has no marks: the turns, a line each.
-std::string plain_prompt(const std::vector<ChatMessage>& messages) {
+std::string plain_prompt(const std::vector<ChatMessage>& messages,
+                         const std::string& /*system_text*/) {
   std::string text;
   for (size_t i = 0; i < messages.size(); ++i) {
     if (i > 0) text += '\n';
@@ -116,36 +140,94 @@ std::string plain_prompt(const std::vector<ChatMessage>& messages) {
   return text;
 }
 
+/// One way to write a conversation. A format is a row: what follows reads the table only.
+struct FormatRules {
+  Format format;
+  std::string_view end_of_turn;  ///< the token that closes an answer; empty: none
+  bool wants_bos;                ///< whether BOS is left to the tokenizer
+  /// Whether the literals of a model's own template are of this format; null: never taken by
+  /// "auto".
+  bool (*recognises)(const std::vector<std::string>& literals);
+  /// The text before the answer; the turns are in order, and the last is a user's.
+  std::string (*prompt)(const std::vector<ChatMessage>& messages, const std::string& system_text);
+  std::string (*finished)(const std::string& prompt, const std::string& answer);
+};
+constexpr FormatRules kFormats[] = {
+    {.format = Format::kChatMl,
+     .end_of_turn = kEnd,
+     .wants_bos = false,
+     .recognises = is_chatml,
+     .prompt = chatml_prompt,
+     .finished = [](const std::string& prompt,
+                    const std::string& answer) { return concat(prompt, answer, kEnd, "\n"); }},
+    {.format = Format::kLlama2,
+     .end_of_turn = "</s>",
+     .wants_bos = true,
+     .recognises = is_llama2,
+     .prompt = llama2_prompt,
+     .finished =
+         [](const std::string& prompt, const std::string& answer) {
+           return concat("<s>", prompt, unicode::strip(answer), " </s>");
+         }},
+    {.format = Format::kPlain,
+     .end_of_turn = "",
+     .wants_bos = false,
+     .recognises = nullptr,
+     .prompt = plain_prompt,
+     .finished = [](const std::string& prompt,
+                    const std::string& answer) { return prompt + answer; }},
+};
+
+const FormatRules& rules_of(Format format) {
+  for (const FormatRules& rules : kFormats) {
+    if (rules.format == format) return rules;
+  }
+  throw InternalError("chat template: expected a format, found another value");
+}
+
+/// The key that says what "auto" finds in the model's own template.
+Key recognised(std::string_view jinja, const std::vector<std::string>& literals) {
+  XKDE_CHECK(!jinja.empty(), ConfigError,
+             "chat_template: auto: expected a model with a chat template, found none; ",
+             "name one of ", known_keys());
+  for (const FormatRules& rules : kFormats) {
+    if (rules.recognises != nullptr && rules.recognises(literals))
+      return {"auto", rules.format, DefaultSystem::kModels};
+  }
+  throw ConfigError(
+      concat("chat_template: auto: expected a ChatML or Llama-2 template, found another (\"",
+             jinja.substr(0, 60), "...\"); name one of ", known_keys()));
+}
+
+Key key_named(std::string_view name) {
+  for (const Key& key : kKeys) {
+    if (key.name == name) return key;
+  }
+  throw ConfigError(
+      concat("chat_template: expected one of ", known_keys(), ", found \"", name, "\""));
+}
+
 }  // namespace
 
-ChatTemplate ChatTemplate::select(std::string_view key, std::string_view jinja) {
+std::vector<std::string_view> ChatTemplate::keys() {
+  std::vector<std::string_view> names{"auto"};
+  for (const Key& key : kKeys) names.push_back(key.name);
+  return names;
+}
+
+ChatTemplate ChatTemplate::select(std::string_view name, std::string_view jinja) {
   const std::vector<std::string> literals = jinja_literals(jinja);
+  const Key key = name == "auto" ? recognised(jinja, literals) : key_named(name);
+  const FormatRules& rules = rules_of(key.format);
   ChatTemplate chosen;
-  if (key == "auto") {
-    XKDE_CHECK(!jinja.empty(), ConfigError,
-               "chat_template: auto: expected a model with a chat template, found none; ",
-               "name one of ", kKnownKeys);
-    XKDE_CHECK(is_chatml(literals) || is_llama2(literals), ConfigError,
-               "chat_template: auto: expected a ChatML or Llama-2 template, found another (\"",
-               jinja.substr(0, 60), "...\"); name one of ", kKnownKeys);
-    chosen.format_ = is_chatml(literals) ? Format::kChatMl : Format::kLlama2;
-    if (is_chatml(literals)) chosen.system_text_ = default_system_text(literals).value_or("");
-  } else if (key == "chatml") {
-    chosen.format_ = Format::kChatMl;
-    chosen.system_text_ = default_system_text(literals).value_or(std::string(kUsualSystemText));
-  } else if (key == "chatml_helpful") {
-    chosen.format_ = Format::kChatMl;
-    chosen.system_text_ = kUsualSystemText;
-  } else if (key == "chatml_no_system") {
-    chosen.format_ = Format::kChatMl;
-  } else if (key == "llama2") {
-    chosen.format_ = Format::kLlama2;
-  } else {
-    XKDE_CHECK(key == "plain", ConfigError, "chat_template: expected one of ", kKnownKeys,
-               ", found \"", key, "\"");
+  chosen.format_ = key.format;
+  chosen.end_of_turn_ = rules.end_of_turn;
+  chosen.wants_bos_ = rules.wants_bos;
+  if (key.system == DefaultSystem::kUsual) chosen.system_text_ = kUsualSystemText;
+  if (key.system == DefaultSystem::kModels && key.format == Format::kChatMl) {
+    const std::string_view fallback = name == "auto" ? "" : kUsualSystemText;
+    chosen.system_text_ = default_system_text(literals).value_or(std::string(fallback));
   }
-  if (chosen.format_ == Format::kChatMl) chosen.end_of_turn_ = kEnd;
-  if (chosen.format_ == Format::kLlama2) chosen.end_of_turn_ = "</s>";
   return chosen;
 }
 
@@ -155,15 +237,7 @@ std::string ChatTemplate::prompt(std::string_view user) const {
 
 std::string ChatTemplate::prompt(const std::vector<ChatMessage>& messages) const {
   check_order(messages);
-  switch (format_) {
-    case Format::kChatMl:
-      return chatml_prompt(messages, system_text_);
-    case Format::kLlama2:
-      return llama2_prompt(messages);
-    case Format::kPlain:
-      return plain_prompt(messages);
-  }
-  throw InternalError("chat template: expected a format, found another value");
+  return rules_of(format_).prompt(messages, system_text_);
 }
 
 std::string ChatTemplate::finished(const std::vector<ChatMessage>& messages) const {
@@ -171,16 +245,7 @@ std::string ChatTemplate::finished(const std::vector<ChatMessage>& messages) con
              "chat messages: expected a last turn of assistant, found ",
              messages.empty() ? "no turn" : role_name(messages.back().role));
   const std::string before = prompt({messages.begin(), messages.end() - 1});
-  const std::string& answer = messages.back().content;
-  switch (format_) {
-    case Format::kChatMl:
-      return concat(before, answer, kEnd, "\n");
-    case Format::kLlama2:
-      return concat("<s>", before, unicode::strip(answer), " </s>");
-    case Format::kPlain:
-      return before + answer;
-  }
-  throw InternalError("chat template: expected a format, found another value");
+  return rules_of(format_).finished(before, messages.back().content);
 }
 
 }  // namespace xkde

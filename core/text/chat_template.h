@@ -24,6 +24,8 @@ class ChatTemplate {
   /// "chatml_no_system", "llama2", "plain". Throws ConfigError
   /// naming the key when an automatic choice is not possible, or when the name is not known.
   static ChatTemplate select(std::string_view key, std::string_view jinja);
+  /// The keys that select() takes, "auto" first.
+  static std::vector<std::string_view> keys();
 
   Format format() const noexcept { return format_; }
   const std::string& system_text() const noexcept { return system_text_; }
@@ -42,12 +44,13 @@ class ChatTemplate {
   /// The token that closes an answer: "<|im_end|>" (ChatML) or "</s>" (Llama-2); empty for plain.
   const std::string& end_of_turn() const noexcept { return end_of_turn_; }
   /// Whether prompt() leaves BOS to the tokenizer's special tokens (Llama-2).
-  bool wants_bos() const noexcept { return format_ == Format::kLlama2; }
+  bool wants_bos() const noexcept { return wants_bos_; }
 
  private:
   Format format_ = Format::kPlain;
   std::string system_text_;
   std::string end_of_turn_;
+  bool wants_bos_ = false;
 };
 
 }  // namespace xkde

@@ -9,14 +9,13 @@
 #include "core/evaluate/eval_plan.h"
 #include "core/evaluate/extra_metrics.h"
 #include "core/model/encoders/encoder_files.h"
+#include "core/text/chat_template.h"
 #include "stages/recipe/edit_selection.h"
 #include "stages/recipe/slice_key.h"
 
 namespace xkde::recipe {
 namespace {
 
-constexpr std::string_view kTemplates[] = {
-    "model", "auto", "chatml", "chatml_helpful", "chatml_no_system", "llama2", "plain"};
 constexpr Condition<double> kCosine{"a number in [-1, 1]",
                                     [](const double& value) { return value >= -1 && value <= 1; }};
 
@@ -119,7 +118,9 @@ EvaluateStage EvaluateStage::parse(StrictMap map) {
   StrictMap demonstrations = map.map("demonstrations");
   if (map.has("demonstrations"))
     stage.demonstrations = parse_demonstrations(std::move(demonstrations));
-  map.optional("chat_template", stage.chat_template, Names{kTemplates});
+  std::vector<std::string_view> templates = ChatTemplate::keys();
+  templates.insert(templates.begin(), "model");
+  map.optional("chat_template", stage.chat_template, Names{templates});
   map.optional("prompt_language", stage.prompt_language, kPromptLanguageNames);
   map.optional("nq_prefix", stage.nq_prefix, kNqPrefixNames);
   map.optional("scoring", stage.scoring, kScoringNames);

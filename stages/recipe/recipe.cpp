@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/text/chat_template.h"
 #include "stages/recipe/did_you_mean.h"
 #include "stages/recipe/overrides.h"
 #include "stages/recipe/yaml_reader.h"
@@ -16,8 +17,6 @@ constexpr std::string_view kBackends[] = {"auto", "mpi", "nccl"};
 constexpr std::string_view kDtypes[] = {"float32", "bfloat16"};
 constexpr Condition<int64_t> kPrefetch{
     "an integer from -1 to 8", [](const int64_t& value) { return value >= -1 && value <= 8; }};
-constexpr std::string_view kTemplates[] = {"auto",   "chatml", "chatml_helpful", "chatml_no_system",
-                                           "llama2", "plain"};
 
 constexpr Condition<int64_t> kThreads{
     "an integer from 0 to 4096", [](const int64_t& value) { return value >= 0 && value <= 4096; }};
@@ -94,7 +93,8 @@ ModelSection ModelSection::parse(StrictMap map) {
   ModelSection model;
   map.required("model_name_or_path", model.model_name_or_path);
   map.optional("dtype", model.dtype, kDtypeNames);
-  map.optional("chat_template", model.chat_template, Names{kTemplates});
+  const std::vector<std::string_view> templates = ChatTemplate::keys();
+  map.optional("chat_template", model.chat_template, Names{templates});
   map.done();
   return model;
 }
