@@ -81,9 +81,8 @@ TEST(BuildData, RecordWithoutTheLanguageIsADataError) {
 }
 
 TEST(BuildData, TestQuestionsAreRemovedAndCounted) {
-  std::vector<TrainingExample> examples =
-      build({edit_record(4), edit_record(5)}, "en", "en",
-            {{QuestionKind::kSrc, QuestionKind::kLoc}, false});
+  std::vector<TrainingExample> examples = build({edit_record(4), edit_record(5)}, "en", "en",
+                                                {{QuestionKind::kSrc, QuestionKind::kLoc}, false});
 
   TestQuestions asked;
   asked.add(edit_record(5));

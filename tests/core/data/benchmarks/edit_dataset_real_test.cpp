@@ -27,7 +27,8 @@ int64_t rows_without(const std::string& iso) { return iso == "tr" ? 4 : iso == "
 
 TEST_F(RealEdits, EveryBmikeFileHasItsRows) {
   for (const Language& language : languages()) {
-    const EditDataset dataset = load_edits("bmike53", bmike(), "en", language.file_code.c_str(), {});
+    const EditDataset dataset =
+        load_edits("bmike53", bmike(), "en", language.file_code.c_str(), {});
 
     const int64_t skipped = rows_without(language.iso);
     EXPECT_EQ(dataset.records.size(), static_cast<size_t>(400 - skipped)) << language.iso;
