@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/io/shared_memory.h"
+#include "core/base/shared_memory.h"
 #include "distributed/comm/collective_call.h"
 #include "distributed/comm/communicator.h"
 

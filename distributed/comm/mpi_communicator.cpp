@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "core/base/error.h"
-#include "core/io/shared_memory.h"
+#include "core/base/shared_memory.h"
 #include "distributed/comm/mpi_communicator_messages.h"
 #include "distributed/comm/mpi_handles.h"
 #include "distributed/comm/shared_segment.h"

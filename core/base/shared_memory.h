@@ -1,5 +1,5 @@
-#ifndef XKDE_CORE_IO_SHARED_MEMORY_H_
-#define XKDE_CORE_IO_SHARED_MEMORY_H_
+#ifndef XKDE_CORE_BASE_SHARED_MEMORY_H_
+#define XKDE_CORE_BASE_SHARED_MEMORY_H_
 
 #include <cstddef>
 #include <string>
@@ -33,4 +33,4 @@ class SharedMemory {
 
 }  // namespace xkde
 
-#endif  // XKDE_CORE_IO_SHARED_MEMORY_H_
+#endif  // XKDE_CORE_BASE_SHARED_MEMORY_H_

@@ -1,4 +1,4 @@
-#include "core/io/shared_memory.h"
+#include "core/base/shared_memory.h"
 
 #include <cerrno>
 #include <random>
