@@ -27,6 +27,7 @@
 #include "core/base/stopwatch.h"
 #include "core/model/decoder.h"
 #include "core/nn/device_memory.h"
+#include "core/nn/matmul_rate.h"
 #include "core/optim/adamw.h"
 #include "distributed/comm/gpu_of_rank.h"
 #include "distributed/comm/mpi_communicator.h"
@@ -36,7 +37,6 @@
 #include "distributed/planner/machine_probe.h"
 #include "distributed/planner/planner.h"
 #include "distributed/sharding/sharded_model.h"
-#include "stages/train/matmul_rate.h"
 
 namespace {
 
@@ -202,7 +202,7 @@ void run(const Settings& settings, xkde::dist::Communicator& comm, at::Device de
   const Decoder decoder(config_of(settings));
   const at::ScalarType dtype = settings.dtype == "fp32" ? at::kFloat : at::kBFloat16;
   const double rate =
-      over_ranks(comm, device, xkde::recipe::measure_matmul_rate(dtype, device), ReduceOp::kSum);
+      over_ranks(comm, device, xkde::measure_matmul_rate(dtype, device), ReduceOp::kSum);
   const xkde::dist::EngineOptions options{
       .compute_dtype = dtype,
       .shard = *xkde::value_of(kShardPolicies, settings.shard),

@@ -10,7 +10,7 @@
 
 #include "core/base/error.h"
 #include "core/nn/device_copy.h"
-#include "stages/train/rank_share.h"
+#include "distributed/sharding/rank_share.h"
 
 namespace xkde::recipe {
 namespace {
@@ -185,7 +185,7 @@ std::vector<OrpoPack> orpo_packs(std::span<const OrpoPair> pairs, std::span<cons
   std::vector<PromptGroup> all = group_by_prompt(weigh(pairs, batch, options.micro_batch));
   std::vector<double> costs;
   for (const PromptGroup& group : all) costs.push_back(static_cast<double>(group.rows));
-  const std::vector<PromptGroup> groups = share_of_rank(std::move(all), costs, rank, size);
+  const std::vector<PromptGroup> groups = dist::share_of_rank(std::move(all), costs, rank, size);
   std::vector<OrpoPack> packs;
   for (size_t next = 0; next < groups.size();) {
     PackBuilder builder(options);

@@ -2,9 +2,9 @@
 
 #include "core/base/log.h"
 #include "core/nn/device_memory.h"
+#include "core/nn/matmul_rate.h"
 #include "distributed/comm/typed_gather.h"
 #include "stages/run/stop_request.h"
-#include "stages/train/matmul_rate.h"
 
 namespace xkde::recipe {
 

@@ -4,7 +4,7 @@
 #include <iterator>
 #include <utility>
 
-#include "stages/train/rank_share.h"
+#include "distributed/sharding/rank_share.h"
 
 namespace xkde::recipe {
 
@@ -70,7 +70,7 @@ std::vector<TreeSequence> part_of_rank(std::vector<TreeSequence> sequences, int 
     costs.push_back(fresh);
     previous = &sequence.ids;
   }
-  return share_of_rank(std::move(sequences), costs, rank, size);
+  return dist::share_of_rank(std::move(sequences), costs, rank, size);
 }
 
 std::vector<PackedBatch> packs_of_step(const SftStage& stage, std::span<const SftSample> samples,

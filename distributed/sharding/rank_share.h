@@ -1,5 +1,5 @@
-#ifndef XKDE_STAGES_TRAIN_RANK_SHARE_H_
-#define XKDE_STAGES_TRAIN_RANK_SHARE_H_
+#ifndef XKDE_DISTRIBUTED_SHARDING_RANK_SHARE_H_
+#define XKDE_DISTRIBUTED_SHARDING_RANK_SHARE_H_
 
 #include <algorithm>
 #include <cstddef>
@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-namespace xkde::recipe {
+namespace xkde::dist {
 
 /// The items that rank `rank` of `size` computes, in order: runs of about equal cost, where an item
 /// belongs to the rank in whose share of the total cost its middle lies. `costs`: one for each
@@ -29,6 +29,6 @@ std::vector<Item> share_of_rank(std::vector<Item> items, std::span<const double>
   return share;
 }
 
-}  // namespace xkde::recipe
+}  // namespace xkde::dist
 
-#endif  // XKDE_STAGES_TRAIN_RANK_SHARE_H_
+#endif  // XKDE_DISTRIBUTED_SHARDING_RANK_SHARE_H_

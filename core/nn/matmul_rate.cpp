@@ -1,4 +1,4 @@
-#include "stages/train/matmul_rate.h"
+#include "core/nn/matmul_rate.h"
 
 #include <algorithm>
 
@@ -6,7 +6,7 @@
 
 #include "core/base/stopwatch.h"
 
-namespace xkde::recipe {
+namespace xkde {
 
 namespace {
 
@@ -39,4 +39,4 @@ double measure_matmul_rate(at::ScalarType dtype, at::Device device) {
   return best;
 }
 
-}  // namespace xkde::recipe
+}  // namespace xkde
