@@ -3,6 +3,7 @@
 Used by source_rules_test.py. Only the standard library is needed.
 """
 
+import collections
 import pathlib
 import re
 
@@ -57,6 +58,7 @@ CUDA_HEADER = re.compile(
     r"(cuda|cublas|cudnn|cufft|curand|cusolver|cusparse|nvtx|nvToolsExt|nvml).*\.h"
     r"|(c10|ATen)/(cuda|cudnn)/.*|torch/csrc/(api/include/torch/)?cuda.*|thrust/.*|cub/.*"
 )
+MOST_FILES = 30  # .h and .cpp directly in one folder
 SKIPPED_FOLDERS = {".git", ".deps", "build", "runs", "models", "__pycache__"}
 TEXT_SUFFIXES = {".h", ".cpp", ".py", ".sh", ".md", ".txt", ".cmake", ".yaml", ".sbatch", ".in"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]+)"|<([^>]+)>)')
@@ -173,10 +175,19 @@ def unfinished_breaches(root):
                     yield f"{path}:{number}: unfinished work is not left in a file"
 
 
+def blanked(match):
+    """As long, and as many lines."""
+    return re.sub(r"[^\n]", " ", match.group())
+
+
+def code_of(text):
+    return NOT_CODE.sub(blanked, text)
+
+
 def exit_breaches(root):
     for path in files_of(root):
         if path.suffix in (".h", ".cpp") and part_of(path):
-            code = NOT_CODE.sub(lambda m: "\n" * m.group().count("\n"), read(root, path))
+            code = code_of(read(root, path))
             for number, line in enumerate(code.splitlines(), 1):
                 if EXIT_CALL.search(line):
                     yield f"{path}:{number}: errors are thrown; only main returns a code"
@@ -204,6 +215,13 @@ def protocol_breaches(root):
                         yield f"{path}:{number}: protocol {place} is not in {PROTOCOL}"
 
 
+def crowd_breaches(root):
+    sources = [path for path in files_of(root) if path.suffix in (".h", ".cpp") and part_of(path)]
+    for folder, count in collections.Counter(path.parent for path in sources).items():
+        if count > MOST_FILES:
+            yield f"{folder}:1: {count} files, expected at most {MOST_FILES}"
+
+
 RULES = (
     include_breaches,
     guard_breaches,
@@ -211,6 +229,7 @@ RULES = (
     unfinished_breaches,
     exit_breaches,
     protocol_breaches,
+    crowd_breaches,
 )
 
 

@@ -149,6 +149,14 @@ class SeededBreach(unittest.TestCase):
             "docs/a.md:1: protocol 6.1 is not in docs/protocol.md",
         )
 
+    def test_a_folder_has_at_most_thirty_files(self):
+        files = {f"core/io/x{n}.h": header(f"core/io/x{n}.h") for n in range(29)}
+        self.assertEqual(self.breaches_of(files), [])
+
+        found = self.breaches_of({**files, "core/io/y.h": header("core/io/y.h")})
+
+        self.assertEqual(found, ["core/io:1: 31 files, expected at most 30"])
+
 
 class Checkout(unittest.TestCase):
     def test_keeps_every_rule(self):
