@@ -59,6 +59,12 @@ CUDA_HEADER = re.compile(
     r"|(c10|ATen)/(cuda|cudnn)/.*|torch/csrc/(api/include/torch/)?cuda.*|thrust/.*|cub/.*"
 )
 MOST_FILES = 30  # .h and .cpp directly in one folder
+# A .cpp has its .h beside it, but for these.
+WITHOUT_HEADER = (
+    re.compile(r"launch/main\.cpp"),  # the program itself
+    # Entries of a table, one file each; the header of the table declares them.
+    re.compile(r"core/(model/families|evaluate/methods|data/benchmarks)/\w+\.cpp"),
+)
 SKIPPED_FOLDERS = {".git", ".deps", "build", "runs", "models", "__pycache__"}
 TEXT_SUFFIXES = {".h", ".cpp", ".py", ".sh", ".md", ".txt", ".cmake", ".yaml", ".sbatch", ".in"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]+)"|<([^>]+)>)')
@@ -222,6 +228,17 @@ def crowd_breaches(root):
             yield f"{folder}:1: {count} files, expected at most {MOST_FILES}"
 
 
+def pair_breaches(root):
+    for path in files_of(root):
+        if path.suffix != ".cpp" or not part_of(path):
+            continue
+        # CMake compiles x.cpp or x_absent.cpp, which has nothing to call; both implement x.h.
+        header = path.with_name(path.stem.removesuffix("_absent") + ".h")
+        excepted = any(pattern.fullmatch(str(path)) for pattern in WITHOUT_HEADER)
+        if not excepted and not (root / header).is_file():
+            yield f"{path}:1: expected {header} beside it"
+
+
 RULES = (
     include_breaches,
     guard_breaches,
@@ -230,6 +247,7 @@ RULES = (
     exit_breaches,
     protocol_breaches,
     crowd_breaches,
+    pair_breaches,
 )
 
 

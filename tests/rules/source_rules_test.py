@@ -18,7 +18,7 @@ def header(path, body=""):
 class SeededBreach(unittest.TestCase):
     """A rule that finds nothing is worth nothing: each must find its own breach and no other."""
 
-    def breaches_of(self, files):
+    def breaches_of(self, files, paired=True):
         clean = {
             "core/base/error.h": header("core/base/error.h", "#include <string>"),
             "core/nn/rope.h": header("core/nn/rope.h", '#include "core/base/error.h"'),
@@ -34,6 +34,10 @@ class SeededBreach(unittest.TestCase):
             ".deps/python/torch/a.h": "// TO" + "DO\n",
         }
         with tempfile.TemporaryDirectory() as root:
+            # Each .cpp gets its .h, unless the test is about that.
+            for path in [*clean, *(files if paired else ())]:
+                if path.endswith(".cpp"):
+                    clean.setdefault(path[:-3] + "h", header(path[:-3] + "h"))
             for path, text in {**clean, **files}.items():
                 target = pathlib.Path(root) / path
                 target.parent.mkdir(parents=True, exist_ok=True)
@@ -150,12 +154,32 @@ class SeededBreach(unittest.TestCase):
         )
 
     def test_a_folder_has_at_most_thirty_files(self):
-        files = {f"core/io/x{n}.h": header(f"core/io/x{n}.h") for n in range(29)}
+        files = {f"core/io/x{n}.h": header(f"core/io/x{n}.h") for n in range(28)}
         self.assertEqual(self.breaches_of(files), [])
 
         found = self.breaches_of({**files, "core/io/y.h": header("core/io/y.h")})
 
         self.assertEqual(found, ["core/io:1: 31 files, expected at most 30"])
+
+    def test_a_source_has_its_header_beside_it(self):
+        for path, header_path in (
+            ("core/nn/x.cpp", "core/nn/x.h"),
+            ("distributed/comm/x_absent.cpp", "distributed/comm/x.h"),
+            ("core/model/families/deeper/x.cpp", "core/model/families/deeper/x.h"),
+        ):
+            found = self.breaches_of({path: ""}, paired=False)
+
+            self.assertEqual(found, [f"{path}:1: expected {header_path} beside it"])
+
+    def test_table_entries_twins_and_the_program_need_no_header(self):
+        files = {
+            "core/model/families/llama.cpp": "",
+            "core/evaluate/methods/ike.cpp": "",
+            "core/data/benchmarks/zsre.cpp": "",
+            "core/nn/rope_absent.cpp": "",
+            "launch/main.cpp": "",
+        }
+        self.assertEqual(self.breaches_of(files, paired=False), [])
 
 
 class Checkout(unittest.TestCase):
