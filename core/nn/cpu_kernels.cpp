@@ -44,6 +44,7 @@ XKDE_INLINE float lane_sum(int64_t n, Term term) {
 }
 
 template <typename T>
+// NOLINTNEXTLINE(readability-function-size): pointers and sizes of a kernel
 XKDE_INLINE void rms_norm_body(const T* x, const T* weight, T* out, float* scale, int64_t rows,
                                int64_t width, float eps) {
   for (int64_t t = 0; t < rows; ++t) {
@@ -60,6 +61,7 @@ XKDE_INLINE void rms_norm_body(const T* x, const T* weight, T* out, float* scale
 }
 
 template <typename T>
+// NOLINTNEXTLINE(readability-function-size): pointers and sizes of a kernel
 XKDE_INLINE void rms_norm_backward_body(const T* out_grad, const T* x, const T* weight,
                                         const float* scale, T* x_grad, float* weight_grad,
                                         int64_t rows, int64_t width) {

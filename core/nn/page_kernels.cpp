@@ -52,6 +52,7 @@ XKDE_INLINE void value_block(const float* probabilities, int64_t stride, const f
 
 }  // namespace
 
+// NOLINTNEXTLINE(readability-function-size): pointers and sizes of a kernel
 XKDE_CLONES void page_scores(const float* queries, int64_t n, const float* keys, int64_t head_dim,
                              float scale, float* scores, int64_t stride) {
   int64_t q = 0;

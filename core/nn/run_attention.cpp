@@ -16,6 +16,7 @@ std::vector<AttentionRun> self_runs(const std::vector<int64_t>& lengths) {
   return runs;
 }
 
+// NOLINTNEXTLINE(readability-function-size): the operands of one attention
 at::Tensor run_attention(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
                          int64_t num_heads, const std::vector<AttentionRun>& runs, bool causal,
                          const at::Tensor& bias) {

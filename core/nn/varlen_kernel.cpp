@@ -19,6 +19,7 @@ class FlashKernel final : public VarlenKernel {
     return {std::get<0>(all), std::get<1>(all)};
   }
 
+  // NOLINTNEXTLINE(readability-function-size): what a backward pass of ATen takes
   Gradients backward(const at::Tensor& out_grad, const at::Tensor& q, const at::Tensor& k,
                      const at::Tensor& v, const Result& result, const VarlenCall& call,
                      double scale) const override {
@@ -65,6 +66,7 @@ class ReferenceKernel final : public VarlenKernel {
     return result;
   }
 
+  // NOLINTNEXTLINE(readability-function-size): what a backward pass of ATen takes
   Gradients backward(const at::Tensor& out_grad, const at::Tensor& q, const at::Tensor& k,
                      const at::Tensor& v, const Result& result, const VarlenCall& call,
                      double scale) const override {

@@ -13,6 +13,7 @@ struct Lists {
 
 }  // namespace
 
+// NOLINTNEXTLINE(readability-function-size): state, gradient and a step's scalars
 void adamw_on_device(at::Tensor& master, at::Tensor& exp_avg, at::Tensor& exp_avg_sq,
                      const at::Tensor& gradient, const std::vector<DecayRange>& ranges,
                      const AdamWOptions& options, int64_t step, double learning_rate,

@@ -10,6 +10,7 @@ namespace {
 
 /// Appends the boxes of [first, first + numel) inside the block that `start` fixes in the
 /// dimensions before `dim`.
+// NOLINTNEXTLINE(readability-function-size): the state of a recursion, seen here only
 void append_boxes(const std::vector<int64_t>& shape, size_t dim, std::vector<int64_t>& start,
                   int64_t first, int64_t numel, int64_t done, std::vector<Box>& boxes) {
   int64_t row = 1;  // elements behind one index of this dimension

@@ -92,6 +92,7 @@ struct Communication {
 
 /// A step's communication, unit by unit. `forward` and `backward` are the seconds that a block
 /// computes in a pack.
+// NOLINTNEXTLINE(readability-function-size): the terms of one formula
 Communication spread(const Traffic& traffic, const ModelShape& model, const EngineOptions& options,
                      double packs, double forward, double backward, bool overlaps) {
   const bool hides_gathers = overlaps && options.prefetch > 0;
@@ -112,6 +113,7 @@ Communication spread(const Traffic& traffic, const ModelShape& model, const Engi
   return result;
 }
 
+// NOLINTNEXTLINE(readability-function-size): the terms of one formula
 Communication communication_of(const ModelShape& model, const EngineOptions& options, int ranks,
                                double packs, double forward, double backward,
                                const MachineConstants& machine) {

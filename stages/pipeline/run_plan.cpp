@@ -27,6 +27,7 @@ dist::PlanRequest request_for(const Recipe& recipe, const Decoder& decoder,
 
 }  // namespace
 
+// NOLINTNEXTLINE(readability-function-size): all that is known before a run
 std::optional<RunPlan> plan_run(const Recipe& recipe, const PretrainedModel& model,
                                 const ChatTemplate& chat_template, const Decoder& decoder,
                                 const RunPlace& place, RunData& data, const Artifacts& artifacts) {

@@ -121,6 +121,7 @@ std::vector<bool> split_rows(const std::vector<SampleRow>& rows, int64_t seed) {
   return is_dev;
 }
 
+// NOLINTNEXTLINE(readability-function-size): what a ranking found and where it goes
 void write_pairs(const std::vector<SampleRow>& rows,
                  const std::vector<std::vector<std::string>>& texts, const Scores& scores,
                  RankCounts counts, const std::filesystem::path& samples,

@@ -65,6 +65,8 @@ WITHOUT_HEADER = (
     # Entries of a table, one file each; the header of the table declares them.
     re.compile(r"core/(model/families|evaluate/methods|data/benchmarks)/\w+\.cpp"),
 )
+MOST_LINES, MOST_PARAMETERS = 60, 6  # as in .clang-tidy, which honours the same comment
+SIZE_REASON = re.compile(r"// NOLINTNEXTLINE\(readability-function-size\): \w")
 SKIPPED_FOLDERS = {".git", ".deps", "build", "runs", "models", "__pycache__"}
 TEXT_SUFFIXES = {".h", ".cpp", ".py", ".sh", ".md", ".txt", ".cmake", ".yaml", ".sbatch", ".in"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]+)"|<([^>]+)>)')
@@ -85,6 +87,19 @@ NOT_CODE = re.compile(
     r"//[^\n]*|/\*.*?\*/|R\"(\w*)\(.*?\)\1\"|\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)'",
     re.DOTALL,
 )
+DIRECTIVE = re.compile(r"^[ \t]*#(?:[^\n]*\\\n)*[^\n]*", re.MULTILINE)
+TEMPLATE = re.compile(r"\btemplate\s*<(?:[^<>]|<(?:[^<>]|<[^<>]*>)*>)*>")
+# Marks that mean something else elsewhere.
+OPERATOR = re.compile(r"\boperator\s*(?:\(\s*\)|[^\w\s()]+)|->")
+ACCESS = re.compile(r"\s*(?:(?:public|private|protected)\s*:\s*)*")
+SCOPE = re.compile(
+    ACCESS.pattern + r"(?:(?:inline|static|constexpr|const)\s+)*"
+    r"(?:requires\s*\([^;{]*\)\s*)?"
+    r"(?:(?:namespace|class|struct|union|enum)\b|extern\s*$)"
+)
+ASSIGNMENT = re.compile(r"(?<![=!<>])=(?!=)")
+NO_NAME = re.compile(r"\b(?:__attribute__|alignas|decltype|requires|explicit|noexcept)\s*$")
+MEMBER_INITIALISER = re.compile(r"\)[^()]*(?<!:):(?!:)")
 
 
 def files_of(root):
@@ -239,6 +254,81 @@ def pair_breaches(root):
             yield f"{path}:1: expected {header} beside it"
 
 
+def parameters_of(head):
+    """What stands in the round brackets of a function's head; None for another kind of head."""
+    head = OPERATOR.sub(blanked, head)
+    depth, start = 0, 0
+    for at, mark in enumerate(head):
+        if mark in "([{<":
+            depth += 1
+            start = at if depth == 1 else start
+        elif mark in ")]}>":
+            depth -= 1
+            if depth == 0 and mark == ")" and not NO_NAME.search(head[:start]):
+                return None if ASSIGNMENT.search(head[:start]) else head[start + 1 : at]
+    return None
+
+
+def number_of(parameters):
+    depth, commas = 0, 0
+    for mark in OPERATOR.sub(blanked, parameters):
+        depth += (mark in "([{<") - (mark in ")]}>")
+        commas += mark == "," and depth == 0
+    return commas + 1 if parameters.strip() else 0
+
+
+def closing_brace(code, opening):
+    depth = 0
+    for at in range(opening, len(code)):
+        depth += (code[at] == "{") - (code[at] == "}")
+        if depth == 0:
+            return at
+    return len(code) - 1
+
+
+def functions_of(code):
+    """(start, opening brace, closing brace, parameters) of each function that has a body.
+
+    Lambdas and local classes are part of the function around them.
+    """
+    start = at = 0
+    while at < len(code):
+        if code[at] in ";}":
+            start = at + 1
+        elif code[at] == "{":
+            head = TEMPLATE.sub(blanked, code[start:at])
+            parameters = parameters_of(head)
+            # `: a_{a}` before the body
+            initialises = MEMBER_INITIALISER.search(head) and head.rstrip()[-1] not in ")}"
+            if SCOPE.match(head):
+                start = at + 1
+            else:
+                end = closing_brace(code, at)
+                if parameters is not None and not initialises:
+                    yield ACCESS.match(code, start).end(), at, end, parameters
+                    start = end + 1
+                at = end
+        at += 1
+
+
+def function_breaches(root):
+    for path in files_of(root):
+        if path.suffix not in (".h", ".cpp") or not part_of(path):
+            continue
+        text = read(root, path)
+        code = DIRECTIVE.sub(blanked, code_of(text))
+        for start, opening, closing, parameters in functions_of(code):
+            first, count = code.count("\n", 0, start) + 1, number_of(parameters)
+            body, lines = code.count("\n", 0, opening) + 1, code.count("\n", opening, closing)
+            beside = "\n".join(text.splitlines()[max(0, first - 2) : body])
+            if SIZE_REASON.search(beside):
+                continue
+            if lines > MOST_LINES:
+                yield f"{path}:{first}: a function of {lines} lines without a reason beside it"
+            if count > MOST_PARAMETERS:
+                yield f"{path}:{first}: {count} parameters without a reason beside them"
+
+
 RULES = (
     include_breaches,
     guard_breaches,
@@ -248,6 +338,7 @@ RULES = (
     protocol_breaches,
     crowd_breaches,
     pair_breaches,
+    function_breaches,
 )
 
 

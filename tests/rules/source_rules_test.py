@@ -181,6 +181,57 @@ class SeededBreach(unittest.TestCase):
         }
         self.assertEqual(self.breaches_of(files, paired=False), [])
 
+    def function_of(self, lines, head="void f()"):
+        return head + " {\n" + "  g();  // {\n" * (lines - 1) + "}\n"
+
+    def test_a_function_has_at_most_sixty_lines(self):
+        clean = "namespace a {\n" + self.function_of(60) + self.function_of(60) + "}\n"
+        self.assertEqual(self.breaches_of({"core/nn/rope.cpp": clean}), [])
+        for head in (
+            "void f()",
+            "template <typename T>\nstd::function<int(int)> A<T>::f(int x = 1) const",
+            "A::A(int a) : B(a), a_{a}, b_(a)",
+            "bool operator==(const A& a, const A& b)",
+            "class A {\n public:\n  int operator()(int a)",
+        ):
+            self.assert_found(
+                "core/nn/rope.cpp",
+                "int x = 1;\n" + self.function_of(61, head) + ("};\n" if "class" in head else ""),
+                f"core/nn/rope.cpp:{4 if 'class' in head else 2}: "
+                "a function of 61 lines without a reason beside it",
+            )
+
+    def test_a_lambda_is_part_of_its_function(self):
+        lambdas = ("  h([](int a) {\n" + "    g();\n" * 29 + "  });\n") * 2
+        self.assert_found(
+            "core/nn/rope.cpp",
+            f"void f() {{\n{lambdas}}}\n",
+            "core/nn/rope.cpp:1: a function of 63 lines without a reason beside it",
+        )
+
+    def test_a_function_takes_at_most_six_parameters(self):
+        six = "int a, int b, std::map<int, int> c, int d = f(1, 2), int (&e)[3], A g = {1, 2}"
+        for parameters, expected in (
+            (six, []),
+            (six + ", int h", ["core/nn/rope.cpp:1: 7 parameters without a reason beside them"]),
+        ):
+            found = self.breaches_of({"core/nn/rope.cpp": f"void f({parameters}) {{}}\n"})
+
+            self.assertEqual(found, expected)
+
+    def test_a_reason_beside_a_function_excuses_its_size(self):
+        mark = "// NOLINTNEXTLINE(readability-function-size)"
+        head = "void f(int a, int b, int c, int d, int e, int f, int g)"
+        for before, is_excused in (
+            (f"{mark}: one row for each key\n", True),
+            (f"template <typename T>\n{mark}: pointers\n", True),
+            (f"{mark}\n", False),
+            (f"{mark}: too far above\n\n", False),
+        ):
+            found = self.breaches_of({"core/nn/rope.cpp": before + head + " {}\n"})
+
+            self.assertEqual(found == [], is_excused, before)
+
 
 class Checkout(unittest.TestCase):
     def test_keeps_every_rule(self):

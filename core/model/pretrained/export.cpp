@@ -71,6 +71,7 @@ Json generation_config(const ModelConfig& config) {
 
 }  // namespace
 
+// NOLINTNEXTLINE(readability-function-size): the parts of one model folder
 void export_pretrained(const fs::path& folder, const ModelConfig& config,
                        const Tokenizer& tokenizer, const std::string& chat_template,
                        const std::string& dtype,
