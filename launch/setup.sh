@@ -7,7 +7,7 @@ usage() {
 Usage: launch/setup.sh [--tests]
 
 Installs what is missing, then builds build/release/launch/xkde_dist (with --tests everything):
-  1. Debian packages (compiler, OpenMPI, HDF5, ...), as root, through apt-get
+  1. Debian packages (compiler, OpenMPI, HDF5, ...; with --tests clang-format 14), as root, through apt-get
   2. LibTorch and a small model from PyPI, pinned by SHA-256 (launch/requirements.txt; 1.4 GB unpacked).
      Where nvidia-smi works, launch/requirements-cuda.txt too: CUDA libraries and NCCL, some 3 GB more.
      No CUDA toolkit, GPU or model hub is needed.
@@ -200,7 +200,10 @@ build_program() {
 target=xkde_dist
 while (($# > 0)); do
   case "$1" in
-    --tests) target=all ;;
+    --tests)
+      target=all
+      packages+=(clang-format-14)
+      ;;
     -h | --help)
       usage
       exit 0
