@@ -4,6 +4,7 @@ Used by source_rules_test.py. Only the standard library is needed.
 """
 
 import collections
+import itertools
 import pathlib
 import re
 
@@ -82,6 +83,18 @@ PROTOCOL_CITED = re.compile(
 )
 PROTOCOL_STATED = re.compile(rf"^(?:#+ |[-*] \*\*|\| \*\*)({PROTOCOL_PLACE})", re.MULTILINE)
 QUIRK = re.compile(r"\bQ\d+\b")
+# Pages that name files as they were then.
+HISTORY = ("CHANGELOG.md", "benchmarks/results/")
+TOP_FOLDERS = (
+    *("core", "distributed", "stages", "recipes", "launch"),
+    *("benchmarks", "tests", "docs", "cmake", ".ci"),
+)
+OWN_PATH = re.compile(
+    rf"(?:\./)?((?:{'|'.join(map(re.escape, TOP_FOLDERS))})/[\w./{{}},-]*)(?::\d+)?"
+)
+CODE_SPAN = re.compile(r"`([^`]+)`")
+PLACEHOLDER = re.compile(r"N{2,}|\.\.\.")  # what else isn't a path has a character that none has
+LINK = re.compile(r"\]\(([^)\s]+)\)")
 COMMENT_MARKS = {".h": "//", ".cpp": "//", ".py": "#", ".yaml": "#", ".md": ""}
 NOT_CODE = re.compile(
     r"//[^\n]*|/\*.*?\*/|R\"(\w*)\(.*?\)\1\"|\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)'",
@@ -254,6 +267,37 @@ def pair_breaches(root):
             yield f"{path}:1: expected {header} beside it"
 
 
+def expanded(path):
+    """a/{b,c}.h as a/b.h and a/c.h."""
+    parts = [part.split(",") for part in re.split(r"[{}]", path)]
+    for place in range(0, len(parts), 2):
+        parts[place] = [",".join(parts[place])]
+    return ["".join(choice) for choice in itertools.product(*parts)]
+
+
+def paths_named_in(page, line):
+    """What a line of Markdown names of this repository: in links and, in backticks, from its root."""
+    for target in LINK.findall(line):
+        target = target.split("#")[0]
+        if target and ":" not in target:
+            yield str(page.parent / target)
+    for word in " ".join(CODE_SPAN.findall(line)).split():
+        named = OWN_PATH.fullmatch(word.rstrip(".,:;"))
+        if named and not PLACEHOLDER.search(named.group(1)):
+            yield from expanded(named.group(1))
+
+
+def path_breaches(root):
+    for page in files_of(root):
+        if page.suffix == ".md" and not str(page).startswith(HISTORY):
+            for number, line in enumerate(read(root, page).splitlines(), 1):
+                for named in paths_named_in(page, line):
+                    # core/nn/rope stands for the module.
+                    ends = ("", ".h", ".cpp", ".py")
+                    if not any((root / (named.rstrip("/") + end)).exists() for end in ends):
+                        yield f"{page}:{number}: no file or folder {named}"
+
+
 def parameters_of(head):
     """What stands in the round brackets of a function's head; None for another kind of head."""
     head = OPERATOR.sub(blanked, head)
@@ -338,6 +382,7 @@ RULES = (
     protocol_breaches,
     crowd_breaches,
     pair_breaches,
+    path_breaches,
     function_breaches,
 )
 

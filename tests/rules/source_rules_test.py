@@ -149,7 +149,7 @@ class SeededBreach(unittest.TestCase):
     def test_without_the_protocol_nothing_of_it_is_cited(self):
         self.assert_found(
             "docs/a.md",
-            "see [proto" + "col](protocol.md) 6.1\n",
+            "see [proto" + "col](https://example.org/protocol.md) 6.1\n",
             "docs/a.md:1: protocol 6.1 is not in docs/protocol.md",
         )
 
@@ -180,6 +180,26 @@ class SeededBreach(unittest.TestCase):
             "launch/main.cpp": "",
         }
         self.assertEqual(self.breaches_of(files, paired=False), [])
+
+    def test_pages_name_what_is_there(self):
+        for text, missing in (
+            ("`core/nn/rope.h`, `core/nn/rope`, `core/nn/`, `./launch/main.cpp --help`", []),
+            ("`core/nn/{rope,gone}.h`", ["core/nn/gone.h"]),
+            ("run `launch/gone.sh --tests`, then `core/nn/rope.h:7`.", ["launch/gone.sh"]),
+            ("`.ci/gone`, `recipes/gone/`", [".ci/gone", "recipes/gone/"]),
+            ("`core/*/x.h`, `core/<name>.h`, `docs/NNNN-title.md`, `core/…`", []),
+            ("core/gone.h outside of backticks, `runs/gone.json`", []),
+            ("[a](a.md#part) [b](../core/nn/rope.h) [c](https://a.b/c) [d](#part)", []),
+            ("[gone](gone.md)", ["docs/gone.md"]),
+        ):
+            found = self.breaches_of({"docs/a.md": text + "\n"})
+
+            expected = [f"docs/a.md:1: no file or folder {path}" for path in missing]
+            self.assertEqual(found, expected, text)
+
+    def test_pages_of_the_past_may_name_what_is_gone(self):
+        for path in ("CHANGELOG.md", "benchmarks/results/a.md"):
+            self.assertEqual(self.breaches_of({path: "`core/gone.h`\n"}), [])
 
     def function_of(self, lines, head="void f()"):
         return head + " {\n" + "  g();  // {\n" * (lines - 1) + "}\n"
