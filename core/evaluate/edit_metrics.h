@@ -56,7 +56,7 @@ struct Prediction {
   int64_t rank_of_fact = 0;
 };
 
-/// One line of predictions.jsonl (docs/architecture.md).
+/// One line of predictions.jsonl (protocol 1.7).
 Json prediction_json(const EvalScope& scope, const Prediction& prediction);
 
 /// One row of results.json; `value` is empty when n == 0.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <string_view>
 #include <utility>
 
 #include "core/base/error.h"
@@ -48,10 +49,23 @@ TrainingCurves read_curves(const fs::path& folder) {
   return curves;
 }
 
-std::string label_of(const std::vector<std::string>& trained, const std::vector<ResultRow>& rows) {
+/// The stages that train, by the paper's names.
+constexpr std::pair<std::string_view, std::string_view> kTrainings[] = {{"sft", "XE-IT"},
+                                                                        {"orpo", "TL-PO"}};
+
+/// Null for a stage that does not train.
+const std::string_view* training_name(std::string_view kind) {
+  for (const auto& [stage, name] : kTrainings) {
+    if (stage == kind) return &name;
+  }
+  return nullptr;
+}
+
+/// `trained`: names of the trainings before.
+std::string label_of(const std::vector<std::string_view>& trained,
+                     const std::vector<ResultRow>& rows) {
   std::string label;
-  for (const std::string& kind : trained)
-    label += (label.empty() ? "" : " + ") + std::string(kind == "sft" ? "XE-IT" : "TL-PO");
+  for (const std::string_view name : trained) label.append(label.empty() ? "" : " + ").append(name);
   if (label.empty()) label = "before training";
   if (!rows.empty() && rows.front().scope.method != "xkde")
     label += ", " + rows.front().scope.method;
@@ -70,12 +84,12 @@ RunResults read_run(const fs::path& folder) {
              ": expected an object, found a value of type ", results.run.type_name());
   results.name = results.run.value("run_name", folder.filename().string());
   results.is_finished = results.run.value("exit_reason", "") == "done";
-  std::vector<std::string> trained;
+  std::vector<std::string_view> trained;
   for (const fs::path& stage : stage_folders(folder)) {
     const std::string kind = stage_kind(stage.filename().string());
-    if (kind == "sft" || kind == "orpo") {
+    if (const std::string_view* name = training_name(kind)) {
       results.trainings.push_back(read_curves(stage));
-      trained.push_back(kind);
+      trained.push_back(*name);
     }
     const fs::path file = stage / "results.json";
     if (kind != "evaluate" || !fs::exists(file)) continue;

@@ -44,7 +44,7 @@ class Demonstrator {
 
 /// A way to make a model answer with an edit. All methods run on the same harness. None of them
 /// writes into weights: each shows the edit in the prompt. To add one, write a file beside
-/// xkde.cpp and a line in methods.cpp.
+/// xkde.cpp, declare its function in methods.h and list it in methods.cpp.
 class EditMethod {
  public:
   /// Values of recipe keys that the recipe leaves out.
