@@ -30,7 +30,6 @@ struct PairSet {
   std::vector<int64_t> prompt_of;  ///< of each training pair: pairs of one prompt have one number
   int64_t equal_texts = 0;         ///< left out: chosen and rejected are the same
   int64_t prompts_differ = 0;      ///< left out: protocol 5.4, step 2
-  int64_t empty_answers = 0;       ///< pairs left out because an answer has no token
   int64_t dev_over_limit = 0;      ///< left out: beyond max_dev_pairs
   int64_t truncated = 0;
 };
@@ -55,8 +54,6 @@ PairSet encode_pairs(const std::vector<PairRow>& rows, const OrpoStage& stage,
       ++set.equal_texts;
     } else if (!prompts_agree(pair)) {
       ++set.prompts_differ;
-    } else if (!answers_have_tokens(pair)) {
-      ++set.empty_answers;
     } else if (row.is_dev && std::ssize(set.dev) >= stage.max_dev_pairs) {
       ++set.dev_over_limit;
     } else {
@@ -72,15 +69,13 @@ PairSet encode_pairs(const std::vector<PairRow>& rows, const OrpoStage& stage,
 }
 
 Json statistics_of(const PairSet& set) {
-  Json json{{"train_pairs", set.train.size()},
-            {"dev_pairs", set.dev.size()},
-            {"left_out",
-             {{"equal_texts", set.equal_texts},
-              {"prompts_differ", set.prompts_differ},
-              {"dev_over_limit", set.dev_over_limit}}},
-            {"truncated_pairs", set.truncated}};
-  if (set.empty_answers > 0) json["left_out"]["empty_answers"] = set.empty_answers;
-  return json;
+  return {{"train_pairs", set.train.size()},
+          {"dev_pairs", set.dev.size()},
+          {"left_out",
+           {{"equal_texts", set.equal_texts},
+            {"prompts_differ", set.prompts_differ},
+            {"dev_over_limit", set.dev_over_limit}}},
+          {"truncated_pairs", set.truncated}};
 }
 
 class OrpoTask final : public TrainTask {
