@@ -57,16 +57,6 @@ std::vector<std::string> names_in(const CliCommands& commands, std::string_view 
   return names;
 }
 
-/// "a, b or c".
-std::string listed(const std::vector<std::string>& names) {
-  std::string text;
-  for (size_t i = 0; i < names.size(); ++i) {
-    if (i > 0) text += i + 1 == names.size() ? " or " : ", ";
-    text += names[i];
-  }
-  return text;
-}
-
 /// `text` in lines of at most kColumns, all but the first indented.
 std::string wrapped(std::string_view text, size_t column, size_t indent) {
   std::string lines;
@@ -203,8 +193,9 @@ class Parser {
       if (!app->parsed() || !app->get_subcommands().empty()) continue;
       const std::vector<std::string> expected = names_in(commands_, name);
       const std::vector<std::string> words = app->remaining();
-      XKDE_CHECK(!words.empty(), UsageError, name, ": expected ", listed(expected), ", found none");
-      throw UsageError(concat(name, ": expected ", listed(expected), ", found ",
+      XKDE_CHECK(!words.empty(), UsageError, name, ": expected ", recipe::alternatives(expected),
+                 ", found none");
+      throw UsageError(concat(name, ": expected ", recipe::alternatives(expected), ", found ",
                               in_quotes(words.front()),
                               recipe::did_you_mean(words.front(), expected)));
     }

@@ -1,6 +1,8 @@
 #include "stages/evaluate/keys.h"
 
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "core/base/error.h"
 #include "core/data/benchmarks/benchmarks.h"
@@ -46,12 +48,11 @@ void check_mode(StrictMap& map, const EvaluateStage& stage) {
 
 /// "ike or remake": the methods that show examples.
 std::string demonstrating_methods() {
-  std::string text;
+  std::vector<std::string> names;
   for (const EditMethod* method : edit_methods()) {
-    if (method->demonstrator() == nullptr) continue;
-    text.append(text.empty() ? "" : " or ").append(method->name());
+    if (method->demonstrator() != nullptr) names.emplace_back(method->name());
   }
-  return text;
+  return alternatives(names);
 }
 
 void check_method(StrictMap& map, const EvaluateStage& stage) {
