@@ -5,6 +5,7 @@
 
 #include "core/base/error.h"
 #include "core/data/language.h"
+#include "core/io/file.h"
 
 namespace xkde {
 
@@ -129,6 +130,7 @@ void write_conversations(const std::filesystem::path& path,
   file << "\n]\n";
   file.close();
   XKDE_CHECK(!file.fail(), IoError, path.string(), ": writing failed (is the disk full?)");
+  sync_path(path);
 }
 
 }  // namespace xkde

@@ -40,7 +40,7 @@ struct Conversation {
 /// "file: row 3: conversations.1.value: expected a non-empty string, found null".
 std::vector<Conversation> read_conversations(const std::filesystem::path& path);
 
-/// Writes such a file, one row a line. Throws IoError.
+/// Writes such a file, one row a line; its content is durable afterwards. Throws IoError.
 void write_conversations(const std::filesystem::path& path,
                          const std::vector<Conversation>& conversations);
 
