@@ -1,0 +1,92 @@
+"""Each call to the system fails once: in a run, in one that goes on, in a session that edits a memory."""
+
+from bench import ALL_STAGES, Attempt
+from registry import Wrong, scenario
+
+# What may meet a call of a kind. Those of TRANSIENT are no failure: the call is made again.
+ACTIONS = {
+    "open": ("EIO", "EACCES", "EMFILE", "ESTALE", "EINTR"),
+    "read": ("EIO", "ESTALE", "EINTR", "SHORT"),
+    "write": ("EIO", "ENOSPC", "EDQUOT", "EINTR", "SHORT"),
+    "sync": ("EIO", "ENOSPC", "EINTR"),
+    "rename": ("EIO", "ENOSPC", "EACCES"),
+    "mkdir": ("EIO", "ENOSPC", "EROFS"),
+    "truncate": ("EIO", "ENOSPC", "EINTR"),
+    "allocate": ("EIO", "ENOSPC", "EINTR"),
+    "close": ("EIO", "ENOSPC"),
+    "remove": ("EIO", "EACCES"),
+    "map": ("EIO", "EACCES"),
+    "status": ("EIO", "EACCES", "ESTALE"),
+    "direct": ("EINVAL",),
+}
+TRANSIENT = ("EINTR", "SHORT", "EINVAL")
+INTERRUPTIONS = (  # where a run is killed that then goes on
+    "mkdir:1:SIGKILL:/02-sft/checkpoints/step-00000006.tmp",
+    "write:3:SIGKILL:/03-sample/samples.jsonl",
+    "mkdir:1:SIGKILL:/05-orpo/checkpoints/step-00000004.tmp",
+    "write:3:SIGKILL:/06-evaluate/answers.jsonl",
+)
+
+
+def right_codes(path, action, resumed):
+    """The exit codes that are right when a call on `path` fails. 0 is right where nothing was lost by it: what the
+    run leaves is compared anyway."""
+    if action in TRANSIENT:
+        return {0}
+    if "/out/" not in path and not path.endswith("/out"):
+        return {0, 66, 74, 78}
+    return {0, 74, 82} if resumed and "/checkpoints" in path else {0, 74}
+
+
+def fail_one(attempt, calls, text, resumed):
+    """Lets one of `calls` fail in a run of `text`, which must say so or not be hurt; then the run goes on."""
+    index = attempt.rng.randrange(len(calls)) if attempt.bench.is_quick else (attempt.number - 1) % len(calls)
+    kind, path = calls[index]
+    number = sum(1 for other, _ in calls[:index + 1] if other == kind)
+    action = attempt.rng.choice(ACTIONS[kind])
+    fault = f"{kind}:{number}:{action}:"
+    attempt.note(f"{fault} ({path})")
+    arguments = attempt.recipe(text)
+    outcome = attempt.run(arguments, fault=fault)
+    hit = attempt.where_it_hit()
+    if hit and hit[0].split(" ", 1)[1].split("/out")[-1] != path.split("/out")[-1]:
+        attempt.note(f"hit {hit[0]}")
+    if not hit and outcome.code != 0:
+        raise Wrong(f"{attempt.told()}: no call failed, yet {outcome}")
+    attempt.judge(outcome, right_codes(hit[0] if hit else path, action, resumed))
+    if outcome.code == 0:
+        attempt.expect_end(text)
+    attempt.go_on(text, arguments)
+
+
+def calls_of_a_run(bench):
+    return [call for call in bench.calls(ALL_STAGES) if call[0] in ACTIONS]
+
+
+@scenario("R5", quick=28, long=lambda bench: len(calls_of_a_run(bench)))
+def io_run(attempt):
+    """One call of a run of all stages fails once: the right exit code and one line, or no harm done; the next start
+    ends bit-equal."""
+    fail_one(attempt, calls_of_a_run(attempt.bench), ALL_STAGES, resumed=False)
+
+
+def calls_that_go_on(bench, interruption):
+    """The calls of a run that goes on after an interruption."""
+
+    def make():
+        attempt = Attempt(bench, "going-on", len(bench.kept))
+        attempt.copy_of(bench.interrupted(ALL_STAGES, interruption))
+        attempt.run(attempt.recipe(ALL_STAGES), log=True, codes={0})
+        return [(kind, path.replace(attempt.folder, "")) for kind, _, path in attempt.logged() if kind in ACTIONS]
+
+    return bench.once(("going on", interruption), make)
+
+
+@scenario("R5", quick=24, long=lambda bench: sum(len(calls_that_go_on(bench, each)) for each in INTERRUPTIONS) // 2)
+def io_resumed(attempt):
+    """One call of a run that goes on after a kill fails once: as above, and an unreadable checkpoint is passed over."""
+    interruption = INTERRUPTIONS[attempt.number % len(INTERRUPTIONS)]
+    attempt.note(f"killed at {interruption}")
+    attempt.copy_of(attempt.bench.interrupted(ALL_STAGES, interruption))
+    calls = calls_that_go_on(attempt.bench, interruption)
+    fail_one(attempt, calls, ALL_STAGES, resumed=True)
