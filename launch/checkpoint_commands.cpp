@@ -92,7 +92,7 @@ std::string verify_checkpoints(const fs::path& path) {
 }
 
 std::string export_checkpoint(const fs::path& path, const fs::path& out, const fs::path& model,
-                              const std::string& dtype) {
+                              Dtype dtype) {
   XKDE_CHECK(!fs::exists(out), IoError, out.string(), ": expected no such folder yet, found one");
   const PretrainedModel pretrained = open_pretrained(model);
   const fs::path folder = is_checkpoint(path) ? path : verified_checkpoint(path);
@@ -158,8 +158,10 @@ void CkptExportCommand::define(CLI::App& app) {
                  "the Hugging Face folder or .gguf file that the training began with, where config "
                  "and tokenizer come from")
       ->type_name("MODEL");
+  std::vector<std::string> names;
+  for (const std::string_view name : names_of(kDtypes)) names.emplace_back(name);
   app.add_option("--dtype", dtype, "bfloat16 (default) or float32")
-      ->check(CLI::IsMember({"bfloat16", "float32"}))
+      ->check(CLI::IsMember(names))
       ->type_name("DTYPE");
 }
 
@@ -170,7 +172,7 @@ void CkptExportCommand::check(std::span<const std::string> /*names*/) {
 }
 
 int CkptExportCommand::run() {
-  print(export_checkpoint(path, out, model, dtype));
+  print(export_checkpoint(path, out, model, *value_of(kDtypes, dtype)));
   return 0;
 }
 

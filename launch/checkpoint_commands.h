@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base/dtype.h"
 #include "launch/cli_command.h"
 
 namespace xkde {
@@ -23,10 +24,10 @@ std::string verify_checkpoints(const std::filesystem::path& path);
 /// `ckpt export CHECKPOINT OUT_DIR --model MODEL`: writes the weights of a checkpoint, or of the
 /// newest one below a folder that verifies, as a Hugging Face folder, which appears when it is
 /// complete. Config, tokenizer and chat template come from `model`, a Hugging Face folder or a
-/// .gguf file. `dtype`: "bfloat16" or "float32". Throws CheckpointError when it is damaged or of
-/// another model, IoError when `out` is there already, MissingInputError, DataError.
+/// .gguf file. `dtype` is that of the weights written. Throws CheckpointError when it is damaged or
+/// of another model, IoError when `out` is there already, MissingInputError, DataError.
 std::string export_checkpoint(const std::filesystem::path& path, const std::filesystem::path& out,
-                              const std::filesystem::path& model, const std::string& dtype);
+                              const std::filesystem::path& model, Dtype dtype);
 
 /// `xkde_dist ckpt ls`
 class CkptLsCommand : public CliCommand {

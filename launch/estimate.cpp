@@ -104,7 +104,7 @@ std::string time_text(const RunPlan& run, const dist::StepSeconds& seconds,
 }
 
 RunPlace place_of(const recipe::Recipe& recipe, int ranks, const std::string& machine) {
-  const at::ScalarType dtype = recipe.model.dtype == "float32" ? at::kFloat : at::kBFloat16;
+  const at::ScalarType dtype = recipe::scalar_type(recipe.model.dtype);
   if (machine != "here") {
     const std::vector<std::string> names = dist::machine_preset_names();
     std::string known = "here";

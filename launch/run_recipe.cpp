@@ -23,9 +23,9 @@ namespace xkde {
 namespace {
 
 at::Device choose_device(const recipe::Recipe& recipe, const dist::MpiEnvironment& mpi) {
-  const std::string& backend = recipe.parallel.backend;
+  const std::optional<recipe::Backend> backend = recipe.parallel.backend;
   const bool gpu = dist::has_nccl() && at::hasCUDA();
-  if (backend == "mpi" || (backend == "auto" && !gpu)) return at::kCPU;
+  if (backend == recipe::Backend::kMpi || (!backend && !gpu)) return at::kCPU;
   XKDE_CHECK(gpu, DeviceError,
              "parallel.backend: expected a GPU and a build with NCCL for nccl, found none");
   const int own = dist::gpu_of_rank(mpi.local_rank(), mpi.local_size());

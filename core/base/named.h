@@ -32,13 +32,19 @@ concept NamedEntry = requires(const Entry& entry) {
 template <NamedEntry Entry>
 using EnumOf = decltype(Entry::value);
 
-/// The name of `value`. Throws InternalError when the table lacks it.
+/// The row of `value`. Throws InternalError when the table lacks it.
 template <NamedEntry Entry, size_t N>
-constexpr std::string_view name_of(const Entry (&table)[N], EnumOf<Entry> value) {
+constexpr const Entry& entry_of(const Entry (&table)[N], EnumOf<Entry> value) {
   for (const Entry& entry : table) {
-    if (entry.value == value) return entry.name;
+    if (entry.value == value) return entry;
   }
   throw InternalError(concat("enum value ", static_cast<int>(value), " has no name"));
+}
+
+/// The name of `value`. Throws as entry_of() does.
+template <NamedEntry Entry, size_t N>
+constexpr std::string_view name_of(const Entry (&table)[N], EnumOf<Entry> value) {
+  return entry_of(table, value).name;
 }
 
 /// The value called `name`; nothing when the table has no such name.

@@ -1,20 +1,18 @@
 #include "stages/export/keys.h"
 
-#include "stages/recipe/recipe.h"
-
 namespace xkde::recipe {
 
 ExportStage ExportStage::parse(StrictMap map) {
   ExportStage stage;
   map.required("path", stage.path);
-  map.optional("dtype", stage.dtype, kDtypeNames);
+  map.optional("dtype", stage.dtype, kDtypes);
   map.optional("memory", stage.memory);
   map.done();
   return stage;
 }
 
 Json ExportStage::keys() const {
-  Json json{{"path", path.string()}, {"dtype", dtype}};
+  Json json{{"path", path.string()}, {"dtype", name_of(kDtypes, dtype)}};
   if (!memory.empty()) json["memory"] = memory.string();
   return json;
 }

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/base/dtype.h"
 #include "stages/recipe/stage.h"
 #include "stages/recipe/strict_map.h"
 
@@ -16,7 +17,7 @@ struct ExportStage final : Stage {
   static constexpr std::string_view kName = "export";
 
   std::filesystem::path path;
-  std::string dtype = "bfloat16";  ///< of the weights written, as the paper's models
+  Dtype dtype = Dtype::kBFloat16;  ///< of the weights written, as the paper's models
   std::filesystem::path memory;    ///< ours: an edit memory to go with them; empty: none
 
   static ExportStage parse(StrictMap map);

@@ -6,8 +6,6 @@
 namespace xkde::recipe {
 namespace {
 
-constexpr std::string_view kPromptFormats[] = {"model", "xk"};
-
 constexpr Condition<double> kTopP{"a number in (0, 1]",
                                   [](const double& value) { return value > 0 && value <= 1; }};
 constexpr Condition<int64_t> kAnswers{
@@ -25,7 +23,7 @@ SampleStage SampleStage::parse(StrictMap map) {
   map.optional("top_p", stage.top_p, kTopP);
   map.optional("max_new_tokens", stage.max_new_tokens, kPositive);
   map.optional("stop", stage.stop);
-  map.optional("prompt_format", stage.prompt_format, Names{kPromptFormats});
+  map.optional("prompt_format", stage.prompt_format, kPromptFormats);
   map.optional("max_sequences", stage.max_sequences, kPositive);
   map.optional("max_tokens_per_batch", stage.max_tokens_per_batch, kPositive);
   map.optional("prompts_per_chunk", stage.prompts_per_chunk, kPositive);
@@ -45,7 +43,7 @@ Json SampleStage::keys() const {
             {"max_new_tokens", max_new_tokens}};
   // A list is never empty.
   if (!stop.empty()) json["stop"] = stop;
-  json["prompt_format"] = prompt_format;
+  json["prompt_format"] = name_of(kPromptFormats, prompt_format);
   json["max_sequences"] = max_sequences;
   json["max_tokens_per_batch"] = max_tokens_per_batch;
   json["prompts_per_chunk"] = prompts_per_chunk;

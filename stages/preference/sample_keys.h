@@ -9,10 +9,19 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base/named.h"
 #include "stages/recipe/stage.h"
 #include "stages/recipe/strict_map.h"
 
 namespace xkde::recipe {
+
+/// How a prompt is written.
+enum class PromptFormat {
+  kModel,  ///< by the model's chat template
+  kXk,     ///< as the paper's code writes it (Q8)
+};
+inline constexpr Named<PromptFormat> kPromptFormats[] = {{"model", PromptFormat::kModel},
+                                                         {"xk", PromptFormat::kXk}};
 
 /// `sample:` answers of the model to its training prompts (protocol 5.1).
 struct SampleStage final : Stage {
@@ -27,9 +36,9 @@ struct SampleStage final : Stage {
   double temperature = 0.8;  ///< 0: greedy
   int64_t top_k = 0;         ///< 0: off
   double top_p = 1.0;
-  int64_t max_new_tokens = 64;          ///< ours; the paper's code has 2048
-  std::vector<std::string> stop;        ///< texts that end an answer
-  std::string prompt_format = "model";  ///< or xk: what the paper's code writes (Q8)
+  int64_t max_new_tokens = 64;    ///< ours; the paper's code has 2048
+  std::vector<std::string> stop;  ///< texts that end an answer
+  PromptFormat prompt_format = PromptFormat::kModel;
   int64_t max_sequences = 128;          ///< ours: answers decoded side by side
   int64_t max_tokens_per_batch = 2048;  ///< ours: rows of one prefill
   int64_t prompts_per_chunk = 32;       ///< ours: what a rank takes at a time

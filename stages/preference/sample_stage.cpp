@@ -31,7 +31,7 @@ std::string prompt_text(const Conversation& conversation, const SampleStage& sta
                         const ChatTemplate& chat_template) {
   const std::vector<ChatMessage> asked(conversation.turns.begin(),
                                        std::prev(conversation.turns.end()));
-  if (stage.prompt_format == "model") return chat_template.prompt(asked);
+  if (stage.prompt_format == PromptFormat::kModel) return chat_template.prompt(asked);
   XKDE_CHECK(asked.size() == 1, DataError, "conversation ", conversation.id,
              ": expected one question (prompt_format: xk), found ", asked.size(), " turns");
   return "[INST]" + asked.front().content + " [/INST] ";
@@ -54,7 +54,7 @@ std::vector<SamplePrompt> read_prompts(const SampleStage& stage, const RunContex
                                 .answers = {},
                                 .languages = conversation.languages},
                         .ids = {}};
-    prompt.ids = stage.prompt_format == "model"
+    prompt.ids = stage.prompt_format == PromptFormat::kModel
                      ? encode_prompt(context.tokenizer(), context.chat_template(), text)
                      : context.tokenizer().encode(text, /*add_special_tokens=*/true);
     prompts.push_back(std::move(prompt));

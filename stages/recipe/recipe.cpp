@@ -13,8 +13,6 @@
 namespace xkde::recipe {
 namespace {
 
-constexpr std::string_view kBackends[] = {"auto", "mpi", "nccl"};
-constexpr std::string_view kDtypes[] = {"float32", "bfloat16"};
 constexpr Condition<int64_t> kPrefetch{
     "an integer from -1 to 8", [](const int64_t& value) { return value >= -1 && value <= 8; }};
 
@@ -81,8 +79,6 @@ void parse_stages(StrictMap& map, StageParsers parsers, Recipe& recipe) {
 
 }  // namespace
 
-const Names kDtypeNames{kDtypes};
-
 std::vector<std::string> names_of(StageParsers parsers) {
   std::vector<std::string> names;
   for (const StageParser& parser : parsers) names.emplace_back(parser.name);
@@ -92,7 +88,7 @@ std::vector<std::string> names_of(StageParsers parsers) {
 ModelSection ModelSection::parse(StrictMap map) {
   ModelSection model;
   map.required("model_name_or_path", model.model_name_or_path);
-  map.optional("dtype", model.dtype, kDtypeNames);
+  map.optional("dtype", model.dtype, kDtypes);
   const std::vector<std::string_view> templates = ChatTemplate::keys();
   map.optional("chat_template", model.chat_template, Names{templates});
   map.done();
@@ -101,7 +97,7 @@ ModelSection ModelSection::parse(StrictMap map) {
 
 ParallelSection ParallelSection::parse(StrictMap map) {
   ParallelSection parallel;
-  map.optional("backend", parallel.backend, Names{kBackends});
+  map.optional_or_auto("backend", parallel.backend, kBackends);
   map.optional_or_auto("shard", parallel.shard, dist::kShardPolicies);
   map.optional("replicate", parallel.replicate, kPositive);
   const bool shards = !parallel.shard || dist::policy_of(*parallel.shard).shards;
@@ -112,7 +108,7 @@ ParallelSection ParallelSection::parse(StrictMap map) {
   }
   map.optional_or_auto("recompute", parallel.recompute, dist::kRecomputeNames);
   map.optional("prefetch", parallel.prefetch, kPrefetch);
-  map.optional("grad_reduce_dtype", parallel.grad_reduce_dtype, kDtypeNames);
+  map.optional("grad_reduce_dtype", parallel.grad_reduce_dtype, kDtypes);
   map.optional("offload_optimizer", parallel.offload_optimizer);
   map.optional("threads", parallel.threads, kThreads);
   map.done();
@@ -184,14 +180,14 @@ Json resolved(const Recipe& recipe) {
   json["seed"] = recipe.seed;
   json["output_dir"] = recipe.output_dir.string();
   json["model"] = {{"model_name_or_path", model.model_name_or_path.string()},
-                   {"dtype", model.dtype},
+                   {"dtype", name_of(kDtypes, model.dtype)},
                    {"chat_template", model.chat_template}};
-  json["parallel"] = {{"backend", parallel.backend},
+  json["parallel"] = {{"backend", name_or_auto(kBackends, parallel.backend)},
                       {"shard", name_or_auto(dist::kShardPolicies, parallel.shard)},
                       {"replicate", parallel.replicate},
                       {"recompute", name_or_auto(dist::kRecomputeNames, parallel.recompute)},
                       {"prefetch", parallel.prefetch},
-                      {"grad_reduce_dtype", parallel.grad_reduce_dtype},
+                      {"grad_reduce_dtype", name_of(kDtypes, parallel.grad_reduce_dtype)},
                       {"offload_optimizer", parallel.offload_optimizer},
                       {"threads", parallel.threads}};
   json["logging_steps"] = recipe.logging_steps;

@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base/dtype.h"
+#include "core/base/named.h"
 #include "core/io/json_file.h"
 #include "distributed/sharding/shard_policy.h"
 #include "stages/recipe/stage.h"
@@ -16,13 +18,14 @@
 
 namespace xkde::recipe {
 
-/// The values of every dtype key: "float32", "bfloat16".
-extern const Names kDtypeNames;
+/// The library that ranks talk through.
+enum class Backend { kMpi, kNccl };
+inline constexpr Named<Backend> kBackends[] = {{"mpi", Backend::kMpi}, {"nccl", Backend::kNccl}};
 
 /// `model:`
 struct ModelSection {
   std::filesystem::path model_name_or_path;  ///< a Hugging Face folder or a .gguf file
-  std::string dtype = "bfloat16";      ///< of the computation, over fp32 masters (protocol 4.1)
+  Dtype dtype = Dtype::kBFloat16;      ///< of the computation, over fp32 masters (protocol 4.1)
   std::string chat_template = "auto";  ///< a key of ChatTemplate::select
 
   static ModelSection parse(StrictMap map);
@@ -30,12 +33,12 @@ struct ModelSection {
 
 /// `parallel:` all of it ours; "auto" leaves a choice to the program.
 struct ParallelSection {
-  std::string backend = "auto";              ///< or mpi, nccl
+  std::optional<Backend> backend;            ///< nothing: nccl on a GPU, else mpi
   std::optional<dist::ShardMode> shard;      ///< nothing: the planner chooses
   int64_t replicate = 1;                     ///< groups of ranks that hold the whole state
   std::optional<dist::Recompute> recompute;  ///< nothing: the planner chooses
   int64_t prefetch = -1;  ///< units gathered ahead; -1: 1 on a GPU, 0 on CPU ranks
-  std::string grad_reduce_dtype = "float32";  ///< or bfloat16: gradients between ranks
+  Dtype grad_reduce_dtype = Dtype::kFloat32;  ///< of gradients between ranks
   bool offload_optimizer = false;             ///< masters and moments in host memory
   int64_t threads = 0;  ///< of a rank; 0: the cores of a host shared among its ranks
 

@@ -28,6 +28,16 @@ int64_t usable_gpu_bytes(double total) {
 
 }  // namespace
 
+at::ScalarType scalar_type(Dtype dtype) {
+  switch (dtype) {
+    case Dtype::kFloat32:
+      return at::kFloat;
+    case Dtype::kBFloat16:
+      return at::kBFloat16;
+  }
+  throw InternalError("dtype: unknown");
+}
+
 RunPlace this_place(int ranks, int ranks_on_host, at::Device device, at::ScalarType compute_dtype) {
   RunPlace place{.ranks = ranks, .ranks_on_host = ranks_on_host, .device = device};
   place.threads = at::get_num_threads();
@@ -70,13 +80,13 @@ dist::EngineOptions engine_options(const Recipe& recipe, int ranks, at::Device d
              ": parallel.replicate: expected a divisor of the ", ranks, " ranks, found ",
              parallel.replicate);
   dist::EngineOptions options;
-  options.compute_dtype = recipe.model.dtype == "float32" ? at::kFloat : at::kBFloat16;
+  options.compute_dtype = scalar_type(recipe.model.dtype);
   options.device = device;
   options.replicate = static_cast<int>(parallel.replicate);
   options.shard = parallel.shard.value_or(options.shard);
   options.recompute = parallel.recompute.value_or(options.recompute);
   options.prefetch = parallel.prefetch >= 0 ? parallel.prefetch : (device.is_cuda() ? 1 : 0);
-  options.grad_reduce_dtype = parallel.grad_reduce_dtype == "float32" ? at::kFloat : at::kBFloat16;
+  options.grad_reduce_dtype = scalar_type(parallel.grad_reduce_dtype);
   options.offload_optimizer = parallel.offload_optimizer;
   return options;
 }

@@ -6,11 +6,15 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "core/base/dtype.h"
 #include "distributed/comm/communicator.h"
 #include "distributed/planner/planner.h"
 #include "stages/recipe/recipe.h"
 
 namespace xkde::recipe {
+
+/// LibTorch's word for it.
+at::ScalarType scalar_type(Dtype dtype);
 
 /// Where a run is to happen, as its plan sees it.
 struct RunPlace {

@@ -1,11 +1,6 @@
 #include "stages/train/orpo_keys.h"
 
 namespace xkde::recipe {
-namespace {
-
-constexpr std::string_view kTruncationModes[] = {"keep_end", "keep_start"};
-
-}  // namespace
 
 OrpoStage::OrpoStage() {
   num_train_epochs = 3;
@@ -32,7 +27,7 @@ OrpoStage OrpoStage::parse(StrictMap map) {
                                            std::to_string(stage.max_prompt_length) + " and " +
                                            std::to_string(stage.max_length));
   }
-  map.optional("truncation_mode", stage.truncation_mode, Names{kTruncationModes});
+  map.optional("truncation_mode", stage.truncation_mode, kTruncationModes);
   map.optional("orpo_clamp", stage.orpo_clamp);
   map.optional("group_by_prompt", stage.group_by_prompt);
   map.optional("eval_steps", stage.eval_steps, kNotNegative);
@@ -59,7 +54,7 @@ Json OrpoStage::keys() const {
   write(json);
   json["max_length"] = max_length;
   json["max_prompt_length"] = max_prompt_length;
-  json["truncation_mode"] = truncation_mode;
+  json["truncation_mode"] = name_of(kTruncationModes, truncation_mode);
   json["orpo_clamp"] = orpo_clamp;
   json["group_by_prompt"] = group_by_prompt;
   json["eval_steps"] = eval_steps;

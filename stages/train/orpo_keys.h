@@ -8,11 +8,17 @@
 #include <string>
 #include <string_view>
 
+#include "core/base/named.h"
 #include "stages/recipe/stage.h"
 #include "stages/recipe/strict_map.h"
 #include "stages/train/train_keys.h"
 
 namespace xkde::recipe {
+
+/// Which part of a prompt stays.
+enum class TruncationMode { kKeepEnd, kKeepStart };
+inline constexpr Named<TruncationMode> kTruncationModes[] = {
+    {"keep_end", TruncationMode::kKeepEnd}, {"keep_start", TruncationMode::kKeepStart}};
 
 /// `orpo:` preference tuning (protocol 5.4, 5.5). Defaults are the effective values of the paper's
 /// code (protocol 4.4) unless a comment says otherwise; names are those of TRL's ORPOConfig.
@@ -24,7 +30,7 @@ struct OrpoStage final : Stage, TrainKeys {
   double beta = 0.1;
   int64_t max_length = 512;
   int64_t max_prompt_length = 128;
-  std::string truncation_mode = "keep_end";  ///< of the prompt; or keep_start
+  TruncationMode truncation_mode = TruncationMode::kKeepEnd;  ///< of a prompt that is too long
   bool orpo_clamp = false;  ///< ours: keeps log-probabilities below -1e-6, so that none becomes 0
   bool group_by_prompt = true;  ///< ours: a prompt's pairs follow each other in the epoch's order
   int64_t eval_steps = 100;     ///< steps between two evaluations on the dev pairs; 0: none

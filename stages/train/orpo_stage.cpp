@@ -39,7 +39,7 @@ PairSet encode_pairs(const std::vector<PairRow>& rows, const OrpoStage& stage,
   const OrpoLimits limits{
       .max_length = std::min(stage.max_length, context.decoder().config().max_position_embeddings),
       .max_prompt_length = stage.max_prompt_length,
-      .keep_end = stage.truncation_mode == "keep_end"};
+      .keep_end = stage.truncation_mode == TruncationMode::kKeepEnd};
   PairSet set;
   std::map<std::string, int64_t> prompts;
   std::map<std::pair<std::string, std::string>, OrpoSequence> encoded;

@@ -102,7 +102,7 @@ ModelConfig ModelConfig::from_json(const Json& json, const std::string& name) {
   return config;
 }
 
-Json ModelConfig::to_json(const std::string& dtype) const {
+Json ModelConfig::to_json(Dtype dtype) const {
   Json json = {{"architectures", {family->architecture}},
                {"model_type", family->model_type},
                {"hidden_act", "silu"},
@@ -120,7 +120,7 @@ Json ModelConfig::to_json(const std::string& dtype) const {
                {"initializer_range", 0.02},
                {"use_cache", true},
                {"rope_theta", rope.theta},
-               {"torch_dtype", dtype}};
+               {"torch_dtype", name_of(kDtypes, dtype)}};
   if (family->write != nullptr) family->write(*this, json);
   Json parameters = {{"rope_theta", rope.theta}, {"rope_type", "default"}};
   if (rope.scaling == RopeConfig::Scaling::kLinear) {

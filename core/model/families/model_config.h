@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/dtype.h"
 #include "core/io/json_file.h"
 #include "core/model/families/families.h"
 
@@ -48,8 +49,8 @@ struct ModelConfig {
   /// value, an unknown model_type, an activation other than silu, sliding windows in use or
   /// quantized weights.
   static ModelConfig from_json(const Json& config, const std::string& name);
-  /// A config.json that transformers (v4 and v5) loads; `dtype` is "float32" or "bfloat16".
-  Json to_json(const std::string& dtype) const;
+  /// A config.json that transformers (v4 and v5) loads; `dtype` is that of its weights.
+  Json to_json(Dtype dtype) const;
 };
 
 }  // namespace xkde

@@ -40,29 +40,30 @@ std::string shard_name(size_t index, size_t count) {
   return fmt::format("model-{:05}-of-{:05}.safetensors", index + 1, count);
 }
 
-void write_weights(const fs::path& folder, const ModelConfig& config, const std::string& dtype,
+void write_weights(const fs::path& folder, const ModelConfig& config, Dtype dtype,
                    const std::function<void(const std::string&, std::span<float>)>& read_f32,
                    int64_t max_shard_bytes) {
-  const int64_t width = dtype == "float32" ? 4 : 2;
-  const std::vector<Shard> shards = cut_into_shards(tensors_of(config), width, max_shard_bytes);
+  const DtypeEntry& stored = entry_of(kDtypes, dtype);
+  const std::vector<Shard> shards =
+      cut_into_shards(tensors_of(config), stored.bytes, max_shard_bytes);
   Json map = Json::object();
   int64_t total = 0;
   for (size_t i = 0; i < shards.size(); ++i) {
     const std::string name = shard_name(i, shards.size());
-    write_safetensors(folder / name, shards[i].tensors, dtype == "float32" ? "F32" : "BF16",
-                      read_f32);
+    write_safetensors(folder / name, shards[i].tensors, std::string(stored.storage_name), read_f32);
     for (const TensorToWrite& tensor : shards[i].tensors) map[tensor.name] = name;
     total += shards[i].bytes;
   }
   if (shards.size() == 1) return;
-  const Json index = {{"metadata", {{"total_size", total}, {"total_parameters", total / width}}},
-                      {"weight_map", map}};
+  const Json index = {
+      {"metadata", {{"total_size", total}, {"total_parameters", total / stored.bytes}}},
+      {"weight_map", map}};
   write_file_atomically(folder / "model.safetensors.index.json", index.dump(2) + "\n");
 }
 
 Json generation_config(const ModelConfig& config) {
   Json json = {{"_from_model_config", true}};
-  const Json all = config.to_json("float32");
+  const Json all = config.to_json(Dtype::kFloat32);
   for (const char* key : {"bos_token_id", "eos_token_id", "pad_token_id"}) {
     if (all.contains(key)) json[key] = all[key];
   }
@@ -73,12 +74,9 @@ Json generation_config(const ModelConfig& config) {
 
 // NOLINTNEXTLINE(readability-function-size): the parts of one model folder
 void export_pretrained(const fs::path& folder, const ModelConfig& config,
-                       const Tokenizer& tokenizer, const std::string& chat_template,
-                       const std::string& dtype,
+                       const Tokenizer& tokenizer, const std::string& chat_template, Dtype dtype,
                        const std::function<void(const std::string&, std::span<float>)>& read_f32,
                        int64_t max_shard_bytes) {
-  XKDE_CHECK(dtype == "float32" || dtype == "bfloat16", ConfigError,
-             "export.dtype: expected float32 or bfloat16, found ", dtype);
   XKDE_CHECK(!fs::exists(folder), IoError, folder.string(),
              ": expected no such folder yet, found one");
   const fs::path temporary = folder.string() + ".tmp";

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 
+#include "core/base/dtype.h"
 #include "core/model/families/model_config.h"
 #include "core/text/tokenizer/tokenizer.h"
 
@@ -16,10 +17,9 @@ namespace xkde {
 /// of at most `max_shard_bytes` and their index), tokenizer.json, tokenizer_config.json,
 /// chat_template.jinja. Files appear under `folder`, which must not exist, only when all are
 /// complete (temporary folder, fsync, rename). `read_f32(name, out)` gives each tensor; `dtype` is
-/// "float32" or "bfloat16" (round to nearest even).
+/// theirs in the files (rounded to nearest even).
 void export_pretrained(const std::filesystem::path& folder, const ModelConfig& config,
-                       const Tokenizer& tokenizer, const std::string& chat_template,
-                       const std::string& dtype,
+                       const Tokenizer& tokenizer, const std::string& chat_template, Dtype dtype,
                        const std::function<void(const std::string&, std::span<float>)>& read_f32,
                        int64_t max_shard_bytes = int64_t{5} << 30);
 

@@ -27,7 +27,7 @@ TEST(Overrides, SetKeysOfTheRecipe) {
   const Recipe recipe = read({"seed=7", "model.dtype=float32", "parallel.shard=full"});
 
   EXPECT_EQ(recipe.seed, 7);
-  EXPECT_EQ(recipe.model.dtype, "float32");
+  EXPECT_EQ(recipe.model.dtype, Dtype::kFloat32);
   EXPECT_EQ(recipe.parallel.shard, dist::ShardMode::kFull);
 }
 

@@ -23,9 +23,9 @@ TEST(Recipe, DefaultsOfTheRecipeAreThoseOfTheDocumentation) {
   EXPECT_EQ(recipe.seed, 42);
   EXPECT_EQ(recipe.output_dir, "runs/name");
   EXPECT_EQ(recipe.logging_steps, 10);
-  EXPECT_EQ(recipe.model.dtype, "bfloat16");
+  EXPECT_EQ(recipe.model.dtype, Dtype::kBFloat16);
   EXPECT_EQ(recipe.model.chat_template, "auto");
-  EXPECT_EQ(recipe.parallel.backend, "auto");
+  EXPECT_EQ(recipe.parallel.backend, std::nullopt);
   EXPECT_EQ(recipe.parallel.shard, std::nullopt);
   EXPECT_EQ(recipe.parallel.replicate, 1);
   EXPECT_EQ(recipe.parallel.recompute, std::nullopt);
@@ -77,7 +77,7 @@ TEST(Recipe, DefaultsOfTheOtherStagesAreThoseOfTheDocumentation) {
   EXPECT_EQ(evaluate.mode, EditMode::kSingle);
   EXPECT_THAT(evaluate.sizes, ElementsAre(1));
   EXPECT_EQ(evaluate.max_tokens_per_batch, 2048);
-  EXPECT_EQ(as<ExportStage>(*recipe.stages.at(3)).dtype, "bfloat16");
+  EXPECT_EQ(as<ExportStage>(*recipe.stages.at(3)).dtype, Dtype::kBFloat16);
 }
 
 TEST(Recipe, KeepsWhatIsWritten) {
@@ -99,7 +99,7 @@ TEST(Recipe, KeepsWhatIsWritten) {
   EXPECT_EQ(recipe.parallel.threads, 3);
   EXPECT_EQ(recipe.parallel.replicate, 2);
   EXPECT_EQ(recipe.parallel.prefetch, 2);
-  EXPECT_EQ(recipe.parallel.grad_reduce_dtype, "bfloat16");
+  EXPECT_EQ(recipe.parallel.grad_reduce_dtype, Dtype::kBFloat16);
   EXPECT_TRUE(recipe.parallel.offload_optimizer);
   const auto& evaluate = as<EvaluateStage>(*recipe.stages.at(0));
   EXPECT_EQ(evaluate.benchmark, "bizsre");

@@ -51,11 +51,11 @@ TEST_P(GoldenModel, HasTheTensorsOfItsFamilyAndNoOthers) {
 TEST_P(GoldenModel, ConfigThatIsWrittenReadsBackEqual) {
   const ModelConfig config = config_of(GetParam());
 
-  const Json written = config.to_json("bfloat16");
+  const Json written = config.to_json(Dtype::kBFloat16);
   const ModelConfig again = ModelConfig::from_json(written, "written");
 
   EXPECT_EQ(again.family, config.family);
-  EXPECT_EQ(again.to_json("bfloat16"), written);
+  EXPECT_EQ(again.to_json(Dtype::kBFloat16), written);
   EXPECT_EQ(written["architectures"], Json::array({config.family->architecture}));
   EXPECT_EQ(written["model_type"], config.family->model_type);
 }

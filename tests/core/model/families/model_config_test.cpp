@@ -53,9 +53,9 @@ TEST(ModelConfig, WhatIsWrittenReadsBackEqual) {
   json["rope_scaling"] = {{"type", "linear"}, {"factor", 2.0}};
   const ModelConfig config = ModelConfig::from_json(json, "config.json");
 
-  const Json written = config.to_json("float32");
+  const Json written = config.to_json(Dtype::kFloat32);
 
-  EXPECT_EQ(ModelConfig::from_json(written, "x").to_json("float32"), written);
+  EXPECT_EQ(ModelConfig::from_json(written, "x").to_json(Dtype::kFloat32), written);
 }
 
 TEST(ModelConfig, Qwen2AlwaysHasBiasesOnQkv) {

@@ -52,8 +52,8 @@ class Pretrained : public testing::Test {
                             {"model", model}};
     const fs::path path = folder_ / "model";
     fs::remove_all(path);
-    export_pretrained(path, config, Tokenizer::from_json(tokenizer, nullptr, "t"), "", "float32",
-                      fill, max_shard_bytes);
+    export_pretrained(path, config, Tokenizer::from_json(tokenizer, nullptr, "t"), "",
+                      Dtype::kFloat32, fill, max_shard_bytes);
     return path;
   }
 
@@ -142,7 +142,7 @@ TEST_F(Pretrained, AFailedExportLeavesNothing) {
   const Tokenizer tokenizer = open_pretrained(exported()).tokenizer;
 
   EXPECT_THROW(
-      export_pretrained(folder_ / "broken", config, tokenizer, "", "float32",
+      export_pretrained(folder_ / "broken", config, tokenizer, "", Dtype::kFloat32,
                         [](const std::string&, std::span<float>) { throw IoError("no disk"); }),
       IoError);
 
