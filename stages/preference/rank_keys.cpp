@@ -1,20 +1,21 @@
 #include "stages/preference/rank_keys.h"
 
+#include <string>
 #include <vector>
 
-#include "core/model/encoders/encoder_files.h"
+#include "core/base/error.h"
 
 namespace xkde::recipe {
 namespace {
 
-constexpr std::string_view kRewards[] = {"nllb", "chrf", "encoder"};
-constexpr std::string_view kGoldTests[] = {"strip_both", "strip_left"};
-
-/// The files of the stage's reward model; none for chrf. Throws MissingInputError.
-std::vector<std::filesystem::path> reward_files(const RankStage& stage) {
-  if (stage.reward == "nllb") return nllb_files(stage.model_name_or_path);
-  if (stage.reward == "encoder") return sentence_encoder_files(stage.model_name_or_path);
-  return {};
+/// "nllb or encoder": the rewards of which `has` holds.
+template <typename Predicate>
+std::string rewards_that(Predicate has) {
+  std::vector<std::string> names;
+  for (const RewardEntry& entry : kRewards) {
+    if (has(entry)) names.emplace_back(entry.name);
+  }
+  return alternatives(names);
 }
 
 }  // namespace
@@ -22,44 +23,51 @@ std::vector<std::filesystem::path> reward_files(const RankStage& stage) {
 RankStage RankStage::parse(StrictMap map) {
   RankStage stage;
   map.optional("samples", stage.samples);
-  map.optional("reward", stage.reward, Names{kRewards});
+  map.optional("reward", stage.reward, kRewards);
+  const RewardEntry& reward = stage.reward_entry();
   const bool has_model = map.has("model_name_or_path");
   map.optional("model_name_or_path", stage.model_name_or_path);
-  if (stage.reward != "chrf" && !has_model) {
-    map.add_error("reward",
-                  "expected model_name_or_path beside reward: " + stage.reward + ", found none");
+  if (reward.files != nullptr && !has_model) {
+    map.add_error("reward", concat("expected model_name_or_path beside reward: ", reward.name,
+                                   ", found none"));
   }
-  if (stage.reward == "chrf" && has_model) {
-    map.add_error("model_name_or_path",
-                  "expected reward: nllb or encoder beside this key, found chrf");
+  const auto add_wrong_reward = [&](const char* key, const std::string& expected) {
+    map.add_error(key,
+                  concat("expected reward: ", expected, " beside this key, found ", reward.name));
+  };
+  if (reward.files == nullptr && has_model) {
+    add_wrong_reward("model_name_or_path",
+                     rewards_that([](const RewardEntry& entry) { return entry.files != nullptr; }));
   }
   map.optional("source_language", stage.source_language);
   map.optional("target_language", stage.target_language);
   for (const char* key : {"source_language", "target_language"}) {
-    if (stage.reward != "nllb" && map.has(key))
-      map.add_error(key, "expected reward: nllb beside this key, found " + stage.reward);
+    if (reward.asks_languages || !map.has(key)) continue;
+    add_wrong_reward(key,
+                     rewards_that([](const RewardEntry& entry) { return entry.asks_languages; }));
   }
-  map.optional("gold_test", stage.gold_test, Names{kGoldTests});
+  map.optional("gold_test", stage.gold_test, kGoldTests);
   map.optional("max_tokens_per_batch", stage.max_tokens_per_batch, kPositive);
   map.done();
   return stage;
 }
 
 Json RankStage::keys() const {
-  Json json{{"samples", samples}, {"reward", reward}};
-  if (reward != "chrf") json["model_name_or_path"] = model_name_or_path.string();
-  if (reward == "nllb") {
+  const RewardEntry& entry = reward_entry();
+  Json json{{"samples", samples}, {"reward", entry.name}};
+  if (entry.files != nullptr) json["model_name_or_path"] = model_name_or_path.string();
+  if (entry.asks_languages) {
     json["source_language"] = source_language;
     json["target_language"] = target_language;
   }
-  json["gold_test"] = gold_test;
+  json["gold_test"] = name_of(kGoldTests, gold_test);
   json["max_tokens_per_batch"] = max_tokens_per_batch;
   return json;
 }
 
 void RankStage::check_inputs(InputChecker& inputs) const {
   if (!uses_own_samples()) inputs.opens("samples", samples, "sample or a samples.jsonl");
-  if (reward != "chrf")
+  if (reward_entry().files != nullptr)
     inputs.opens("model_name_or_path", model_name_or_path,
                  "the Hugging Face folder of a reward model");
 }
@@ -67,7 +75,9 @@ void RankStage::check_inputs(InputChecker& inputs) const {
 std::set<std::filesystem::path> RankStage::files() const {
   std::set<std::filesystem::path> files;
   if (!uses_own_samples()) files.insert(samples);
-  for (const std::filesystem::path& file : reward_files(*this)) files.insert(file);
+  if (const auto files_of_model = reward_entry().files) {
+    for (const std::filesystem::path& file : files_of_model(model_name_or_path)) files.insert(file);
+  }
   return files;
 }
 

@@ -7,11 +7,39 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "core/base/named.h"
+#include "core/model/encoders/encoder_files.h"
 #include "stages/recipe/stage.h"
 #include "stages/recipe/strict_map.h"
 
 namespace xkde::recipe {
+
+/// What answers are ranked by.
+enum class RewardKind { kNllb, kChrf, kEncoder };
+
+/// One kind of reward as recipes know it. What computes it stands in core/reward.
+struct RewardEntry {
+  std::string_view name;
+  RewardKind value;
+  /// Every file of the model at this path. Throws MissingInputError. Null where it needs no model.
+  std::vector<std::filesystem::path> (*files)(const std::filesystem::path& model);
+  bool asks_languages;  ///< of the edit and of the question
+};
+/// Every reward, in the order in which messages list them.
+inline constexpr RewardEntry kRewards[] = {
+    {"nllb", RewardKind::kNllb, nllb_files, true},
+    {"chrf", RewardKind::kChrf, nullptr, false},
+    {"encoder", RewardKind::kEncoder, sentence_encoder_files, false}};
+
+/// When an answer is the gold one anyway (Q10): the gold answer equals it without blanks ...
+enum class GoldTest {
+  kStripBoth,  ///< at both ends of both
+  kStripLeft,  ///< in front of the answer
+};
+inline constexpr Named<GoldTest> kGoldTests[] = {{"strip_both", GoldTest::kStripBoth},
+                                                 {"strip_left", GoldTest::kStripLeft}};
 
 /// `rank:` rewards of the answers and preference pairs (protocol 5.2, 5.3).
 struct RankStage final : Stage {
@@ -19,13 +47,14 @@ struct RankStage final : Stage {
   static constexpr std::string_view kSampled = "sample";
 
   std::string samples{kSampled};  ///< of the nearest sample stage above, or a samples.jsonl
-  std::string reward = "chrf";    ///< or nllb, encoder
-  std::filesystem::path model_name_or_path;  ///< of nllb and encoder
-  std::string source_language = "auto";      ///< of nllb: the edit's, or a code of the model
-  std::string target_language = "auto";      ///< of nllb: the question's, or a code of the model
-  std::string gold_test = "strip_both";      ///< or strip_left: which answers are gold anyway (Q10)
-  int64_t max_tokens_per_batch = 1024;       ///< ours: of one call of the reward model
+  RewardKind reward = RewardKind::kChrf;
+  std::filesystem::path model_name_or_path;  ///< of rewards that have a model
+  std::string source_language = "auto";      ///< where asked: the edit's, or a code of the model
+  std::string target_language = "auto";  ///< where asked: the question's, or a code of the model
+  GoldTest gold_test = GoldTest::kStripBoth;
+  int64_t max_tokens_per_batch = 1024;  ///< ours: of one call of the reward model
 
+  const RewardEntry& reward_entry() const { return entry_of(kRewards, reward); }
   bool uses_own_samples() const { return samples == kSampled; }
   static RankStage parse(StrictMap map);
 

@@ -37,7 +37,7 @@ struct RankCounts {
 /// The answers of a prompt that are worth a reward: distinct ones that are not the gold answer.
 std::vector<std::string> answers_to_score(const SampleRow& row, const RankStage& stage,
                                           RankCounts& counts) {
-  const bool both = stage.gold_test == "strip_both";
+  const bool both = stage.gold_test == GoldTest::kStripBoth;
   const std::string_view gold = both ? unicode::strip(row.gold) : std::string_view(row.gold);
   std::vector<std::string> texts;
   for (const SampledAnswer& answer : row.answers) {
@@ -57,14 +57,19 @@ std::vector<std::string> answers_to_score(const SampleRow& row, const RankStage&
 using Scores = std::vector<std::vector<double>>;
 
 std::unique_ptr<Reward> make_reward(const RankStage& stage) {
-  if (stage.reward == "chrf") return make_chrf_reward();
-  if (stage.reward == "encoder") {
-    return make_encoder_reward(stage.model_name_or_path, stage.max_tokens_per_batch);
+  switch (stage.reward) {
+    case RewardKind::kChrf:
+      return make_chrf_reward();
+    case RewardKind::kEncoder:
+      return make_encoder_reward(stage.model_name_or_path, stage.max_tokens_per_batch);
+    case RewardKind::kNllb: {
+      NllbRewardOptions options{.max_tokens_per_batch = stage.max_tokens_per_batch};
+      if (stage.source_language != "auto") options.source_code = stage.source_language;
+      if (stage.target_language != "auto") options.target_code = stage.target_language;
+      return make_nllb_reward(stage.model_name_or_path, options);
+    }
   }
-  NllbRewardOptions options{.max_tokens_per_batch = stage.max_tokens_per_batch};
-  if (stage.source_language != "auto") options.source_code = stage.source_language;
-  if (stage.target_language != "auto") options.target_code = stage.target_language;
-  return make_nllb_reward(stage.model_name_or_path, options);
+  throw InternalError("rank: unknown reward");
 }
 
 std::vector<RewardCase> cases_of(const std::vector<SampleRow>& rows,
@@ -73,7 +78,7 @@ std::vector<RewardCase> cases_of(const std::vector<SampleRow>& rows,
   std::vector<RewardCase> cases;
   for (size_t i = 0; i < rows.size(); ++i) {
     const auto& [edit, test] = rows[i].languages;
-    const bool asks = stage.reward == "nllb" &&
+    const bool asks = stage.reward_entry().asks_languages &&
                       (stage.source_language == "auto" || stage.target_language == "auto");
     XKDE_CHECK(!asks || !test.empty() || texts[i].empty(), ConfigError, "rank: sample \"",
                rows[i].id,
