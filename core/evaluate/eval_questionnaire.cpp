@@ -69,7 +69,8 @@ class QuestionnaireBuilder {
     }
     const std::vector<int64_t> shown =
         retrieved != nullptr ? item.retrieved : std::vector<int64_t>{when.edit};
-    const EvalText text{kAsTrained, words(when.stream, stream.pairs[position], question, shown)};
+    const EvalText text{weights_at(when),
+                        words(when.stream, stream.pairs[position], question, shown)};
     item.prompt = prompt(text, question.target);
     if (question.kind.metric == Metric::kReliability) ++prompts_.at(item.prompt).edits;
     if (question.kind.metric == Metric::kLocality) {
@@ -102,12 +103,21 @@ class QuestionnaireBuilder {
     all.free_prompts = std::move(free);
     if (needs(options_.extra_metrics, MetricInput::kContinuation))
       all.fluency_prompts = edit_questions(all.moments);
+    all.edited = std::move(edited_);
     return all;
   }
 
  private:
-  /// No method writes into weights.
   static constexpr size_t kAsTrained = 0;
+
+  /// The number of the weights that hold the edits of a moment.
+  size_t weights_at(const EditMoment& when) {
+    if (!options_.method->writes_weights()) return kAsTrained;
+    const EditedWeights edited{when.stream, when.memory_begin, when.memory_end};
+    const auto [place, is_new] = numbers_of_weights_.emplace(edited, edited_.size() + 1);
+    if (is_new) edited_.push_back(edited);
+    return place->second;
+  }
 
   size_t prompt(const EvalText& text, const std::string& target) {
     return prompts_.add({text, target}, {text, target, 0});
@@ -148,11 +158,12 @@ class QuestionnaireBuilder {
     return language.english_name;
   }
 
-  std::vector<EvalText> edit_questions(const std::vector<EditMoment>& moments) const {
+  std::vector<EvalText> edit_questions(const std::vector<EditMoment>& moments) {
     std::set<EvalText> questions;
     for (const EditMoment& moment : moments) {
       const EvalStream& stream = inputs_.streams[moment.stream];
-      questions.insert({kAsTrained, stream.edits[static_cast<size_t>(moment.edit)].question});
+      questions.insert(
+          {weights_at(moment), stream.edits[static_cast<size_t>(moment.edit)].question});
     }
     return {questions.begin(), questions.end()};
   }
@@ -165,6 +176,8 @@ class QuestionnaireBuilder {
   Numbered<std::pair<EvalText, std::string>, EvalPrompt> prompts_;
   Numbered<EvalText, EvalText> free_;
   std::set<size_t> references_;
+  std::vector<EditedWeights> edited_;
+  std::map<EditedWeights, size_t> numbers_of_weights_;
 };
 
 }  // namespace

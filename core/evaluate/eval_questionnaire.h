@@ -15,7 +15,8 @@ namespace xkde {
 
 /// A text that the model is asked to continue, once, however many questions come to the same words.
 struct EvalText {
-  size_t weights = 0;  ///< which weights answer it; 0: as trained, and no method makes others
+  size_t weights =
+      0;  ///< which weights answer it: 0 those as trained, n EvalQuestionnaire::edited[n - 1]
   std::string user;
 
   auto operator<=>(const EvalText&) const = default;
@@ -39,6 +40,15 @@ struct EvalItem {
   std::optional<size_t> free;       ///< index in `free_prompts`
 };
 
+/// Weights that a method made of the edits [begin, end) of a stream.
+struct EditedWeights {
+  size_t stream = 0;  ///< index in EvalInputs::streams
+  int64_t begin = 0;
+  int64_t end = 0;
+
+  auto operator<=>(const EditedWeights&) const = default;
+};
+
 /// All that one evaluation asks. Items stand in the order of the output files. Texts stand in the
 /// order of weights and words, each once, so that neighbours share their beginnings.
 struct EvalQuestionnaire {
@@ -48,6 +58,7 @@ struct EvalQuestionnaire {
   std::vector<size_t> references;         ///< indices in `prompts`: locality with nothing shown
   std::vector<EvalText> free_prompts;     ///< answered free-running
   std::vector<EvalText> fluency_prompts;  ///< edit questions, as they stand
+  std::vector<EditedWeights> edited;      ///< in the order of moments; none where no method writes
 };
 
 /// What the memory gave for one question of one moment; in the order of moments and questions.

@@ -42,9 +42,9 @@ class Demonstrator {
   virtual std::string query(const QaPair& fact) const = 0;
 };
 
-/// A way to make a model answer with an edit. All methods run on the same harness. None of them
-/// writes into weights: each shows the edit in the prompt. To add one, write a file beside
-/// xkde.cpp, declare its function in methods.h and list it in methods.cpp.
+/// A way to make a model answer with an edit: shown in the prompt, or written into weights. All
+/// methods run on the same harness. To add one, write a file beside xkde.cpp, declare its function
+/// in methods.h and list it in methods.cpp.
 class EditMethod {
  public:
   /// Values of recipe keys that the recipe leaves out.
@@ -63,6 +63,10 @@ class EditMethod {
   virtual bool needs_memory() const { return true; }
   /// Whether a prompt has room for one fact only.
   virtual bool shows_one_fact() const { return false; }
+  /// Whether edits become weights. Each question is then asked of the weights that hold the edits
+  /// of its moment (EditedWeights), and of no others. No method of the table does it yet, and
+  /// stages/evaluate/answers.cpp refuses one.
+  virtual bool writes_weights() const { return false; }
   /// How examples are shown; null for a method that shows none.
   virtual const Demonstrator* demonstrator() const { return nullptr; }
 

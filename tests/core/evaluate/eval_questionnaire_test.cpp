@@ -53,6 +53,53 @@ TEST(Questionnaire, SortsTextsByWeightsFirst) {
     EXPECT_EQ(prompt.text.weights, 0U);
 }
 
+/// Shows nothing, and makes weights of the edits.
+class Writes final : public EditMethod {
+ public:
+  std::string_view name() const override { return "writes"; }
+  bool needs_memory() const override { return false; }
+  bool writes_weights() const override { return true; }
+
+ private:
+  std::string prompt_with_facts(const PromptParts& parts) const override {
+    return bare_prompt(parts.question);
+  }
+};
+
+TEST(Questionnaire, AsksEachMomentOfTheWeightsThatHoldItsEdits) {
+  const Writes method;
+  EvalOptions options = options_of(method);
+  options.mode = EditMode::kSequential;
+  options.eval_when = EvalWhen::kImmediate;
+  options.sizes = {2};
+  options.extra_metrics = {"fluency"};
+  const EvalInputs inputs = test::eval_inputs(2);
+
+  const EvalQuestionnaire asked = test::questionnaire(options, inputs);
+
+  EXPECT_THAT(asked.edited, ElementsAre(EditedWeights{0, 0, 1}, EditedWeights{0, 0, 2}));
+  std::vector<size_t> weights;
+  for (const EvalItem& item : asked.items)
+    weights.push_back(asked.prompts[item.prompt].text.weights);
+  EXPECT_THAT(weights, ElementsAre(1, 1, 1, 2, 2, 2));
+  // The same words are asked once of each model, and once more of the trained one to compare with.
+  EXPECT_THAT(prompts_of(asked), ElementsAre("far > l", "far > l", "q0 > a0", "r0 > a0", "far > l",
+                                             "q1 > a1", "r1 > a1"));
+  EXPECT_EQ(asked.prompts[asked.references.at(0)].text.weights, 0U);
+  EXPECT_EQ(asked.fluency_prompts, (std::vector<EvalText>{{1, "q0"}, {2, "q1"}}));
+}
+
+TEST(Questionnaire, AsksABatchOfOneSetOfWeights) {
+  const Writes method;
+  EvalOptions options = options_of(method);
+  options.mode = EditMode::kBatch;
+  options.sizes = {2};
+
+  const EvalQuestionnaire asked = test::questionnaire(options, test::eval_inputs(2));
+
+  EXPECT_THAT(asked.edited, ElementsAre(EditedWeights{0, 0, 2}));
+}
+
 TEST(Questionnaire, ComparesLocalityWithTheBareQuestion) {
   const EvalInputs inputs = test::eval_inputs(2);
   const EvalQuestionnaire asked = test::questionnaire(options_of(ike_method()), inputs);
