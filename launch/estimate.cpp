@@ -17,6 +17,7 @@
 #include "core/model/pretrained/pretrained.h"
 #include "distributed/planner/machine_presets.h"
 #include "distributed/planner/machine_probe.h"
+#include "launch/slurm_request.h"
 #include "stages/pipeline/run_plan.h"
 #include "stages/pipeline/stage_parsers.h"
 #include "stages/recipe/recipe.h"
@@ -26,6 +27,7 @@
 namespace xkde {
 namespace {
 
+using recipe::Recipe;
 using recipe::RunPlace;
 using recipe::RunPlan;
 
@@ -117,36 +119,85 @@ RunPlace place_of(const recipe::Recipe& recipe, int ranks, const std::string& ma
   return recipe::this_place(ranks, ranks, at::kCPU, dtype);
 }
 
+/// What is known of a run before it starts.
+struct Forecast {
+  Recipe recipe;
+  RunPlace place{};
+  std::optional<Decoder> decoder{};
+  std::optional<RunPlan> run{};  ///< nothing where no stage trains
+  dist::StepSeconds seconds{};
+  std::string source{};  ///< of the rates behind `seconds`
+};
+
+Forecast predict(const std::filesystem::path& file, int ranks, const std::string& machine,
+                 const std::vector<std::string>& overrides) {
+  Forecast all{.recipe = recipe::read_recipe(file, recipe::kStageParsers, overrides)};
+  all.place = place_of(all.recipe, ranks, machine);
+  const PretrainedModel model = open_pretrained(all.recipe.model.model_name_or_path);
+  const ChatTemplate chat_template =
+      ChatTemplate::select(all.recipe.model.chat_template, model.chat_template);
+  all.decoder.emplace(model.config);
+  recipe::RunData data;
+  all.run = recipe::plan_run(all.recipe, model, chat_template, *all.decoder, all.place, data);
+  if (!all.run) return all;
+  all.seconds = all.run->plan.seconds;
+  all.source = "nominal rates of " + machine;
+  if (all.place.device.is_cpu()) {
+    // The plan itself is made with nominal rates: a run must decide alike at every start.
+    const dist::MachineConstants measured =
+        dist::probe_cpu(*all.decoder, all.run->workload.example, all.run->plan.options, ranks);
+    all.seconds = dist::predict_step(all.run->request.model, all.run->plan.options, ranks,
+                                     all.run->request.work, measured);
+    all.source = "rates measured here, now";
+  }
+  return all;
+}
+
+/// Of a rank in main memory.
+int64_t host_bytes(const RunPlan& run, const RunPlace& place) {
+  const int64_t process = recipe::process_bytes(place.device);
+  if (place.device.is_cpu()) return process + run.plan.memory.peak();
+  // Masters and moments: as a save copies them, and once more where they are kept there.
+  const dist::EngineOptions& options = run.plan.options;
+  const int64_t numel = dist::state_numel(run.request.model, options.num_shards(run.request.ranks));
+  const int64_t state = 3 * static_cast<int64_t>(sizeof(float)) * numel;
+  return process + state * (options.offload_optimizer ? 2 : 1);
+}
+
 }  // namespace
 
 std::string estimate_recipe(const std::filesystem::path& file, int ranks,
                             const std::string& machine, const std::vector<std::string>& overrides) {
-  const recipe::Recipe recipe = recipe::read_recipe(file, recipe::kStageParsers, overrides);
-  const RunPlace place = place_of(recipe, ranks, machine);
-  const PretrainedModel model = open_pretrained(recipe.model.model_name_or_path);
-  const ChatTemplate chat_template =
-      ChatTemplate::select(recipe.model.chat_template, model.chat_template);
-  const Decoder decoder(model.config);
-  recipe::RunData data;
-  const std::optional<RunPlan> run =
-      recipe::plan_run(recipe, model, chat_template, decoder, place, data);
-
+  const Forecast all = predict(file, ranks, machine, overrides);
   std::string text = line("recipe   {} on {} ranks, {} a host, {}", file.string(), ranks,
-                          place.ranks_on_host, machine) +
-                     model_text(recipe, decoder);
-  if (!run) return text + "stages   none of them trains\n";
-  dist::StepSeconds seconds = run->plan.seconds;
-  std::string source = "nominal rates of " + machine;
-  if (place.device.is_cpu()) {
-    // The plan itself is made with nominal rates: a run must decide alike at every start.
-    const dist::MachineConstants measured =
-        dist::probe_cpu(decoder, run->workload.example, run->plan.options, ranks);
-    seconds = dist::predict_step(run->request.model, run->plan.options, ranks, run->request.work,
-                                 measured);
-    source = "rates measured here, now";
+                          all.place.ranks_on_host, machine) +
+                     model_text(all.recipe, *all.decoder);
+  if (!all.run) return text + "stages   none of them trains\n";
+  return text + stages_text(all.recipe, *all.run) + layout_text(*all.run) + memory_text(*all.run) +
+         time_text(*all.run, all.seconds, all.source);
+}
+
+std::string slurm_estimate(const std::filesystem::path& file, int ranks, const std::string& machine,
+                           const std::vector<std::string>& overrides) {
+  const Forecast all = predict(file, ranks, machine, overrides);
+  SlurmRequest request;
+  request.about = fmt::format("{} ranks, {}", ranks, machine);
+  request.ranks = ranks;
+  request.most_on_node = all.place.ranks_on_host;
+  request.uses_gpus = all.place.device.is_cuda();
+  request.threads = request.uses_gpus ? 0 : all.place.threads;
+  for (size_t i = 0; i < all.recipe.stages.size(); ++i) {
+    const std::string name(all.recipe.stages[i]->name());
+    const bool is_timed = all.run && all.run->workload.stage == i;
+    const bool is_short = name == "build_data" || name == "export";
+    if (!is_timed && !is_short) request.untimed.push_back(recipe::stage_folder_name(i, name));
   }
-  return text + stages_text(recipe, *run) + layout_text(*run) + memory_text(*run) +
-         time_text(*run, seconds, source);
+  if (!all.run) return sbatch_lines(request);
+  request.about += fmt::format(": shard {}, recompute {}", all.run->plan.options.policy().name,
+                               name_of(dist::kRecomputeNames, all.run->plan.options.recompute));
+  request.rank_bytes = host_bytes(*all.run, all.place);
+  request.seconds = all.seconds.total() * static_cast<double>(all.run->workload.steps);
+  return sbatch_lines(request);
 }
 
 std::string_view EstimateCommand::summary() const {
@@ -156,7 +207,7 @@ std::string_view EstimateCommand::summary() const {
 
 std::vector<std::string_view> EstimateCommand::examples() const {
   return {"xkde_dist estimate recipes/paper/xeit_llama2_7b.yaml -n 8 --machine h100",
-          "xkde_dist estimate recipes/quickstart.yaml -n 2"};
+          "xkde_dist estimate recipes/quickstart.yaml -n 2 --slurm"};
 }
 
 void EstimateCommand::define(CLI::App& app) {
@@ -170,10 +221,12 @@ void EstimateCommand::define(CLI::App& app) {
          "here (default: the CPU of this host, measured now) or GPU nodes by nominal rates: " +
              presets)
       ->type_name("NAME");
+  app.add_flag("--slurm", slurm, "only what to ask SLURM for, as #SBATCH lines");
 }
 
 int EstimateCommand::run() {
-  print(estimate_recipe(arguments.recipe, ranks, machine, arguments.overrides));
+  const auto estimate = slurm ? slurm_estimate : estimate_recipe;
+  print(estimate(arguments.recipe, ranks, machine, arguments.overrides));
   return 0;
 }
 

@@ -16,13 +16,16 @@ namespace xkde {
 /// what a run would throw before it starts: a recipe that does not fit is a ConfigError.
 std::string estimate_recipe(const std::filesystem::path& recipe, int ranks,
                             const std::string& machine, const std::vector<std::string>& overrides);
+/// The same as what the run asks SLURM for: the first lines of a script (launch/slurm_request.h).
+std::string slurm_estimate(const std::filesystem::path& recipe, int ranks,
+                           const std::string& machine, const std::vector<std::string>& overrides);
 
 /// `xkde_dist estimate`
 class EstimateCommand : public CliCommand {
  public:
   std::string_view name() const override { return "estimate"; }
   std::string_view usage() const override {
-    return "RECIPE.yaml [-n N] [--machine NAME] [key.path=value ...]";
+    return "RECIPE.yaml [-n N] [--machine NAME] [--slurm] [key.path=value ...]";
   }
   std::string_view summary() const override;
   std::vector<std::string_view> examples() const override;
@@ -33,6 +36,7 @@ class EstimateCommand : public CliCommand {
   RecipeArguments arguments;
   int ranks = 1;
   std::string machine = "here";  ///< or a preset of GPU nodes
+  bool slurm = false;            ///< only lines for a SLURM script
 };
 
 }  // namespace xkde

@@ -16,8 +16,8 @@
 namespace xkde::recipe {
 namespace {
 
-// What a process has in memory before it holds a model: mostly the pages of LibTorch.
-constexpr int64_t kProcessBytes = 400'000'000;
+constexpr int64_t kProcessBytes = 400'000'000;  // mostly the pages of LibTorch
+constexpr int64_t kGpuProcessBytes = 4'000'000'000;
 // Of a GPU's memory, what its context, NCCL and fragments take.
 constexpr double kUsableShare = 0.97;
 constexpr int64_t kContextBytes = 1'500'000'000;
@@ -63,6 +63,10 @@ RunPlace preset_place(int ranks, const std::string& name, at::ScalarType compute
   place.machine = preset.machine;
   if (compute_dtype == at::kFloat) place.machine.matmul_flops *= dist::kFloatShare;
   return place;
+}
+
+int64_t process_bytes(at::Device device) {
+  return device.is_cpu() ? kProcessBytes : kGpuProcessBytes;
 }
 
 int count_ranks_here(dist::Communicator& comm) {

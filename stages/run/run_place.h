@@ -31,6 +31,10 @@ RunPlace this_place(int ranks, int ranks_on_host, at::Device device, at::ScalarT
 /// `ranks` GPUs of a machine_preset.
 RunPlace preset_place(int ranks, const std::string& preset, at::ScalarType compute_dtype);
 
+/// What a rank holds of its host's main memory before it holds a model: the pages of libraries. On
+/// a GPU those of CUDA and NCCL too, a nominal figure that is not measured.
+int64_t process_bytes(at::Device device);
+
 /// How many ranks run on this rank's host. Collective.
 int count_ranks_here(dist::Communicator& comm);
 

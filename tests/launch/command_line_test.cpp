@@ -15,6 +15,7 @@
 #include "launch/checkpoint_commands.h"
 #include "launch/commands.h"
 #include "launch/environment_report.h"
+#include "launch/estimate.h"
 #include "launch/report.h"
 #include "launch/run_recipe.h"
 #include "launch/validate.h"
@@ -74,6 +75,20 @@ TEST(CommandLine, AskTakesAQuestionAmongItsOverrides) {
   EXPECT_EQ(ask->memory, "m.h5");
   EXPECT_EQ(ask->encoder, "e");
   EXPECT_EQ(Parsed<AskCommand>({"ask", "a.yaml"})->question, "");
+}
+
+TEST(CommandLine, EstimateTakesRanksAndAMachine) {
+  const Parsed<EstimateCommand> plain({"estimate", "a.yaml"});
+  const Parsed<EstimateCommand> full(
+      {"estimate", "a.yaml", "-n", "8", "--machine", "h100", "--slurm", "x.y=1"});
+
+  EXPECT_EQ(plain->ranks, 1);
+  EXPECT_EQ(plain->machine, "here");
+  EXPECT_FALSE(plain->slurm);
+  EXPECT_EQ(full->ranks, 8);
+  EXPECT_EQ(full->machine, "h100");
+  EXPECT_TRUE(full->slurm);
+  EXPECT_THAT(full->arguments.overrides, ElementsAre("x.y=1"));
 }
 
 TEST(CommandLine, ReportTakesRunsAndAFile) {

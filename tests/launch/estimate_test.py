@@ -65,6 +65,14 @@ class Estimate(unittest.TestCase):
                      "checkpoint copy", "rates measured here"):
             self.assertIn(part, text)
 
+    def test_asks_slurm_for_what_the_run_needs(self):
+        here = self.estimate("-n", "2", "--slurm")
+        self.assertRegex(here.stdout, r"\A# 2 ranks, here: shard \w+, recompute \w+\n#SBATCH --nodes=1\n#SBATCH --ntasks-per-node=2\n"
+                                      r"#SBATCH --cpus-per-task=\d+\n#SBATCH --mem=\d+G\n#SBATCH --time=00:1\d:00\n\Z")
+        gpus = self.estimate("-n", "16", "--machine", "h100", "--slurm")
+        self.assertRegex(gpus.stdout, r"\A# 16 ranks, h100: .*\n#SBATCH --nodes=2\n#SBATCH --ntasks-per-node=8\n"
+                                      r"#SBATCH --gpus-per-node=8\n#SBATCH --mem=\d+G\n#SBATCH --time=00:11:00\n\Z")
+
     def test_the_run_decides_as_the_estimate_does(self):
         choice = re.search(r"plan +(shard \w+, recompute \w+)", self.estimate("-n", "2").stdout).group(1)
         done = run(["mpirun", "-n", "2", "--bind-to", "none", "--oversubscribe", BINARY, "recipe.yaml", "sft.max_steps=0"], self.folder)

@@ -5,6 +5,7 @@ usage: slurm_test.py XKDE_DIST SOURCE_DIR; needs python3 and mpirun, and for job
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -251,6 +252,16 @@ class Slurm(TinyRunTest):
             self.ends(f"{array}_{ranks}", name="xkde-scaling")
             with open(f"{self.place}/runs/scaling/scaled recipe-{ranks}/run.json") as file:
                 self.assertEqual(json.load(file)["ranks"], ranks)
+
+    def test_a_job_of_the_estimated_size_runs(self):
+        recipe = self.training("sized", steps=2)
+        estimate = self.run_program(["estimate", recipe, "-n", "2", "--slurm"])
+        lines = re.findall("^#SBATCH (.*)$", estimate.stdout, re.MULTILINE)
+        self.assertIn("--ntasks-per-node=2", lines, estimate.stderr)
+        self.assertIn("# time: training takes 1 min; not predicted: 03-evaluate\n", estimate.stdout)
+        job = self.submit("train.sbatch", recipe, options=lines)
+        self.ends(job)
+        self.assertEqual(len(self.metrics("sized")), 2)
 
     def test_a_rank_sees_all_gpus_of_its_job_and_has_its_threads(self):
         program = f"{self.root}/shows_its_place"
