@@ -20,7 +20,7 @@ enum class ExitCode : int {
   kIo = 74,            ///< disk full or I/O error while writing
   kStopped = 75,       ///< stopped on request with a checkpoint saved
   kBadRecipe = 78,     ///< a recipe with mistakes, or one that does not fit
-  kDiverged = 80,      ///< loss or gradient norm not finite
+  kDiverged = 80,      ///< a loss, gradient norm, weight or logit is not finite
   kPeerLost = 81,      ///< a peer died or a collective timed out
   kNoCheckpoint = 82,  ///< no verifiable checkpoint
 };

@@ -1,6 +1,7 @@
 #include "core/loss/token_loss.h"
 
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 #include <ATen/ATen.h>
@@ -72,7 +73,9 @@ at::Tensor linear_argmax(const at::Tensor& hidden, const at::Tensor& matrix, int
     const at::Tensor logits = at::linear(hidden.narrow(0, begin, rows), matrix);
     // argmax makes no promise on ties, and bf16 logits do tie: take the first of the largest.
     const at::Tensor best = std::get<0>(logits.max(1, /*keepdim=*/true));
-    ids.push_back((logits == best).to(at::kByte).argmax(1));
+    const at::Tensor sound = best.squeeze(1).abs() < INFINITY;  // the largest is NaN where one is
+    const at::Tensor first = (logits == best).to(at::kByte).argmax(1);
+    ids.push_back(first.masked_fill(sound.logical_not(), kUnsoundRow));
   }
   if (ids.empty()) return at::empty({0}, hidden.options().dtype(at::kLong));
   return at::cat(ids);

@@ -36,7 +36,9 @@ int64_t linear_cross_entropy_chunk_bytes(int64_t labels, int64_t width, int64_t 
 at::Tensor linear_log_probs(const at::Tensor& hidden, const at::Tensor& matrix,
                             const at::Tensor& targets, int64_t chunk_rows = 0);
 
-/// The most likely token of each row, int64 [L]; the lowest id wins a tie.
+/// The most likely token of each row, int64 [L]; the lowest id wins a tie. kUnsoundRow where a
+/// logit is NaN or infinite, as nobody waits for a device here.
+inline constexpr int64_t kUnsoundRow = -1;
 at::Tensor linear_argmax(const at::Tensor& hidden, const at::Tensor& matrix,
                          int64_t chunk_rows = 0);
 

@@ -10,6 +10,7 @@
 #include "core/io/hdf5_file.h"
 #include "distributed/checkpoint/manifest.h"
 #include "distributed/checkpoint/save.h"
+#include "distributed/checkpoint/state_scan.h"
 #include "distributed/checkpoint/tensors.h"
 #include "distributed/comm/agreement.h"
 
@@ -130,12 +131,12 @@ void verify_checkpoint(const fs::path& folder) {
   for (const FileRecord& file : read_manifest(folder).files) verify_file(folder, file);
 }
 
-std::optional<fs::path> newest_verified_checkpoint(const fs::path& root) {
+std::optional<fs::path> newest_verified_checkpoint(const fs::path& root, int64_t below) {
   std::vector<int64_t> steps;
   if (fs::is_directory(root)) {
     for (const auto& entry : fs::directory_iterator(root)) {
       const int64_t step = step_of(entry.path().filename().string());
-      if (step >= 0) steps.push_back(step);
+      if (step >= 0 && step < below) steps.push_back(step);
     }
   }
   if (steps.empty()) return std::nullopt;
@@ -176,6 +177,7 @@ Json load_checkpoint(const fs::path& folder, const ShardLayout& layout, const St
   Json progress;
   agree_on(world, [&] {
     read_state(folder, copies, state);
+    check_finite(state, layout, world.rank() % layout.num_shards, folder.string());
     progress = read_progress(folder);
   });
   return progress;

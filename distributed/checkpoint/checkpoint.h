@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -43,15 +44,18 @@ struct CheckpointInfo {
 /// file, number of shards, layout) and manifest.sha256. See docs/checkpoint_format.md. The folder
 /// is written as step-XXXXXXXX.tmp, fsynced, renamed; then BEST and LATEST are replaced by rename.
 /// Leftover *.tmp folders are removed first, old folders last, but never one that LATEST or BEST
-/// names. Throws IoError (path, bytes needed) on a full disk or I/O error, on every rank, with
-/// nothing left under a final name.
+/// names. Throws IoError (path, bytes needed) on a full disk or I/O error, and NumericError (state,
+/// tensor) where a value on any rank is NaN or infinite: on every rank, with nothing left under a
+/// final name.
 void save_checkpoint(const std::filesystem::path& root, const ShardLayout& layout,
                      const StateView& state, const CheckpointInfo& info, Communicator& world);
 
 /// The newest checkpoint under `root` whose manifest and every file's size and SHA-256 verify;
 /// damaged ones are reported by a warning and passed over. Nothing when `root` holds no checkpoint
-/// folder at all; CheckpointError when it holds some but none verifies. Not collective.
-std::optional<std::filesystem::path> newest_verified_checkpoint(const std::filesystem::path& root);
+/// folder at all; CheckpointError when it holds some but none verifies. Only steps below `below`
+/// count. Not collective.
+std::optional<std::filesystem::path> newest_verified_checkpoint(
+    const std::filesystem::path& root, int64_t below = std::numeric_limits<int64_t>::max());
 
 /// Checks sizes and SHA-256 of all files of one checkpoint. Throws CheckpointError: file, expected,
 /// found. Not collective.
@@ -61,7 +65,8 @@ void verify_checkpoint(const std::filesystem::path& folder);
 /// number of shards (each rank reads just the slices it needs) and returns state.json. Collective
 /// over `world`; the ranks share the verification of the files. Throws CheckpointError (file,
 /// expected, found): damaged file, other tensor names or shapes than `layout`, or a state asked for
-/// that is not there.
+/// that is not there. Throws NumericError (folder, state, tensor) where a value on any rank is NaN
+/// or infinite; `state` is of no use then. On every rank.
 Json load_checkpoint(const std::filesystem::path& folder, const ShardLayout& layout,
                      const StateView& state, Communicator& world);
 

@@ -11,6 +11,7 @@
 #include "core/io/hdf5_file.h"
 #include "distributed/checkpoint/index.h"
 #include "distributed/checkpoint/retention.h"
+#include "distributed/checkpoint/state_scan.h"
 #include "distributed/comm/agreement.h"
 
 namespace xkde::dist {
@@ -124,6 +125,7 @@ void CheckpointSave::make_folder() {
 WrittenShard CheckpointSave::write_shard(const StateView& state, std::stop_token stop,
                                          Pace* pace) const {
   const int shard = rank_ % layout_.num_shards;
+  scan_state(state, layout_, shard, concat("checkpoint of step ", info_.step), stop, pace);
   if (writer_of(shard, layout_.num_shards, size_) != rank_) return {};
   const std::vector<std::string> kinds = kinds_of(layout_, state);
   const fs::path path = folder_ / rank_file_name(shard);

@@ -34,8 +34,8 @@ class CheckpointSave {
   /// Collective. Checks the arguments, removes leftovers, asks for space, makes the temporary
   /// folder.
   void prepare(const StateView& state, Communicator& world);
-  /// Writes this rank's shard durably, if another copy's rank does not; what it returns is for
-  /// complete().
+  /// Checks this rank's state, which must be finite, and writes its shard durably, if another
+  /// copy's rank does not; what it returns is for complete(). Throws NumericError, and IoError.
   WrittenShard write_shard(const StateView& state, std::stop_token stop = {},
                            Pace* pace = nullptr) const;
   /// On rank 0, of no effect elsewhere: writes the other files, gives the folder its name, replaces

@@ -14,6 +14,7 @@ constexpr char kConfig = 'r';
 constexpr char kIo = 'i';
 constexpr char kCheckpoint = 'c';
 constexpr char kMemory = 'm';
+constexpr char kNumeric = 'n';
 constexpr char kOther = 'o';
 
 std::string run(const std::function<std::string()>& local) {
@@ -27,6 +28,8 @@ std::string run(const std::function<std::string()>& local) {
     return kCheckpoint + std::string(error.what());
   } catch (const MemoryError& error) {
     return kMemory + std::string(error.what());
+  } catch (const NumericError& error) {
+    return kNumeric + std::string(error.what());
   } catch (const std::filesystem::filesystem_error& error) {
     return kIo + std::string(error.what());
   } catch (const std::bad_alloc&) {
@@ -47,6 +50,8 @@ void rethrow(const std::string& message) {
       throw CheckpointError(what);
     case kMemory:
       throw MemoryError(what);
+    case kNumeric:
+      throw NumericError(what);
     default:
       throw InternalError(what);
   }

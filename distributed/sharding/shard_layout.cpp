@@ -34,16 +34,30 @@ std::vector<ShardPiece> pieces_of(const ShardLayout& layout, const UnitLayout& u
                                   const TensorSlot& slot) {
   std::vector<ShardPiece> pieces;
   const int64_t end = slot.offset + slot.numel;
-  for (int shard = 0; shard < layout.num_shards; ++shard) {
+  if (slot.numel == 0) return pieces;
+  const auto first = static_cast<int>(slot.offset / unit.shard_numel);
+  for (int shard = first; shard < layout.num_shards; ++shard) {
     const int64_t begin = std::max(slot.offset, shard * unit.shard_numel);
     const int64_t stop = std::min(end, (shard + 1) * unit.shard_numel);
-    if (begin >= stop) continue;
+    if (begin >= stop) break;
     pieces.push_back({.shard = shard,
                       .state_offset = unit.shard_offset + begin - shard * unit.shard_numel,
                       .tensor_offset = begin - slot.offset,
                       .numel = stop - begin});
   }
   return pieces;
+}
+
+std::string tensor_at(const ShardLayout& layout, int shard, int64_t state_offset) {
+  for (const UnitLayout& unit : layout.units) {
+    const int64_t inside = state_offset - unit.shard_offset;
+    if (inside < 0 || inside >= unit.shard_numel) continue;
+    const int64_t element = shard * unit.shard_numel + inside;
+    for (const TensorSlot& slot : unit.slots) {
+      if (element >= slot.offset && element < slot.offset + slot.numel) return slot.name;
+    }
+  }
+  return "padding";
 }
 
 }  // namespace xkde::dist

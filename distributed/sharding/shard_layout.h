@@ -52,6 +52,10 @@ ShardLayout make_layout(std::vector<UnitLayout> units, int num_shards);
 std::vector<ShardPiece> pieces_of(const ShardLayout& layout, const UnitLayout& unit,
                                   const TensorSlot& slot);
 
+/// The name of the tensor that element `state_offset` of a shard's flat state belongs to;
+/// "padding" where it belongs to none.
+std::string tensor_at(const ShardLayout& layout, int shard, int64_t state_offset);
+
 }  // namespace xkde::dist
 
 #endif  // XKDE_DISTRIBUTED_SHARDING_SHARD_LAYOUT_H_

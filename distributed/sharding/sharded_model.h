@@ -52,8 +52,8 @@ class ShardedModel final : public TrainableModel {
   void make_resident();
   /// Decoder::parameters of a unit in the compute dtype. Not collective; needs make_resident().
   std::vector<at::Tensor> resident_parameters(size_t unit);
-  /// The most likely next token at every label row, int64 [L]. Not collective; needs
-  /// make_resident().
+  /// The most likely next token at every label row, int64 [L], as linear_argmax() gives it. Not
+  /// collective; needs make_resident().
   at::Tensor predict(const PackedBatch& batch);
 
   /// All masters by Hugging Face name, in host memory, on rank 0 (empty elsewhere).

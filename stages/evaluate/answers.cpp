@@ -13,6 +13,7 @@
 #include "core/data/sft_sample.h"
 #include "core/evaluate/eval_chunks.h"
 #include "core/evaluate/scored_sequence.h"
+#include "core/loss/token_loss.h"
 #include "core/model/token_tree.h"
 #include "stages/run/chunk_log.h"
 #include "stages/run/work_queue.h"
@@ -145,8 +146,11 @@ class AnswerRunner {
       const int64_t* values = ids.const_data_ptr<int64_t>();
       // Labels of one sequence stand together and in order.
       for (size_t i = 0; i < batch.label_sequence.size(); ++i) {
-        answers[places[static_cast<size_t>(batch.label_sequence[i])]].predicted_ids.push_back(
-            values[i]);
+        const size_t place = places[static_cast<size_t>(batch.label_sequence[i])];
+        XKDE_CHECK(values[i] != kUnsoundRow, NumericError, "evaluate: prompt ", chunk.first + place,
+                   " of the ", name_of(kChunkKindNames, chunk.kind),
+                   ": expected finite logits, found NaN or infinity");
+        answers[place].predicted_ids.push_back(values[i]);
       }
       counts.computed += batch.num_tokens();
     }

@@ -43,7 +43,7 @@ void RunContext::use_checkpoint(std::function<std::filesystem::path()> find) {
 
 void RunContext::load_pretrained() {
   model_->load([this](const std::string& name, std::span<float> out) {
-    pretrained_.weights->read_f32(name, out);
+    read_finite_f32(*pretrained_.weights, pretrained_.path.string(), name, out);
   });
 }
 

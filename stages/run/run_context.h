@@ -44,7 +44,8 @@ class RunContext {
   RunData& data() noexcept { return data_; }
   Artifacts& artifacts() noexcept { return artifacts_; }
   /// The model with the weights that the stages so far lead to; reads them at the first call.
-  /// Collective.
+  /// Collective. Throws DataError where the pretrained files, and NumericError where a checkpoint
+  /// hold a weight that is not finite.
   dist::ShardedModel& model();
   /// Runs `body` with the weights of the pretrained files in model(), and puts back those that were
   /// there. Collective.

@@ -1,6 +1,7 @@
 #include "stages/train/checkpoints.h"
 
 #include <cstring>
+#include <limits>
 #include <span>
 
 #include <ATen/ATen.h>
@@ -8,6 +9,7 @@
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "distributed/checkpoint/checkpoint.h"
+#include "distributed/checkpoint/manifest.h"
 #include "distributed/checkpoint/retention.h"
 #include "distributed/comm/typed_gather.h"
 
@@ -67,22 +69,37 @@ NamedTensors TrainCheckpoints::state() const {
 }
 
 TrainPoint TrainCheckpoints::resume() {
-  TrainPoint point;
-  if (!options_.resumes) return point;
-  std::string newest;
-  if (comm_.rank() == 0) {
-    const auto found = dist::newest_verified_checkpoint(options_.root);
-    newest = found ? found->string() : "";
+  if (!options_.resumes) return {};
+  int64_t below = std::numeric_limits<int64_t>::max();
+  std::string not_finite;
+  while (true) {
+    std::string newest;
+    if (comm_.rank() == 0) {
+      const auto found = dist::newest_verified_checkpoint(options_.root, below);
+      newest = found ? found->string() : "";
+    }
+    newest = dist::broadcast(comm_, newest);
+    XKDE_CHECK(!newest.empty() || not_finite.empty(), NumericError, not_finite);
+    if (newest.empty()) return {};
+    try {
+      return load(newest);
+    } catch (const NumericError& error) {  // on all ranks
+      not_finite = error.what();
+      if (comm_.rank() == 0) log::warning("checkpoint passed over: " + not_finite);
+      below = dist::step_of(std::filesystem::path(newest).filename().string());
+    }
   }
-  newest = dist::broadcast(comm_, newest);
-  if (newest.empty()) return point;
+}
+
+TrainPoint TrainCheckpoints::load(const std::filesystem::path& folder) {
   NamedTensors tensors = state();
   const NamedTensors host = on_host(tensors);
-  const Json progress = dist::load_checkpoint(newest, model_.layout(), view_of(host), comm_);
+  const Json progress = dist::load_checkpoint(folder, model_.layout(), view_of(host), comm_);
   for (size_t i = 0; i < tensors.size(); ++i) tensors[i].second.copy_(host[i].second);
   optimizer_.set_steps_done(progress.at("optimizer_steps").get<int64_t>());
   model_.masters_changed();
-  log::info(options_.stage + ": goes on from " + newest);
+  log::info(options_.stage + ": goes on from " + folder.string());
+  TrainPoint point;
   point.step = progress.at("step").get<int64_t>();
   if (const auto losses = progress.find(kDevLosses); losses != progress.end()) {
     point.dev_losses = losses->get<std::vector<double>>();

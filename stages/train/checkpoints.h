@@ -44,16 +44,19 @@ class TrainCheckpoints {
   TrainCheckpoints(TrainCheckpointOptions options, dist::TrainableModel& model, AdamW& optimizer,
                    dist::Communicator& comm);
 
-  /// Fills model and optimizer from the newest checkpoint that verifies, if there is one and the
-  /// options allow it. Returns where it was written; step 0 without one. Throws CheckpointError.
+  /// Fills model and optimizer from the newest checkpoint that verifies and holds finite values, if
+  /// there is one and the options allow it. Returns where it was written; step 0 without one.
+  /// Throws CheckpointError, and NumericError where all that verify hold values that are not
+  /// finite.
   TrainPoint resume();
   /// Counts a step's loss, equal on all ranks, into the mean since the last save: its score, where
   /// set_score() gives no other. Not collective.
   void add_loss(double loss);
   /// Of the present state, lower is better; equal on all ranks. Not collective.
   void set_score(double score);
-  /// Saves the present state: durable on return, or, beside the steps, soon after. Throws IoError,
-  /// of the save before too.
+  /// Saves the present state: durable on return, or, beside the steps, soon after. Throws IoError
+  /// and, where a value is not finite, NumericError, of the save before too; the older checkpoints
+  /// stay.
   void save(const TrainPoint& point);
   /// The checkpoint of the lowest score. Throws CheckpointError when there is none.
   std::filesystem::path best() const;
@@ -76,13 +79,14 @@ class TrainCheckpoints {
   /// Whether this rank writes beside the steps. Not collective.
   bool is_writing() const;
   /// To be called at each step's end; `anyone_writing`: is_writing() on any rank. Never waits for a
-  /// disk. Throws IoError.
+  /// disk. Throws as save().
   void poll(bool anyone_writing);
-  /// Waits until the last save is durable. Throws IoError.
+  /// Waits until the last save is durable. Throws as save().
   void finish();
 
  private:
   std::vector<std::pair<std::string, at::Tensor>> state() const;
+  TrainPoint load(const std::filesystem::path& folder);
   dist::CheckpointInfo info(const TrainPoint& point);
 
   TrainCheckpointOptions options_;

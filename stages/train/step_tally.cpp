@@ -1,6 +1,7 @@
 #include "stages/train/step_tally.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include <ATen/ATen.h>
 
@@ -19,8 +20,10 @@ void StepTally::set_sums(const at::Tensor& values) {
 
 StepTally joined(std::span<const StepTally> ranks) {
   StepTally all;
+  all.grad_norm = ranks.front().grad_norm;
   for (const StepTally& rank : ranks) {
     all.loss += rank.loss;
+    if (!std::isfinite(rank.grad_norm)) all.grad_norm = rank.grad_norm;
     all.computed_tokens += rank.computed_tokens;
     all.labels += rank.labels;
     all.peak_bytes = std::max(all.peak_bytes, rank.peak_bytes);

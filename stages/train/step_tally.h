@@ -16,6 +16,7 @@ struct StepTally {
   static constexpr size_t kMaxSums = 16;
 
   double loss = 0.0;            ///< this rank's part of the loss
+  double grad_norm = 0.0;       ///< of all gradients, as this rank has it
   int64_t computed_tokens = 0;  ///< rows that were computed
   int64_t labels = 0;           ///< whose logits the loss needs
   int64_t peak_bytes = 0;       ///< xkde::peak_bytes() of the rank's device
@@ -31,8 +32,9 @@ struct StepTally {
 };
 
 /// The ranks' tallies as one: losses, counts and sums are added in rank order, so that the result
-/// is equal bit for bit on all ranks; bytes and packs are those of the rank that has most; a flag
-/// holds if it holds on any rank.
+/// is equal bit for bit on all ranks; the norm is that of the first rank or, where one is not
+/// finite, of the last such rank; bytes and packs are those of the rank that has most; a flag holds
+/// if it holds on any rank.
 StepTally joined(std::span<const StepTally> ranks);
 
 }  // namespace xkde::recipe

@@ -25,7 +25,6 @@ namespace {
 struct StepReport {
   int64_t step = 0;  ///< from 1
   double epoch = 0.0;
-  double grad_norm = 0.0;
   double learning_rate = 0.0;
   int64_t samples = 0;
   int64_t tokens = 0;  ///< of the samples laid out one by one, all ranks
@@ -182,6 +181,7 @@ class Trainer {
     const at::Tensor norm = model_.finish_gradients();
     prepare_step(step_ + 1);
     own.loss = loss.item<double>();
+    own.grad_norm = norm.item<double>();
     own.peak_bytes = peak_bytes(device_);
     own.next_packs = std::ssize(next_.packs);
     own.is_writing = checkpoints_.is_writing();
@@ -190,10 +190,9 @@ class Trainer {
 
     StepReport report;
     report.all = joined(dist::gather(comm_, own));
-    report.grad_norm = norm.item<double>();
-    XKDE_CHECK(std::isfinite(report.all.loss) && std::isfinite(report.grad_norm), NumericError,
+    XKDE_CHECK(std::isfinite(report.all.loss) && std::isfinite(report.all.grad_norm), NumericError,
                "step ", step_ + 1, ": expected a finite loss and gradient norm, found ",
-               report.all.loss, " and ", report.grad_norm);
+               report.all.loss, " and ", report.all.grad_norm);
     report.learning_rate = schedule_.at(step_);
     update(norm, report.learning_rate);
 
@@ -238,7 +237,7 @@ class Trainer {
     Json line{{"step", r.step},
               {"epoch", r.epoch},
               {"loss", r.all.loss},
-              {"grad_norm", r.grad_norm},
+              {"grad_norm", r.all.grad_norm},
               {"learning_rate", r.learning_rate},
               {"samples", r.samples},
               {"tokens", r.tokens},
@@ -254,8 +253,8 @@ class Trainer {
 
   static std::string summary(const StepReport& r, const Json& line) {
     std::string text =
-        fmt::format("loss {:.4f}  norm {:.2f}  lr {:.2e}  {:.0f} tokens/s", r.all.loss, r.grad_norm,
-                    r.learning_rate, static_cast<double>(r.tokens) / r.seconds);
+        fmt::format("loss {:.4f}  norm {:.2f}  lr {:.2e}  {:.0f} tokens/s", r.all.loss,
+                    r.all.grad_norm, r.learning_rate, static_cast<double>(r.tokens) / r.seconds);
     if (const auto dev = line.find("eval_loss"); dev != line.end()) {
       text += fmt::format("  dev loss {:.4f}", dev->get<double>());
     }

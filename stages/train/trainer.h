@@ -78,7 +78,8 @@ struct TrainHost {
 /// "eval_" keys where the dev set was evaluated, checkpoints as the keys say and at the end.
 /// Returns the checkpoint to end with when dev.load_best asks for one. Throws StopRequested after a
 /// checkpoint when a rank was asked to stop, and NumericError, before the step changed any weight,
-/// when the loss or the norm of the gradients is not finite. Collective.
+/// when the loss or the norm of the gradients is not finite, or when a save finds a weight or a
+/// moment that is not; the older checkpoints stay. On all ranks. Collective.
 std::optional<std::filesystem::path> train(TrainTask& task, const TrainKeys& keys,
                                            const DevOptions& dev, const TrainHost& host);
 

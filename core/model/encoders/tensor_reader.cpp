@@ -19,7 +19,8 @@ void TensorReader::read_into(at::Tensor& out, const std::string& name,
   const std::vector<int64_t> found = weights_.shape(name);
   XKDE_CHECK(found == shape, DataError, path_, ": tensor ", name, ": expected shape ",
              shape_text(shape), ", found ", shape_text(found));
-  weights_.read_f32(name, {out.mutable_data_ptr<float>(), static_cast<size_t>(out.numel())});
+  read_finite_f32(weights_, path_, name,
+                  {out.mutable_data_ptr<float>(), static_cast<size_t>(out.numel())});
 }
 
 at::Tensor TensorReader::tensor(const std::string& name, const std::vector<int64_t>& shape) const {

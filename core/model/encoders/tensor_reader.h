@@ -25,8 +25,9 @@ struct LayerNorm {
   at::Tensor operator()(const at::Tensor& x) const;
 };
 
-/// Tensors of a weight file as fp32 on the CPU. A tensor that is missing or has another shape is a
-/// DataError naming `path`, the tensor, what was expected and what was found.
+/// Tensors of a weight file as fp32 on the CPU. A tensor that is missing, has another shape or a
+/// value that is not finite is a DataError naming `path`, the tensor, what was expected and what
+/// was found.
 class TensorReader {
  public:
   TensorReader(const WeightFile& weights, std::string path)

@@ -1,11 +1,14 @@
 #include "core/model/pretrained/export.h"
 
+#include <bit>
+#include <cmath>
 #include <system_error>
 #include <vector>
 
 #include <fmt/format.h>
 
 #include "core/base/error.h"
+#include "core/base/float_check.h"
 #include "core/io/atomic_file.h"
 #include "core/io/file.h"
 #include "core/io/safetensors.h"
@@ -40,6 +43,12 @@ std::string shard_name(size_t index, size_t count) {
   return fmt::format("model-{:05}-of-{:05}.safetensors", index + 1, count);
 }
 
+/// The smallest size that `dtype` rounds to infinity.
+float bound_of(Dtype dtype) {
+  constexpr uint32_t kRoundsUpInBf16 = 0x7f7f8000;
+  return dtype == Dtype::kFloat32 ? INFINITY : std::bit_cast<float>(kRoundsUpInBf16);
+}
+
 void write_weights(const fs::path& folder, const ModelConfig& config, Dtype dtype,
                    const std::function<void(const std::string&, std::span<float>)>& read_f32,
                    int64_t max_shard_bytes) {
@@ -50,7 +59,14 @@ void write_weights(const fs::path& folder, const ModelConfig& config, Dtype dtyp
   int64_t total = 0;
   for (size_t i = 0; i < shards.size(); ++i) {
     const std::string name = shard_name(i, shards.size());
-    write_safetensors(folder / name, shards[i].tensors, std::string(stored.storage_name), read_f32);
+    write_safetensors(folder / name, shards[i].tensors, std::string(stored.storage_name),
+                      [&](const std::string& tensor, std::span<float> out) {
+                        read_f32(tensor, out);
+                        const auto bad = first_not_below(out, bound_of(dtype));
+                        XKDE_CHECK(!bad, NumericError, "export: tensor ", tensor,
+                                   ": expected finite values, found ", out[*bad], " at element ",
+                                   *bad);
+                      });
     for (const TensorToWrite& tensor : shards[i].tensors) map[tensor.name] = name;
     total += shards[i].bytes;
   }

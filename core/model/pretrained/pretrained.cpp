@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/base/float_check.h"
 #include "core/base/shape_text.h"
 #include "core/io/file.h"
 #include "core/model/families/family.h"
@@ -104,6 +105,14 @@ PretrainedModel open_folder(const fs::path& folder) {
 }
 
 }  // namespace
+
+void read_finite_f32(const WeightFile& weights, const std::string& place, const std::string& name,
+                     std::span<float> out) {
+  weights.read_f32(name, out);
+  const auto bad = first_not_below(out);
+  XKDE_CHECK(!bad, DataError, place, ": tensor ", name, ": expected finite values, found ",
+             out[*bad], " at element ", *bad);
+}
 
 PretrainedModel open_pretrained(const fs::path& path) {
   XKDE_CHECK(fs::exists(path), MissingInputError, path.string(),

@@ -26,6 +26,11 @@ class WeightFile {
   virtual void read_f32(const std::string& name, std::span<float> out) const = 0;
 };
 
+/// WeightFile::read_f32() of a tensor whose values must be numbers. `place` begins the message.
+/// Throws DataError that names the tensor where one is NaN or infinite.
+void read_finite_f32(const WeightFile& weights, const std::string& place, const std::string& name,
+                     std::span<float> out);
+
 /// A model on disk: a Hugging Face folder (config.json, model.safetensors or its sharded index,
 /// tokenizer.json, tokenizer_config.json, chat_template.jinja) or one .gguf file.
 struct PretrainedModel {

@@ -1,5 +1,7 @@
 #include "core/loss/token_loss.h"
 
+#include <limits>
+
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>
@@ -38,6 +40,29 @@ TEST(LinearArgmax, TakesTheLowestOfEqualLogits) {
   const at::Tensor matrix = at::tensor({0.0F, 1.0F, 1.0F}).unsqueeze(1);
   EXPECT_EQ(linear_argmax(at::ones({1, 1}), matrix)[0].item<int64_t>(), 1);
   EXPECT_EQ(linear_argmax(at::empty({0, 1}), matrix).numel(), 0);
+}
+
+TEST(LinearArgmax, TellsRowsWhoseLogitsAreNotFinite) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+  for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
+    for (const float bad : {kNan, kInfinity}) {
+      const at::Tensor matrix = at::ones({300, 1}).to(type);
+      matrix[200][0] = bad;
+      const at::Tensor hidden = at::tensor({1.0F, 2.0F}).unsqueeze(1).to(type);
+
+      const at::Tensor ids = linear_argmax(hidden, matrix, 1);
+
+      EXPECT_EQ(ids[0].item<int64_t>(), kUnsoundRow);
+      EXPECT_EQ(ids[1].item<int64_t>(), kUnsoundRow);
+    }
+    const at::Tensor one = at::tensor({1.0F, kNan}).unsqueeze(1).to(type);
+
+    const at::Tensor ids = linear_argmax(one, at::ones({300, 1}).to(type));
+
+    EXPECT_EQ(ids[0].item<int64_t>(), 0);
+    EXPECT_EQ(ids[1].item<int64_t>(), kUnsoundRow);
+  }
 }
 
 }  // namespace

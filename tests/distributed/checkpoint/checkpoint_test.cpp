@@ -1,9 +1,11 @@
 #include "distributed/checkpoint/checkpoint.h"
 
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <iterator>
+#include <limits>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -30,7 +32,7 @@ std::string text_of(const fs::path& path) {
 
 TEST_F(CheckpointTest, GivesBackEveryBitToTheSameNumberOfRanks) {
   for (const int ranks : {1, 3}) {
-    // All bit patterns: NaN, infinities, denormals, and the padding too.
+    // Finite numbers of all bit patterns: denormals, both zeros, and the padding too.
     std::vector<OwnedState> saved(static_cast<size_t>(ranks));
     run_ranks(ranks, [&](Communicator& comm) {
       const ShardLayout layout = make_layout(small_units(), ranks);
@@ -40,7 +42,8 @@ TEST_F(CheckpointTest, GivesBackEveryBitToTheSameNumberOfRanks) {
       for (auto* values : {&state.master, &state.exp_avg, &state.exp_avg_sq}) {
         for (float& value : *values) {
           bits = bits * 1664525U + 1013904223U;
-          std::memcpy(&value, &bits, sizeof value);
+          const uint32_t finite = (bits >> 23 & 0xff) == 0xff ? bits & 0x807fffff : bits;
+          std::memcpy(&value, &finite, sizeof value);
         }
       }
       save_checkpoint(root_, layout, state.view(),
@@ -84,6 +87,27 @@ TEST_F(CheckpointTest, ZeroesThePaddingWhereTheNumberOfRanksChanges) {
       EXPECT_EQ(state.master[static_cast<size_t>(head.shard_offset + i)], 0.0F);
     }
   });
+}
+
+TEST_F(CheckpointTest, NeverSavesWhatIsNotFinite) {
+  save(root_, 4, 1);
+  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), -HUGE_VALF}) {
+    std::vector<std::string> messages(4);
+
+    run_ranks(4, [&](Communicator& comm) {  // two copies: a rank that writes nothing counts, too
+      const ShardLayout layout = make_layout(small_units(), 2);
+      OwnedState state = state_at(layout, comm.rank() % 2, 2);
+      if (comm.rank() == 3) state.exp_avg[static_cast<size_t>(layout.units[1].shard_offset)] = bad;
+      messages[static_cast<size_t>(comm.rank())] = message_of<NumericError>([&] {
+        save_checkpoint(root_, layout, state.view(), {.step = 2, .progress = Json::object()}, comm);
+      });
+    });
+
+    EXPECT_THAT(messages, testing::Each(HasSubstr("checkpoint of step 2: exp_avg: "
+                                                  "model.layers.0.mlp.up_proj.weight: "
+                                                  "expected finite values, found ")));
+    EXPECT_THAT(names_in(root_), ElementsAre("LATEST", "step-00000001"));
+  }
 }
 
 TEST_F(CheckpointTest, KeepsWeightsWithoutMoments) {

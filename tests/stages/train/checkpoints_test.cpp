@@ -1,17 +1,20 @@
 #include "stages/train/checkpoints.h"
 
 #include <fstream>
+#include <limits>
 
 #include <gmock/gmock.h>
 
 #include "core/base/error.h"
 #include "distributed/comm/thread_communicator.h"
 #include "tests/stages/train/fake_training.h"
+#include "tests/support/message_of.h"
 
 namespace xkde::recipe {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 class TrainCheckpointsTest : public TrainingTest {
  protected:
@@ -67,6 +70,28 @@ TEST_F(TrainCheckpointsTest, StartsFromNothingWithoutACheckpointOrWhereItMayNotR
   with({.resumes = false}, [](TrainCheckpoints& checkpoints, FakeModel&, AdamW&) {
     EXPECT_EQ(checkpoints.resume().step, 0);
   });
+}
+
+TEST_F(TrainCheckpointsTest, AStateThatIsNotFiniteIsNeverSaved) {
+  for (const bool beside : {false, true}) {
+    for (const size_t bad : {size_t{0}, size_t{1}}) {
+      const auto act = [&] {
+        with({.beside_steps = beside}, [&](TrainCheckpoints& checkpoints, FakeModel&, AdamW& adam) {
+          checkpoints.save({.step = 1});
+          adam.state().at(bad).second[7] = std::numeric_limits<float>::quiet_NaN();
+          checkpoints.save({.step = 2});
+          checkpoints.finish();
+        });
+      };
+
+      EXPECT_THAT(
+          test::message_of<NumericError>(act),
+          HasSubstr(bad == 0 ? "checkpoint of step 2: exp_avg: weight: expected finite"
+                             : "checkpoint of step 2: exp_avg_sq: weight: expected finite"));
+      EXPECT_THAT(checkpoints(), ElementsAre("step-00000001"));
+      std::filesystem::remove_all(folder_ / "checkpoints");
+    }
+  }
 }
 
 TEST_F(TrainCheckpointsTest, StateJsonHoldsTheRunsFactsAndItsPlace) {

@@ -40,7 +40,9 @@ class FakeModel final : public dist::TrainableModel {
     passes += 1;
     last_passes += last ? 1 : 0;
     if (batch == nullptr) return at::zeros({}, at::kDouble);
+    if (steps == bad_weight_step) master_[5] = std::numeric_limits<float>::infinity();
     gradient_.add_(master_);
+    if (steps == bad_gradient_step) gradient_[3] = std::numeric_limits<float>::quiet_NaN();
     const double loss = 0.5 * master_.square().sum().item<double>();
     return at::full({}, steps == bad_step ? std::numeric_limits<double>::quiet_NaN() : loss,
                     at::kDouble);
@@ -48,7 +50,9 @@ class FakeModel final : public dist::TrainableModel {
   at::Tensor finish_gradients() override { return gradient_.to(at::kDouble).norm(); }
   at::Tensor log_probs(const PackedBatch* /*batch*/) override { return master_; }
 
-  int64_t bad_step = -1;  ///< the step (from 1) whose loss is not a number
+  // Steps, from 1, in which something is not finite on this rank; those before are good.
+  int64_t bad_step = -1;  ///< the loss
+  int64_t bad_gradient_step = -1, bad_weight_step = -1;
   int64_t steps = 0, passes = 0, last_passes = 0, changes = 0;
 
  private:

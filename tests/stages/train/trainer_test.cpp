@@ -1,16 +1,21 @@
 #include "stages/train/trainer.h"
 
 #include <fstream>
+#include <limits>
+#include <string>
+#include <vector>
 
 #include <gmock/gmock.h>
 
 #include "core/base/error.h"
 #include "distributed/comm/thread_communicator.h"
 #include "tests/stages/train/fake_training.h"
+#include "tests/support/message_of.h"
 
 namespace xkde::recipe {
 namespace {
 
+using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
@@ -128,6 +133,52 @@ TEST_F(TrainerTest, AGradientThatIsNotFiniteLeavesTheStateUntouched) {
   EXPECT_THROW(run(model, task, keys_of(5)), NumericError);
 
   EXPECT_TRUE(at::equal(model.master(), before));
+}
+
+TEST_F(TrainerTest, WhatIsNotFiniteOnOneRankEndsAllAtTheSameStep) {
+  enum class Poison { kLoss, kGradient, kWeight };
+  for (const Poison poison : {Poison::kLoss, Poison::kGradient, Poison::kWeight}) {
+    std::vector<std::string> messages(3);
+    std::filesystem::remove_all(folder_ / "checkpoints");
+    dist::run_ranks(3, [&](dist::Communicator& comm) {
+      FakeModel model;
+      FakeTask task;
+      const auto act = [&] {
+        const TrainHost host{.comm = comm, .model = model, .folder = folder_};
+        train(task, keys_of(5), {}, host);
+      };
+      if (comm.rank() == 1) {
+        if (poison == Poison::kLoss) model.bad_step = 3;
+        if (poison == Poison::kGradient) model.bad_gradient_step = 3;
+        if (poison == Poison::kWeight) model.bad_weight_step = 3;
+      }
+      messages[static_cast<size_t>(comm.rank())] = test::message_of<NumericError>(act);
+      EXPECT_EQ(model.steps, 3);
+      EXPECT_EQ(model.changes, 2);
+    });
+
+    EXPECT_THAT(messages, Each(HasSubstr("step 3: expected a finite loss and gradient norm")));
+    EXPECT_FALSE(std::filesystem::exists(folder_ / "checkpoints"));
+  }
+}
+
+TEST_F(TrainerTest, ALastStepThatLeavesWeightsThatAreNotFiniteSavesNothing) {
+  for (const bool beside : {false, true}) {
+    std::filesystem::remove_all(folder_ / "checkpoints");
+    FakeModel good, model, later;
+    FakeTask task;
+    run(good, task, keys_of(2));
+    TrainKeys keys = keys_of(3, beside ? 1 : 0);
+    keys.learning_rate = std::numeric_limits<double>::max();
+
+    const auto act = [&] { run(model, task, keys); };
+
+    EXPECT_THAT(test::message_of<NumericError>(act),
+                HasSubstr("checkpoint of step 3: master: weight: expected finite values, found "));
+    EXPECT_THAT(checkpoints(), ElementsAre("step-00000002"));
+    EXPECT_NO_THROW(run(later, task, keys_of(3)));
+    EXPECT_EQ(later.steps, 1);
+  }
 }
 
 TEST_F(TrainerTest, StopsEarlyWithoutABetterDevLossAndEndsWithTheBest) {

@@ -1,5 +1,6 @@
 #include "core/model/pretrained/pretrained.h"
 
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -13,6 +14,7 @@
 #include "core/base/error.h"
 #include "core/model/families/family.h"
 #include "core/model/pretrained/export.h"
+#include "tests/support/message_of.h"
 
 namespace xkde {
 namespace {
@@ -148,6 +150,51 @@ TEST_F(Pretrained, AFailedExportLeavesNothing) {
 
   EXPECT_FALSE(fs::exists(folder_ / "broken"));
   EXPECT_FALSE(fs::exists(folder_ / "broken.tmp"));
+}
+
+TEST_F(Pretrained, AnExportOfWhatIsNotFiniteLeavesNothing) {
+  const PretrainedModel model = open_pretrained(exported());
+  // The third is finite in fp32, but its nearest bf16 is infinite.
+  for (const float bad : {NAN, -INFINITY, 3.3999e38F}) {
+    for (const Dtype dtype : {Dtype::kFloat32, Dtype::kBFloat16}) {
+      const auto act = [&] {
+        export_pretrained(folder_ / "broken", model.config, model.tokenizer, "", dtype,
+                          [&](const std::string& name, std::span<float> out) {
+                            fill(name, out);
+                            if (name == "model.norm.weight") out[3] = bad;
+                          });
+      };
+      if (dtype == Dtype::kFloat32 && std::isfinite(bad)) continue;
+
+      EXPECT_THAT(test::message_of<NumericError>(act),
+                  HasSubstr("export: tensor model.norm.weight: expected finite values, found "));
+      EXPECT_FALSE(fs::exists(folder_ / "broken"));
+      EXPECT_FALSE(fs::exists(folder_ / "broken.tmp"));
+    }
+  }
+}
+
+TEST_F(Pretrained, ATensorThatIsNotFiniteIsNamed) {
+  const fs::path file = exported() / "model.safetensors";
+  const float nan = NAN;
+  std::fstream stream(file, std::ios::in | std::ios::out | std::ios::binary);
+  stream.seekp(-static_cast<int>(sizeof nan), std::ios::end);  // the last value of the last tensor
+  stream.write(reinterpret_cast<const char*>(&nan), sizeof nan);
+  stream.close();
+  const PretrainedModel model = open_pretrained(folder_ / "model");
+  int refused = 0;
+
+  for (const UnitTensor& tensor : tensors_of(model.config)) {
+    std::vector<float> out(static_cast<size_t>(tensor.numel()));
+    const std::string message = test::message_of<DataError>(
+        [&] { read_finite_f32(*model.weights, model.path.string(), tensor.name, out); });
+    if (message == "no error") continue;
+    ++refused;
+    EXPECT_THAT(message, HasSubstr(model.path.string() + ": tensor " + tensor.name +
+                                   ": expected finite values, found "));
+  }
+
+  EXPECT_EQ(refused, 1);
 }
 
 TEST(RealModel, GgufWeightsOpenUnderHuggingFaceNames) {
