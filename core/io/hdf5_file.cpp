@@ -1,5 +1,6 @@
 #include "core/io/hdf5_file.h"
 
+#include <limits>
 #include <mutex>
 #include <type_traits>
 
@@ -270,6 +271,12 @@ void Hdf5Dataset::read(int64_t first, std::span<uint8_t> values) const {
   read_part(first, values.size(), Hdf5Type::kUint8, values.data());
 }
 
+bool Hdf5Dataset::stores(Hdf5Type type) const {
+  prepare_library();
+  const Hdf5Handle stored = own(H5Dget_type(handle_.id()), H5Tclose, origin_, "type");
+  return H5Tequal(stored.id(), stored_type(type)) > 0;
+}
+
 int64_t Hdf5Dataset::file_offset() const {
   prepare_library();
   const haddr_t address = H5Dget_offset(handle_.id());
@@ -320,6 +327,13 @@ void Hdf5File::create_group(const std::string& name) {
       origin_, what);
 }
 
+void Hdf5File::link(const std::string& name, const std::string& second) {
+  prepare_library();
+  check(H5Lcreate_hard(handle_.id(), name.c_str(), handle_.id(), second.c_str(), H5P_DEFAULT,
+                       H5P_DEFAULT) >= 0,
+        origin_, concat("link ", name, " as ", second));
+}
+
 Hdf5Dataset Hdf5File::create_flat(const std::string& name, int64_t numel) {
   prepare_library();
   const Hdf5Origin origin{origin_.place + ": " + name, origin_.use};
@@ -365,7 +379,10 @@ Hdf5Dataset Hdf5File::create_virtual(const std::string& name, const std::vector<
   const Hdf5Origin origin{origin_.place + ": " + name, origin_.use};
   const Hdf5Handle space = make_space(shape, origin);
   const Hdf5Handle list = own(H5Pcreate(H5P_DATASET_CREATE), H5Pclose, origin, "storage");
-  check(H5Pset_obj_track_times(list.id(), false) >= 0, origin, "storage");
+  const float missing = std::numeric_limits<float>::quiet_NaN();
+  check(H5Pset_obj_track_times(list.id(), false) >= 0 &&
+            H5Pset_fill_value(list.id(), H5T_NATIVE_FLOAT, &missing) >= 0,
+        origin, "storage");
   for (const Hdf5Mapping& mapping : mappings) {
     int64_t count = 1;
     for (const int64_t extent : mapping.count) count *= extent;

@@ -60,6 +60,8 @@ class Hdf5Dataset {
   void read(int64_t first, std::span<float> values) const;
   void read(int64_t first, std::span<int64_t> values) const;
   void read(int64_t first, std::span<uint8_t> values) const;
+  /// Whether its numbers are stored as `type`.
+  bool stores(Hdf5Type type) const;
   /// Where the values of a contiguous dataset lie in the file, in bytes from its start.
   int64_t file_offset() const;
 
@@ -103,6 +105,8 @@ class Hdf5File {
                        Hdf5Use use = Hdf5Use::kReadingCheckpoint);
 
   void create_group(const std::string& name);
+  /// Gives an object of the file a second name, in a group that is there.
+  void link(const std::string& name, const std::string& second);
   /// A one-dimensional contiguous dataset of fp32 whose space is allocated at once and not filled,
   /// aligned to 4096 bytes. numel > 0.
   Hdf5Dataset create_flat(const std::string& name, int64_t numel);
@@ -110,9 +114,11 @@ class Hdf5File {
   /// each with a Fletcher-32 checksum that reading checks.
   Hdf5Dataset create_chunked(const std::string& name, Hdf5Type type,
                              const std::vector<int64_t>& shape, int64_t chunk_rows);
-  /// A dataset whose elements are those of other files. Elements without a mapping read as 0.
+  /// A dataset whose elements are those of other files. Elements without a mapping, and those of a
+  /// source that is not there or cannot be read, read as NaN.
   Hdf5Dataset create_virtual(const std::string& name, const std::vector<int64_t>& shape,
                              const std::vector<Hdf5Mapping>& mappings);
+  const std::string& place() const noexcept { return origin_.place; }  ///< its path, for messages
   bool has(const std::string& name) const;
   Hdf5Dataset dataset(const std::string& name) const;
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include "core/base/error.h"
 #include "core/io/hdf5_file.h"
 
@@ -52,7 +54,12 @@ std::vector<Box> boxes_of_range(const std::vector<int64_t>& shape, int64_t first
   return boxes;
 }
 
-FileRecord write_index(const std::filesystem::path& folder, const Manifest& manifest) {
+std::string source_name(const std::string& kind, int64_t step, uint64_t fingerprint) {
+  return fmt::format("{}.{}-{:016x}", kind, folder_name(step), fingerprint);
+}
+
+FileRecord write_index(const std::filesystem::path& folder, const Manifest& manifest,
+                       const std::vector<uint64_t>& fingerprints) {
   const std::filesystem::path path = folder / kIndexFile;
   const ShardLayout& layout = manifest.layout;
   Hdf5File file = Hdf5File::create(path);
@@ -68,7 +75,8 @@ FileRecord write_index(const std::filesystem::path& folder, const Manifest& mani
           for (Box& box : boxes_of_range(slot.shape, piece.tensor_offset, piece.numel)) {
             mappings.push_back(
                 {.source_file = rank_file_name(piece.shard),
-                 .source_dataset = kind,
+                 .source_dataset = source_name(kind, manifest.step,
+                                               fingerprints.at(static_cast<size_t>(piece.shard))),
                  .source_numel = layout.state_numel,
                  .source_first = piece.state_offset + box.first - piece.tensor_offset,
                  .start = std::move(box.start),

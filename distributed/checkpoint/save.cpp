@@ -35,18 +35,26 @@ std::vector<std::string> kinds_of(const ShardLayout& layout, const StateView& st
   return kinds;
 }
 
+struct FrameInfo {
+  int64_t step;
+  int shard;
+  uint64_t fingerprint;
+};
+
 /// Lets the library make the file all but the values, and returns where they belong.
-std::vector<int64_t> make_frame(const fs::path& path, int64_t step, const ShardLayout& layout,
-                                int shard, const std::vector<std::string>& kinds) {
+std::vector<int64_t> make_frame(const fs::path& path, const FrameInfo& info,
+                                const ShardLayout& layout, const std::vector<std::string>& kinds) {
   Hdf5File file = Hdf5File::create(path);
   file.set_attribute("format_version", kCheckpointVersion);
-  file.set_attribute("step", step);
-  file.set_attribute("shard", shard);
+  file.set_attribute("step", info.step);
+  file.set_attribute("shard", info.shard);
   file.set_attribute("num_shards", layout.num_shards);
   std::vector<int64_t> offsets;
   for (const std::string& kind : kinds) {
     offsets.push_back(file.create_flat(kind, layout.state_numel).file_offset());
   }
+  for (const std::string& kind : kinds)
+    file.link(kind, source_name(kind, info.step, info.fingerprint));
   file.close();
   XKDE_CHECK(std::is_sorted(offsets.begin(), offsets.end()), InternalError, path.string(),
              ": expected datasets in the order of their creation");
@@ -125,11 +133,14 @@ void CheckpointSave::make_folder() {
 WrittenShard CheckpointSave::write_shard(const StateView& state, std::stop_token stop,
                                          Pace* pace) const {
   const int shard = rank_ % layout_.num_shards;
-  scan_state(state, layout_, shard, concat("checkpoint of step ", info_.step), stop, pace);
-  if (writer_of(shard, layout_.num_shards, size_) != rank_) return {};
+  const std::string place = concat("checkpoint of step ", info_.step);
+  WrittenShard written;
+  written.fingerprint = scan_state(state, layout_, shard, place, stop, pace);
+  if (writer_of(shard, layout_.num_shards, size_) != rank_) return written;
   const std::vector<std::string> kinds = kinds_of(layout_, state);
   const fs::path path = folder_ / rank_file_name(shard);
-  const std::vector<int64_t> offsets = make_frame(path, info_.step, layout_, shard, kinds);
+  const std::vector<int64_t> offsets =
+      make_frame(path, {info_.step, shard, written.fingerprint}, layout_, kinds);
   DirectFile file(path, std::move(stop), pace);
   for (size_t i = 0; i < state.size(); ++i) {
     file.keep_until(offsets[i]);
@@ -137,7 +148,7 @@ WrittenShard CheckpointSave::write_shard(const StateView& state, std::stop_token
   }
   file.keep_rest();
   const FileRecord record = file.finish();
-  WrittenShard written{.bytes = record.bytes, .sha256 = {}};
+  written.bytes = record.bytes;
   XKDE_CHECK(record.sha256.size() == written.sha256.size(), InternalError, path.string(),
              ": expected a SHA-256, found ", record.sha256);
   std::copy(record.sha256.begin(), record.sha256.end(), written.sha256.begin());
@@ -156,7 +167,10 @@ Manifest CheckpointSave::manifest(const std::vector<WrittenShard>& written) cons
 void CheckpointSave::complete(const std::vector<WrittenShard>& written) const {
   if (!is_root()) return;
   Manifest whole = manifest(written);
-  whole.files.push_back(write_index(folder_, whole));
+  std::vector<uint64_t> fingerprints;
+  for (int shard = 0; shard < layout_.num_shards; ++shard)
+    fingerprints.push_back(written.at(static_cast<size_t>(shard)).fingerprint);
+  whole.files.push_back(write_index(folder_, whole, fingerprints));
   whole.files.push_back(write_durable(folder_ / kStateFile, progress_));
   write_manifest(folder_, whole);
   sync_path(folder_);

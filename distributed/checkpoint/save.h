@@ -15,8 +15,10 @@
 
 namespace xkde::dist {
 
-/// A rank's shard on disk: its size and digest (hexadecimal). No bytes: another rank wrote it.
+/// What a rank tells of its shard: the FloatFingerprint of its values and, on disk, size and digest
+/// (hexadecimal). No bytes: another rank wrote it.
 struct WrittenShard {
+  uint64_t fingerprint = 0;
   int64_t bytes = 0;
   std::array<char, 64> sha256{};
 };

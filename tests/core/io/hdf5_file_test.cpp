@@ -120,8 +120,33 @@ TEST_F(Hdf5FileTest, ShowsBoxesOfOtherFilesAsOneDataset) {
   EXPECT_TRUE(file.has("master"));
   EXPECT_FALSE(file.has("exp_avg"));
   EXPECT_EQ(file.dataset("master/w.weight").shape(), (std::vector<int64_t>{3, 3}));
-  EXPECT_EQ(values_of(file.dataset("master/w.weight")),
-            (std::vector<float>{2, 3, 4, 5, 10, 11, 0, 0, 0}));
+  const std::vector<float> values = values_of(file.dataset("master/w.weight"));
+  EXPECT_EQ(std::vector<float>(values.begin(), values.begin() + 6),
+            (std::vector<float>{2, 3, 4, 5, 10, 11}));
+  for (size_t i = 6; i < 9; ++i) EXPECT_TRUE(std::isnan(values[i])) << i;  // no mapping
+
+  fs::remove(folder_ / "part0.h5");
+  const std::vector<float> rest = values_of(Hdf5File::open(path).dataset("master/w.weight"));
+  for (size_t i = 0; i < 9; ++i) EXPECT_EQ(std::isnan(rest[i]), i != 4 && i != 5) << i;
+}
+
+TEST_F(Hdf5FileTest, ALinkIsASecondNameOfOneObject) {
+  const fs::path path = folder_ / "linked.h5";
+  {
+    Hdf5File file = Hdf5File::create(path);
+    file.create_flat("master", 8).write(0, numbers(8, 1));
+    file.create_group("step-1");
+    file.link("master", "step-1/master");
+    file.close();
+  }
+
+  const Hdf5File file = Hdf5File::open(path);
+
+  EXPECT_EQ(values_of(file.dataset("step-1/master")), numbers(8, 1));
+  EXPECT_EQ(file.dataset("step-1/master").file_offset(), file.dataset("master").file_offset());
+  EXPECT_TRUE(file.dataset("master").stores(Hdf5Type::kFloat32));
+  EXPECT_FALSE(file.dataset("master").stores(Hdf5Type::kInt64));
+  EXPECT_EQ(file.place(), path.string());
 }
 
 TEST_F(Hdf5FileTest, ThreadsUseFilesOfTheirOwn) {

@@ -1,4 +1,4 @@
-"""Reads a checkpoint of three ranks with h5py, which is not ours, and checks every value.
+"""Reads checkpoints of three ranks with h5py, which is not ours, and checks every value.
 
 usage: read_checkpoint_with_h5py.py PATH_OF_checkpoint_test
 """
@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -45,7 +46,31 @@ def check_rank_files(folder: pathlib.Path) -> None:
     for shard in range(3):
         with h5py.File(folder / f"rank_{shard:05d}.h5", "r") as file:
             assert file.attrs["shard"] == shard
-            assert sorted(file) == ["exp_avg", "exp_avg_sq", "master"], sorted(file)
+            kinds = ["exp_avg", "exp_avg_sq", "master"]
+            assert set(kinds) < set(file) and len(file) == 6, sorted(file)
+            for source in set(file) - set(kinds):
+                kind, name = source.split(".")
+                assert name.startswith(f"step-{STEP:08d}-"), source
+                assert file[source].id.get_offset() == file[kind].id.get_offset(), source
+
+
+def check_gaps(folder: pathlib.Path, other: pathlib.Path, elsewhere: pathlib.Path) -> None:
+    """What the index cannot find is NaN, never a value of another checkpoint."""
+    elsewhere.mkdir()
+    shutil.copy(folder / "index.h5", elsewhere)
+    os.chdir(other)  # HDF5 looks for sources there, too
+    with h5py.File(elsewhere / "index.h5", "r") as index:
+        for name in SHAPES:
+            tensor = index[f"master/{name}"]
+            assert numpy.isnan(tensor.fillvalue) and numpy.isnan(tensor[...]).all(), name
+    shutil.copy(folder / "rank_00000.h5", elsewhere)
+    shutil.copy(other / "rank_00001.h5", elsewhere)
+    with h5py.File(elsewhere / "index.h5", "r") as index:
+        for name, shape in SHAPES.items():
+            found = index[f"master/{name}"][...]
+            wanted = expected("master", name, shape)
+            assert numpy.array_equal(found[~numpy.isnan(found)], wanted[~numpy.isnan(found)]), name
+        assert numpy.isnan(index["master/model.embed_tokens.weight"][...]).any()
 
 
 def check_manifest(folder: pathlib.Path) -> None:
@@ -70,6 +95,8 @@ def main() -> None:
         check_index(folder)
         check_rank_files(folder)
         check_manifest(folder)
+        check_gaps(folder, pathlib.Path(root) / f"step-{STEP - 1:08d}", pathlib.Path(root) / "elsewhere")
+        os.chdir("/")
     print("index, rank files and manifest read as written")
 
 
