@@ -86,14 +86,15 @@ CopiesByShard plan(const fs::path& path, const ShardLayout& saved, const ShardLa
   return copies;
 }
 
-void read_state(const fs::path& folder, const CopiesByShard& copies, const StateView& state) {
+void read_state(const fs::path& folder, const Manifest& manifest, const CopiesByShard& copies,
+                const StateView& state) {
   for (const NamedState& target : state) {
     std::fill(target.values.begin(), target.values.end(), 0.0F);  // the padding
   }
   for (const auto& [shard, ranges] : copies) {
-    const Hdf5File file = Hdf5File::open(folder / rank_file_name(shard));
+    const Hdf5File file = open_rank_file(folder, manifest, shard);
     for (const NamedState& target : state) {
-      const Hdf5Dataset dataset = file.dataset(target.name);
+      const Hdf5Dataset dataset = state_in(file, target.name, manifest);
       for (const Copy& range : ranges) {
         dataset.read(range.from, target.values.subspan(static_cast<size_t>(range.to),
                                                        static_cast<size_t>(range.numel)));
@@ -176,7 +177,7 @@ Json load_checkpoint(const fs::path& folder, const ShardLayout& layout, const St
   });
   Json progress;
   agree_on(world, [&] {
-    read_state(folder, copies, state);
+    read_state(folder, manifest, copies, state);
     check_finite(state, layout, world.rank() % layout.num_shards, folder.string());
     progress = read_progress(folder);
   });

@@ -4,18 +4,22 @@
 #include <charconv>
 #include <fstream>
 #include <iterator>
+#include <limits>
 #include <set>
 #include <string_view>
 
 #include "core/base/error.h"
 #include "core/io/json_file.h"
 #include "core/io/sha256.h"
+#include "core/text/regex/json_place.h"
+#include "distributed/checkpoint/layout_json.h"
 
 namespace xkde::dist {
 namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* kFormat = "xkde_dist checkpoint";
+constexpr int64_t kOtherFiles = 2;  // beside the rank files: kIndexFile, kStateFile
 constexpr std::string_view kFolderPrefix = "step-";
 constexpr size_t kStepDigits = 8;
 const std::string kDigestEnd = std::string("  ") + kManifestFile + "\n";  // as sha256sum writes it
@@ -24,48 +28,6 @@ const std::string kDigestEnd = std::string("  ") + kManifestFile + "\n";  // as 
 std::string padded(int64_t number, size_t width) {
   const std::string digits = std::to_string(number);
   return std::string(width - std::min(width, digits.size()), '0') + digits;
-}
-
-Json to_json(const ShardLayout& layout) {
-  Json units = Json::array();
-  for (const UnitLayout& unit : layout.units) {
-    Json tensors = Json::array();
-    for (const TensorSlot& slot : unit.slots) {
-      tensors.push_back({{"name", slot.name},
-                         {"shape", slot.shape},
-                         {"offset", slot.offset},
-                         {"numel", slot.numel}});
-    }
-    units.push_back({{"name", unit.name},
-                     {"numel", unit.numel},
-                     {"shard_numel", unit.shard_numel},
-                     {"shard_offset", unit.shard_offset},
-                     {"tensors", std::move(tensors)}});
-  }
-  return {{"num_shards", layout.num_shards},
-          {"state_numel", layout.state_numel},
-          {"units", std::move(units)}};
-}
-
-ShardLayout layout_from(const Json& json) {
-  ShardLayout layout;
-  layout.num_shards = json.at("num_shards").get<int>();
-  layout.state_numel = json.at("state_numel").get<int64_t>();
-  for (const Json& item : json.at("units")) {
-    UnitLayout unit{.name = item.at("name"),
-                    .slots = {},
-                    .numel = item.at("numel"),
-                    .shard_numel = item.at("shard_numel"),
-                    .shard_offset = item.at("shard_offset")};
-    for (const Json& tensor : item.at("tensors")) {
-      unit.slots.push_back({.name = tensor.at("name"),
-                            .shape = tensor.at("shape").get<std::vector<int64_t>>(),
-                            .offset = tensor.at("offset"),
-                            .numel = tensor.at("numel")});
-    }
-    layout.units.push_back(std::move(unit));
-  }
-  return layout;
 }
 
 Json to_json(const Manifest& manifest) {
@@ -79,18 +41,67 @@ Json to_json(const Manifest& manifest) {
           {"num_shards", manifest.layout.num_shards},
           {"kinds", manifest.kinds},
           {"files", std::move(files)},
-          {"layout", to_json(manifest.layout)}};
+          {"layout", layout_json(manifest.layout)}};
 }
 
-Manifest manifest_from(const Json& json) {
-  Manifest manifest{.step = json.at("step"),
-                    .kinds = json.at("kinds").get<std::vector<std::string>>(),
-                    .files = {},
-                    .layout = layout_from(json.at("layout"))};
-  for (const Json& file : json.at("files")) {
-    manifest.files.push_back(
-        {.name = file.at("name"), .bytes = file.at("bytes"), .sha256 = file.at("sha256")});
+std::vector<std::string> kinds_from(const JsonPlace& place) {
+  std::vector<std::string> kinds;
+  for (size_t i = 0; i < place.array().size(); ++i) kinds.push_back(place.item(i).string());
+  const bool is_known = kinds == std::vector<std::string>{"master"} ||
+                        kinds == std::vector<std::string>{"master", "exp_avg", "exp_avg_sq"};
+  if (!is_known) place.fail("master, or master, exp_avg and exp_avg_sq");
+  return kinds;
+}
+
+bool is_digest(const std::string& text) {
+  constexpr size_t kDigits = 64;
+  return text.size() == kDigits && text.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
+void read_file_record(const JsonPlace& place, FileRecord& file) {
+  file.name = place.at("name").string();
+  file.bytes = place.at("bytes").integer(0, std::numeric_limits<int64_t>::max());
+  file.sha256 = place.at("sha256").string();
+  if (!is_digest(file.sha256)) place.at("sha256").fail("a SHA-256 in 64 hexadecimal digits");
+}
+
+/// Names are used as paths: none but those that a checkpoint has, each once.
+std::vector<FileRecord> files_from(const JsonPlace& place, int64_t num_shards) {
+  const auto count = static_cast<int64_t>(place.array().size());
+  const std::string expected = concat(": expected ", kIndexFile, ", ", kStateFile, " and ",
+                                      num_shards, " rank files, found ");
+  XKDE_CHECK(count - kOtherFiles == num_shards, DataError, place.where(), expected, count,
+             " files");
+  std::set<std::string> missing{kIndexFile, kStateFile};
+  for (int shard = 0; shard < num_shards; ++shard) missing.insert(rank_file_name(shard));
+  std::vector<FileRecord> files(place.size());
+  for (size_t i = 0; i < files.size(); ++i) {
+    read_file_record(place.item(i), files[i]);
+    XKDE_CHECK(missing.erase(files[i].name) == 1, DataError, place.where(), expected,
+               "another name or one twice: ", files[i].name);
   }
+  return files;
+}
+
+/// Elements of a state of which the shortest rank file has room for `kinds`.
+int64_t most_numel(const std::vector<FileRecord>& files, size_t kinds) {
+  int64_t shortest = std::numeric_limits<int64_t>::max();
+  for (const FileRecord& file : files) {
+    if (file.name != kIndexFile && file.name != kStateFile)
+      shortest = std::min(shortest, file.bytes);
+  }
+  return shortest / static_cast<int64_t>(kinds * sizeof(float));
+}
+
+Manifest manifest_from(const JsonPlace& place) {
+  Manifest manifest;
+  manifest.step = place.at("step").integer(0, std::numeric_limits<int64_t>::max());
+  manifest.kinds = kinds_from(place.at("kinds"));
+  const auto num_shards =
+      static_cast<int>(place.at("num_shards").integer(1, std::numeric_limits<int>::max()));
+  manifest.files = files_from(place.at("files"), num_shards);
+  manifest.layout = layout_from_json(place.at("layout"), num_shards,
+                                     most_numel(manifest.files, manifest.kinds.size()));
   return manifest;
 }
 
@@ -102,13 +113,14 @@ std::string read_text(const fs::path& path) {
   return text;
 }
 
-void check_version(const fs::path& path, const Json& json) {
-  const std::string format = json.at("format");
-  XKDE_CHECK(format == kFormat, CheckpointError, path.string(), ": format: expected \"", kFormat,
+void check_version(const JsonPlace& place) {
+  const std::string& format = place.at("format").string();
+  XKDE_CHECK(format == kFormat, DataError, place.where(), ": format: expected \"", kFormat,
              "\", found \"", format, "\"");
-  const int64_t version = json.at("format_version");
-  XKDE_CHECK(version == kCheckpointVersion, CheckpointError, path.string(),
-             ": format_version: expected ", kCheckpointVersion, ", found ", version);
+  const JsonPlace version = place.at("format_version");
+  const int64_t found = version.integer(0, std::numeric_limits<int64_t>::max());
+  XKDE_CHECK(found == kCheckpointVersion, DataError, version.where(), ": expected ",
+             kCheckpointVersion, ", found ", found);
 }
 
 void check_digest(const fs::path& path, const std::string& text) {
@@ -122,31 +134,15 @@ void check_digest(const fs::path& path, const std::string& text) {
              line.substr(0, found.size()), " as ", kManifestDigestFile, " says, found ", found);
 }
 
-/// Names are used as paths: none but those that a checkpoint has, each once.
-void check_files(const fs::path& path, const Manifest& manifest) {
-  std::set<std::string> expected{kIndexFile, kStateFile};
-  for (int shard = 0; shard < manifest.layout.num_shards; ++shard) {
-    expected.insert(rank_file_name(shard));
-  }
-  std::set<std::string> found;
-  for (const FileRecord& file : manifest.files) found.insert(file.name);
-  XKDE_CHECK(found == expected && manifest.files.size() == expected.size(), CheckpointError,
-             path.string(), ": files: expected ", kIndexFile, ", ", kStateFile, " and ",
-             manifest.layout.num_shards, " rank files, found other names");
-}
-
 Manifest parse(const fs::path& path, const std::string& text) {
   try {
     const Json json = parse_json(text, path.string());
-    check_version(path, json);
+    const JsonPlace place(json, path.string());
+    check_version(place);
     check_digest(path, text);
-    Manifest manifest = manifest_from(json);
-    check_files(path, manifest);
-    return manifest;
+    return manifest_from(place);
   } catch (const DataError& error) {  // names the file and the place
     throw CheckpointError(error.what());
-  } catch (const Json::exception& error) {
-    throw CheckpointError(concat(path.string(), ": expected a manifest, found ", error.what()));
   }
 }
 

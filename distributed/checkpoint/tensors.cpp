@@ -33,6 +33,29 @@ void check_tensors(const fs::path& path, const ShardLayout& saved, const ShardLa
   }
 }
 
+Hdf5File open_rank_file(const fs::path& folder, const Manifest& manifest, int shard) {
+  const fs::path path = folder / rank_file_name(shard);
+  Hdf5File file = Hdf5File::open(path);
+  const std::pair<const char*, int64_t> expected[] = {
+      {"step", manifest.step}, {"shard", shard}, {"num_shards", manifest.layout.num_shards}};
+  for (const auto& [name, value] : expected) {
+    const int64_t found = file.integer_attribute(name);
+    XKDE_CHECK(found == value, CheckpointError, path.string(), ": ", name, ": expected ", value,
+               ", found ", found);
+  }
+  return file;
+}
+
+Hdf5Dataset state_in(const Hdf5File& file, const std::string& kind, const Manifest& manifest) {
+  Hdf5Dataset dataset = file.dataset(kind);
+  const std::vector<int64_t> shape{manifest.layout.state_numel};
+  XKDE_CHECK(dataset.shape() == shape && dataset.stores(Hdf5Type::kFloat32), CheckpointError,
+             file.place(), ": ", kind, ": expected fp32 ", shape_text(shape), ", found ",
+             dataset.stores(Hdf5Type::kFloat32) ? "fp32 " : "another type, ",
+             shape_text(dataset.shape()));
+  return dataset;
+}
+
 CheckpointTensors::CheckpointTensors(fs::path folder, const ShardLayout& expected)
     : folder_(std::move(folder)) {
   verify_checkpoint(folder_);
@@ -51,10 +74,9 @@ void CheckpointTensors::read(const std::string& name, std::span<float> out) {
   for (const ShardPiece& piece : pieces_of(manifest_.layout, *unit, *slot)) {
     auto file = files_.find(piece.shard);
     if (file == files_.end()) {
-      file =
-          files_.emplace(piece.shard, Hdf5File::open(folder_ / rank_file_name(piece.shard))).first;
+      file = files_.emplace(piece.shard, open_rank_file(folder_, manifest_, piece.shard)).first;
     }
-    file->second.dataset(kMasterState)
+    state_in(file->second, kMasterState, manifest_)
         .read(piece.state_offset, out.subspan(static_cast<size_t>(piece.tensor_offset),
                                               static_cast<size_t>(piece.numel)));
   }

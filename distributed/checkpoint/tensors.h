@@ -25,6 +25,13 @@ std::map<std::string, TensorPlace> places_of(const ShardLayout& layout);
 void check_tensors(const std::filesystem::path& path, const ShardLayout& saved,
                    const ShardLayout& expected);
 
+/// A rank file of which every byte has been verified. Throws CheckpointError (file, expected,
+/// found) unless it is the shard of the step that the manifest says.
+Hdf5File open_rank_file(const std::filesystem::path& folder, const Manifest& manifest, int shard);
+/// The dataset of a state in it, fp32 [layout.state_numel]. Throws CheckpointError when it is
+/// another.
+Hdf5Dataset state_in(const Hdf5File& file, const std::string& kind, const Manifest& manifest);
+
 /// The masters of a checkpoint of any number of shards, tensor by tensor, for a single process.
 class CheckpointTensors {
  public:

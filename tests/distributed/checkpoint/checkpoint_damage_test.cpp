@@ -131,6 +131,88 @@ TEST_F(DamageTest, AManifestThatNamesOtherFilesIsRefused) {
   EXPECT_THAT(refusal(), HasSubstr("manifest.json: files: expected index.h5, state.json and 2"));
 }
 
+/// Changes to a manifest, each with what its refusal says.
+struct Forgery {
+  const char* pointer;  // of the value that is replaced
+  Json value;
+  const char* complaint;
+};
+
+/// The small units on two ranks: 185, 142 and 1 elements in shards of 96, 80 and 16.
+const std::vector<Forgery> kForgeries{
+    {"/num_shards", 2000000000, "files: expected index.h5, state.json and 2000000000 rank files"},
+    {"/num_shards", 4294967298, "num_shards: expected an integer in [1, 2147483647]"},
+    {"/num_shards", 0, "num_shards: expected an integer in [1, "},
+    {"/num_shards", 2.0, "num_shards: expected an integer in [1, 2147483647], found 2.0"},
+    {"/step", -1, "step: expected an integer in [0, "},
+    {"/step", true, "step: expected an integer in [0, "},
+    {"/kinds", Json{"master", "half"}, "kinds: expected master, or master, exp_avg and exp_avg_sq"},
+    {"/kinds/0", "exp_avg", "kinds: expected master, or master, exp_avg and exp_avg_sq"},
+    {"/files/0/name", "rank_00001.h5", "files: expected index.h5, state.json and 2 rank files"},
+    {"/files/0/bytes", -5, "files[0].bytes: expected an integer in [0, "},
+    {"/files/0/bytes", 800, "layout.state_numel: expected an integer in [1, 66], found 192"},
+    {"/files/1/sha256", "xyz", "files[1].sha256: expected a SHA-256"},
+    {"/layout", 7, "layout: expected an object, found 7"},
+    {"/layout/num_shards", 3, "layout.num_shards: expected 2, found 3"},
+    {"/layout/state_numel", int64_t{1} << 62, "layout.state_numel: expected an integer in [1, "},
+    {"/layout/state_numel", 191, "layout.units[2].shard_numel: expected an integer in [1, 15]"},
+    {"/layout/state_numel", 193, "layout.units: expected 193 elements of a shard, found 192"},
+    {"/layout/state_numel", 176, "layout.units[2]: expected no unit behind the 176 elements"},
+    {"/layout/units", Json::array(), "layout.units: expected 192 elements of a shard, found 0"},
+    {"/layout/units/1/shard_offset", 80, "layout.units[1].shard_offset: expected 96, found 80"},
+    {"/layout/units/1/shard_numel", 70, "layout.units[1].numel: expected an integer in [1, 140]"},
+    {"/layout/units/1/shard_numel", -80,
+     "layout.units[1].shard_numel: expected an integer in [1, "},
+    {"/layout/units/1/numel", 143, "layout.units[1].tensors: expected 143 elements, found 142"},
+    {"/layout/units/1/numel", 82, "layout.units[1].tensors[2]: expected no tensor behind the 82"},
+    {"/layout/units/1/tensors/1/offset", 4, "tensors[1].offset: expected 5, found 4"},
+    {"/layout/units/1/tensors/1/offset", 6, "tensors[1].offset: expected 5, found 6"},
+    {"/layout/units/1/tensors/1/numel", 76, "tensors[1].numel: expected 77, found 76"},
+    {"/layout/units/1/tensors/1/shape/1", 8, "tensors[1].numel: expected 88, found 77"},
+    {"/layout/units/1/tensors/1/shape/1", -7,
+     "tensors[1].shape[1]: expected an integer in [1, 12]"},
+    {"/layout/units/1/tensors/1/shape", Json{int64_t{1} << 62, 8}, "shape[0]: expected an integer"},
+    {"/layout/units/1/tensors/1/shape", Json{7, 11, 1, 2}, "tensors[1].shape[3]: expected an int"},
+    {"/layout/units/1/tensors/1/name", "", "tensors[1]: expected a name, found none"},
+    {"/layout/units/1/tensors/1/name", "model.layers.0.norm.weight",
+     "tensor model.layers.0.norm.weight: expected it once in the layout, found it twice"},
+    {"/layout/units/2/tensors/0/name", "model.embed_tokens.weight",
+     "tensor model.embed_tokens.weight: expected it once in the layout, found it twice"},
+};
+
+TEST_F(DamageTest, AForgedManifestIsRefusedWhateverItsSumsSay) {
+  const fs::path path = folder_ / "manifest.json";
+  const Json good = read_json_file(path);
+  for (const Forgery& forgery : kForgeries) {
+    Json manifest = good;
+    manifest[Json::json_pointer(forgery.pointer)] = forgery.value;
+    const std::string text = manifest.dump();
+    std::ofstream(path) << text;
+    std::ofstream(folder_ / "manifest.sha256") << sha256_hex(text) << "  manifest.json\n";
+
+    EXPECT_THAT(refusal(), AllOf(HasSubstr("manifest.json: "), HasSubstr(forgery.complaint)))
+        << forgery.pointer << " = " << forgery.value;
+    EXPECT_THAT(message_of<CheckpointError>([&] { verify_checkpoint(folder_); }),
+                HasSubstr(forgery.complaint));
+  }
+}
+
+TEST_F(DamageTest, ARankFileOfAnotherStepIsRefusedWhateverItsSumsSay) {
+  const fs::path path = folder_ / "manifest.json";
+  fs::copy_file(root_ / "step-00000001" / "rank_00001.h5", folder_ / "rank_00001.h5",
+                fs::copy_options::overwrite_existing);
+  Json manifest = read_json_file(path);
+  for (Json& file : manifest["files"]) {
+    if (file["name"] == "rank_00001.h5") file["sha256"] = sha256_of_file(folder_ / "rank_00001.h5");
+  }
+  const std::string text = manifest.dump();
+  std::ofstream(path) << text;
+  std::ofstream(folder_ / "manifest.sha256") << sha256_hex(text) << "  manifest.json\n";
+
+  EXPECT_THAT(message_of<CheckpointError>([&] { expect_loads(folder_, 2, 2); }),
+              HasSubstr("rank_00001.h5: step: expected 2, found 1"));
+}
+
 TEST_F(DamageTest, NothingVerifiableIsAnError) {
   for (const char* step : {"step-00000001", "step-00000002"}) {
     fs::remove(root_ / step / "manifest.json");
