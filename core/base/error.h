@@ -23,6 +23,7 @@ enum class ExitCode : int {
   kDiverged = 80,      ///< a loss, gradient norm, weight or logit is not finite
   kPeerLost = 81,      ///< a peer died or a collective timed out
   kNoCheckpoint = 82,  ///< no verifiable checkpoint
+  kCopiesDiffer = 83,  ///< copies of the model that must be equal are not: damaged memory
 };
 
 /// Base of every error that this program raises on purpose. The message is one line that names the
@@ -63,6 +64,7 @@ XKDE_DEFINE_ERROR_(StopRequested, ExitCode::kStopped);
 XKDE_DEFINE_ERROR_(NumericError, ExitCode::kDiverged);
 XKDE_DEFINE_ERROR_(CommError, ExitCode::kPeerLost);
 XKDE_DEFINE_ERROR_(CheckpointError, ExitCode::kNoCheckpoint);
+XKDE_DEFINE_ERROR_(CopiesError, ExitCode::kCopiesDiffer);
 #undef XKDE_DEFINE_ERROR_
 
 /// The arguments written one after another with operator<<.

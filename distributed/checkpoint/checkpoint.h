@@ -34,6 +34,8 @@ struct CheckpointInfo {
   /// Lower is better. Where it is given, state.json has it as "score", and the folder with the
   /// lowest one stays too and is named by BEST. As given on rank 0.
   std::optional<double> score = std::nullopt;
+  /// Nothing is saved unless the values of all copies are equal. As given on rank 0.
+  bool compares_copies = true;
 };
 
 /// Writes `root`/step-XXXXXXXX (8 digits) from the ranks' states; collective over `world`, blocks
@@ -45,8 +47,8 @@ struct CheckpointInfo {
 /// is written as step-XXXXXXXX.tmp, fsynced, renamed; then BEST and LATEST are replaced by rename.
 /// Leftover *.tmp folders are removed first, old folders last, but never one that LATEST or BEST
 /// names. Throws IoError (path, bytes needed) on a full disk or I/O error, and NumericError (state,
-/// tensor) where a value on any rank is NaN or infinite: on every rank, with nothing left under a
-/// final name.
+/// tensor) where a value on any rank is NaN or infinite, and CopiesError (shard, ranks) where
+/// copies differ: on every rank, with nothing left under a final name.
 void save_checkpoint(const std::filesystem::path& root, const ShardLayout& layout,
                      const StateView& state, const CheckpointInfo& info, Communicator& world);
 

@@ -13,6 +13,7 @@
 #include "distributed/checkpoint/retention.h"
 #include "distributed/checkpoint/state_scan.h"
 #include "distributed/comm/agreement.h"
+#include "distributed/sharding/copy_check.h"
 
 namespace xkde::dist {
 namespace fs = std::filesystem;
@@ -166,10 +167,13 @@ Manifest CheckpointSave::manifest(const std::vector<WrittenShard>& written) cons
 
 void CheckpointSave::complete(const std::vector<WrittenShard>& written) const {
   if (!is_root()) return;
-  Manifest whole = manifest(written);
   std::vector<uint64_t> fingerprints;
-  for (int shard = 0; shard < layout_.num_shards; ++shard)
-    fingerprints.push_back(written.at(static_cast<size_t>(shard)).fingerprint);
+  for (const WrittenShard& shard : written) fingerprints.push_back(shard.fingerprint);
+  // The copies take turns in writing shards: those of two that differ would be no model at all.
+  if (info_.compares_copies)
+    check_copies(fingerprints, layout_.num_shards, concat("checkpoint of step ", info_.step));
+  fingerprints.resize(static_cast<size_t>(layout_.num_shards));
+  Manifest whole = manifest(written);
   whole.files.push_back(write_index(folder_, whole, fingerprints));
   whole.files.push_back(write_durable(folder_ / kStateFile, progress_));
   write_manifest(folder_, whole);

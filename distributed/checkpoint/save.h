@@ -40,8 +40,9 @@ class CheckpointSave {
   /// copy's rank does not; what it returns is for complete(). Throws NumericError, and IoError.
   WrittenShard write_shard(const StateView& state, std::stop_token stop = {},
                            Pace* pace = nullptr) const;
-  /// On rank 0, of no effect elsewhere: writes the other files, gives the folder its name, replaces
-  /// BEST and LATEST, removes old checkpoints.
+  /// On rank 0, of no effect elsewhere: compares the copies, writes the other files, gives the
+  /// folder its name, replaces BEST and LATEST, removes old checkpoints. Throws CopiesError,
+  /// IoError.
   void complete(const std::vector<WrittenShard>& written) const;
   /// Removes the temporary folder.
   void abandon() const noexcept;

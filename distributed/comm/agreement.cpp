@@ -15,6 +15,7 @@ constexpr char kIo = 'i';
 constexpr char kCheckpoint = 'c';
 constexpr char kMemory = 'm';
 constexpr char kNumeric = 'n';
+constexpr char kCopies = 'k';
 constexpr char kOther = 'o';
 
 std::string run(const std::function<std::string()>& local) {
@@ -30,6 +31,8 @@ std::string run(const std::function<std::string()>& local) {
     return kMemory + std::string(error.what());
   } catch (const NumericError& error) {
     return kNumeric + std::string(error.what());
+  } catch (const CopiesError& error) {
+    return kCopies + std::string(error.what());
   } catch (const std::filesystem::filesystem_error& error) {
     return kIo + std::string(error.what());
   } catch (const std::bad_alloc&) {
@@ -52,6 +55,8 @@ void rethrow(const std::string& message) {
       throw MemoryError(what);
     case kNumeric:
       throw NumericError(what);
+    case kCopies:
+      throw CopiesError(what);
     default:
       throw InternalError(what);
   }

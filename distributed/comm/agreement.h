@@ -18,7 +18,7 @@ std::vector<std::string> agree_on_bytes(Communicator& comm,
 /// Runs `local`, which makes no collective calls, on every rank, and tells all ranks how it went.
 /// Returns its results (of a type that gather() carries) in rank order. If it threw on some rank,
 /// every rank throws the error of the first such rank: ConfigError, IoError, CheckpointError,
-/// MemoryError and NumericError as such, all others as InternalError. Collective.
+/// MemoryError, NumericError and CopiesError as such, all others as InternalError. Collective.
 template <typename Local>
 std::vector<std::invoke_result_t<const Local&>> agree(Communicator& comm, const Local& local) {
   using Result = std::invoke_result_t<const Local&>;

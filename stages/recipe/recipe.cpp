@@ -18,6 +18,9 @@ constexpr Condition<int64_t> kPrefetch{
 
 constexpr Condition<int64_t> kThreads{
     "an integer from 0 to 4096", [](const int64_t& value) { return value >= 0 && value <= 4096; }};
+constexpr Condition<int64_t> kCompareSteps{
+    "an integer from 0 to 1000000",
+    [](const int64_t& value) { return value >= 0 && value <= 1000000; }};
 constexpr Condition<std::string> kRunName{
     "a name that is not empty and has no '/'",
     [](const std::string& name) { return !name.empty() && name.find('/') == std::string::npos; }};
@@ -110,6 +113,7 @@ ParallelSection ParallelSection::parse(StrictMap map) {
   map.optional("prefetch", parallel.prefetch, kPrefetch);
   map.optional("grad_reduce_dtype", parallel.grad_reduce_dtype, kDtypes);
   map.optional("offload_optimizer", parallel.offload_optimizer);
+  map.optional("compare_copies", parallel.compare_copies, kCompareSteps);
   map.optional("threads", parallel.threads, kThreads);
   map.done();
   return parallel;
@@ -189,6 +193,7 @@ Json resolved(const Recipe& recipe) {
                       {"prefetch", parallel.prefetch},
                       {"grad_reduce_dtype", name_of(kDtypes, parallel.grad_reduce_dtype)},
                       {"offload_optimizer", parallel.offload_optimizer},
+                      {"compare_copies", parallel.compare_copies},
                       {"threads", parallel.threads}};
   json["logging_steps"] = recipe.logging_steps;
   json["verify_inputs"] = recipe.verify_inputs;

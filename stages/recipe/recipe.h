@@ -40,7 +40,8 @@ struct ParallelSection {
   int64_t prefetch = -1;  ///< units gathered ahead; -1: 1 on a GPU, 0 on CPU ranks
   Dtype grad_reduce_dtype = Dtype::kFloat32;  ///< of gradients between ranks
   bool offload_optimizer = false;             ///< masters and moments in host memory
-  int64_t threads = 0;  ///< of a rank; 0: the cores of a host shared among its ranks
+  int64_t compare_copies = 100;  ///< steps in which the copies' state is compared once; 0: never
+  int64_t threads = 0;           ///< of a rank; 0: the cores of a host shared among its ranks
 
   static ParallelSection parse(StrictMap map);
 };

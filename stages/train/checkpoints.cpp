@@ -120,7 +120,8 @@ dist::CheckpointInfo TrainCheckpoints::info(const TrainPoint& point) {
                                          {"epoch", point.epoch},
                                          {"position", point.position},
                                          {"optimizer_steps", optimizer_.steps_done()}},
-                            .keep_last = options_.keep_last};
+                            .keep_last = options_.keep_last,
+                            .compares_copies = options_.compares_copies};
   info.progress.update(options_.facts);
   if (point.dev_losses) info.progress[kDevLosses] = *point.dev_losses;
   if (options_.keeps_best && losses_ > 0) info.score = loss_sum_ / static_cast<double>(losses_);

@@ -22,8 +22,9 @@ struct TrainCheckpointOptions {
   bool resumes = true;              ///< resume() looks for a checkpoint to go on from
   bool beside_steps = false;  ///< writes while the next steps run, from a second copy of the state
   bool keeps_best = false;    ///< the checkpoint of the lowest score stays, too
-  int64_t keep_last = 0;      ///< newest checkpoints that stay; 0: all
-  Json facts = Json::object();  ///< of the run, for state.json: its seed and its recipe
+  bool compares_copies = false;  ///< nothing is saved unless all copies of the state are equal
+  int64_t keep_last = 0;         ///< newest checkpoints that stay; 0: all
+  Json facts = Json::object();   ///< of the run, for state.json: its seed and its recipe
 };
 
 /// Where a run is, as state.json keeps it.
@@ -55,8 +56,8 @@ class TrainCheckpoints {
   /// Of the present state, lower is better; equal on all ranks. Not collective.
   void set_score(double score);
   /// Saves the present state: durable on return, or, beside the steps, soon after. Throws IoError
-  /// and, where a value is not finite, NumericError, of the save before too; the older checkpoints
-  /// stay.
+  /// and, where a value is not finite, NumericError, where copies differ, CopiesError, of the save
+  /// before too; the older checkpoints stay.
   void save(const TrainPoint& point);
   /// The checkpoint of the lowest score. Throws CheckpointError when there is none.
   std::filesystem::path best() const;

@@ -21,6 +21,7 @@ struct StepTally {
   int64_t labels = 0;           ///< whose logits the loss needs
   int64_t peak_bytes = 0;       ///< xkde::peak_bytes() of the rank's device
   int64_t next_packs = 0;       ///< packs that the rank has in the next step
+  uint64_t state_bits = 0;      ///< dist::CopyCheck::end() of this step
   bool is_writing = false;      ///< a checkpoint is being written beside the steps
   bool stop_requested = false;  ///< the rank was asked to stop
   size_t num_sums = 0;

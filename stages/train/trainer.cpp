@@ -3,6 +3,7 @@
 #include <cmath>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include <ATen/ATen.h>
 #include <fmt/format.h>
@@ -13,6 +14,7 @@
 #include "core/optim/adamw.h"
 #include "core/optim/lr_schedule.h"
 #include "distributed/comm/typed_gather.h"
+#include "distributed/sharding/copy_check.h"
 #include "stages/run/json_lines.h"
 #include "stages/run/progress.h"
 #include "stages/train/checkpoints.h"
@@ -49,8 +51,15 @@ TrainCheckpointOptions checkpoint_options(const std::string& stage, const TrainK
           // A single save at the end has no steps to run beside, and no need of a second state.
           .beside_steps = keys.async_save && keys.save_steps > 0,
           .keeps_best = host.keeps_best,
+          .compares_copies = host.compare_copies > 0,
           .keep_last = keys.save_total_limit,
           .facts = host.facts};
+}
+
+std::vector<at::Tensor> state_of(dist::TrainableModel& model, const AdamW& optimizer) {
+  std::vector<at::Tensor> tensors{model.master()};
+  for (const auto& [name, tensor] : optimizer.state()) tensors.push_back(tensor);
+  return tensors;
 }
 
 /// One training run: its state and the loop over steps.
@@ -69,7 +78,9 @@ class Trainer {
         optimizer_(model_.layout().state_numel,
                    {keys.adam_beta1, keys.adam_beta2, keys.adam_epsilon, keys.weight_decay},
                    model_.decay_ranges(), model_.master().device()),
-        checkpoints_(checkpoint_options(task.name(), keys, host), model_, optimizer_, comm_) {}
+        checkpoints_(checkpoint_options(task.name(), keys, host), model_, optimizer_, comm_),
+        copies_(state_of(model_, optimizer_), host.compare_copies, comm_.size(),
+                model_.layout().num_shards) {}
 
   std::optional<std::filesystem::path> run() {
     const TrainPoint start = checkpoints_.resume();
@@ -179,20 +190,24 @@ class Trainer {
     StepTally own;
     const at::Tensor loss = pass_over(work, own);
     const at::Tensor norm = model_.finish_gradients();
+    copies_.begin(step_);
     prepare_step(step_ + 1);
     own.loss = loss.item<double>();
     own.grad_norm = norm.item<double>();
     own.peak_bytes = peak_bytes(device_);
     own.next_packs = std::ssize(next_.packs);
+    own.state_bits = copies_.end();
     own.is_writing = checkpoints_.is_writing();
     own.stop_requested = host_.stop_requested();
     own.set_sums(task_.take_sums());
 
     StepReport report;
-    report.all = joined(dist::gather(comm_, own));
+    const std::vector<StepTally> ranks = dist::gather(comm_, own);
+    report.all = joined(ranks);
     XKDE_CHECK(std::isfinite(report.all.loss) && std::isfinite(report.all.grad_norm), NumericError,
                "step ", step_ + 1, ": expected a finite loss and gradient norm, found ",
                report.all.loss, " and ", report.all.grad_norm);
+    compare_copies(ranks);
     report.learning_rate = schedule_.at(step_);
     update(norm, report.learning_rate);
 
@@ -205,6 +220,12 @@ class Trainer {
     report.seconds = watch_.seconds();
     watch_.restart();  // a save after this step counts in the next one
     return report;
+  }
+
+  void compare_copies(const std::vector<StepTally>& ranks) const {
+    std::vector<uint64_t> bits;
+    for (const StepTally& rank : ranks) bits.push_back(rank.state_bits);
+    copies_.compare(bits, concat("step ", step_ + 1));
   }
 
   void update(const at::Tensor& norm, double learning_rate) {
@@ -279,6 +300,7 @@ class Trainer {
   LrSchedule schedule_;
   AdamW optimizer_;
   TrainCheckpoints checkpoints_;
+  dist::CopyCheck copies_;
   std::unique_ptr<JsonLinesWriter> lines_;  ///< on rank 0
   int64_t step_ = 0;                        ///< steps done
   TrainStep next_;                          ///< the work of the step that comes next

@@ -65,7 +65,9 @@ struct TrainHost {
   std::filesystem::path folder;  ///< takes metrics.jsonl and checkpoints/
   bool keeps_best = false;       ///< the checkpoint of the lowest score stays, too
   int64_t logging_steps = 10;    ///< steps between two lines on standard error
-  Json facts = Json::object();   ///< for state.json: the run's seed and recipe
+  /// Steps in which all that copies of the model hold is compared once, beside each save; 0: never.
+  int64_t compare_copies = 0;
+  Json facts = Json::object();  ///< for state.json: the run's seed and recipe
   std::function<bool()> stop_requested = [] { return false; };  ///< whether this rank was asked to
   // For the figures of a step.
   double block_parameters = 0.0;  ///< of the linear layers of all blocks
@@ -79,7 +81,8 @@ struct TrainHost {
 /// Returns the checkpoint to end with when dev.load_best asks for one. Throws StopRequested after a
 /// checkpoint when a rank was asked to stop, and NumericError, before the step changed any weight,
 /// when the loss or the norm of the gradients is not finite, or when a save finds a weight or a
-/// moment that is not; the older checkpoints stay. On all ranks. Collective.
+/// moment that is not; the older checkpoints stay. Throws CopiesError when the state of two copies
+/// differs. On all ranks. Collective.
 std::optional<std::filesystem::path> train(TrainTask& task, const TrainKeys& keys,
                                            const DevOptions& dev, const TrainHost& host);
 

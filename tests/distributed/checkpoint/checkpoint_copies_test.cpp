@@ -63,6 +63,31 @@ TEST_F(CheckpointTest, EveryCopyLearnsThatOneCannotSave) {
   EXPECT_TRUE(names_in(root_).empty());
 }
 
+TEST_F(CheckpointTest, CopiesThatDifferAreNotSaved) {
+  save_copies(root_, 4, 2, 1);
+  std::vector<std::string> messages(4);
+
+  run_ranks(4, [&](Communicator& world) {
+    const ShardLayout layout = make_layout(small_units(), 2);
+    OwnedState state = state_at(layout, world.rank() % 2, 2);
+    if (world.rank() == 3) state.exp_avg_sq[5] += 1.0F;
+    const auto save = [&](bool compares) {
+      save_checkpoint(root_, layout, state.view(),
+                      {.step = 2, .progress = progress_at(2), .compares_copies = compares}, world);
+    };
+    messages[static_cast<size_t>(world.rank())] = message_of<CopiesError>([&] { save(true); });
+    if (world.rank() == 0) {
+      EXPECT_THAT(names_in(root_), ElementsAre("LATEST", "step-00000001"));
+    }
+    world.barrier();
+    EXPECT_NO_THROW(save(false));
+  });
+
+  EXPECT_THAT(messages, testing::Each(HasSubstr("checkpoint of step 2: expected the same masters "
+                                                "and moments in all 2 copies of the model, found "
+                                                "shard 1 of ranks 1, 3 unlike each other")));
+}
+
 TEST_F(CheckpointTest, RefusesShardsThatDoNotDivideTheRanks) {
   const auto act = [&] {
     run_ranks(3, [&](Communicator& world) {

@@ -89,7 +89,7 @@ TEST(RecipeMistakes, MistypedKeysAreFoundWithASuggestion) {
       {"recompute", "recompte", "r.yaml:9:3: parallel.recompte: unknown key; did you mean"},
       {"replicate: 1", "zebra: 1",
        "r.yaml:8:3: parallel.zebra: unknown key; expected backend, shard, replicate, recompute, "
-       "prefetch, grad_reduce_dtype, offload_optimizer or threads"},
+       "prefetch, grad_reduce_dtype, offload_optimizer, compare_copies or threads"},
       {"without_edit", "without_edits", "r.yaml:21:7: build_data.without_edits: unknown key; did"},
       {"questions", "question",
        "r.yaml:20:11: build_data.sources.0.question: unknown key; did you mean 'questions'?"},
@@ -128,6 +128,8 @@ TEST(RecipeMistakes, ValuesOfTheWrongKindAreFound) {
        "r.yaml:3:13: output_dir: expected a path, found \"\""},
       {"logging_steps: 5", "logging_steps: 0",
        "r.yaml:11:16: logging_steps: expected a positive integer, found 0"},
+      {"threads: 0", "compare_copies: -1",
+       "r.yaml:10:19: parallel.compare_copies: expected an integer from 0 to 1000000, found -1"},
       {"threads: 0", "threads: many", "r.yaml:10:12: parallel.threads: expected an integer from 0"},
       {"without_edit: false", "without_edit: no",
        "r.yaml:21:21: build_data.without_edit: expected true or false, found no"},

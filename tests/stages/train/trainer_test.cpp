@@ -181,6 +181,73 @@ TEST_F(TrainerTest, ALastStepThatLeavesWeightsThatAreNotFiniteSavesNothing) {
   }
 }
 
+/// What three copies that are trained for `steps` steps end with. After `flip_after` steps one bit
+/// of the second one's master is flipped.
+std::vector<std::string> train_copies(const std::filesystem::path& folder, const TrainKeys& keys,
+                                      int64_t flip_after, std::vector<int64_t>& steps_done) {
+  std::vector<std::string> ends(3);
+  steps_done.assign(3, 0);
+  dist::run_ranks(3, [&](dist::Communicator& comm) {
+    const auto rank = static_cast<size_t>(comm.rank());
+    FakeModel model;
+    FakeTask task;
+    const auto flip = [&] {
+      const bool now = rank == 1 && model.steps == flip_after;
+      if (now) model.master().view(at::kInt)[11].add_(1024);
+      return false;
+    };
+    const TrainHost host{.comm = comm,
+                         .model = model,
+                         .folder = folder,
+                         .compare_copies = 4,
+                         .stop_requested = flip};
+    ends[rank] = test::message_of<CopiesError>([&] { train(task, keys, {}, host); });
+    steps_done[rank] = model.steps;
+  });
+  return ends;
+}
+
+TEST_F(TrainerTest, AFlippedBitInOneCopyIsFoundInSoManySteps) {
+  for (const int64_t flip_after : {1, 2, 3, 4, 5}) {
+    std::filesystem::remove_all(folder_ / "checkpoints");
+    std::vector<int64_t> steps;
+
+    const std::vector<std::string> ends = train_copies(folder_, keys_of(30), flip_after, steps);
+
+    EXPECT_THAT(ends, Each(HasSubstr(": expected the same masters and moments in all 3 copies of "
+                                     "the model, found shard 0 of rank 1 unlike that of ranks 0")));
+    EXPECT_THAT(steps, Each(steps.front()));
+    EXPECT_GT(steps.front(), flip_after);
+    EXPECT_LE(steps.front(), flip_after + 4);
+    EXPECT_FALSE(std::filesystem::exists(folder_ / "checkpoints"));
+  }
+}
+
+TEST_F(TrainerTest, CopiesThatDifferAreNotSaved) {
+  for (const bool beside : {false, true}) {
+    std::filesystem::remove_all(folder_ / "checkpoints");
+    TrainKeys keys = keys_of(6, 2);
+    keys.async_save = beside;
+    std::vector<int64_t> steps;
+
+    // The part that is looked at in step 4, the last before the save, does not hold the bit.
+    const std::vector<std::string> ends = train_copies(folder_, keys, 4, steps);
+
+    EXPECT_THAT(ends,
+                Each(HasSubstr("checkpoint of step 4: expected the same masters and moments")));
+    EXPECT_THAT(checkpoints(), ElementsAre("step-00000002"));
+  }
+}
+
+TEST_F(TrainerTest, EqualCopiesGiveNoFalseAlarm) {
+  std::vector<int64_t> steps;
+
+  const std::vector<std::string> ends = train_copies(folder_, keys_of(400, 50), -1, steps);
+
+  EXPECT_THAT(ends, Each("no error"));
+  EXPECT_THAT(steps, Each(400));
+}
+
 TEST_F(TrainerTest, StopsEarlyWithoutABetterDevLossAndEndsWithTheBest) {
   FakeModel model;
   FakeTask task;
