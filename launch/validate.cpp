@@ -14,6 +14,7 @@ std::string validate_recipe(const std::filesystem::path& file,
   recipe::validate_inputs(recipe, [&](const std::filesystem::path& path) {
     const PretrainedModel model = open_pretrained(path);
     ChatTemplate::select(recipe.model.chat_template, model.chat_template);
+    return model.config.max_position_embeddings;
   });
   return file.string() + ": valid, " + std::to_string(recipe.stages.size()) + " stages\n";
 }

@@ -21,8 +21,12 @@ class EpochSampler {
   /// group_of[i] is the group of sample i, from 0.
   void keep_together(const std::vector<int64_t>& group_of);
 
+  /// From now on no epoch has these samples. The others keep their order. Throws ConfigError when
+  /// none is left.
+  void leave_out(const std::vector<int64_t>& samples);
+
   int64_t steps_per_epoch() const noexcept {
-    return (num_samples_ + global_batch_ - 1) / global_batch_;
+    return (num_used_ + global_batch_ - 1) / global_batch_;
   }
   /// The sample indices of the whole epoch.
   std::vector<int64_t> order(int64_t epoch) const;
@@ -37,9 +41,11 @@ class EpochSampler {
  private:
   uint64_t seed_;
   int64_t num_samples_;
+  int64_t num_used_;  ///< without those that are left out
   int64_t global_batch_;
   bool fills_last_;
   std::vector<std::vector<int64_t>> groups_;  ///< of sample indices; none: each is one
+  std::vector<char> is_left_out_;             ///< by sample; none: nothing is
   std::optional<int64_t> kept_epoch_;
   std::vector<int64_t> kept_order_;
 };

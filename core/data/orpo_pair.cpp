@@ -38,6 +38,11 @@ bool prompts_agree(const OrpoPair& pair) {
   return different <= 1;
 }
 
+bool all_have_tokens(const OrpoPair& pair) {
+  return !pair.chosen.prompt.empty() && !pair.chosen.answer.empty() &&
+         !pair.rejected.prompt.empty() && !pair.rejected.answer.empty();
+}
+
 void truncate_orpo_pair(OrpoPair& pair, const OrpoLimits& limits) {
   const auto longer =
       static_cast<int64_t>(std::max(pair.chosen.answer.size(), pair.rejected.answer.size()));

@@ -39,6 +39,11 @@ OrpoSequence encode_orpo_sequence(const Tokenizer& tokenizer, std::string_view p
 /// Step 2: whether the prompts of both differ by one token at most.
 bool prompts_agree(const OrpoPair& pair);
 
+/// Whether both prompts and both answers have a token. An empty answer has none where the tokenizer
+/// names no end token, and nothing to train on; an empty prompt has none where it names no BOS, and
+/// nothing to predict an answer from.
+bool all_have_tokens(const OrpoPair& pair);
+
 /// Step 5: a prompt that leaves the longer answer no room within max_length is cut to
 /// max_prompt_length, then an answer that has none still to the rest.
 void truncate_orpo_pair(OrpoPair& pair, const OrpoLimits& limits);

@@ -31,15 +31,24 @@ namespace fs = std::filesystem;
 /// Digests of the inputs from one start to the next; in the run's folder.
 constexpr const char* kDigestsFile = ".digests.json";
 
-/// Reads the inputs of a run; the first one that is bad throws.
+/// Reads the inputs of one stage; the first one that is bad throws.
 class FirstFault final : public InputChecker {
  public:
-  using InputChecker::InputChecker;
+  FirstFault(const Recipe& recipe, size_t stage, LoadedData& files, int64_t context_length)
+      : InputChecker(files, context_length), recipe_(recipe), stage_(stage) {}
   bool opens(const std::string& /*key*/, const fs::path& /*input*/,
              const std::string& /*expected*/) override {
     return true;
   }
   void reads(const std::string& /*key*/, const std::function<void()>& read) override { read(); }
+  void refuse(const std::string& key, const std::string& what) override {
+    const std::string path = recipe_.origin.stage_paths.at(stage_) + "." + key;
+    throw ConfigError(concat(recipe_.origin.place_of(path), ": ", path, ": ", what));
+  }
+
+ private:
+  const Recipe& recipe_;
+  size_t stage_;
 };
 
 fs::path folder_of(const Recipe& recipe, size_t stage) {
@@ -126,8 +135,9 @@ class Pipeline {
   void prepare(size_t first) {
     if (std::exchange(prepared_, true)) return;
     if (context_.is_root()) {
-      FirstFault inputs(context_.data().files);
+      const int64_t context_length = context_.decoder().config().max_position_embeddings;
       for (size_t i = first; i < recipe_.stages.size(); ++i) {
+        FirstFault inputs(recipe_, i, context_.data().files, context_length);
         if (state_of(i) != StageState::kDone) recipe_.stages[i]->check_inputs(inputs);
       }
     }

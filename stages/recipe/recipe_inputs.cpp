@@ -67,33 +67,39 @@ class Faults {
   ExitCode code_ = ExitCode::kDone;
 };
 
-void check_model_of(const Recipe& recipe, const ModelCheck& check, Faults& faults) {
+/// Returns the tokens of the model's context, 0 where it has a fault.
+int64_t check_model_of(const Recipe& recipe, const ModelCheck& check, Faults& faults) {
   const std::string path = "model.model_name_or_path";
   const std::string expected = "a Hugging Face folder or a .gguf file";
   const fs::path& model = recipe.model.model_name_or_path;
-  if (!faults.opens(path, model, expected)) return;
+  if (!faults.opens(path, model, expected)) return 0;
   std::error_code error;
   if (fs::is_directory(model, error)) {
-    if (!faults.opens(path, model / "config.json", expected)) return;
+    if (!faults.opens(path, model / "config.json", expected)) return 0;
   } else if (model.extension() != ".gguf") {
     faults.add(path, "expected " + expected + ", found the file " + model.string(),
                ExitCode::kBadRecipe);
-    return;
+    return 0;
   }
-  faults.run(path, [&] { check(model); });
+  int64_t context_length = 0;
+  faults.run(path, [&] { context_length = check(model); });
+  return context_length;
 }
 
 /// Notes the faults of one stage's inputs; `path` leads to the stage.
 class StageInputs final : public InputChecker {
  public:
-  StageInputs(std::string path, Faults& faults, LoadedData& files)
-      : InputChecker(files), path_(std::move(path)), faults_(faults) {}
+  StageInputs(std::string path, Faults& faults, LoadedData& files, int64_t context_length)
+      : InputChecker(files, context_length), path_(std::move(path)), faults_(faults) {}
 
   bool opens(const std::string& key, const fs::path& input, const std::string& expected) override {
     return faults_.opens(path_ + "." + key, input, expected);
   }
   void reads(const std::string& key, const std::function<void()>& read) override {
     faults_.run(path_ + "." + key, read);
+  }
+  void refuse(const std::string& key, const std::string& what) override {
+    faults_.add(path_ + "." + key, what, ExitCode::kBadRecipe);
   }
 
  private:
@@ -106,9 +112,9 @@ class StageInputs final : public InputChecker {
 void validate_inputs(const Recipe& recipe, const ModelCheck& check_model) {
   Faults faults(recipe);
   LoadedData files;
-  check_model_of(recipe, check_model, faults);
+  const int64_t context_length = check_model_of(recipe, check_model, faults);
   for (size_t i = 0; i < recipe.stages.size(); ++i) {
-    StageInputs inputs(recipe.origin.stage_paths[i], faults, files);
+    StageInputs inputs(recipe.origin.stage_paths[i], faults, files, context_length);
     recipe.stages[i]->check_inputs(inputs);
   }
   faults.throw_if_any();

@@ -1,6 +1,7 @@
 #ifndef XKDE_STAGES_RECIPE_RECIPE_INPUTS_H_
 #define XKDE_STAGES_RECIPE_RECIPE_INPUTS_H_
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 
@@ -8,8 +9,9 @@
 
 namespace xkde::recipe {
 
-/// Reads a model beyond "it is there and can be opened". Throws an xkde::Error where it is bad.
-using ModelCheck = std::function<void(const std::filesystem::path& model)>;
+/// Reads a model beyond "it is there and can be opened", and returns the tokens of its context.
+/// Throws an xkde::Error where it is bad.
+using ModelCheck = std::function<int64_t(const std::filesystem::path& model)>;
 
 /// Opens and reads every input that the recipe names: the model, and what each stage checks.
 /// `check_model` is not called where the model is missing. Throws one error with a line

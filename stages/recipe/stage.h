@@ -1,6 +1,7 @@
 #ifndef XKDE_STAGES_RECIPE_STAGE_H_
 #define XKDE_STAGES_RECIPE_STAGE_H_
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -21,18 +22,24 @@ namespace xkde::recipe {
 /// input, as in "sources.0.data".
 class InputChecker {
  public:
-  /// `files` keeps what is read and outlives the checker.
-  explicit InputChecker(LoadedData& files) : files_(files) {}
+  /// `files` keeps what is read and outlives the checker. `context_length`: tokens of the model's
+  /// context; 0 where it is not known.
+  explicit InputChecker(LoadedData& files, int64_t context_length = 0)
+      : files_(files), context_length_(context_length) {}
   virtual ~InputChecker() = default;
   /// Returns whether `input` can be opened. `expected` says what it should be, for the message.
   virtual bool opens(const std::string& key, const std::filesystem::path& input,
                      const std::string& expected) = 0;
   /// Runs `read`, which reads an input and throws an xkde::Error where it is bad.
   virtual void reads(const std::string& key, const std::function<void()>& read) = 0;
+  /// The value of `key` does not go with the inputs. `what`: what was expected and what was found.
+  virtual void refuse(const std::string& key, const std::string& what) = 0;
   LoadedData& files() const noexcept { return files_; }
+  int64_t context_length() const noexcept { return context_length_; }
 
  private:
   LoadedData& files_;
+  int64_t context_length_;
 };
 
 /// A key of a stage whose value is the name of an earlier stage instead of a file.

@@ -1,5 +1,7 @@
 #include "stages/train/orpo_keys.h"
 
+#include "core/base/error.h"
+
 namespace xkde::recipe {
 
 OrpoStage::OrpoStage() {
@@ -66,6 +68,13 @@ Json OrpoStage::keys() const {
 
 void OrpoStage::check_inputs(InputChecker& inputs) const {
   if (!uses_ranked_pairs()) inputs.opens("pairs", pairs, "rank or a pairs.jsonl");
+  // max_length is cut to the context: an answer must have a token left.
+  const int64_t context = inputs.context_length();
+  if (context > 0 && max_prompt_length >= context) {
+    inputs.refuse("max_prompt_length",
+                  concat("expected less than the ", context,
+                         " tokens of the model's context, found ", max_prompt_length));
+  }
 }
 
 std::set<std::filesystem::path> OrpoStage::files() const {

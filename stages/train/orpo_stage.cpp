@@ -27,11 +27,16 @@ namespace {
 /// The pairs as token ids, and where they came from.
 struct PairSet {
   std::vector<OrpoPair> train, dev;
+  std::vector<int64_t>
+      without_tokens;              ///< of the training pairs: stay in the order, and are left out
   std::vector<int64_t> prompt_of;  ///< of each training pair: pairs of one prompt have one number
   int64_t equal_texts = 0;         ///< left out: chosen and rejected are the same
   int64_t prompts_differ = 0;      ///< left out: protocol 5.4, step 2
+  int64_t empty_texts = 0;         ///< left out: a prompt or an answer has no token
   int64_t dev_over_limit = 0;      ///< left out: beyond max_dev_pairs
   int64_t truncated = 0;
+
+  int64_t num_trained() const { return std::ssize(train) - std::ssize(without_tokens); }
 };
 
 PairSet encode_pairs(const std::vector<PairRow>& rows, const OrpoStage& stage,
@@ -54,12 +59,19 @@ PairSet encode_pairs(const std::vector<PairRow>& rows, const OrpoStage& stage,
       ++set.equal_texts;
     } else if (!prompts_agree(pair)) {
       ++set.prompts_differ;
+    } else if (row.is_dev && !all_have_tokens(pair)) {
+      ++set.empty_texts;
     } else if (row.is_dev && std::ssize(set.dev) >= stage.max_dev_pairs) {
       ++set.dev_over_limit;
     } else {
-      const OrpoPair whole = pair;
-      truncate_orpo_pair(pair, limits);
-      set.truncated += pair.chosen != whole.chosen || pair.rejected != whole.rejected ? 1 : 0;
+      if (all_have_tokens(pair)) {
+        const OrpoPair whole = pair;
+        truncate_orpo_pair(pair, limits);
+        set.truncated += pair.chosen != whole.chosen || pair.rejected != whole.rejected ? 1 : 0;
+      } else {
+        ++set.empty_texts;
+        set.without_tokens.push_back(std::ssize(set.train));
+      }
       (row.is_dev ? set.dev : set.train).push_back(std::move(pair));
       if (row.is_dev) continue;
       set.prompt_of.push_back(prompts.try_emplace(row.prompt, std::ssize(prompts)).first->second);
@@ -69,11 +81,12 @@ PairSet encode_pairs(const std::vector<PairRow>& rows, const OrpoStage& stage,
 }
 
 Json statistics_of(const PairSet& set) {
-  return {{"train_pairs", set.train.size()},
+  return {{"train_pairs", set.num_trained()},
           {"dev_pairs", set.dev.size()},
           {"left_out",
            {{"equal_texts", set.equal_texts},
             {"prompts_differ", set.prompts_differ},
+            {"empty_texts", set.empty_texts},
             {"dev_over_limit", set.dev_over_limit}}},
           {"truncated_pairs", set.truncated}};
 }
@@ -87,6 +100,7 @@ class OrpoTask final : public TrainTask {
         sampler_(static_cast<uint64_t>(context.recipe().seed), std::ssize(set_.train),
                  stage.global_batch(context.comm().size()), stage.last_batch == LastBatch::kWrap) {
     if (stage.group_by_prompt) sampler_.keep_together(set_.prompt_of);
+    sampler_.leave_out(set_.without_tokens);
     sums_ = no_sums();
   }
 
@@ -168,19 +182,19 @@ void run_orpo(const OrpoStage& stage, const std::filesystem::path& folder, RunCo
                                          ? context.artifacts().file(ArtifactKind::kPairs)
                                          : std::filesystem::path(stage.pairs);
   PairSet set = encode_pairs(read_pairs(file), stage, context);
-  XKDE_CHECK(!set.train.empty(), DataError, file.string(),
+  XKDE_CHECK(set.num_trained() > 0, DataError, file.string(),
              ": expected at least one pair to train on, found none (", set.dev.size(),
              " dev pairs, ", set.equal_texts, " with equal texts, ", set.prompts_differ,
-             " with prompts that differ)");
+             " with prompts that differ, ", set.empty_texts, " without a token)");
   if (context.is_root()) {
     const Json statistics = statistics_of(set);
     write_file_atomically(folder / "statistics.json", statistics.dump(1) + "\n");
-    log::info(concat("orpo: ", set.train.size(), " training pairs of ",
-                     set.prompt_of.empty() ? 0 : set.prompt_of.back() + 1, " prompts, ",
-                     set.dev.size(), " dev pairs; left out: ", set.equal_texts,
-                     " with equal texts, ", set.prompts_differ, " whose prompts differ, ",
-                     set.dev_over_limit, " dev pairs over max_dev_pairs; ", set.truncated,
-                     " truncated"));
+    log::info(concat(
+        "orpo: ", set.num_trained(), " training pairs of ",
+        set.prompt_of.empty() ? 0 : set.prompt_of.back() + 1, " prompts, ", set.dev.size(),
+        " dev pairs; left out: ", set.equal_texts, " with equal texts, ", set.prompts_differ,
+        " whose prompts differ, ", set.empty_texts, " with a prompt or an answer without a token, ",
+        set.dev_over_limit, " dev pairs over max_dev_pairs; ", set.truncated, " truncated"));
   }
   const bool has_dev = !set.dev.empty();
   OrpoTask task(stage, context, std::move(set));

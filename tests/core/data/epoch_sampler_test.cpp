@@ -76,6 +76,37 @@ TEST(EpochSampler, LastBatchCanBeFilledFromTheEpochsBeginning) {
   EXPECT_EQ(few.batch(0, 0).size(), 8U);
 }
 
+TEST(EpochSampler, WhatIsLeftOutDoesNotChangeTheOrderOfTheOthers) {
+  for (const bool in_groups : {false, true}) {
+    EpochSampler all(42, 20, 6, true);
+    EpochSampler some(42, 20, 6, true);
+    if (in_groups) {
+      std::vector<int64_t> group_of(20);
+      for (size_t i = 0; i < 20; ++i) group_of[i] = static_cast<int64_t>(i / 3);
+      all.keep_together(group_of);
+      some.keep_together(group_of);
+    }
+    some.leave_out({});
+    EXPECT_EQ(some.order(3), all.order(3));
+
+    some.leave_out({4, 11, 0});
+
+    std::vector<int64_t> expected = all.order(3);
+    std::erase_if(expected, [](int64_t i) { return i == 4 || i == 11 || i == 0; });
+    EXPECT_EQ(some.order(3), expected);
+    EXPECT_EQ(some.steps_per_epoch(), 3);
+    std::vector<int64_t> last(expected.begin() + 12, expected.end());
+    last.push_back(expected.front());  // 17 samples, and the last batch is filled
+    EXPECT_EQ(some.batch(3, 2), last);
+  }
+}
+
+TEST(EpochSampler, RefusesToLeaveOutAll) {
+  EpochSampler sampler(42, 2, 1);
+
+  EXPECT_THROW(sampler.leave_out({1, 0}), ConfigError);
+}
+
 TEST(EpochSampler, PositionCountsStepsOverEpochs) {
   const EpochSampler sampler(1, 10, 4);
 

@@ -90,5 +90,13 @@ TEST(OrpoPair, APromptThatMeltsIntoTheAnswerGivesItsLastToken) {
   EXPECT_FALSE(prompts_agree({melted, encode_orpo_sequence(tokenizer, "xabc", "d")}));
 }
 
+TEST(OrpoPair, AnEmptyPromptOrAnswerHasNoToken) {
+  EXPECT_TRUE(all_have_tokens({{{1}, {2}}, {{1}, {3}}}));
+  EXPECT_FALSE(all_have_tokens({{{1}, {}}, {{1}, {3}}}));
+  EXPECT_FALSE(all_have_tokens({{{1}, {2}}, {{1}, {}}}));
+  EXPECT_FALSE(all_have_tokens({{{}, {2}}, {{1}, {3}}}));
+  EXPECT_FALSE(all_have_tokens({{{1}, {2}}, {{}, {3}}}));
+}
+
 }  // namespace
 }  // namespace xkde

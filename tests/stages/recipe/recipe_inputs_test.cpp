@@ -92,7 +92,7 @@ class RecipeInputs : public ::testing::Test {
       fs::path(::testing::TempDir()) / ("xkde_recipe_inputs_" + std::to_string(::getpid()));
 };
 
-void any_model(const fs::path& /*model*/) {}
+int64_t any_model(const fs::path& /*model*/) { return 2048; }
 
 template <typename ErrorType>
 std::string message_of(const Recipe& recipe, const ModelCheck& check_model = any_model) {
@@ -138,10 +138,26 @@ TEST_F(RecipeInputs, ModelIsAFolderWithAConfigurationOrAGgufFile) {
 }
 
 TEST_F(RecipeInputs, ModelIsHandedToTheCheckOfTheCaller) {
-  EXPECT_EQ(
-      message_of<DataError>(
-          recipe(), [](const fs::path& model) { throw DataError(model.filename().string()); }),
-      "command line: model.model_name_or_path: model");
+  EXPECT_EQ(message_of<DataError>(recipe(),
+                                  [](const fs::path& model) -> int64_t {
+                                    throw DataError(model.filename().string());
+                                  }),
+            "command line: model.model_name_or_path: model");
+}
+
+TEST_F(RecipeInputs, APromptOfOrpoMustLeaveRoomInTheModelsContext) {
+  const Recipe pairs =
+      parse_recipe("model: {model_name_or_path: " + (root_ / "model").string() +
+                       "}\nstages:\n  - orpo: {pairs: " + (root_ / "rows.json").string() + "}\n",
+                   "r.yaml", kStageParsers, {"orpo.max_prompt_length=100"});
+  const auto context_of = [](int64_t tokens) {
+    return [tokens](const fs::path& /*model*/) { return tokens; };
+  };
+
+  EXPECT_EQ(message_of<ConfigError>(pairs, context_of(100)),
+            "command line: orpo.max_prompt_length: expected less than the 100 tokens of the "
+            "model's context, found 100");
+  EXPECT_EQ(message_of<ConfigError>(pairs, context_of(101)), "no such error");
 }
 
 TEST_F(RecipeInputs, ExcludedDataIsOpenedAndRead) {
