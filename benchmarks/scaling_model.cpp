@@ -11,7 +11,6 @@
 #include <algorithm>
 #include <cmath>
 #include <exception>
-#include <fstream>
 #include <iostream>
 #include <string>
 #include <vector>
@@ -21,6 +20,7 @@
 
 #include "benchmarks/published_curves.h"
 #include "core/base/error.h"
+#include "core/io/file_reader.h"
 #include "distributed/planner/machine_presets.h"
 #include "distributed/planner/planner.h"
 
@@ -156,11 +156,9 @@ bool reproduce_published() {
 }
 
 bool compare_measured(const std::string& file) {
-  std::ifstream stream(file);
-  XKDE_CHECK(stream.good(), xkde::MissingInputError, file, ": expected a file, found none");
+  xkde::LineReader lines(file, xkde::FileOrigin::kInput);
   double worst = 0.0;
-  std::string text;
-  while (std::getline(stream, text)) {
+  for (std::string text; lines.next(text);) {
     const json line = json::parse(text);
     if (line.value("bench", "") != "engine") continue;
     const double ratio =

@@ -9,6 +9,7 @@
 #include <CLI/Formatter.hpp>
 
 #include "core/base/error.h"
+#include "core/io/file_reader.h"
 #include "core/model/families/family.h"
 #include "core/model/pretrained/export.h"
 #include "core/model/pretrained/pretrained.h"
@@ -40,7 +41,9 @@ void require_folder(const fs::path& path) {
              ": expected a folder of checkpoints, found none");
 }
 
-bool is_checkpoint(const fs::path& path) { return fs::exists(path / dist::kManifestFile); }
+bool is_checkpoint(const fs::path& path) {
+  return is_there(path / dist::kManifestFile, FileOrigin::kOwn);
+}
 
 /// `path`, if it is a checkpoint, or the newest one in it.
 fs::path verified_checkpoint(const fs::path& path) {
@@ -93,7 +96,8 @@ std::string verify_checkpoints(const fs::path& path) {
 
 std::string export_checkpoint(const fs::path& path, const fs::path& out, const fs::path& model,
                               Dtype dtype) {
-  XKDE_CHECK(!fs::exists(out), IoError, out.string(), ": expected no such folder yet, found one");
+  XKDE_CHECK(!is_there(out, FileOrigin::kOwn), IoError, out.string(),
+             ": expected no such folder yet, found one");
   const PretrainedModel pretrained = open_pretrained(model);
   const fs::path folder = is_checkpoint(path) ? path : verified_checkpoint(path);
   dist::CheckpointTensors tensors(folder, layout_of(pretrained.config));

@@ -1,6 +1,5 @@
 #include "launch/environment_report.h"
 
-#include <fstream>
 #include <string>
 #include <thread>
 
@@ -8,6 +7,7 @@
 #include <torch/version.h>
 #include <unistd.h>
 
+#include "core/io/file_reader.h"
 #include "core/io/hdf5_file.h"
 #include "distributed/comm/mpi_environment.h"
 #include "distributed/comm/nccl_communicator.h"
@@ -18,9 +18,8 @@ namespace {
 
 /// The value of the first "key ... : value" line of a /proc file.
 std::string proc_value(const char* path, const std::string& key) {
-  std::ifstream file(path);
-  std::string line;
-  while (std::getline(file, line)) {
+  auto lines = LineReader::open_if_there(path, FileOrigin::kOwn);
+  for (std::string line; lines && lines->next(line);) {
     const size_t colon = line.find(':');
     if (line.rfind(key, 0) != 0 || colon == std::string::npos) continue;
     const size_t begin = line.find_first_not_of(" \t", colon + 1);

@@ -1,8 +1,7 @@
 #include "core/evaluate/eval_answers.h"
 
-#include <fstream>
-
 #include "core/base/error.h"
+#include "core/io/file_reader.h"
 
 namespace xkde {
 namespace {
@@ -36,11 +35,11 @@ Json answer_json(const std::string& text) { return {{"text", text}}; }
 
 EvalAnswers read_answers(const std::filesystem::path& file, std::span<const EvalChunk> chunks) {
   EvalAnswers answers;
-  std::ifstream lines(file);
+  LineReader lines(file, FileOrigin::kOwn);
   std::string line;
   for (const EvalChunk& chunk : chunks) {
     for (size_t i = 0; i < chunk.count; ++i) {
-      XKDE_CHECK(std::getline(lines, line), InternalError, file.string(),
+      XKDE_CHECK(lines.next(line), InternalError, file.string(),
                  ": expected more lines than it has");
       add_answer(answers, chunk.kind, parse_json(line, file.string()));
     }

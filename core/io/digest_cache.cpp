@@ -13,6 +13,7 @@
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/io/atomic_file.h"
+#include "core/io/file_reader.h"
 #include "core/io/json_file.h"
 #include "core/io/sha256.h"
 
@@ -57,7 +58,7 @@ std::string text_of(const Json& json) {
 
 DigestCache::DigestCache(fs::path file, const Options& options)
     : file_(std::move(file)), settle_ns_(options.settle_time.count()) {
-  if (!options.trust_kept || !fs::exists(file_)) return;
+  if (!options.trust_kept || !is_there(file_, FileOrigin::kOwn)) return;
   try {
     read();
   } catch (const std::exception& error) {

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "core/base/error.h"
+#include "core/io/file_reader.h"
 
 namespace xkde {
 namespace {
@@ -25,7 +26,7 @@ struct ModeEntry {
 };
 
 constexpr std::array<ModeEntry, 7> kModes{{
-    {OpenMode::kRead, O_RDONLY, "expected to open it, found "},
+    {OpenMode::kRead, O_RDONLY | O_NONBLOCK | O_NOCTTY, "expected to open it, found "},
     {OpenMode::kUpdate, O_RDWR | O_NOFOLLOW, "cannot open: "},
     {OpenMode::kCreate, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, "cannot create: "},
     {OpenMode::kReplace, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, "expected to open it, found "},
@@ -60,6 +61,14 @@ void write_pieces(const fs::path& path, std::string_view bytes, const Write& wri
                " more bytes, found ", system_words());
     bytes.remove_prefix(static_cast<size_t>(written));
   }
+}
+
+const char* kind_of(mode_t mode) {
+  if (S_ISREG(mode)) return "a file";
+  if (S_ISDIR(mode)) return "a folder";
+  if (S_ISFIFO(mode)) return "a FIFO";
+  if (S_ISSOCK(mode)) return "a socket";
+  return "a device";
 }
 
 }  // namespace
@@ -97,7 +106,8 @@ FileStatus FileHandle::status() const {
              ": cannot inspect: ", system_words());
   return {.bytes = info.st_size,
           .permissions = info.st_mode & 07777U,
-          .is_regular = S_ISREG(info.st_mode)};
+          .is_regular = S_ISREG(info.st_mode),
+          .kind = kind_of(info.st_mode)};
 }
 
 void FileHandle::write_all(std::string_view bytes) const {
@@ -125,14 +135,19 @@ size_t FileHandle::read_some(std::span<char> out) const {
   return static_cast<size_t>(got);
 }
 
+size_t FileHandle::pread_some(std::span<char> out, int64_t offset) const {
+  const ssize_t got = uninterrupted([&] { return ::pread(fd_, out.data(), out.size(), offset); });
+  XKDE_CHECK(got >= 0, IoError, path_.string(), ": cannot be read: ", system_words());
+  return static_cast<size_t>(got);
+}
+
 void FileHandle::pread_all(std::span<char> out, int64_t offset) const {
   const int64_t end = offset + std::ssize(out);
   while (!out.empty()) {
     const int64_t at = end - std::ssize(out);
-    const ssize_t got = uninterrupted([&] { return ::pread(fd_, out.data(), out.size(), at); });
-    XKDE_CHECK(got >= 0, IoError, path_.string(), ": cannot be read: ", system_words());
+    const size_t got = pread_some(out, at);
     XKDE_CHECK(got > 0, IoError, path_.string(), ": expected ", end, " bytes, found ", at);
-    out = out.subspan(static_cast<size_t>(got));
+    out = out.subspan(got);
   }
 }
 
@@ -201,12 +216,7 @@ void sync_folder_of(const fs::path& path) {
 }
 
 std::string text_of_file(const fs::path& path) {
-  const FileHandle file = FileHandle::try_open(path, OpenMode::kRead);
-  std::string text;
-  if (!file.is_open()) return text;
-  std::array<char, 1 << 16> piece;
-  while (const size_t got = file.read_some(piece)) text.append(piece.data(), got);
-  return text;
+  return text_if_there(path, FileOrigin::kOwn).value_or("");
 }
 
 }  // namespace xkde

@@ -12,7 +12,7 @@ namespace xkde {
 
 /// How a file is opened. kUpdate, kCreate, kReplace and kLock follow no symbolic link.
 enum class OpenMode {
-  kRead,     ///< to read; the file must be there
+  kRead,     ///< to read; the file must be there. Never waits for a FIFO's writer
   kUpdate,   ///< to read and write; the file must be there
   kCreate,   ///< to read and write; the file must not be there
   kReplace,  ///< to write; the file is made or emptied
@@ -29,6 +29,7 @@ struct FileStatus {
   int64_t bytes = 0;
   unsigned permissions = 0;  ///< the bits of chmod()
   bool is_regular = false;
+  const char* kind = "";  ///< "a file", "a folder", "a FIFO", "a device" and so on
 };
 
 /// An open file or folder: the only home of the system's calls that open, read, write and sync
@@ -59,6 +60,8 @@ class FileHandle {
   void pwrite_all(std::string_view bytes, int64_t offset) const;
   /// Reads what comes next, at most the size of `out`. Returns 0 only at the end of the file.
   size_t read_some(std::span<char> out) const;
+  /// Reads from byte `offset` on, at most the size of `out`. Returns 0 only at the end of the file.
+  size_t pread_some(std::span<char> out, int64_t offset) const;
   /// Fills `out` from byte `offset` on. A file that ends before is an error.
   void pread_all(std::span<char> out, int64_t offset) const;
 
@@ -95,7 +98,7 @@ void sync_path(const std::filesystem::path& path);
 /// Makes the name of a file durable: syncs the folder that holds it. Throws IoError.
 void sync_folder_of(const std::filesystem::path& path);
 
-/// The content of a file; "" when it cannot be opened.
+/// The content of a regular file; "" when it is not there. Throws IoError.
 std::string text_of_file(const std::filesystem::path& path);
 
 }  // namespace xkde

@@ -2,8 +2,6 @@
 
 #include <cmath>
 #include <cstdint>
-#include <fstream>
-#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +10,7 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/io/file_reader.h"
 
 namespace xkde {
 namespace {
@@ -211,11 +210,10 @@ Json parse_json(std::string_view text, const std::string& name, const JsonLimits
 }
 
 Json read_json_file(const std::filesystem::path& path, const JsonLimits& limits) {
-  std::ifstream file(path, std::ios::binary);
-  XKDE_CHECK(file && !std::filesystem::is_directory(path), MissingInputError, path.string(),
-             ": expected a JSON file, found none");
-  const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  return parse_json(text, path.string(), limits);
+  const auto max_bytes = static_cast<int64_t>(limits.max_bytes);
+  const std::optional<std::string> text = text_if_there(path, FileOrigin::kInput, max_bytes);
+  XKDE_CHECK(text, MissingInputError, path.string(), ": expected a JSON file, found none");
+  return parse_json(*text, path.string(), limits);
 }
 
 }  // namespace xkde

@@ -1,14 +1,13 @@
 #include "core/io/sha256.h"
 
 #include <array>
-#include <cerrno>
-#include <cstring>
+#include <optional>
 #include <vector>
 
 #include <openssl/evp.h>
 
 #include "core/base/error.h"
-#include "core/io/file.h"
+#include "core/io/file_reader.h"
 
 namespace xkde {
 namespace {
@@ -57,12 +56,11 @@ std::string sha256_hex(std::string_view bytes) {
 }
 
 std::string sha256_of_file(const std::filesystem::path& path) {
-  const FileHandle file = FileHandle::try_open(path, OpenMode::kRead);
-  XKDE_CHECK(file.is_open() || errno != ENOENT, MissingInputError, path.string(), ": not there");
-  XKDE_CHECK(file.is_open(), IoError, path.string(), ": cannot be opened: ", std::strerror(errno));
+  const std::optional<FileHandle> file = open_if_there(path, FileOrigin::kOwn);
+  XKDE_CHECK(file, MissingInputError, path.string(), ": not there");
   Sha256 hash;
   std::vector<char> piece(kPieceBytes);
-  while (const size_t got = file.read_some(piece)) hash.update(piece.data(), got);
+  while (const size_t got = file->read_some(piece)) hash.update(piece.data(), got);
   return hash.hex();
 }
 

@@ -9,6 +9,7 @@
 
 #include "core/base/error.h"
 #include "core/io/atomic_file.h"
+#include "core/io/file_reader.h"
 #include "core/io/hdf5_file.h"
 
 namespace xkde {
@@ -167,7 +168,7 @@ void write_memory_file(const fs::path& file, const MemoryKind& kind,
 
 StoredFacts read_memory_file(const fs::path& file, const MemoryKind& kind) {
   const std::string path = file.string();
-  XKDE_CHECK(fs::exists(file), MissingInputError, path,
+  XKDE_CHECK(is_there(file, FileOrigin::kOwn), MissingInputError, path,
              ": expected a file of an edit memory, found none");
   const Hdf5File in = Hdf5File::open(file, Hdf5Use::kReadingData);
   check_attributes(in, path, kind);

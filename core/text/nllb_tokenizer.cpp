@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/io/file_reader.h"
 #include "core/text/nllb_languages.h"
 #include "core/text/regex/json_place.h"
 #include "core/text/regex/unicode.h"
@@ -56,7 +57,7 @@ NllbTokenizer NllbTokenizer::open(const fs::path& folder) {
   const fs::path model = folder / "sentencepiece.bpe.model";
   NllbTokenizer tokenizer(SentencePiece::open(model), model);
   const fs::path file = folder / "tokenizer.json";
-  if (fs::exists(file)) {
+  if (is_there(file, FileOrigin::kInput)) {
     tokenizer.read_languages(file);
   } else {
     tokenizer.number_languages();

@@ -12,11 +12,13 @@ inline constexpr const char* kLatestFile = "LATEST";  ///< names the checkpoint 
 inline constexpr const char* kBestFile = "BEST";      ///< names the one with the lowest score
 inline constexpr const char* kTemporary = ".tmp";     ///< ends the name of what is unfinished
 
-/// The folder that LATEST or BEST names; "" where there is none.
+/// The folder that LATEST or BEST names; "" where there is none. Throws IoError where that cannot
+/// be found out.
 std::string named_by(const std::filesystem::path& root, const char* file);
 
 /// Whether a checkpoint of this name and score is to be BEST: there is none whose state.json tells
-/// a lower or equal score, or it is this one, written again.
+/// a lower or equal score, or it is this one, written again. Throws IoError where that cannot be
+/// found out, so that no best checkpoint is removed by mistake.
 bool is_best(const std::filesystem::path& root, const std::string& name, double score);
 
 /// Removes unfinished folders and files of ours.

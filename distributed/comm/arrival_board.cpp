@@ -4,12 +4,12 @@
 #include <array>
 #include <atomic>
 #include <cstring>
-#include <fstream>
 #include <new>
 
 #include <unistd.h>
 
 #include "core/base/error.h"
+#include "core/io/file.h"
 #include "distributed/comm/typed_gather.h"
 
 namespace xkde::dist {
@@ -21,9 +21,7 @@ constexpr size_t kWords = 8;  // of a phase's name, its final zero included
 std::string host_id() {
   std::array<char, 256> name{};
   gethostname(name.data(), name.size() - 1);
-  std::string boot;
-  std::ifstream("/proc/sys/kernel/random/boot_id") >> boot;
-  return std::string(name.data()) + " " + boot;
+  return std::string(name.data()) + " " + text_of_file("/proc/sys/kernel/random/boot_id");
 }
 
 }  // namespace

@@ -1,25 +1,26 @@
 #include "stages/recipe/recipe_inputs.h"
 
-#include <fstream>
 #include <string>
 #include <system_error>
 #include <utility>
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/io/file_reader.h"
 
 namespace xkde::recipe {
 namespace {
 
 namespace fs = std::filesystem;
 
+/// Whether there is a folder or a regular file. Throws MissingInputError where it can't be opened.
 bool can_open(const fs::path& path) {
   std::error_code error;
   if (fs::is_directory(path, error)) {
-    const fs::directory_iterator entries(path, error);
-    return !error;
+    (void)entries_of(path, FileOrigin::kInput);
+    return true;
   }
-  return std::ifstream(path, std::ios::binary).is_open();
+  return open_if_there(path, FileOrigin::kInput).has_value();
 }
 
 /// The faults of a recipe's inputs, in the order of the recipe.
@@ -34,7 +35,13 @@ class Faults {
 
   /// Adds a fault and answers false when the input can't be opened.
   bool opens(const std::string& path, const fs::path& input, const std::string& expected) {
-    if (can_open(input)) return true;
+    try {
+      if (can_open(input)) return true;
+    } catch (const MissingInputError& error) {
+      add(path, "expected " + expected + ", found what can't be opened: " + error.what(),
+          ExitCode::kMissingInput);
+      return false;
+    }
     std::string found = "found nothing that can be opened at " + input.string();
     if (input.string().find('$') != std::string::npos || input.string().starts_with('~'))
       found += " (variables and ~ are not expanded)";

@@ -1,7 +1,6 @@
 #include "stages/recipe/yaml_reader.h"
 
 #include <algorithm>
-#include <fstream>
 #include <sstream>
 #include <unordered_map>
 #include <utility>
@@ -11,6 +10,7 @@
 #include <yaml-cpp/parser.h>
 
 #include "core/base/error.h"
+#include "core/io/file_reader.h"
 #include "stages/recipe/yaml_text.h"
 
 namespace xkde::recipe {
@@ -338,19 +338,15 @@ YamlPtr read_yaml_value(std::string_view text, Place place, const std::string& p
 }
 
 std::string read_recipe_text(const std::filesystem::path& path, size_t max_bytes) {
-  std::error_code ignored;
-  XKDE_CHECK(!std::filesystem::is_directory(path, ignored), MissingInputError, path.string(),
-             ": expected a recipe file, found a folder");
-  std::ifstream file(path, std::ios::binary);
-  XKDE_CHECK(file.is_open(), MissingInputError, path.string(),
-             ": expected a recipe file, found none that can be opened");
-  std::string text(max_bytes + 1, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  XKDE_CHECK(!file.bad(), MissingInputError, path.string(), ": expected a readable file");
-  text.resize(static_cast<size_t>(file.gcount()));
-  XKDE_CHECK(text.size() <= max_bytes, ConfigError, path.string(), ":1:1: expected at most ",
-             max_bytes, " bytes, found more");
-  return text;
+  try {
+    const auto limit = static_cast<int64_t>(max_bytes);
+    const std::optional<std::string> text = text_if_there(path, FileOrigin::kInput, limit);
+    XKDE_CHECK(text, MissingInputError, path.string(), ": expected a recipe file, found none");
+    return *text;
+  } catch (const DataError&) {
+    throw ConfigError(
+        concat(path.string(), ":1:1: expected at most ", max_bytes, " bytes, found more"));
+  }
 }
 
 }  // namespace xkde::recipe

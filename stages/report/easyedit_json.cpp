@@ -1,10 +1,10 @@
 #include "stages/report/easyedit_json.h"
 
 #include <cstdint>
-#include <fstream>
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/io/file_reader.h"
 
 namespace xkde::report {
 namespace {
@@ -37,10 +37,8 @@ void add(Json& post, const std::string& metric, double score) {
 std::map<std::string, Json> easyedit_results(const std::filesystem::path& file) {
   std::map<std::string, Json> results;
   std::map<std::pair<std::string, int64_t>, size_t> places;
-  std::ifstream lines(file);
-  int64_t number = 0;
-  for (std::string line; std::getline(lines, line);) {
-    ++number;
+  LineReader lines(file, FileOrigin::kOwn);
+  for (std::string line; lines.next(line);) {
     try {
       const Json row = Json::parse(line);
       const auto record = row.at("record").get<int64_t>();
@@ -59,8 +57,8 @@ std::map<std::string, Json> easyedit_results(const std::filesystem::path& file) 
       add(list[place->second]["post"], row.at("metric").get<std::string>(),
           row.at("score").get<double>());
     } catch (const Json::exception& error) {
-      throw DataError(concat(file.string(), ": line ", number, ": expected a prediction, found ",
-                             error.what()));
+      throw DataError(concat(file.string(), ": line ", lines.number(),
+                             ": expected a prediction, found ", error.what()));
     }
   }
   return results;

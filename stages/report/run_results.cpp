@@ -1,11 +1,11 @@
 #include "stages/report/run_results.h"
 
 #include <algorithm>
-#include <fstream>
 #include <string_view>
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/io/file_reader.h"
 
 namespace xkde::report {
 namespace {
@@ -26,20 +26,20 @@ bool is_stage_folder(const fs::path& path) {
 
 std::vector<fs::path> stage_folders(const fs::path& run) {
   std::vector<fs::path> folders;
-  for (const fs::directory_entry& entry : fs::directory_iterator(run)) {
-    if (entry.is_directory() && is_stage_folder(entry.path())) folders.push_back(entry.path());
+  for (const fs::path& entry : entries_of(run, FileOrigin::kOwn)) {
+    std::error_code ignored;
+    if (is_stage_folder(entry) && fs::is_directory(entry, ignored)) folders.push_back(entry);
   }
-  std::sort(folders.begin(), folders.end());
   return folders;
 }
 
 /// Lines that are cut short end the file: a run may be writing them.
 TrainingCurves read_curves(const fs::path& folder) {
   TrainingCurves curves{folder.filename().string(), {}};
-  std::ifstream file(folder / "metrics.jsonl");
-  for (std::string line; std::getline(file, line);) {
+  auto lines = LineReader::open_if_there(folder / "metrics.jsonl", FileOrigin::kOwn);
+  for (std::string line; lines && lines->next(line);) {
     const Json row = Json::parse(line, nullptr, false);
-    if (row.is_discarded() || !row.is_object() || !row.contains("step")) break;
+    if (!row.is_object() || !row.contains("step") || !row["step"].is_number()) break;
     const auto step = row["step"].get<double>();
     for (const auto& [key, value] : row.items()) {
       if (key != "step" && value.is_number())
@@ -75,7 +75,7 @@ std::string label_of(const std::vector<std::string_view>& trained,
 }  // namespace
 
 RunResults read_run(const fs::path& folder) {
-  XKDE_CHECK(fs::exists(folder / "run.json"), MissingInputError, folder.string(),
+  XKDE_CHECK(is_there(folder / "run.json", FileOrigin::kOwn), MissingInputError, folder.string(),
              ": expected the folder of a run, found no run.json in it");
   RunResults results;
   results.folder = folder;
@@ -92,7 +92,7 @@ RunResults read_run(const fs::path& folder) {
       trained.push_back(*name);
     }
     const fs::path file = stage / "results.json";
-    if (kind != "evaluate" || !fs::exists(file)) continue;
+    if (kind != "evaluate" || !is_there(file, FileOrigin::kOwn)) continue;
     Evaluation evaluation;
     evaluation.stage = stage.filename().string();
     evaluation.rows = parse_results(read_json_file(file), file.string());

@@ -1,12 +1,10 @@
 #include "stages/run/chunk_log.h"
 
-#include <fstream>
-#include <iterator>
 #include <utility>
 
 #include "core/base/error.h"
 #include "core/io/atomic_file.h"
-#include "core/io/file.h"
+#include "core/io/file_reader.h"
 
 namespace xkde::recipe {
 namespace {
@@ -14,12 +12,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kMetrics = "metrics.jsonl";
-
-std::string read_from(const fs::path& path, int64_t offset) {
-  std::ifstream file(path, std::ios::binary);
-  file.seekg(offset);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
 
 std::string lines_of(const Json& rows) {
   std::string lines;
@@ -60,17 +52,16 @@ fs::path ChunkLog::part_of(int rank) const { return parts_ / ("rank-" + std::to_
 /// this run's ranks, however many, begin with empty ones.
 void ChunkLog::take_over() {
   fs::create_directories(parts_);
-  std::ifstream file(file_, std::ios::binary);
+  auto lines = LineReader::open_if_there(file_, FileOrigin::kOwn);
   std::string kept, chunk, line;
   int64_t rows = 0;
-  while (next_ < std::ssize(rows_of_chunk_) && std::getline(file, line) && !file.eof()) {
+  while (lines && next_ < std::ssize(rows_of_chunk_) && lines->next(line) && lines->is_whole()) {
     chunk += line + "\n";
     if (++rows < rows_of_chunk_[static_cast<size_t>(next_)]) continue;
     kept += std::exchange(chunk, "");
     rows = 0;
     done_.insert(next_++);
   }
-  file.close();
   write_file_atomically(file_, kept);
   keep_lines_up_to(file_.parent_path() / kMetrics, "chunk", next_ - 1);
 
@@ -81,27 +72,25 @@ void ChunkLog::take_over() {
     ahead += Json{{"chunk", number}, {"rows", part.rows}, {"metrics", part.metrics}}.dump() + "\n";
   }
   write_file_atomically(parts_ / "kept", ahead);
-  for (const fs::directory_entry& entry : fs::directory_iterator(parts_)) {
-    if (entry.path().filename() != "kept") fs::remove(entry.path());
+  for (const fs::path& part : entries_of(parts_, FileOrigin::kOwn)) {
+    if (part.filename() != "kept") fs::remove(part);
   }
   read_up_to_ = {{(parts_ / "kept").string(), static_cast<int64_t>(ahead.size())}};
   write_ready();
 }
 
 void ChunkLog::read_parts() {
-  for (const fs::directory_entry& entry : fs::directory_iterator(parts_)) {
-    int64_t& offset = read_up_to_[entry.path().string()];
-    const std::string bytes = read_from(entry.path(), offset);
-    size_t begin = 0;
-    for (size_t end = bytes.find('\n'); end != std::string::npos; end = bytes.find('\n', begin)) {
-      const Json line = Json::parse(bytes.substr(begin, end - begin), nullptr, false);
-      begin = end + 1;
+  for (const fs::path& part : entries_of(parts_, FileOrigin::kOwn)) {
+    int64_t& offset = read_up_to_[part.string()];
+    LineReader lines(part, FileOrigin::kOwn, offset);
+    for (std::string text; lines.next(text) && lines.is_whole();) {
+      offset = lines.end();
+      const Json line = Json::parse(text, nullptr, false);
       if (!is_chunk(line)) continue;
       const auto number = line["chunk"].get<int64_t>();
       if (number < next_) continue;
       waiting_[number] = {line["rows"], line["metrics"]};
     }
-    offset += static_cast<int64_t>(begin);
   }
 }
 

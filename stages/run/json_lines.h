@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <vector>
 
 #include "core/io/file.h"
@@ -24,8 +25,10 @@ class JsonLinesWriter {
 
 /// Cuts a file of lines to the past of a run that goes on from step `last`: keeps the lines in
 /// front of the first one whose integer `key` is above `last` or missing, or that was cut short.
-/// Does nothing when there is no file.
-void keep_lines_up_to(const std::filesystem::path& path, const char* key, int64_t last);
+/// Returns the `key` of the last line that stays. Does nothing when there is no file. Throws
+/// IoError.
+std::optional<int64_t> keep_lines_up_to(const std::filesystem::path& path, const char* key,
+                                        int64_t last);
 
 }  // namespace xkde::recipe
 

@@ -1,9 +1,9 @@
 #include "stages/train/dev_history.h"
 
 #include <algorithm>
-#include <fstream>
 #include <string>
 
+#include "core/io/file_reader.h"
 #include "core/io/json_file.h"
 
 namespace xkde::recipe {
@@ -15,9 +15,8 @@ int64_t DevHistory::stale() const {
 
 std::vector<double> dev_losses_in(const std::filesystem::path& metrics) {
   std::vector<double> losses;
-  std::ifstream file(metrics, std::ios::binary);
-  std::string line;
-  while (std::getline(file, line)) {
+  auto lines = LineReader::open_if_there(metrics, FileOrigin::kOwn);
+  for (std::string line; lines && lines->next(line);) {
     if (line.find("\"eval_loss\"") == std::string::npos) continue;
     losses.push_back(parse_json(line, metrics.string()).at("eval_loss").get<double>());
   }

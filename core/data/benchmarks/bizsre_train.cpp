@@ -5,6 +5,7 @@
 #include "core/data/benchmarks/edit_folder.h"
 #include "core/data/benchmarks/edit_rows.h"
 #include "core/data/found_text.h"
+#include "core/io/file_reader.h"
 
 namespace xkde {
 
@@ -25,7 +26,7 @@ std::vector<fs::path> files(const fs::path& data, const Language& edit, const La
     XKDE_CHECK(language->iso == "en" || language->iso == "zh", ConfigError,
                "bizsre_train: expected English or Chinese, found ", language->english_name);
     const fs::path file = data / (language->iso == "en" ? kEnglish : kChinese);
-    XKDE_CHECK(fs::exists(file), MissingInputError, data.string(), ": no file ",
+    XKDE_CHECK(is_there(file, FileOrigin::kInput), MissingInputError, data.string(), ": no file ",
                file.filename().string());
     if (files.empty() || files.front() != file) files.push_back(file);
   }

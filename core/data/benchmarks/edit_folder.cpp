@@ -1,10 +1,10 @@
 #include "core/data/benchmarks/edit_folder.h"
 
-#include <algorithm>
 #include <system_error>
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/io/file_reader.h"
 
 namespace xkde {
 
@@ -12,10 +12,9 @@ namespace fs = std::filesystem;
 
 EditFolder::EditFolder(fs::path path, std::string prefix)
     : path_(std::move(path)), prefix_(std::move(prefix)) {
-  for (const fs::directory_entry& entry : fs::directory_iterator(path_)) {
-    if (entry.path().extension() == ".json") files_.push_back(entry.path());
+  for (const fs::path& file : entries_of(path_, FileOrigin::kInput)) {
+    if (file.extension() == ".json") files_.push_back(file);
   }
-  std::sort(files_.begin(), files_.end());
 }
 
 fs::path EditFolder::with_code(const std::string& code) {
@@ -71,11 +70,10 @@ std::vector<fs::path> files_that_fit(const fs::path& data, std::string_view exte
   std::error_code error;
   if (!fs::is_directory(data, error)) return {data};
   std::vector<fs::path> files;
-  for (const fs::directory_entry& entry : fs::directory_iterator(data)) {
-    if (entry.path().extension() == extension && fits(entry.path())) files.push_back(entry.path());
+  for (const fs::path& file : entries_of(data, FileOrigin::kInput)) {
+    if (file.extension() == extension && fits(file)) files.push_back(file);
   }
   XKDE_CHECK(!files.empty(), MissingInputError, data.string(), ": no file of the benchmark");
-  std::sort(files.begin(), files.end());
   return files;
 }
 

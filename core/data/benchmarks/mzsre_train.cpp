@@ -1,4 +1,3 @@
-#include <fstream>
 #include <system_error>
 #include <utility>
 
@@ -6,6 +5,7 @@
 #include "core/data/benchmarks/benchmark_source.h"
 #include "core/data/benchmarks/edit_folder.h"
 #include "core/data/found_text.h"
+#include "core/io/file_reader.h"
 #include "core/text/regex/unicode.h"
 
 namespace xkde {
@@ -35,7 +35,7 @@ std::vector<fs::path> files(const fs::path& data, const Language& edit, const La
     fs::path found;
     for (const std::string& code : codes_of(*language)) {
       const fs::path file = data / concat(kBegin, code, kEnd);
-      if (found.empty() && fs::exists(file)) found = file;
+      if (found.empty() && is_there(file, FileOrigin::kInput)) found = file;
     }
     XKDE_CHECK(!found.empty(), MissingInputError, data.string(), ": no file ", kBegin,
                language->file_code, kEnd);
@@ -55,10 +55,9 @@ EditFile read(const fs::path& path) {
   const std::string code = code_of(path);
   XKDE_CHECK(!code.empty(), DataError, name,
              ": expected a file zsre_mend_train_{xx}_10000.txt of a known language");
-  std::ifstream lines(path, std::ios::binary);
-  XKDE_CHECK(lines.is_open(), MissingInputError, name, ": cannot be opened");
+  LineReader lines(path, FileOrigin::kInput);
   EditFile file{.path = path};
-  for (std::string line; std::getline(lines, line);) {
+  for (std::string line; lines.next(line);) {
     if (line.ends_with('\r')) line.pop_back();
     const size_t row = file.rows.size();
     XKDE_CHECK(unicode::first_invalid_byte(line) == std::string_view::npos, DataError, name,

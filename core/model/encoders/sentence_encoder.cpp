@@ -9,6 +9,7 @@
 #include <c10/core/InferenceMode.h>
 
 #include "core/base/error.h"
+#include "core/io/file_reader.h"
 #include "core/model/encoders/sentence_encoder_config.h"
 #include "core/model/encoders/tensor_reader.h"
 #include "core/model/pretrained/folder_weights.h"
@@ -86,7 +87,7 @@ struct SentenceEncoder::Impl {
 
   void open_tokenizer(const fs::path& folder) {
     const fs::path model = folder / "sentencepiece.bpe.model";
-    if (fs::exists(model)) {
+    if (is_there(model, FileOrigin::kInput)) {
       pieces = XlmrTokenizer::open(model);
     } else {
       words = WordPiece::open(folder);

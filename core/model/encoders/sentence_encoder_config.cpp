@@ -5,6 +5,7 @@
 #include <string>
 
 #include "core/base/error.h"
+#include "core/io/file_reader.h"
 #include "core/io/json_file.h"
 
 namespace xkde {
@@ -86,8 +87,8 @@ void read_pooling(const fs::path& file, SentenceEncoderConfig& config) {
 
 void read_modules(const fs::path& folder, SentenceEncoderConfig& config) {
   const fs::path file = folder / "modules.json";
-  if (!fs::exists(file)) {
-    if (fs::exists(folder / "1_Pooling/config.json")) {
+  if (!is_there(file, FileOrigin::kInput)) {
+    if (is_there(folder / "1_Pooling/config.json", FileOrigin::kInput)) {
       read_pooling(folder / "1_Pooling/config.json", config);
     }
     return;
@@ -119,7 +120,7 @@ SentenceEncoderConfig SentenceEncoderConfig::from_folder(const fs::path& folder)
   read_model(config.files.front(), config);
   read_modules(folder, config);
   const fs::path limits = folder / "sentence_bert_config.json";
-  if (fs::exists(limits)) {
+  if (is_there(limits, FileOrigin::kInput)) {
     const Json json = read_json_file(limits);
     if (const auto most = JsonPlace(json, limits.string()).object().find("max_seq_length")) {
       config.max_length = std::min(config.max_length, most->integer(2, kMost));

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/io/file_reader.h"
 #include "core/io/json_file.h"
 #include "core/io/safetensors.h"
 
@@ -61,8 +62,8 @@ std::vector<fs::path> files_of_index(const fs::path& index) {
     XKDE_CHECK(name.is_string(), DataError, index.string(), ": weight_map.", tensor,
                ": expected a file name, found ", name.dump());
     const fs::path file = folder / name.get<std::string>();
-    XKDE_CHECK(fs::exists(file), MissingInputError, index.string(), ": weight_map.", tensor,
-               ": expected the file ", file.string(), ", found none");
+    XKDE_CHECK(is_there(file, FileOrigin::kInput), MissingInputError, index.string(),
+               ": weight_map.", tensor, ": expected the file ", file.string(), ", found none");
     const fs::path real = fs::canonical(file);
     XKDE_CHECK(real.parent_path() == folder, DataError, index.string(), ": weight_map.", tensor,
                ": expected a file of the model's folder, found ", name.dump());
@@ -74,9 +75,10 @@ std::vector<fs::path> files_of_index(const fs::path& index) {
 }  // namespace
 
 std::vector<fs::path> safetensors_files(const fs::path& folder) {
-  if (fs::exists(folder / "model.safetensors")) return {folder / "model.safetensors"};
+  if (is_there(folder / "model.safetensors", FileOrigin::kInput))
+    return {folder / "model.safetensors"};
   const fs::path index = folder / "model.safetensors.index.json";
-  if (fs::exists(index)) return files_of_index(index);
+  if (is_there(index, FileOrigin::kInput)) return files_of_index(index);
   return {};
 }
 
@@ -84,8 +86,8 @@ std::vector<fs::path> required_safetensors_files(const fs::path& folder,
                                                  const std::string& transformers_class) {
   std::vector<fs::path> files = safetensors_files(folder);
   if (!files.empty()) return files;
-  const bool pickled = fs::exists(folder / "pytorch_model.bin") ||
-                       fs::exists(folder / "pytorch_model.bin.index.json");
+  const bool pickled = is_there(folder / "pytorch_model.bin", FileOrigin::kInput) ||
+                       is_there(folder / "pytorch_model.bin.index.json", FileOrigin::kInput);
   XKDE_CHECK(!pickled, MissingInputError, (folder / "model.safetensors").string(),
              ": expected safetensors weights, found only pickled ones; convert them once: python3 "
              "-c \"from transformers import ",

@@ -7,7 +7,7 @@
 #include "core/base/error.h"
 #include "core/base/float_check.h"
 #include "core/base/shape_text.h"
-#include "core/io/file.h"
+#include "core/io/file_reader.h"
 #include "core/model/families/family.h"
 #include "core/model/pretrained/folder_weights.h"
 #include "core/model/pretrained/gguf_weights.h"
@@ -20,10 +20,10 @@ namespace fs = std::filesystem;
 std::vector<fs::path> weight_files(const fs::path& folder) {
   std::vector<fs::path> files = safetensors_files(folder);
   if (!files.empty()) return files;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
-    const std::string extension = entry.path().extension().string();
+  for (const fs::path& entry : entries_of(folder, FileOrigin::kInput)) {
+    const std::string extension = entry.extension().string();
     XKDE_CHECK(extension != ".bin" && extension != ".pt" && extension != ".pth", DataError,
-               entry.path().string(),
+               entry.string(),
                ": expected .safetensors weights, found a pickled file (convert it once with "
                "transformers: AutoModelForCausalLM.from_pretrained(DIR).save_pretrained(DIR))");
   }
@@ -34,8 +34,8 @@ std::vector<fs::path> weight_files(const fs::path& folder) {
 
 /// A template in tokenizer_config.json is text, or a list of named ones.
 std::string template_of(const fs::path& folder, const Json& config) {
-  if (fs::exists(folder / "chat_template.jinja"))
-    return text_of_file(folder / "chat_template.jinja");
+  const fs::path file = folder / "chat_template.jinja";
+  if (const auto text = text_if_there(file, FileOrigin::kInput)) return *text;
   if (!config.is_object() || !config.contains("chat_template")) return "";
   const Json& value = config["chat_template"];
   if (value.is_string()) return value.get<std::string>();
@@ -89,7 +89,7 @@ PretrainedModel open_folder(const fs::path& folder) {
   const fs::path tokenizer_config_file = folder / "tokenizer_config.json";
   Json tokenizer_config;
   std::vector<fs::path> files = {config_file, tokenizer_file};
-  if (fs::exists(tokenizer_config_file)) {
+  if (is_there(tokenizer_config_file, FileOrigin::kInput)) {
     tokenizer_config = read_json_file(tokenizer_config_file);
     files.push_back(tokenizer_config_file);
   }
@@ -115,7 +115,7 @@ void read_finite_f32(const WeightFile& weights, const std::string& place, const 
 }
 
 PretrainedModel open_pretrained(const fs::path& path) {
-  XKDE_CHECK(fs::exists(path), MissingInputError, path.string(),
+  XKDE_CHECK(is_there(path, FileOrigin::kInput), MissingInputError, path.string(),
              ": expected a Hugging Face folder or a .gguf file, found nothing");
   PretrainedModel model = fs::is_directory(path) ? open_folder(path) : open_gguf(path);
   check_tensors(model);

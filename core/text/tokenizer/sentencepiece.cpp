@@ -1,12 +1,12 @@
 #include "core/text/tokenizer/sentencepiece.h"
 
-#include <fstream>
-#include <iterator>
+#include <optional>
 #include <utility>
 
 #include <sentencepiece_processor.h>
 
 #include "core/base/error.h"
+#include "core/io/file_reader.h"
 #include "core/text/regex/unicode.h"
 
 namespace xkde {
@@ -22,17 +22,16 @@ SentencePiece& SentencePiece::operator=(SentencePiece&&) noexcept = default;
 SentencePiece::~SentencePiece() = default;
 
 SentencePiece SentencePiece::open(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  XKDE_CHECK(file && std::filesystem::is_regular_file(path), MissingInputError, path.string(),
+  const std::optional<std::string> bytes = text_if_there(path, FileOrigin::kInput);
+  XKDE_CHECK(bytes, MissingInputError, path.string(),
              ": expected a SentencePiece model, found no file");
-  const std::string bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
   auto impl = std::make_unique<Impl>();
   impl->path = path.string();
   // An empty file parses as a model without pieces.
-  const auto status = impl->processor.LoadFromSerializedProto(bytes);
+  const auto status = impl->processor.LoadFromSerializedProto(*bytes);
   XKDE_CHECK(status.ok() && impl->processor.GetPieceSize() > 0, DataError, path.string(),
              ": expected a SentencePiece model, found ",
-             bytes.empty() ? "an empty file" : "something else: " + status.ToString());
+             bytes->empty() ? "an empty file" : "something else: " + status.ToString());
   return SentencePiece(std::move(impl));
 }
 

@@ -2,13 +2,14 @@
 
 #include <algorithm>
 #include <array>
-#include <fstream>
 #include <limits>
+#include <optional>
 #include <utility>
 
 #include <unicode/uchar.h>
 
 #include "core/base/error.h"
+#include "core/io/file_reader.h"
 #include "core/text/regex/json_place.h"
 #include "core/text/regex/unicode.h"
 
@@ -52,7 +53,7 @@ WordPiece::WordPiece() : decompose_(decomposition()) {}
 WordPiece WordPiece::open(const fs::path& folder) {
   WordPiece words;
   const fs::path file = folder / "tokenizer.json";
-  if (fs::exists(file)) {
+  if (is_there(file, FileOrigin::kInput)) {
     words.read_tokenizer_json(read_json_file(file), file);
   } else {
     words.read_vocab_txt(folder);
@@ -113,11 +114,11 @@ void WordPiece::read_ends(const JsonPlace& post_processor) {
 
 void WordPiece::read_vocab_txt(const fs::path& folder) {
   const fs::path file = folder / "vocab.txt";
-  std::ifstream lines(file);
+  std::optional<LineReader> lines = LineReader::open_if_there(file, FileOrigin::kInput);
   XKDE_CHECK(lines, MissingInputError, folder.string(),
              ": expected tokenizer.json or vocab.txt, found neither");
   int64_t id = 0;
-  for (std::string line; std::getline(lines, line); ++id) {
+  for (std::string line; lines->next(line); ++id) {
     if (line.ends_with('\r')) line.pop_back();
     vocab_[line] = id;
   }
@@ -125,7 +126,7 @@ void WordPiece::read_vocab_txt(const fs::path& folder) {
   std::string pad_token = "[PAD]";
   std::string mask_token = "[MASK]";
   const fs::path config_file = folder / "tokenizer_config.json";
-  if (fs::exists(config_file)) {
+  if (is_there(config_file, FileOrigin::kInput)) {
     const Json json = read_json_file(config_file);
     const JsonPlace config(json, config_file.string());
     lowercase_ = config.object().boolean_or("do_lower_case", true);

@@ -205,6 +205,7 @@ TEST_F(FileTest, FilesAndFoldersCanBeSynced) {
 
 TEST_F(FileTest, TheTextOfAFileThatIsNotThereIsEmpty) {
   EXPECT_EQ(text_of_file(path("none")), "");
+  EXPECT_THROW(text_of_file(folder_.path()), IoError);
   EXPECT_EQ(text_of_file(folder_.write("big", std::string(200000, 'b'))).size(), 200000U);
 }
 

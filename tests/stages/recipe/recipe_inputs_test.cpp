@@ -7,6 +7,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/base/error.h"
@@ -186,6 +187,40 @@ TEST_F(RecipeInputs, AreReadByTheStagesThatNameThem) {
               HasSubstr("sft.train_data: " + file));
   EXPECT_THAT(message_of<DataError>(recipe({"evaluate.data=" + file})),
               HasSubstr("evaluate.data: " + file));
+}
+
+TEST_F(RecipeInputs, AreRegularFilesOrFolders) {
+  const std::string fifo = (root_ / "fifo").string();
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  fs::create_symlink("loop", root_ / "loop");
+
+  EXPECT_THAT(
+      message_of<MissingInputError>(recipe({"sft.train_data=" + fifo})),
+      HasSubstr("sft.train_data: expected build_data or a training file, found what can't be "
+                "opened: " +
+                fifo + ": expected a regular file, found a FIFO"));
+  EXPECT_THAT(message_of<MissingInputError>(recipe({"evaluate.data=/dev/zero"})),
+              HasSubstr("/dev/zero: expected a regular file, found a device"));
+  EXPECT_THAT(message_of<MissingInputError>(recipe({"evaluate.data=" + (root_ / "loop").string()})),
+              HasSubstr("Too many levels of symbolic links"));
+}
+
+TEST_F(RecipeInputs, PairsAndSamplesAreRead) {
+  const std::string file = (root_ / "lines.jsonl").string();
+  const std::string model = "model: {model_name_or_path: " + (root_ / "model").string() + "}\n";
+  const auto message = [&](const std::string& stage, const std::string& lines) {
+    std::ofstream(file) << lines;
+    return message_of<DataError>(
+        parse_recipe(model + "stages:\n  - " + stage + "\n", "r.yaml", kStageParsers));
+  };
+  const std::string orpo = "orpo: {pairs: " + file + ", max_steps: 1}";
+  const std::string rank = "rank: {reward: chrf, samples: " + file + "}";
+  const std::string pair = R"({"prompt": "a", "chosen": "b", "rejected": "c"})";
+
+  EXPECT_EQ(message(orpo, pair + "\n" + pair), "no such error");
+  EXPECT_THAT(message(orpo, pair + "\n{}\n"),
+              HasSubstr("orpo.pairs: " + file + ": line 2: prompt: expected a text"));
+  EXPECT_THAT(message(rank, "[]\n"), HasSubstr("rank.samples: " + file + ": line 1: expected one"));
 }
 
 TEST_F(RecipeInputs, FaultsKeepTheirKind) {

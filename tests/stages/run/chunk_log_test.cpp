@@ -71,6 +71,21 @@ class ChunkLogTest : public testing::Test {
   test::TempFolder folder_;
 };
 
+TEST_F(ChunkLogTest, RowsThatCannotBeReadAreNotDoneAgain) {
+  fs::create_symlink("/proc/self/mem", file());  // EIO
+
+  EXPECT_THROW(run(1, [](ChunkLog&, Communicator&) {}), IoError);
+  EXPECT_TRUE(fs::is_symlink(file()));
+}
+
+TEST_F(ChunkLogTest, APartThatCannotBeReadIsKept) {
+  fs::create_directories(parts());
+  fs::create_symlink("/proc/self/mem", parts() / "rank-0");
+
+  EXPECT_THROW(run(1, [](ChunkLog&, Communicator&) {}), IoError);
+  EXPECT_TRUE(fs::is_symlink(parts() / "rank-0"));
+}
+
 TEST_F(ChunkLogTest, ChunksAreWrittenInOrderWhateverTheOrderOfWork) {
   run(1, [&](ChunkLog& log, Communicator&) {
     append(log, {2, 0});

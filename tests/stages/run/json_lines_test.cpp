@@ -59,8 +59,32 @@ TEST_F(JsonLinesTest, ATornLastLineIsCut) {
   EXPECT_EQ(kept_of("{\"step\":1}\n{\"other\":1}\n"), "{\"step\":1}\n");
 }
 
+TEST_F(JsonLinesTest, TellsHowFarTheKeptLinesReach) {
+  const auto reached = [&](const std::string& text) {
+    return keep_lines_up_to(folder_.write("m.jsonl", text), "step", 5);
+  };
+
+  EXPECT_EQ(reached("{\"step\":1}\n{\"step\":2}\n"), 2);
+  EXPECT_EQ(reached("{\"step\":4}\n{\"step\":5}\n{\"step\":6}\n"), 5);
+  EXPECT_EQ(reached("{\"step\":6}\n"), std::nullopt);
+  EXPECT_EQ(reached(""), std::nullopt);
+}
+
+TEST_F(JsonLinesTest, LinesOfAnotherKindEndThePast) {
+  EXPECT_EQ(kept_of("{\"step\":1}\n[2]\n"), "{\"step\":1}\n");
+  EXPECT_EQ(kept_of("{\"step\":1}\n{\"step\":\"2\"}\n"), "{\"step\":1}\n");
+}
+
+TEST_F(JsonLinesTest, AFileThatCannotBeReadIsLeftAsItIs) {
+  fs::create_symlink("/proc/self/mem", folder_.path() / "m.jsonl");  // EIO
+
+  EXPECT_THAT(message_of<IoError>([&] { keep_lines_up_to(folder_.path() / "m.jsonl", "step", 2); }),
+              HasSubstr("m.jsonl: cannot be read: Input/output error"));
+  EXPECT_TRUE(fs::is_symlink(folder_.path() / "m.jsonl"));
+}
+
 TEST_F(JsonLinesTest, AFileThatIsNotThereStaysAway) {
-  keep_lines_up_to(folder_.path() / "none.jsonl", "step", 2);
+  EXPECT_EQ(keep_lines_up_to(folder_.path() / "none.jsonl", "step", 2), std::nullopt);
 
   EXPECT_FALSE(fs::exists(folder_.path() / "none.jsonl"));
 }
