@@ -5,8 +5,10 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <vector>
 
 #include "core/base/error.h"
+#include "core/io/file.h"
 
 namespace xkde {
 namespace {
@@ -20,6 +22,9 @@ constexpr std::array<StorageFormat, 9> kFormats = {{{"F64", 1, 8},
                                                     {"Q5_0", 32, 22},
                                                     {"Q5_1", 32, 24},
                                                     {"Q8_0", 32, 34}}};
+
+// Whole blocks, and decoded while the processor's cache still holds what was read.
+constexpr size_t kPieceValues = size_t{1} << 17;
 
 template <typename T>
 T load(const std::byte* from) {
@@ -73,6 +78,15 @@ void decode_q8_0(const std::byte* in, std::span<float> out) {
   }
 }
 
+/// The format, which holds `values` numbers in `bytes` bytes.
+StorageFormat checked_format(std::string_view name, int64_t bytes, int64_t values) {
+  const auto known = storage_format(name);
+  XKDE_CHECK(known, InternalError, "unknown storage format ", name);
+  XKDE_CHECK(values % known->values == 0 && bytes == values / known->values * known->bytes,
+             InternalError, name, ": ", bytes, " bytes do not hold ", values, " values");
+  return *known;
+}
+
 }  // namespace
 
 float float_from_half(uint16_t bits) noexcept {
@@ -104,12 +118,7 @@ std::optional<StorageFormat> storage_format(std::string_view name) {
 }
 
 void decode_to_f32(std::string_view format, std::span<const std::byte> in, std::span<float> out) {
-  const auto known = storage_format(format);
-  XKDE_CHECK(known, InternalError, "unknown storage format ", format);
-  const auto values = static_cast<int64_t>(out.size());
-  XKDE_CHECK(values % known->values == 0 &&
-                 static_cast<int64_t>(in.size()) == values / known->values * known->bytes,
-             InternalError, format, ": ", in.size(), " bytes do not hold ", values, " values");
+  checked_format(format, std::ssize(in), std::ssize(out));
   const std::byte* data = in.data();
   if (format == "F32") {
     if (!in.empty()) std::memcpy(out.data(), data, in.size());
@@ -123,6 +132,28 @@ void decode_to_f32(std::string_view format, std::span<const std::byte> in, std::
     decode_q8_0(data, out);
   } else {
     decode_nibbles(data, out, format.back() == '1', format.starts_with("Q5"));
+  }
+}
+
+void read_as_f32(const FileHandle& file, const ByteRange& range, std::string_view format,
+                 std::span<float> out) {
+  const StorageFormat known = checked_format(format, range.end - range.begin, std::ssize(out));
+  int64_t offset = range.begin;
+  if (format == "F32") {
+    file.pread_all({reinterpret_cast<char*>(out.data()), out.size_bytes()}, offset);
+    return;
+  }
+  const auto bytes_of = [&](size_t values) {
+    return values / static_cast<size_t>(known.values) * static_cast<size_t>(known.bytes);
+  };
+  std::vector<char> buffer(bytes_of(std::min(out.size(), kPieceValues)));
+  while (!out.empty()) {
+    const std::span<float> values = out.first(std::min(out.size(), kPieceValues));
+    const std::span<char> piece = std::span(buffer).first(bytes_of(values.size()));
+    file.pread_all(piece, offset);
+    decode_to_f32(format, std::as_bytes(piece), values);
+    offset += std::ssize(piece);
+    out = out.subspan(values.size());
   }
 }
 

@@ -9,6 +9,8 @@
 
 namespace xkde {
 
+class FileHandle;
+
 float float_from_half(uint16_t bits) noexcept;
 float float_from_bfloat16(uint16_t bits) noexcept;
 /// Rounds to nearest, ties to even; NaN stays NaN.
@@ -27,6 +29,16 @@ std::optional<StorageFormat> storage_format(std::string_view name);
 /// Stored numbers as fp32. `in` holds exactly the blocks of `out`.
 /// Source of the block layouts: https://github.com/ggml-org/ggml/blob/master/src/ggml-common.h
 void decode_to_f32(std::string_view format, std::span<const std::byte> in, std::span<float> out);
+
+/// Bytes of a file.
+struct ByteRange {
+  int64_t begin = 0;
+  int64_t end = 0;
+};
+/// decode_to_f32() of these bytes of a file. A file may become shorter while it is open: what is no
+/// longer there is an IoError.
+void read_as_f32(const FileHandle& file, const ByteRange& range, std::string_view format,
+                 std::span<float> out);
 
 }  // namespace xkde
 

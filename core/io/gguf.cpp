@@ -1,5 +1,6 @@
 #include "core/io/gguf.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <map>
@@ -7,8 +8,8 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/io/file_reader.h"
 #include "core/io/float_formats.h"
-#include "core/io/mapped_file.h"
 
 namespace xkde {
 namespace {
@@ -40,11 +41,11 @@ constexpr std::array<const char*, 31> kTensorTypes = {
 /// Reads the header front to back; every length is checked against what is left of the file.
 class Reader {
  public:
-  Reader(std::span<const std::byte> bytes, std::string name)
-      : bytes_(bytes), name_(std::move(name)) {}
+  Reader(const FileHandle& file, uint64_t size)
+      : file_(file), size_(size), name_(file.path().string()) {}
 
-  size_t offset() const { return offset_; }
-  size_t left() const { return bytes_.size() - offset_; }
+  uint64_t offset() const { return offset_; }
+  uint64_t left() const { return size_ - offset_; }
   std::string place() const { return name_ + ": byte " + std::to_string(offset_); }
 
   template <typename T>
@@ -52,8 +53,7 @@ class Reader {
     XKDE_CHECK(left() >= sizeof(T), DataError, place(), ": expected ", sizeof(T), " bytes of ",
                what, ", found the end of the file after ", left());
     T value;
-    std::memcpy(&value, bytes_.data() + offset_, sizeof value);
-    offset_ += sizeof value;
+    std::memcpy(&value, take(sizeof value), sizeof value);
     return value;
   }
 
@@ -68,9 +68,7 @@ class Reader {
 
   std::string string(const char* what) {
     const uint64_t length = count(what, 1);
-    std::string value(reinterpret_cast<const char*>(bytes_.data() + offset_), length);
-    offset_ += length;
-    return value;
+    return std::string(take(length), length);
   }
 
   Type type() {
@@ -82,9 +80,25 @@ class Reader {
   }
 
  private:
-  std::span<const std::byte> bytes_;
+  /// The next bytes, which the file has, for as long as nothing else is taken.
+  const char* take(uint64_t bytes) {
+    const uint64_t at = offset_ - buffer_begin_;
+    offset_ += bytes;
+    if (at + bytes <= buffer_.size()) return buffer_.data() + at;
+    buffer_begin_ = offset_ - bytes;
+    buffer_.resize(std::min(size_ - buffer_begin_, std::max(bytes, kPieceBytes)));
+    file_.pread_all(buffer_, static_cast<int64_t>(buffer_begin_));
+    return buffer_.data();
+  }
+
+  static constexpr uint64_t kPieceBytes = uint64_t{1} << 18;
+
+  const FileHandle& file_;
+  uint64_t size_;
   std::string name_;
-  size_t offset_ = 0;
+  uint64_t offset_ = 0;        ///< in the file, of what comes next
+  uint64_t buffer_begin_ = 0;  ///< in the file, of the buffer
+  std::string buffer_;
 };
 
 size_t smallest_size(Type type) {
@@ -174,11 +188,15 @@ GgufFile::Value read_value(Reader& reader) {
 
 struct GgufFile::Impl {
   std::filesystem::path path;
-  MappedFile file;
+  FileHandle file;
+  uint64_t size;  ///< of the file
   std::map<std::string, Value> metadata;
   std::vector<Tensor> tensors;
 
-  explicit Impl(const std::filesystem::path& from) : path(from), file(from) {}
+  explicit Impl(const std::filesystem::path& from)
+      : path(from),
+        file(open_to_read(from, FileOrigin::kInput)),
+        size(static_cast<uint64_t>(file.status().bytes)) {}
 
   int64_t bytes_of(const Tensor& tensor) const {
     const auto format = storage_format(tensor.dtype);
@@ -252,7 +270,6 @@ struct GgufFile::Impl {
   void place_tensors(uint64_t header_end) {
     const uint64_t align = alignment();
     const uint64_t data = (header_end + align - 1) / align * align;
-    const uint64_t size = file.bytes().size();
     std::set<std::string> names;
     for (Tensor& tensor : tensors) {
       XKDE_CHECK(names.insert(tensor.name).second, DataError, path.string(),
@@ -279,7 +296,7 @@ GgufFile::~GgufFile() = default;
 
 GgufFile GgufFile::open(const std::filesystem::path& path) {
   auto impl = std::make_unique<Impl>(path);
-  Reader reader(impl->file.bytes(), path.string());
+  Reader reader(impl->file, impl->size);
   const auto magic = reader.number<uint32_t>("a magic number");
   XKDE_CHECK(magic == 0x46554747U, DataError, path.string(),
              ": expected a GGUF file (\"GGUF\" at byte 0), found other bytes");
@@ -322,10 +339,8 @@ const std::vector<double>& GgufFile::numbers(const std::string& key) const {
 const std::vector<GgufFile::Tensor>& GgufFile::tensors() const { return impl_->tensors; }
 
 void GgufFile::read_f32(const Tensor& tensor, std::span<float> out) const {
-  const auto size = static_cast<size_t>(impl_->bytes_of(tensor));
-  const auto bytes = impl_->file.bytes().subspan(tensor.offset, size);
-  decode_to_f32(tensor.dtype, bytes, out);
-  impl_->file.forget(bytes);
+  const auto begin = static_cast<int64_t>(tensor.offset);
+  read_as_f32(impl_->file, {begin, begin + impl_->bytes_of(tensor)}, tensor.dtype, out);
 }
 
 }  // namespace xkde

@@ -12,8 +12,8 @@
 
 namespace xkde {
 
-/// A GGUF file (version 2 or 3, little endian), opened read-only and memory-mapped: metadata and
-/// tensors. Every count, length and offset is checked against the file's size before use. Source:
+/// A GGUF file (version 2 or 3, little endian), opened read-only: metadata and tensors. Every
+/// count, length and offset is checked against the file's size before use. Source:
 /// https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 class GgufFile {
  public:

@@ -6,7 +6,7 @@
 
 #include "core/base/error.h"
 #include "core/base/log.h"
-#include "core/io/mapped_file.h"
+#include "core/io/file_reader.h"
 #include "core/io/sha256.h"
 
 namespace xkde {
@@ -40,13 +40,18 @@ std::optional<uint64_t> length_at(std::string_view bytes) {
   return length;
 }
 
-/// The whole entry at the beginning of `bytes`; none when it is cut off or damaged.
-std::optional<std::string_view> payload_at(std::string_view bytes) {
-  const std::optional<uint64_t> length = length_at(bytes);
-  if (!length || *length > bytes.size() - kHeaderBytes) return std::nullopt;
-  const std::string_view payload = bytes.substr(kHeaderBytes, *length);
+/// The whole entry at byte `at` of a file of `size` bytes; none when it is cut off or damaged.
+std::optional<std::string> payload_at(const FileHandle& file, int64_t at, int64_t size) {
+  constexpr auto kHeader = static_cast<int64_t>(kHeaderBytes);
+  if (size - at < kHeader) return std::nullopt;
+  std::string header(kHeaderBytes, '\0');
+  file.pread_all(header, at);
+  const std::optional<uint64_t> length = length_at(header);
+  if (!length || *length > static_cast<uint64_t>(size - at - kHeader)) return std::nullopt;
+  std::string payload(*length, '\0');
+  file.pread_all(payload, at + kHeader);
   const std::string digits = sha256_hex(payload).substr(0, kPayloadDigits);
-  if (bytes.substr(kLengthEnd + kHeadDigits, kPayloadDigits) != digits) return std::nullopt;
+  if (header.substr(kLengthEnd + kHeadDigits) != digits) return std::nullopt;
   return payload;
 }
 
@@ -57,15 +62,18 @@ bool has_header(std::string_view bytes) {
   return false;
 }
 
-/// How many bytes of whole entries there are.
-size_t visit_entries(const fs::path& path, std::string_view bytes, const Journal::Visit& visit) {
-  size_t at = 0;
-  while (const auto payload = payload_at(bytes.substr(at))) {
+/// How many of the `size` bytes are those of whole entries.
+int64_t visit_entries(const FileHandle& file, int64_t size, const Journal::Visit& visit) {
+  int64_t at = 0;
+  while (const auto payload = payload_at(file, at, size)) {
     visit(*payload);
-    at += kHeaderBytes + payload->size();
+    at += static_cast<int64_t>(kHeaderBytes) + std::ssize(*payload);
   }
+  if (at == size) return at;
   // Each entry is durable before the next one is begun: only the last can be incomplete.
-  XKDE_CHECK(at == bytes.size() || !has_header(bytes.substr(at + 1)), DataError, path.string(),
+  std::string rest(static_cast<size_t>(size - at - 1), '\0');
+  file.pread_all(rest, at + 1);
+  XKDE_CHECK(!has_header(rest), DataError, file.path().string(),
              ": expected a whole entry at byte ", at,
              ", found a damaged one with others behind it");
   return at;
@@ -75,18 +83,15 @@ size_t visit_entries(const fs::path& path, std::string_view bytes, const Journal
 
 Journal::Journal(fs::path path, Use use, const Visit& visit) {
   const bool reads = use == Use::kRead;
-  const bool is_new = !fs::exists(path);
+  const bool is_new = !is_there(path, FileOrigin::kOwn);
   if (reads && is_new) return;
   file_ = FileHandle::open(path, reads ? OpenMode::kRead : OpenMode::kKeep);
   lock(use);
   if (is_new) sync_folder_of(path);
-  if (file_.status().bytes == 0) return;
-  const MappedFile mapped(path);
-  const std::string_view bytes(reinterpret_cast<const char*>(mapped.bytes().data()),
-                               mapped.bytes().size());
-  bytes_ = static_cast<int64_t>(visit_entries(path, bytes, visit));
-  if (reads || bytes_ == std::ssize(bytes)) return;
-  log::warning(concat(path.string(), ": cuts off ", std::ssize(bytes) - bytes_,
+  const int64_t size = file_.status().bytes;
+  bytes_ = visit_entries(file_, size, visit);
+  if (reads || bytes_ == size) return;
+  log::warning(concat(path.string(), ": cuts off ", size - bytes_,
                       " bytes of an entry that was never finished"));
   cut(bytes_);
 }

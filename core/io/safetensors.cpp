@@ -1,13 +1,12 @@
 #include "core/io/safetensors.h"
 
 #include <algorithm>
-#include <cstring>
 #include <fstream>
 #include <optional>
 #include <utility>
 
 #include "core/base/error.h"
-#include "core/io/file.h"
+#include "core/io/file_reader.h"
 #include "core/io/float_formats.h"
 #include "core/io/json_file.h"
 
@@ -68,18 +67,18 @@ SafetensorsFile::Tensor parse_tensor(const std::string& name, const Json& entry,
 
 }  // namespace
 
-SafetensorsFile::SafetensorsFile(std::filesystem::path path, MappedFile file)
-    : path_(std::move(path)), file_(std::move(file)) {
-  const std::string name = path_.string();
-  const std::span<const std::byte> bytes = file_.bytes();
-  XKDE_CHECK(bytes.size() >= 8, DataError, name,
-             ": expected a safetensors header of at least 8 bytes, found ", bytes.size());
+SafetensorsFile::SafetensorsFile(FileHandle file) : file_(std::move(file)) {
+  const std::string name = path().string();
+  const auto size = static_cast<uint64_t>(file_.status().bytes);
+  XKDE_CHECK(size >= 8, DataError, name,
+             ": expected a safetensors header of at least 8 bytes, found ", size);
   uint64_t header = 0;
-  std::memcpy(&header, bytes.data(), sizeof header);
-  XKDE_CHECK(header <= kLargestHeader && header <= bytes.size() - 8, DataError, name,
-             ": expected a header length of at most ",
-             std::min<uint64_t>(kLargestHeader, bytes.size() - 8), " bytes, found ", header);
-  const std::string_view text(reinterpret_cast<const char*>(bytes.data()) + 8, header);
+  file_.pread_all({reinterpret_cast<char*>(&header), sizeof header}, 0);
+  XKDE_CHECK(header <= kLargestHeader && header <= size - 8, DataError, name,
+             ": expected a header length of at most ", std::min<uint64_t>(kLargestHeader, size - 8),
+             " bytes, found ", header);
+  std::string text(header, '\0');
+  file_.pread_all(text, 8);
   XKDE_CHECK(!text.empty() && text.front() == '{', DataError, name,
              ": byte 8: expected a header that begins with '{', found another byte");
   const Json json = parse_json(text, name + ": header");
@@ -105,20 +104,19 @@ SafetensorsFile::SafetensorsFile(std::filesystem::path path, MappedFile file)
     tensor.begin += 8 + header;
     tensor.end += 8 + header;
   }
-  XKDE_CHECK(expected == bytes.size() - 8 - header, DataError, name, ": expected ", expected,
-             " bytes of data, found ", bytes.size() - 8 - header);
+  XKDE_CHECK(expected == size - 8 - header, DataError, name, ": expected ", expected,
+             " bytes of data, found ", size - 8 - header);
 }
 
 SafetensorsFile SafetensorsFile::open(const std::filesystem::path& path) {
-  return SafetensorsFile(path, MappedFile(path));
+  return SafetensorsFile(open_to_read(path, FileOrigin::kInput));
 }
 
 void SafetensorsFile::read_f32(const Tensor& tensor, std::span<float> out) const {
-  XKDE_CHECK(storage_format(tensor.dtype), DataError, path_.string(), ": tensor ", tensor.name,
+  XKDE_CHECK(storage_format(tensor.dtype), DataError, path().string(), ": tensor ", tensor.name,
              ": expected F32, F16, BF16 or F64, found ", tensor.dtype);
-  const auto bytes = file_.bytes().subspan(tensor.begin, tensor.end - tensor.begin);
-  decode_to_f32(tensor.dtype, bytes, out);
-  file_.forget(bytes);
+  read_as_f32(file_, {static_cast<int64_t>(tensor.begin), static_cast<int64_t>(tensor.end)},
+              tensor.dtype, out);
 }
 
 void write_safetensors(const std::filesystem::path& path, const std::vector<TensorToWrite>& tensors,

@@ -8,11 +8,11 @@
 #include <string>
 #include <vector>
 
-#include "core/io/mapped_file.h"
+#include "core/io/file.h"
 
 namespace xkde {
 
-/// One .safetensors file, opened read-only and memory-mapped. The header is checked as the format
+/// One .safetensors file, opened read-only. The header is checked as the format
 /// demands: no more than 100 MB, tensors contiguous without holes or overlap, the last one ending
 /// with the file, sizes equal to shape times type. Source:
 /// https://github.com/huggingface/safetensors#format
@@ -30,15 +30,15 @@ class SafetensorsFile {
   /// found.
   static SafetensorsFile open(const std::filesystem::path& path);
 
-  const std::filesystem::path& path() const noexcept { return path_; }
+  const std::filesystem::path& path() const noexcept { return file_.path(); }
   const std::vector<Tensor>& tensors() const noexcept { return tensors_; }  ///< in file order
-  /// Row-major fp32 values; `out` has exactly the tensor's number of elements.
+  /// Row-major fp32 values; `out` has exactly the tensor's number of elements. Throws
+  /// IoError where the file has become shorter since it was opened.
   void read_f32(const Tensor& tensor, std::span<float> out) const;
 
  private:
-  SafetensorsFile(std::filesystem::path path, MappedFile file);
-  std::filesystem::path path_;
-  MappedFile file_;
+  explicit SafetensorsFile(FileHandle file);
+  FileHandle file_;
   std::vector<Tensor> tensors_;
 };
 

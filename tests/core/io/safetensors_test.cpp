@@ -87,6 +87,31 @@ TEST(Safetensors, RejectsEveryMalformedHeader) {
   EXPECT_THAT(error_of(file_of(R"({"__metadata__":{"a":1}})", 0)), HasSubstr("object of strings"));
 }
 
+TEST(Safetensors, AFileThatBecomesShorterWhileItIsOpenIsNamed) {
+  const std::vector<float> values(300'000, 1.5F);
+  const TemporaryFile file("shrinks.safetensors", "");
+  for (const char* dtype : {"F32", "BF16"}) {
+    write_safetensors(file.path(), {{"w", {300'000}}}, dtype,
+                      [&](const std::string&, std::span<float> out) {
+                        std::copy(values.begin(), values.end(), out.begin());
+                      });
+    const SafetensorsFile opened = SafetensorsFile::open(file.path());
+    std::vector<float> got(values.size());
+    opened.read_f32(opened.tensors().front(), got);
+    EXPECT_EQ(got, values) << dtype;
+
+    std::filesystem::resize_file(file.path(), 5000);
+
+    try {
+      opened.read_f32(opened.tensors().front(), got);
+      ADD_FAILURE() << "no error";
+    } catch (const IoError& error) {
+      EXPECT_THAT(error.what(), testing::HasSubstr("shrinks.safetensors: expected "));
+      EXPECT_THAT(error.what(), testing::HasSubstr("bytes, found 5000"));
+    }
+  }
+}
+
 TEST(Safetensors, AMissingFileIsMissingInput) {
   EXPECT_THROW(SafetensorsFile::open("/nonexistent.safetensors"), MissingInputError);
 }
