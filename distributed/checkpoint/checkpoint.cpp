@@ -7,6 +7,7 @@
 
 #include "core/base/error.h"
 #include "core/base/log.h"
+#include "core/io/file_reader.h"
 #include "core/io/hdf5_file.h"
 #include "distributed/checkpoint/manifest.h"
 #include "distributed/checkpoint/save.h"
@@ -103,10 +104,16 @@ void read_state(const fs::path& folder, const Manifest& manifest, const CopiesBy
   }
 }
 
-Json read_progress(const fs::path& folder) {
+/// What `read` returns; that a piece of a checkpoint cannot be read or parsed is its damage.
+template <typename Read>
+auto reading_pieces(const Read& read) {
   try {
-    return read_json_file(folder / kStateFile);
+    return read();
   } catch (const DataError& error) {
+    throw CheckpointError(error.what());
+  } catch (const IoError& error) {
+    throw CheckpointError(error.what());
+  } catch (const MissingInputError& error) {
     throw CheckpointError(error.what());
   }
 }
@@ -134,9 +141,9 @@ void verify_checkpoint(const fs::path& folder) {
 
 std::optional<fs::path> newest_verified_checkpoint(const fs::path& root, int64_t below) {
   std::vector<int64_t> steps;
-  if (fs::is_directory(root)) {
-    for (const auto& entry : fs::directory_iterator(root)) {
-      const int64_t step = step_of(entry.path().filename().string());
+  if (is_there(root, FileOrigin::kOwn)) {
+    for (const fs::path& entry : entries_of(root, FileOrigin::kOwn)) {
+      const int64_t step = step_of(entry.filename().string());
       if (step >= 0 && step < below) steps.push_back(step);
     }
   }
@@ -177,9 +184,11 @@ Json load_checkpoint(const fs::path& folder, const ShardLayout& layout, const St
   });
   Json progress;
   agree_on(world, [&] {
-    read_state(folder, manifest, copies, state);
+    reading_pieces([&] {
+      read_state(folder, manifest, copies, state);
+      progress = read_json_file(folder / kStateFile);
+    });
     check_finite(state, layout, world.rank() % layout.num_shards, folder.string());
-    progress = read_progress(folder);
   });
   return progress;
 }

@@ -53,9 +53,10 @@ void save_checkpoint(const std::filesystem::path& root, const ShardLayout& layou
                      const StateView& state, const CheckpointInfo& info, Communicator& world);
 
 /// The newest checkpoint under `root` whose manifest and every file's size and SHA-256 verify;
-/// damaged ones are reported by a warning and passed over. Nothing when `root` holds no checkpoint
-/// folder at all; CheckpointError when it holds some but none verifies. Only steps below `below`
-/// count. Not collective.
+/// damaged ones, and those with a piece that cannot be read, are reported by a warning and passed
+/// over. Nothing when `root` holds no checkpoint folder at all; CheckpointError when it holds some
+/// but none verifies; IoError when `root` cannot be read. Only steps below `below` count. Not
+/// collective.
 std::optional<std::filesystem::path> newest_verified_checkpoint(
     const std::filesystem::path& root, int64_t below = std::numeric_limits<int64_t>::max());
 

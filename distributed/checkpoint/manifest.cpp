@@ -2,13 +2,12 @@
 
 #include <algorithm>
 #include <charconv>
-#include <fstream>
-#include <iterator>
 #include <limits>
 #include <set>
 #include <string_view>
 
 #include "core/base/error.h"
+#include "core/io/file_reader.h"
 #include "core/io/json_file.h"
 #include "core/io/sha256.h"
 #include "core/text/regex/json_place.h"
@@ -106,11 +105,11 @@ Manifest manifest_from(const JsonPlace& place) {
 }
 
 std::string read_text(const fs::path& path) {
-  std::ifstream stream(path, std::ios::binary);
-  XKDE_CHECK(stream.good(), CheckpointError, path.string(), ": expected a file, found none");
-  std::string text(std::istreambuf_iterator<char>(stream), {});
-  XKDE_CHECK(!stream.bad(), CheckpointError, path.string(), ": cannot be read");
-  return text;
+  try {
+    return xkde::read_text(path, FileOrigin::kOwn);
+  } catch (const IoError& error) {  // a damaged disk is a damaged file
+    throw CheckpointError(error.what());
+  }
 }
 
 void check_version(const JsonPlace& place) {
@@ -169,7 +168,11 @@ void write_manifest(const fs::path& folder, const Manifest& manifest) {
 
 Manifest read_manifest(const fs::path& folder) {
   const fs::path path = folder / kManifestFile;
-  return parse(path, read_text(path));
+  Manifest manifest = parse(path, read_text(path));
+  const int64_t named = step_of(folder.filename().string());
+  XKDE_CHECK(named < 0 || manifest.step == named, CheckpointError, path.string(),
+             ": step: expected ", named, " as its folder is called, found ", manifest.step);
+  return manifest;
 }
 
 void verify_file(const fs::path& folder, const FileRecord& record) {

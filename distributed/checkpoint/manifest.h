@@ -33,9 +33,9 @@ int64_t step_of(const std::string& name);  ///< of a folder_name(), else -1
 /// Writes manifest.json and manifest.sha256 into a folder. Throws IoError.
 void write_manifest(const std::filesystem::path& folder, const Manifest& manifest);
 
-/// Reads and checks manifest.json against manifest.sha256; what it says of files and tensors fits
-/// together, and the rank files are long enough for it. Throws CheckpointError: file, place,
-/// expected, found.
+/// Reads and checks manifest.json against manifest.sha256, and its step against the folder's name
+/// where that is one of a step; what it says of files and tensors fits together, and the rank files
+/// are long enough for it. Throws CheckpointError: file, place, expected, found.
 Manifest read_manifest(const std::filesystem::path& folder);
 
 /// Compares size and SHA-256. Throws CheckpointError: file, expected, found.

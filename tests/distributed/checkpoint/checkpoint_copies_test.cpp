@@ -116,6 +116,17 @@ std::string best(const fs::path& root) {
   return name;
 }
 
+TEST_F(CheckpointTest, ABestThatCannotBeReadIsAnErrorAndNothingIsRemoved) {
+  save_scored(root_, 1, 1.0);
+  save_scored(root_, 2, 2.0);
+  fs::remove(root_ / "BEST");
+  fs::create_symlink("/proc/self/mem", root_ / "BEST");  // EIO
+
+  EXPECT_THAT(message_of<IoError>([&] { save_scored(root_, 3, 3.0); }),
+              HasSubstr("BEST: cannot be read"));
+  EXPECT_TRUE(fs::exists(root_ / "step-00000001"));
+}
+
 TEST_F(CheckpointTest, KeepsTheBestBesideTheNewest) {
   save_scored(root_, 1, 3.0);
   save_scored(root_, 2, 1.0);

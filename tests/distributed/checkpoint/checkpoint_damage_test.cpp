@@ -94,6 +94,39 @@ TEST_F(DamageTest, AMissingFileIsFound) {
   }
 }
 
+TEST_F(DamageTest, AFolderInThePlaceOfAFileIsDamage) {
+  for (const std::string& name : names_in(folder_)) {
+    fs::remove(folder_ / name);
+    fs::create_directory(folder_ / name);
+    EXPECT_THAT(refusal(), HasSubstr((folder_ / name).string()));
+    repair();
+  }
+}
+
+TEST_F(DamageTest, AFileThatCannotBeReadIsDamage) {
+  for (const std::string& name : names_in(folder_)) {
+    fs::remove(folder_ / name);
+    fs::create_symlink("/proc/self/mem", folder_ / name);  // EIO
+    EXPECT_THAT(refusal(), HasSubstr((folder_ / name).string()));
+    repair();
+  }
+}
+
+TEST_F(DamageTest, AFolderUnderAnotherStepsNameIsPassedOver) {
+  fs::rename(folder_, root_ / "step-00000009");
+
+  EXPECT_EQ(newest_verified_checkpoint(root_), root_ / "step-00000001");
+  EXPECT_THAT(message_of<CheckpointError>([&] { expect_loads(root_ / "step-00000009", 2, 2); }),
+              HasSubstr("manifest.json: step: expected 9 as its folder is called, found 2"));
+}
+
+TEST_F(DamageTest, AFolderThatCannotBeListedIsNoRunWithoutCheckpoints) {
+  fs::create_symlink("loop", root_ / "loop");
+
+  EXPECT_THROW(newest_verified_checkpoint(root_ / "loop"), IoError);
+  EXPECT_EQ(newest_verified_checkpoint(root_ / "none"), std::nullopt);
+}
+
 TEST_F(DamageTest, ExchangedRankFilesAreFound) {
   fs::rename(folder_ / "rank_00000.h5", folder_ / "other");
   fs::rename(folder_ / "rank_00001.h5", folder_ / "rank_00000.h5");
