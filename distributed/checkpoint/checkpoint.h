@@ -36,6 +36,9 @@ struct CheckpointInfo {
   std::optional<double> score = std::nullopt;
   /// Nothing is saved unless the values of all copies are equal. As given on rank 0.
   bool compares_copies = true;
+  /// Files whose content is to be durable before the checkpoint is: what a run that goes on from it
+  /// will read. As given on rank 0.
+  std::vector<std::filesystem::path> synced_first = {};
 };
 
 /// Writes `root`/step-XXXXXXXX (8 digits) from the ranks' states; collective over `world`, blocks

@@ -123,7 +123,7 @@ void CheckpointSave::make_folder() {
   Json state = info_.progress;
   if (info_.score) state["score"] = *info_.score;
   progress_ = state.dump(1) + "\n";
-  fs::create_directories(root_);
+  if (fs::create_directories(root_)) sync_folder_of(root_);
   remove_leftovers(root_);
   check_free_space(root_, bytes_of_checkpoint(layout_, static_cast<int64_t>(kinds_.size()),
                                               static_cast<int64_t>(progress_.size())));
@@ -176,6 +176,7 @@ void CheckpointSave::complete(const std::vector<WrittenShard>& written) const {
   Manifest whole = manifest(written);
   whole.files.push_back(write_index(folder_, whole, fingerprints));
   whole.files.push_back(write_durable(folder_ / kStateFile, progress_));
+  for (const fs::path& file : info_.synced_first) sync_path(file);
   write_manifest(folder_, whole);
   sync_path(folder_);
   const std::string name = folder_name(info_.step);

@@ -123,6 +123,7 @@ dist::CheckpointInfo TrainCheckpoints::info(const TrainPoint& point) {
                             .keep_last = options_.keep_last,
                             .compares_copies = options_.compares_copies};
   info.progress.update(options_.facts);
+  if (!options_.metrics.empty()) info.synced_first = {options_.metrics};
   if (point.dev_losses) info.progress[kDevLosses] = *point.dev_losses;
   if (options_.keeps_best && losses_ > 0) info.score = loss_sum_ / static_cast<double>(losses_);
   if (options_.keeps_best && score_) info.score = score_;

@@ -19,7 +19,10 @@ namespace xkde::recipe {
 struct TrainCheckpointOptions {
   std::string stage = {};           ///< its name, for messages
   std::filesystem::path root = {};  ///< the folder that the checkpoints lie in
-  bool resumes = true;              ///< resume() looks for a checkpoint to go on from
+  /// The file that a line is written to for each step; durable up to a checkpoint's step before the
+  /// checkpoint is. Empty: none.
+  std::filesystem::path metrics = {};
+  bool resumes = true;        ///< resume() looks for a checkpoint to go on from
   bool beside_steps = false;  ///< writes while the next steps run, from a second copy of the state
   bool keeps_best = false;    ///< the checkpoint of the lowest score stays, too
   bool compares_copies = false;  ///< nothing is saved unless all copies of the state are equal

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "core/base/error.h"
+#include "core/base/log.h"
 #include "core/base/stopwatch.h"
 #include "core/nn/device_memory.h"
 #include "core/optim/adamw.h"
@@ -43,10 +44,19 @@ LrSchedule schedule_of(const TrainKeys& keys, int64_t total_steps) {
           .total_steps = total_steps};
 }
 
+constexpr const char* kMetricsFile = "metrics.jsonl";
+
+/// The weights are right all the same, and a checkpoint keeps the losses of the dev set.
+void warn_of_hole(const std::filesystem::path& metrics, int64_t reached, int64_t step) {
+  log::warning(concat(metrics.string(), ": expected lines up to the checkpoint's step ", step,
+                      ", found them up to ", reached, ": the curve will have a hole"));
+}
+
 TrainCheckpointOptions checkpoint_options(const std::string& stage, const TrainKeys& keys,
                                           const TrainHost& host) {
   return {.stage = stage,
           .root = host.folder / "checkpoints",
+          .metrics = host.folder / kMetricsFile,
           .resumes = keys.resume_from_checkpoint == ResumeFrom::kNewest,
           // A single save at the end has no steps to run beside, and no need of a second state.
           .beside_steps = keys.async_save && keys.save_steps > 0,
@@ -85,9 +95,10 @@ class Trainer {
   std::optional<std::filesystem::path> run() {
     const TrainPoint start = checkpoints_.resume();
     step_ = start.step;
-    const std::filesystem::path metrics = host_.folder / "metrics.jsonl";
+    const std::filesystem::path metrics = host_.folder / kMetricsFile;
     if (is_root()) {
-      keep_lines_up_to(metrics, "step", step_);
+      const int64_t reached = keep_lines_up_to(metrics, "step", step_).value_or(0);
+      if (reached < step_) warn_of_hole(metrics, reached, step_);
       lines_ = std::make_unique<JsonLinesWriter>(metrics);
     }
     prepare_dev(start, metrics);

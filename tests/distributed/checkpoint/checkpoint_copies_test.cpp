@@ -127,6 +127,20 @@ TEST_F(CheckpointTest, ABestThatCannotBeReadIsAnErrorAndNothingIsRemoved) {
   EXPECT_TRUE(fs::exists(root_ / "step-00000001"));
 }
 
+TEST_F(CheckpointTest, WhatIsToBeSyncedFirstMustBeThere) {
+  run_ranks(2, [&](Communicator& world) {
+    const ShardLayout layout = make_layout(small_units(), 2);
+    OwnedState state = state_at(layout, world.rank(), 1);
+    CheckpointInfo info{.step = 1, .progress = progress_at(1)};
+    info.synced_first = {root_ / "metrics.jsonl"};
+
+    EXPECT_THAT(
+        message_of<IoError>([&] { save_checkpoint(root_, layout, state.view(), info, world); }),
+        HasSubstr("metrics.jsonl"));
+  });
+  EXPECT_EQ(newest_verified_checkpoint(root_), std::nullopt);
+}
+
 TEST_F(CheckpointTest, KeepsTheBestBesideTheNewest) {
   save_scored(root_, 1, 3.0);
   save_scored(root_, 2, 1.0);

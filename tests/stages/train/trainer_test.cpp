@@ -287,6 +287,24 @@ TEST_F(TrainerTest, DevLossesOfTheFirstRunCountInTheSecond) {
   }
 }
 
+TEST_F(TrainerTest, AHoleInTheCurveIsTold) {
+  FakeModel first, second, third;
+  FakeTask task;
+  run(first, task, keys_of(4, 2));
+  const auto warnings_of = [&](FakeModel& model, int64_t steps) {
+    testing::internal::CaptureStderr();
+    run(model, task, keys_of(steps, 2));
+    return testing::internal::GetCapturedStderr();
+  };
+  EXPECT_THAT(warnings_of(second, 6), testing::Not(testing::HasSubstr("hole")));
+  std::ofstream(folder_ / "metrics.jsonl") << "{\"step\":1}\n";
+
+  EXPECT_THAT(
+      warnings_of(third, 8),
+      testing::HasSubstr("metrics.jsonl: expected lines up to the checkpoint's step 6, found "
+                         "them up to 1: the curve will have a hole"));
+}
+
 TEST_F(TrainerTest, ARankWithoutPacksTakesPartInEveryPass) {
   dist::run_ranks(2, [&](dist::Communicator& comm) {
     FakeModel model;
