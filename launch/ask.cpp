@@ -19,6 +19,7 @@
 #include "core/data/sft_sample.h"
 #include "core/evaluate/eval_inputs.h"
 #include "core/evaluate/methods/methods.h"
+#include "core/io/file_reader.h"
 #include "core/memory/edit_memory.h"
 #include "core/memory/embed_texts.h"
 #include "core/memory/fact_index.h"
@@ -144,6 +145,7 @@ class Session {
       }
       out_.flush();
     }
+    XKDE_CHECK(!in.bad(), IoError, "standard input: expected lines, found a read error");
   }
 
   void save() { memory_.save(); }
@@ -152,22 +154,25 @@ class Session {
   EditMemory open_memory(const AskCommand& command) {
     const MemoryKind kind{encoder_.width(), encoder_identity(encoder_folder_)};
     const fs::path exported = recipe_.model.model_name_or_path / recipe::kExportedMemory;
-    if (command.memory.empty() && fs::exists(exported)) return EditMemory::open(exported, kind);
-    if (!command.memory.empty() && fs::exists(command.memory))
+    if (command.memory.empty() && is_there(exported, FileOrigin::kInput))
+      return EditMemory::open(exported, kind);
+    if (!command.memory.empty() && is_there(command.memory, FileOrigin::kInput))
       return EditMemory::open(command.memory, kind);
-    EditMemory memory =
-        command.memory.empty() ? EditMemory(kind) : EditMemory::create(command.memory, kind);
     const recipe::EvaluateStage* evaluate = last_evaluation(recipe_);
     XKDE_CHECK(evaluate != nullptr || !command.memory.empty(), MissingInputError,
                command.arguments.recipe.string(),
                ": expected --memory FILE or an evaluate stage, whose edits are remembered; found "
                "neither");
-    if (evaluate == nullptr) return memory;
+    if (evaluate == nullptr) return EditMemory::create(command.memory, kind);
     const std::vector<MemoryFact> facts = facts_of(*evaluate);
     std::vector<std::string> prompts;
     for (const MemoryFact& fact : facts) prompts.push_back(fact.prompt);
-    memory.append(facts, embed_texts(encoder_, prompts));
-    memory.save();
+    // Before the file is made: one without the recipe's edits would be opened as it is from then
+    // on.
+    const at::Tensor embeddings = embed_texts(encoder_, prompts);
+    if (!command.memory.empty()) return EditMemory::create(command.memory, kind, facts, embeddings);
+    EditMemory memory(kind);
+    memory.append(facts, embeddings);
     return memory;
   }
 

@@ -8,6 +8,7 @@
 #include <ATen/ATen.h>
 
 #include "core/base/error.h"
+#include "core/io/file_reader.h"
 #include "core/io/journal.h"
 #include "core/memory/memory_file.h"
 
@@ -94,11 +95,19 @@ EditMemory::EditMemory(MemoryKind kind) : impl_(std::make_unique<Impl>()) {
 }
 
 EditMemory EditMemory::create(const fs::path& file, const MemoryKind& kind) {
+  return create(file, kind, {}, at::empty({0, kind.width}, at::kFloat));
+}
+
+EditMemory EditMemory::create(const fs::path& file, const MemoryKind& kind,
+                              std::span<const MemoryFact> facts, const at::Tensor& embeddings) {
   EditMemory memory(kind);
   Impl& impl = *memory.impl_;
+  impl.check(facts, embeddings);
+  impl.add(facts, embeddings);
   impl.file = file;
   impl.journal.emplace(journal_of(file), Journal::Use::kAppend, [](std::string_view) {});
-  XKDE_CHECK(!fs::exists(file), IoError, file.string(), ": expected no such file yet, found one");
+  XKDE_CHECK(!is_there(file, FileOrigin::kOwn), IoError, file.string(),
+             ": expected no such file yet, found one");
   XKDE_CHECK(impl.journal->bytes() == 0, IoError, journal_of(file).string(),
              ": expected no facts of a file that is gone, found ", impl.journal->bytes(), " bytes");
   impl.fold();
@@ -108,7 +117,7 @@ EditMemory EditMemory::create(const fs::path& file, const MemoryKind& kind) {
 EditMemory EditMemory::open(const fs::path& file, const MemoryKind& kind, Access access) {
   EditMemory memory(kind);
   Impl& impl = *memory.impl_;
-  XKDE_CHECK(fs::exists(file), MissingInputError, file.string(),
+  XKDE_CHECK(open_if_there(file, FileOrigin::kInput), MissingInputError, file.string(),
              ": expected a file of an edit memory, found none");
   impl.file = file;
   // The journal's lock is what keeps the file as it is, so that it comes first.

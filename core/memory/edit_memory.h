@@ -41,7 +41,11 @@ class EditMemory {
 
   /// In memory only.
   explicit EditMemory(MemoryKind kind);
-  /// A new file without facts. IoError when there is one.
+  /// A new file with these facts, as append() takes them: whole, or not there at all when the
+  /// process is killed before the end. IoError when there is one.
+  static EditMemory create(const std::filesystem::path& file, const MemoryKind& kind,
+                           std::span<const MemoryFact> facts, const at::Tensor& embeddings);
+  /// A new file without facts.
   static EditMemory create(const std::filesystem::path& file, const MemoryKind& kind);
   /// An existing one. MissingInputError when it is not there; DataError (file, expected, found)
   /// when it or its journal is damaged or cut short, or has another width or encoder; IoError when

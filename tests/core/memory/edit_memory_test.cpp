@@ -287,6 +287,22 @@ TEST_F(EditMemoryTest, ReadersLeaveTheFilesAsTheyAre) {
   EXPECT_EQ(bytes_of(journal_), journal);
 }
 
+TEST_F(EditMemoryTest, IsMadeWithItsFirstFactsOrNotAtAll) {
+  EXPECT_THROW(EditMemory::create(file_, kKind, facts_of(0, 4), embeddings_of(0, 3)), DataError);
+  EXPECT_FALSE(fs::exists(file_));
+  // The file is made last, under another name at first: where that fails, nothing is there.
+  fs::create_directory(file_.string() + ".tmp");
+  folder_.write("memory.h5.tmp/in_the_way", "");
+  EXPECT_ANY_THROW(EditMemory::create(file_, kKind, facts_of(0, 4), embeddings_of(0, 4)));
+  EXPECT_FALSE(fs::exists(file_));
+  fs::remove_all(file_.string() + ".tmp");
+
+  expect_first_facts(EditMemory::create(file_, kKind, facts_of(0, 4), embeddings_of(0, 4)), 4);
+
+  EXPECT_EQ(fs::file_size(journal_), 0U);
+  expect_first_facts(open(), 4);
+}
+
 TEST_F(EditMemoryTest, CreatingDoesNotReplaceFacts) {
   {
     EditMemory memory = create();
