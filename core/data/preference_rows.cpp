@@ -1,10 +1,10 @@
 #include "core/data/preference_rows.h"
 
-#include <fstream>
 #include <functional>
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/io/file_reader.h"
 
 namespace xkde {
 namespace {
@@ -35,20 +35,29 @@ std::optional<double> score_of(const Json& object, const char* key, const std::s
   return it->get<double>();
 }
 
+/// The value of a line. The last one of a file needs no line feed, as long as it is a whole value.
+Json parse_line(const std::string& line, bool is_whole, const std::string& place) {
+  try {
+    return parse_json(line, place);
+  } catch (const DataError&) {
+    XKDE_CHECK(is_whole, DataError, place,
+               ": expected a whole line, found one that was cut short after ", line.size(),
+               " bytes");
+    throw;
+  }
+}
+
 /// Calls `row(object, "file: line 3: ")` for each line.
 void for_each_line(const std::filesystem::path& path,
                    const std::function<void(const Json&, const std::string&)>& row) {
-  std::ifstream file(path, std::ios::binary);
-  XKDE_CHECK(file.is_open(), MissingInputError, path.string(), ": no such file");
-  std::string line;
-  for (int64_t number = 1; std::getline(file, line); ++number) {
-    const std::string place = concat(path.string(), ": line ", number);
-    // Every whole line ends with a line feed, so that one that was cut short can be told.
-    XKDE_CHECK(!file.eof(), DataError, place,
-               ": expected a whole line, found one that was cut short after ", line.size(),
-               " bytes");
+  LineReader lines(path, FileOrigin::kInput);
+  for (std::string line; lines.next(line);) {
     if (line.empty() || line == "\r") continue;
-    const Json object = parse_json(line, place);
+    const std::string place = concat(path.string(), ": line ", lines.number());
+    const size_t begin = line.find_first_not_of(" \t");
+    XKDE_CHECK(begin == std::string::npos || line[begin] != '[', DataError, place,
+               ": expected one JSON object a line, found the beginning of a list");
+    const Json object = parse_line(line, lines.is_whole(), place);
     XKDE_CHECK(object.is_object(), DataError, place, ": expected an object, found a value of type ",
                object.type_name());
     row(object, place + ": ");

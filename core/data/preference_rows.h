@@ -40,9 +40,10 @@ struct PairRow {
 };
 Json to_json(const PairRow& row);
 
-/// Reads a whole file. A field that is missing or of another kind, and a last line that was cut
-/// short, are a DataError "file: line 17: answers.0.text: expected a text, found null". Of a pair
-/// only prompt, chosen and rejected must be there. Throws MissingInputError.
+/// Reads a whole file, whose last line may lack its line feed. A field that is missing or of
+/// another kind, a last line that was cut short, and a list in the place of lines are a DataError
+/// "file: line 17: answers.0.text: expected a text, found null". Of a pair only prompt, chosen and
+/// rejected must be there. Throws MissingInputError.
 std::vector<SampleRow> read_samples(const std::filesystem::path& path);
 std::vector<PairRow> read_pairs(const std::filesystem::path& path);
 

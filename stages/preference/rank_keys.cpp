@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/data/preference_rows.h"
 
 namespace xkde::recipe {
 namespace {
@@ -66,7 +67,8 @@ Json RankStage::keys() const {
 }
 
 void RankStage::check_inputs(InputChecker& inputs) const {
-  if (!uses_own_samples()) inputs.opens("samples", samples, "sample or a samples.jsonl");
+  if (!uses_own_samples() && inputs.opens("samples", samples, "sample or a samples.jsonl"))
+    inputs.reads("samples", [&] { read_samples(samples); });
   if (reward_entry().files != nullptr)
     inputs.opens("model_name_or_path", model_name_or_path,
                  "the Hugging Face folder of a reward model");

@@ -1,6 +1,7 @@
 #include "stages/train/orpo_keys.h"
 
 #include "core/base/error.h"
+#include "core/data/preference_rows.h"
 
 namespace xkde::recipe {
 
@@ -67,7 +68,8 @@ Json OrpoStage::keys() const {
 }
 
 void OrpoStage::check_inputs(InputChecker& inputs) const {
-  if (!uses_ranked_pairs()) inputs.opens("pairs", pairs, "rank or a pairs.jsonl");
+  if (!uses_ranked_pairs() && inputs.opens("pairs", pairs, "rank or a pairs.jsonl"))
+    inputs.reads("pairs", [&] { read_pairs(pairs); });
   // max_length is cut to the context: an answer must have a token left.
   const int64_t context = inputs.context_length();
   if (context > 0 && max_prompt_length >= context) {
