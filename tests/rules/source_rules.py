@@ -74,6 +74,14 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]+)"|<([^>]+)>)')
 # Spelled so that this file keeps its own rule.
 UNFINISHED = re.compile(r"\b(TO" + r"DO|FIX" + r"ME)\b")
 EXIT_CALL = re.compile(r"\bexit\s*\(")
+# A stream takes a read that fails for the end of the file; core/io/file_reader.h tells them apart.
+STREAM_READ = re.compile(
+    r"\b(ifstream|fstream|filebuf|istreambuf_iterator|getline|fopen|fgets)\b"
+)
+STREAM_READERS = (
+    re.compile(r"core/base/\w+\.cpp"),  # the system's own files; core/base is below core/io
+    re.compile(r"launch/ask\.cpp"),  # standard input
+)
 # "protocol 6.1", "Protocol, Appendix A", "protocol 2.3, 2.4 and Q9"; a quirk also alone: "Q9".
 PROTOCOL = pathlib.PurePosixPath("docs/protocol.md")
 PROTOCOL_PLACE = r"(?:\d+(?:\.\d+)?\b|Q\d+\b|[Aa]ppendix [A-Z]\b)"
@@ -225,6 +233,20 @@ def exit_breaches(root):
             for number, line in enumerate(code.splitlines(), 1):
                 if EXIT_CALL.search(line):
                     yield f"{path}:{number}: errors are thrown; only main returns a code"
+
+
+def stream_breaches(root):
+    for path in files_of(root):
+        excepted = any(pattern.fullmatch(str(path)) for pattern in STREAM_READERS)
+        if path.suffix not in (".h", ".cpp") or not part_of(path) or excepted:
+            continue
+        for number, line in enumerate(code_of(read(root, path)).splitlines(), 1):
+            found = STREAM_READ.search(line)
+            if found and not line.lstrip().startswith("#"):
+                yield (
+                    f"{path}:{number}: {found[1]}: files are read by core/io/file_reader.h, which "
+                    "tells a read that fails from the end"
+                )
 
 
 def protocol_places(text):
@@ -379,6 +401,7 @@ RULES = (
     glob_breaches,
     unfinished_breaches,
     exit_breaches,
+    stream_breaches,
     protocol_breaches,
     crowd_breaches,
     pair_breaches,

@@ -129,6 +129,22 @@ class SeededBreach(unittest.TestCase):
             "core/nn/rope.cpp:3: errors are thrown; only main returns a code",
         )
 
+    def test_files_are_read_by_one_reader(self):
+        for call, name in (
+            ("std::ifstream file(path);", "ifstream"),
+            ("std::getline(stream, line);", "getline"),
+            ("std::istreambuf_iterator<char> at(stream);", "istreambuf_iterator"),
+            ('std::fopen("x", "r");', "fopen"),
+        ):
+            self.assert_found(
+                "core/nn/rope.cpp",
+                f"// std::ifstream in words\n#include <fstream>\n{call}\n",
+                f"core/nn/rope.cpp:3: {name}: files are read by core/io/file_reader.h, which tells a "
+                "read that fails from the end",
+            )
+        excepted = {"core/base/process_memory.cpp": "std::ifstream file(path);\n"}
+        self.assertEqual(self.breaches_of(excepted), [])
+
     # Spelled so that this file keeps the rule.
     def test_what_is_cited_of_the_protocol_is_there(self):
         page = "## 6. Scores\n### 6.1 Tokens\n- **" + "Q27** means\n## Appendix A. Vectors\n"
