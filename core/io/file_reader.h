@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/error.h"
 #include "core/io/file.h"
 
 namespace xkde {
@@ -46,6 +47,18 @@ std::optional<std::string> text_if_there(const std::filesystem::path& path, File
 /// The same, where an absent file is the error of its origin, too.
 std::string read_text(const std::filesystem::path& path, FileOrigin origin,
                       int64_t max_bytes = kMostTextBytes);
+
+/// What `read` returns, which takes its file for an input. Where it is this program's own, a file
+/// that is absent or cannot be read is an IoError.
+template <typename Read>
+auto read_as(FileOrigin origin, const Read& read) {
+  try {
+    return read();
+  } catch (const MissingInputError& error) {
+    if (origin == FileOrigin::kOwn) throw IoError(error.what());
+    throw;
+  }
+}
 
 /// The lines of a file, read in pieces. Move-only.
 class LineReader {

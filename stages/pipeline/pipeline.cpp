@@ -17,6 +17,7 @@
 #include "core/base/stopwatch.h"
 #include "core/evaluate/results_table.h"
 #include "core/io/digest_cache.h"
+#include "core/io/file_reader.h"
 #include "core/io/sha256.h"
 #include "distributed/comm/typed_gather.h"
 #include "stages/pipeline/run_plan.h"
@@ -185,7 +186,8 @@ class Pipeline {
   void print_results() const {
     std::vector<ResultRow> rows;
     for (const fs::path& file : context_.artifacts().files(ArtifactKind::kResults)) {
-      for (ResultRow& row : parse_results(read_json_file(file), file.string()))
+      for (ResultRow& row : parse_results(
+               parse_json(read_text(file, FileOrigin::kOwn), file.string()), file.string()))
         rows.push_back(std::move(row));
     }
     const std::string table = results_table(rows);

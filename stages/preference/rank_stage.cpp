@@ -14,6 +14,7 @@
 #include "core/data/preference_rows.h"
 #include "core/edit/preference_pairs.h"
 #include "core/io/atomic_file.h"
+#include "core/io/file_reader.h"
 #include "core/reward/encoder_reward.h"
 #include "core/reward/nllb_reward.h"
 #include "core/reward/reward.h"
@@ -186,7 +187,8 @@ void run_rank(const RankStage& stage, const std::filesystem::path& folder, RunCo
   const std::filesystem::path file = stage.uses_own_samples()
                                          ? context.artifacts().file(ArtifactKind::kSamples)
                                          : std::filesystem::path(stage.samples);
-  const std::vector<SampleRow> rows = read_samples(file);
+  const FileOrigin origin = stage.uses_own_samples() ? FileOrigin::kOwn : FileOrigin::kInput;
+  const std::vector<SampleRow> rows = read_as(origin, [&] { return read_samples(file); });
   RankCounts counts;
   std::vector<std::vector<std::string>> texts;
   for (const SampleRow& row : rows) texts.push_back(answers_to_score(row, stage, counts));

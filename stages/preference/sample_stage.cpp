@@ -14,6 +14,7 @@
 #include "core/data/slice.h"
 #include "core/generate/generator.h"
 #include "core/io/atomic_file.h"
+#include "core/io/file_reader.h"
 #include "stages/run/chunk_log.h"
 #include "stages/run/work_queue.h"
 
@@ -41,7 +42,9 @@ std::vector<SamplePrompt> read_prompts(const SampleStage& stage, const RunContex
   const std::filesystem::path file = stage.uses_built_data()
                                          ? context.artifacts().file(ArtifactKind::kTrainData)
                                          : std::filesystem::path(stage.train_data);
-  const std::vector<Conversation> conversations = read_conversations(file);
+  const FileOrigin origin = stage.uses_built_data() ? FileOrigin::kOwn : FileOrigin::kInput;
+  const std::vector<Conversation> conversations =
+      read_as(origin, [&] { return read_conversations(file); });
   const auto [begin, end] = Slice::parse(stage.records).range(std::ssize(conversations));
   std::vector<SamplePrompt> prompts;
   for (int64_t i = begin; i < end; ++i) {
@@ -100,7 +103,8 @@ GenerateCounts answer(std::vector<SamplePrompt>& chunk, const GenerateOptions& o
 }
 
 void report(const std::filesystem::path& folder) {
-  const std::vector<SampleRow> rows = read_samples(folder / kSamplesFile);
+  const std::vector<SampleRow> rows =
+      read_as(FileOrigin::kOwn, [&] { return read_samples(folder / kSamplesFile); });
   int64_t answers = 0, cut = 0, tokens = 0, without = 0;
   for (const SampleRow& row : rows) {
     without += row.answers.empty() ? 1 : 0;

@@ -16,6 +16,7 @@
 #include "core/data/orpo_pair.h"
 #include "core/data/preference_rows.h"
 #include "core/io/atomic_file.h"
+#include "core/io/file_reader.h"
 #include "core/loss/orpo_loss.h"
 #include "stages/train/finished_training.h"
 #include "stages/train/orpo_batch.h"
@@ -181,7 +182,9 @@ void run_orpo(const OrpoStage& stage, const std::filesystem::path& folder, RunCo
   const std::filesystem::path file = stage.uses_ranked_pairs()
                                          ? context.artifacts().file(ArtifactKind::kPairs)
                                          : std::filesystem::path(stage.pairs);
-  PairSet set = encode_pairs(read_pairs(file), stage, context);
+  const FileOrigin origin = stage.uses_ranked_pairs() ? FileOrigin::kOwn : FileOrigin::kInput;
+  const std::vector<PairRow> pairs = read_as(origin, [&] { return read_pairs(file); });
+  PairSet set = encode_pairs(pairs, stage, context);
   XKDE_CHECK(set.num_trained() > 0, DataError, file.string(),
              ": expected at least one pair to train on, found none (", set.dev.size(),
              " dev pairs, ", set.equal_texts, " with equal texts, ", set.prompts_differ,

@@ -8,6 +8,7 @@
 
 #include "core/data/epoch_sampler.h"
 #include "core/data/sft_sample.h"
+#include "core/io/file_reader.h"
 #include "stages/train/finished_training.h"
 #include "stages/train/run_training.h"
 #include "stages/train/sft_batch.h"
@@ -60,8 +61,10 @@ void run_sft(const SftStage& stage, const std::filesystem::path& folder, RunCont
   const std::filesystem::path file = stage.uses_built_data()
                                          ? context.artifacts().file(ArtifactKind::kTrainData)
                                          : std::filesystem::path(stage.train_data);
+  const FileOrigin origin = stage.uses_built_data() ? FileOrigin::kOwn : FileOrigin::kInput;
+  const auto conversations = read_as(origin, [&] { return read_conversations(file); });
   SftTask task(stage, context,
-               encode_samples(read_conversations(file), file.string(), stage, context.pretrained(),
+               encode_samples(conversations, file.string(), stage, context.pretrained(),
                               context.chat_template()));
   run_training(task, stage, stage.keep_best, {}, folder, context);
 }

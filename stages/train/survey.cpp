@@ -9,6 +9,7 @@
 #include "core/data/epoch_sampler.h"
 #include "core/data/orpo_pair.h"
 #include "core/data/sft_sample.h"
+#include "core/io/file_reader.h"
 #include "stages/build_data/built_data.h"
 #include "stages/train/orpo_batch.h"
 #include "stages/train/sft_batch.h"
@@ -34,7 +35,8 @@ TrainWorkload workload_of(const TrainKeys& keys, const SurveyInputs& inputs) {
 std::vector<Conversation> conversations_of(const SftStage& stage, const SurveyInputs& inputs) {
   if (!stage.uses_built_data()) return read_conversations(stage.train_data);
   const size_t builder = inputs.recipe.stage_above(inputs.stage, BuildDataStage::kName);
-  if (const auto built = inputs.artifacts.left_by(builder)) return read_conversations(*built);
+  if (const auto built = inputs.artifacts.left_by(builder))
+    return read_as(FileOrigin::kOwn, [&] { return read_conversations(*built); });
   const auto& build = as<BuildDataStage>(*inputs.recipe.stages[builder]);
   return built_ahead(build, inputs.recipe, inputs.data).conversations;
 }

@@ -91,6 +91,13 @@ TEST_F(FileReader, AReadThatFailsIsNoEnd) {
   }
 }
 
+TEST_F(FileReader, WhatReadsInputsReadsOwnFilesToo) {
+  const auto read = [&] { return read_text(path("none"), FileOrigin::kInput); };
+
+  EXPECT_THROW(read_as(FileOrigin::kInput, read), MissingInputError);
+  EXPECT_THROW(read_as(FileOrigin::kOwn, read), IoError);
+}
+
 TEST_F(FileReader, RefusesWhatIsNoRegularFileAtOnce) {
   const auto read = [](const fs::path& path) { read_text(path, FileOrigin::kInput); };
 
