@@ -79,11 +79,13 @@ Regex make_pattern(const JsonPlace& place) {
   place.fail("a pattern, {\"Regex\": ...} or {\"String\": ...}");
 }
 
-std::string replace_all(const Regex& regex, std::string_view text, const std::string& content) {
+std::string replace_all(const Regex& regex, std::string_view text, const std::string& content,
+                        const std::function<void(size_t)>& watch) {
   std::string replaced;
   replaced.reserve(text.size());
   size_t previous = 0;
   for (const Span& span : regex.find_all(text)) {
+    watch(replaced.size() + span.begin - previous + content.size());
     replaced.append(text.substr(previous, span.begin - previous));
     replaced += content;
     previous = span.end;

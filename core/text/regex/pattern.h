@@ -1,6 +1,8 @@
 #ifndef XKDE_CORE_TEXT_REGEX_PATTERN_H_
 #define XKDE_CORE_TEXT_REGEX_PATTERN_H_
 
+#include <cstddef>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,8 +25,10 @@ std::vector<Span> split_spans(const std::vector<Segment>& segments, SplitBehavio
 /// {"Regex": ...} or {"String": ...}.
 Regex make_pattern(const JsonPlace& place);
 
-/// `text` with every match replaced by `content`, taken literally.
-std::string replace_all(const Regex& regex, std::string_view text, const std::string& content);
+/// `text` with every match replaced by `content`, taken literally. `watch(bytes)` hears how long
+/// the result is before it gets longer, and may throw.
+std::string replace_all(const Regex& regex, std::string_view text, const std::string& content,
+                        const std::function<void(size_t)>& watch);
 
 }  // namespace xkde
 

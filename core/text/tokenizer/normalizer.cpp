@@ -29,8 +29,8 @@ class SequenceNormalizer : public Normalizer {
       steps_.push_back(std::move(step));
     }
   }
-  void apply(Piece& piece) const override {
-    for (const auto& step : steps_) step->apply(piece);
+  void rewrite(Piece& piece, size_t most) const override {
+    for (const auto& step : steps_) step->apply_within(piece, most);
   }
 
  private:
@@ -53,7 +53,7 @@ class UnicodeForm : public Normalizer {
                u_errorName(status));
     form_ = std::make_unique<icu::FilteredNormalizer2>(*base, known_);
   }
-  void apply(Piece& piece) const override {
+  void rewrite(Piece& piece, size_t) const override {
     const bool is_ascii = std::all_of(piece.text.begin(), piece.text.end(),
                                       [](char c) { return static_cast<unsigned char>(c) < 0x80; });
     if (is_ascii) return;
@@ -77,7 +77,7 @@ class UnicodeForm : public Normalizer {
 
 class Lowercase : public Normalizer {
  public:
-  void apply(Piece& piece) const override {
+  void rewrite(Piece& piece, size_t) const override {
     std::string lower;
     lower.reserve(piece.text.size());
     for (size_t i = 0; i < piece.text.size();) {
@@ -91,7 +91,7 @@ class Strip : public Normalizer {
  public:
   explicit Strip(const JsonPlace& place)
       : left_(place.at("strip_left").boolean()), right_(place.at("strip_right").boolean()) {}
-  void apply(Piece& piece) const override {
+  void rewrite(Piece& piece, size_t) const override {
     size_t begin = std::string::npos;
     size_t end = 0;
     for (size_t i = 0; i < piece.text.size();) {
@@ -115,7 +115,7 @@ class Strip : public Normalizer {
 
 class StripAccents : public Normalizer {
  public:
-  void apply(Piece& piece) const override {
+  void rewrite(Piece& piece, size_t) const override {
     std::string kept;
     kept.reserve(piece.text.size());
     for (size_t i = 0; i < piece.text.size();) {
@@ -134,8 +134,10 @@ class StripAccents : public Normalizer {
 class Prepend : public Normalizer {
  public:
   explicit Prepend(const JsonPlace& place) : text_(place.at("prepend").string()) {}
-  void apply(Piece& piece) const override {
-    if (!piece.text.empty()) piece.text.insert(0, text_);
+  void rewrite(Piece& piece, size_t most) const override {
+    if (piece.text.empty()) return;
+    check_growth(piece.text.size() + text_.size(), most);
+    piece.text.insert(0, text_);
   }
 
  private:
@@ -146,13 +148,14 @@ class Replace : public Normalizer {
  public:
   explicit Replace(const JsonPlace& place)
       : pattern_(make_pattern(place.at("pattern"))), content_(place.at("content").string()) {}
-  void apply(Piece& piece) const override {
+  void rewrite(Piece& piece, size_t most) const override {
     if (content_.empty() && piece.at_start) {
       const auto spans = pattern_.find_all(piece.text);
       if (!spans.empty() && spans.front().begin == 0 && spans.front().end > 0)
         piece.at_start = false;
     }
-    piece.text = replace_all(pattern_, piece.text, content_);
+    const auto watch = [&](size_t bytes) { check_growth(bytes, most); };
+    piece.text = replace_all(pattern_, piece.text, content_, watch);
   }
 
  private:
@@ -160,10 +163,7 @@ class Replace : public Normalizer {
   std::string content_;
 };
 
-}  // namespace
-
-std::unique_ptr<Normalizer> make_normalizer(const JsonPlace& place) {
-  if (place.is_null()) return nullptr;
+std::unique_ptr<Normalizer> make_step(const JsonPlace& place) {
   const JsonPlace type = place.at("type");
   const std::string& name = type.string();
   if (name == "Sequence") return std::make_unique<SequenceNormalizer>(place);
@@ -178,6 +178,15 @@ std::unique_ptr<Normalizer> make_normalizer(const JsonPlace& place) {
   type.fail(
       "a known normalizer (Sequence, NFC, NFD, NFKC, NFKD, Lowercase, Strip, StripAccents, "
       "Prepend, Replace)");
+}
+
+}  // namespace
+
+std::unique_ptr<Normalizer> make_normalizer(const JsonPlace& place) {
+  if (place.is_null()) return nullptr;
+  auto step = make_step(place);
+  step->set_place(place.where());
+  return step;
 }
 
 }  // namespace xkde

@@ -1,8 +1,10 @@
 #include "core/text/tokenizer/post_processor.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "core/base/error.h"
+#include "core/base/limits.h"
 
 namespace xkde {
 
@@ -41,12 +43,22 @@ void PostProcessor::read_template(const JsonPlace& place) {
     for (size_t k = 0; k < ids.array().size(); ++k) {
       const int64_t id = ids.item(k).integer(0, std::numeric_limits<int32_t>::max() - 1);
       (is_behind ? after : before).push_back(id);
+      if (before.size() + after.size() > limits::kMostIdsAround) {
+        single.fail(concat("at most ", limits::kMostIdsAround, " ids around a text"));
+      }
     }
   }
   if (!is_behind) single.fail("sequence A exactly once");
   // A later step of a Sequence wraps what an earlier one made.
   before_.insert(before_.begin(), before.begin(), before.end());
   after_.insert(after_.end(), after.begin(), after.end());
+}
+
+int64_t PostProcessor::largest_id() const {
+  int64_t largest = -1;
+  for (const int64_t id : before_) largest = std::max(largest, id);
+  for (const int64_t id : after_) largest = std::max(largest, id);
+  return largest;
 }
 
 std::vector<int64_t> PostProcessor::apply(std::vector<int64_t> ids) const {

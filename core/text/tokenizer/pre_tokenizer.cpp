@@ -42,7 +42,7 @@ void append_spans(const Piece& piece, const std::vector<Span>& spans, std::vecto
 /// A step that cuts each piece by itself.
 class PieceSplitter : public PreTokenizer {
  public:
-  void apply(std::vector<Piece>& pieces) const final {
+  void rewrite(std::vector<Piece>& pieces, size_t) const final {
     std::vector<Piece> out;
     out.reserve(pieces.size() * 2);
     for (Piece& piece : pieces) split(piece, out);
@@ -63,8 +63,8 @@ class SequencePreTokenizer : public PreTokenizer {
       steps_.push_back(std::move(step));
     }
   }
-  void apply(std::vector<Piece>& pieces) const override {
-    for (const auto& step : steps_) step->apply(pieces);
+  void rewrite(std::vector<Piece>& pieces, size_t most) const override {
+    for (const auto& step : steps_) step->apply_within(pieces, most);
   }
 
  private:
@@ -221,10 +221,7 @@ class Metaspace : public PieceSplitter {
   bool split_;
 };
 
-}  // namespace
-
-std::unique_ptr<PreTokenizer> make_pre_tokenizer(const JsonPlace& place) {
-  if (place.is_null()) return nullptr;
+std::unique_ptr<PreTokenizer> make_step(const JsonPlace& place) {
   const JsonPlace type = place.at("type");
   const std::string& name = type.string();
   if (name == "Sequence") return std::make_unique<SequencePreTokenizer>(place);
@@ -249,6 +246,15 @@ std::unique_ptr<PreTokenizer> make_pre_tokenizer(const JsonPlace& place) {
       "a known pre-tokenizer (Sequence, ByteLevel, Split, Digits, Metaspace, Whitespace, "
       "WhitespaceSplit, "
       "Punctuation)");
+}
+
+}  // namespace
+
+std::unique_ptr<PreTokenizer> make_pre_tokenizer(const JsonPlace& place) {
+  if (place.is_null()) return nullptr;
+  auto step = make_step(place);
+  step->set_place(place.where());
+  return step;
 }
 
 }  // namespace xkde

@@ -5,17 +5,13 @@
 #include <vector>
 
 #include "core/text/regex/json_place.h"
-#include "core/text/tokenizer/normalizer.h"
+#include "core/text/tokenizer/text_step.h"
 
 namespace xkde {
 
-/// A step that cuts text into the words that BPE works on. Immutable, thread-safe.
-class PreTokenizer {
- public:
-  virtual ~PreTokenizer() = default;
-  /// Replaces `pieces` by smaller ones; none is empty afterwards.
-  virtual void apply(std::vector<Piece>& pieces) const = 0;
-};
+/// A step that cuts text into the words that BPE works on: it replaces pieces by smaller ones, none
+/// of which is empty.
+class PreTokenizer : public TextStep<std::vector<Piece>> {};
 
 /// From a "pre_tokenizer" of tokenizer.json: Sequence, ByteLevel, Split, Digits, Metaspace,
 /// Whitespace, WhitespaceSplit, Punctuation; null for null. Throws DataError for any other.

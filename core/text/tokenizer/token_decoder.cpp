@@ -25,8 +25,8 @@ class SequenceDecoder : public TokenDecoder {
       steps_.push_back(std::move(step));
     }
   }
-  void apply(std::vector<std::string>& tokens) const override {
-    for (const auto& step : steps_) step->apply(tokens);
+  void rewrite(std::vector<std::string>& tokens, size_t most) const override {
+    for (const auto& step : steps_) step->apply_within(tokens, most);
   }
 
  private:
@@ -35,7 +35,7 @@ class SequenceDecoder : public TokenDecoder {
 
 class ByteLevelDecoder : public TokenDecoder {
  public:
-  void apply(std::vector<std::string>& tokens) const override {
+  void rewrite(std::vector<std::string>& tokens, size_t) const override {
     std::string bytes;
     for (const std::string& token : tokens) bytes += byte_alphabet::unspell(token).value_or(token);
     tokens = {unicode::replace_ill_formed(bytes)};
@@ -46,8 +46,13 @@ class ReplaceDecoder : public TokenDecoder {
  public:
   explicit ReplaceDecoder(const JsonPlace& place)
       : pattern_(make_pattern(place.at("pattern"))), content_(place.at("content").string()) {}
-  void apply(std::vector<std::string>& tokens) const override {
-    for (std::string& token : tokens) token = replace_all(pattern_, token, content_);
+  void rewrite(std::vector<std::string>& tokens, size_t most) const override {
+    size_t done = 0;
+    const auto watch = [&](size_t bytes) { check_growth(done + bytes, most); };
+    for (std::string& token : tokens) {
+      token = replace_all(pattern_, token, content_, watch);
+      done += token.size();
+    }
   }
 
  private:
@@ -59,7 +64,7 @@ class ReplaceDecoder : public TokenDecoder {
 /// spell none.
 class ByteFallback : public TokenDecoder {
  public:
-  void apply(std::vector<std::string>& tokens) const override {
+  void rewrite(std::vector<std::string>& tokens, size_t) const override {
     std::vector<std::string> out;
     std::string bytes;
     const auto flush = [&] {
@@ -97,7 +102,7 @@ class ByteFallback : public TokenDecoder {
 
 class Fuse : public TokenDecoder {
  public:
-  void apply(std::vector<std::string>& tokens) const override {
+  void rewrite(std::vector<std::string>& tokens, size_t) const override {
     std::string all;
     for (const std::string& token : tokens) all += token;
     tokens = {std::move(all)};
@@ -110,7 +115,7 @@ class StripDecoder : public TokenDecoder {
       : start_(count(place.at("start"))), stop_(count(place.at("stop"))) {
     unicode::append(content_, place.at("content").character());
   }
-  void apply(std::vector<std::string>& tokens) const override {
+  void rewrite(std::vector<std::string>& tokens, size_t) const override {
     for (std::string& token : tokens) {
       std::string_view rest(token);
       for (size_t i = 0; i < start_ && rest.starts_with(content_); ++i)
@@ -138,7 +143,7 @@ class MetaspaceDecoder : public TokenDecoder {
                      place.boolean_or("add_prefix_space", true)) {
     unicode::append(replacement_, place.at("replacement").character());
   }
-  void apply(std::vector<std::string>& tokens) const override {
+  void rewrite(std::vector<std::string>& tokens, size_t) const override {
     for (size_t i = 0; i < tokens.size(); ++i)
       tokens[i] = with_blanks(tokens[i], i == 0 && drops_first_);
   }
@@ -161,10 +166,7 @@ class MetaspaceDecoder : public TokenDecoder {
   bool drops_first_;
 };
 
-}  // namespace
-
-std::unique_ptr<TokenDecoder> make_token_decoder(const JsonPlace& place) {
-  if (place.is_null()) return nullptr;
+std::unique_ptr<TokenDecoder> make_step(const JsonPlace& place) {
   const JsonPlace type = place.at("type");
   const std::string& name = type.string();
   if (name == "Sequence") return std::make_unique<SequenceDecoder>(place);
@@ -175,6 +177,15 @@ std::unique_ptr<TokenDecoder> make_token_decoder(const JsonPlace& place) {
   if (name == "Strip") return std::make_unique<StripDecoder>(place);
   if (name == "Metaspace") return std::make_unique<MetaspaceDecoder>(place);
   type.fail("a known decoder (Sequence, ByteLevel, Replace, ByteFallback, Fuse, Strip, Metaspace)");
+}
+
+}  // namespace
+
+std::unique_ptr<TokenDecoder> make_token_decoder(const JsonPlace& place) {
+  if (place.is_null()) return nullptr;
+  auto step = make_step(place);
+  step->set_place(place.where());
+  return step;
 }
 
 }  // namespace xkde

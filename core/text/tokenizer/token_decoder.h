@@ -6,16 +6,12 @@
 #include <vector>
 
 #include "core/text/regex/json_place.h"
+#include "core/text/tokenizer/text_step.h"
 
 namespace xkde {
 
 /// A step from tokens back to text; the text is what the last step's tokens give when joined.
-/// Immutable, thread-safe.
-class TokenDecoder {
- public:
-  virtual ~TokenDecoder() = default;
-  virtual void apply(std::vector<std::string>& tokens) const = 0;
-};
+class TokenDecoder : public TextStep<std::vector<std::string>> {};
 
 /// From a "decoder" of tokenizer.json: Sequence, ByteLevel, Replace, ByteFallback, Fuse, Strip,
 /// Metaspace; null for null. Throws DataError for any other.

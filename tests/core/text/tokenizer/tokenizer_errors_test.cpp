@@ -216,4 +216,58 @@ TEST(TokenizerErrors, ConfiguredTokensMustBeInTheVocabulary) {
               HasSubstr("t.json (tokenizer_config): eos_token: expected a string, found 3"));
 }
 
+/// A step that turns each a into two, `times` times.
+Json doubling(int times) {
+  const Json step = {{"type", "Replace"}, {"pattern", {{"String", "a"}}}, {"content", "aa"}};
+  Json steps = Json::array();
+  for (int i = 0; i < times; ++i) steps.push_back(step);
+  return steps;
+}
+
+TEST(TokenizerErrors, ATextMustNotGrowWithoutEnd) {
+  Json json = small();
+  json["normalizer"] = {{"type", "Sequence"}, {"normalizers", doubling(40)}};
+  const Tokenizer grows = Tokenizer::from_json(json, nullptr, "t.json");
+  EXPECT_THAT(error_of([&] { grows.encode("a"); }),
+              HasSubstr("DataError: t.json: normalizer.normalizers[16]: expected a text of at most "
+                        "65552 bytes after this step"));
+  json["normalizer"]["normalizers"] = doubling(4);
+  EXPECT_EQ(Tokenizer::from_json(json, nullptr, "t.json").encode("a").size(), 16U);
+
+  json["normalizer"] = {
+      {"type", "Replace"}, {"pattern", {{"Regex", "."}}}, {"content", std::string(1 << 20, 'a')}};
+  const Tokenizer leaps = Tokenizer::from_json(json, nullptr, "t.json");
+  EXPECT_THAT(error_of([&] { leaps.encode(std::string(1 << 20, 'b')); }),
+              HasSubstr("t.json: normalizer: expected a text of at most 16842752 bytes"));
+  json["normalizer"] = {{"type", "Prepend"}, {"prepend", std::string(1 << 20, 'a')}};
+  EXPECT_THAT(error_of([&] { Tokenizer::from_json(json, nullptr, "t.json").encode("b"); }),
+              HasSubstr("t.json: normalizer: expected a text of at most"));
+}
+
+TEST(TokenizerErrors, WordsAndDecodedTextMustNotGrowWithoutEnd) {
+  Json json = small();
+  const Json bytes = {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"use_regex", false}};
+  json["pre_tokenizer"] = {{"type", "Sequence"}, {"pretokenizers", Json(30, bytes)}};
+  const Tokenizer grows = Tokenizer::from_json(json, nullptr, "t.json");
+  EXPECT_THAT(error_of([&] { grows.encode("\u00e9"); }),
+              HasSubstr("DataError: t.json: pre_tokenizer.pretokenizers[15]: expected a text of"));
+
+  json = small();
+  json["decoder"] = {{"type", "Sequence"}, {"decoders", doubling(40)}};
+  const Tokenizer decodes = Tokenizer::from_json(json, nullptr, "t.json");
+  EXPECT_THAT(error_of([&] { decodes.decode(Ids{0}); }),
+              HasSubstr("DataError: t.json: decoder.decoders[16]: expected a text of"));
+}
+
+TEST(TokenizerErrors, FewIdsStandAroundAText) {
+  EXPECT_THAT(
+      error_with([](Json& j) {
+        j["post_processor"] = {
+            {"type", "TemplateProcessing"},
+            {"single", {{{"SpecialToken", {{"id", "<x>"}}}}, {{"Sequence", {{"id", "A"}}}}}},
+            {"special_tokens", {{"<x>", {{"ids", std::vector<int>(5000, 4)}}}}}};
+      }),
+      HasSubstr("t.json: post_processor.single: expected at most 4096 ids around a text"));
+}
+
 }  // namespace
