@@ -60,15 +60,20 @@ int64_t DecoderUnit::numel() const {
   return total;
 }
 
-std::vector<DecoderUnit> units_of(const ModelConfig& config) {
+int64_t num_units(const ModelConfig& config) { return config.num_hidden_layers + 2; }
+
+DecoderUnit unit_at(const ModelConfig& config, int64_t index) {
   const Family& family = *config.family;
-  std::vector<DecoderUnit> units = {unit_of("embedding", family.embedding, config)};
-  for (int64_t layer = 0; layer < config.num_hidden_layers; ++layer) {
-    const std::string number = std::to_string(layer);
-    units.push_back(unit_of("block " + number, family.block, config, "model.layers." + number + ".",
-                            "blk." + number + "."));
-  }
-  units.push_back(unit_of("head", family.head, config));
+  if (index == 0) return unit_of("embedding", family.embedding, config);
+  if (index == num_units(config) - 1) return unit_of("head", family.head, config);
+  const std::string number = std::to_string(index - 1);
+  return unit_of("block " + number, family.block, config, "model.layers." + number + ".",
+                 "blk." + number + ".");
+}
+
+std::vector<DecoderUnit> units_of(const ModelConfig& config) {
+  std::vector<DecoderUnit> units;
+  for (int64_t i = 0; i < num_units(config); ++i) units.push_back(unit_at(config, i));
   return units;
 }
 

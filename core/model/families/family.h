@@ -101,7 +101,11 @@ struct DecoderUnit {
   int64_t numel() const;
 };
 
-/// The units of a model: the embedding, each block, the head.
+/// The embedding, each block, the head. A config's number of layers may be any: who has not held
+/// the model against its file yet asks for one unit after the other.
+int64_t num_units(const ModelConfig& config);
+DecoderUnit unit_at(const ModelConfig& config, int64_t index);
+/// All units of a model.
 std::vector<DecoderUnit> units_of(const ModelConfig& config);
 
 /// All tensors of these units, in their order.

@@ -14,17 +14,15 @@ class GgufWeights : public WeightFile {
  public:
   GgufWeights(std::shared_ptr<const GgufFile> file, const ModelConfig& config)
       : file_(std::move(file)), head_dim_(config.head_dim) {
-    std::map<std::string, const UnitTensor*> known;
-    const std::vector<UnitTensor> expected = tensors_of(config);
-    for (const UnitTensor& tensor : expected) known[tensor.gguf_name] = &tensor;
-    for (const GgufFile::Tensor& tensor : file_->tensors()) {
-      const auto found = known.find(tensor.name);
-      if (found == known.end()) {
-        tensors_[tensor.name] = {&tensor, GgufRows::kAsIs};  // refused by its own name
-      } else {
-        tensors_[found->second->name] = {&tensor, found->second->gguf_rows};
-      }
+    std::map<std::string, const GgufFile::Tensor*> left;
+    for (const GgufFile::Tensor& tensor : file_->tensors()) left[tensor.name] = &tensor;
+    const int64_t head = num_units(config) - 1;
+    take(unit_at(config, head), left);
+    // The metadata may promise any number of blocks: the first that is not there ends them.
+    for (int64_t i = 0; i < head && take(unit_at(config, i), left); ++i) {
     }
+    // What no model of this config has is refused by its own name.
+    for (const auto& [name, tensor] : left) tensors_[name] = {tensor, GgufRows::kAsIs};
   }
 
   std::vector<std::string> names() const override {
@@ -48,6 +46,19 @@ class GgufWeights : public WeightFile {
     const GgufFile::Tensor* tensor;
     GgufRows rows;
   };
+
+  /// Moves the unit's tensors from `left` to their Hugging Face names; false: it has none there.
+  bool take(const DecoderUnit& unit, std::map<std::string, const GgufFile::Tensor*>& left) {
+    bool found = false;
+    for (const UnitTensor& tensor : unit.tensors) {
+      const auto place = left.find(tensor.gguf_name);
+      if (place == left.end()) continue;
+      tensors_[tensor.name] = {place->second, tensor.gguf_rows};
+      left.erase(place);
+      found = true;
+    }
+    return found;
+  }
 
   const Stored& find(const std::string& name) const {
     const auto found = tensors_.find(name);

@@ -49,15 +49,18 @@ std::string template_of(const fs::path& folder, const Json& config) {
   return "";
 }
 
+/// The first tensor that is missing ends the check: the config may promise any number of layers.
 void check_tensors(const PretrainedModel& model) {
   std::set<std::string> known;
-  for (const UnitTensor& tensor : tensors_of(model.config)) {
-    known.insert(tensor.name);
-    XKDE_CHECK(model.weights->has(tensor.name), DataError, model.path.string(),
-               ": expected tensor ", tensor.name, " ", shape_text(tensor.shape), ", found none");
-    const std::vector<int64_t> found = model.weights->shape(tensor.name);
-    XKDE_CHECK(found == tensor.shape, DataError, model.path.string(), ": tensor ", tensor.name,
-               ": expected shape ", shape_text(tensor.shape), ", found ", shape_text(found));
+  for (int64_t i = 0; i < num_units(model.config); ++i) {
+    for (const UnitTensor& tensor : unit_at(model.config, i).tensors) {
+      known.insert(tensor.name);
+      XKDE_CHECK(model.weights->has(tensor.name), DataError, model.path.string(),
+                 ": expected tensor ", tensor.name, " ", shape_text(tensor.shape), ", found none");
+      const std::vector<int64_t> found = model.weights->shape(tensor.name);
+      XKDE_CHECK(found == tensor.shape, DataError, model.path.string(), ": tensor ", tensor.name,
+                 ": expected shape ", shape_text(tensor.shape), ", found ", shape_text(found));
+    }
   }
   // A tied model may have its output matrix on disk, too.
   for (const TensorSpec& spec : model.config.family->head) known.emplace(spec.name);
@@ -66,6 +69,20 @@ void check_tensors(const PretrainedModel& model) {
                model.path.string(), ": expected only tensors of a ",
                model.config.family->model_type, " model, found ", name);
   }
+}
+
+/// Every token that a text can give has a row in the embedding. More rows than tokens are usual.
+void check_ids(const PretrainedModel& model) {
+  const int64_t rows = model.config.vocab_size;
+  const Tokenizer::LargestId largest = model.tokenizer.largest_id();
+  if (largest.id < rows) return;
+  const fs::path file = fs::is_directory(model.path) ? model.path / "tokenizer.json" : model.path;
+  const std::string token =
+      Json(largest.token.substr(0, 60)).dump(-1, ' ', false, Json::error_handler_t::replace);
+  throw DataError(
+      concat(file.string(), ": token ", token, ": expected an id below the ", rows,
+             " rows of the embedding, found ", largest.id,
+             "; add rows once with transformers: model.resize_token_embeddings(len(tokenizer))"));
 }
 
 PretrainedModel open_gguf(const fs::path& path) {
@@ -119,6 +136,7 @@ PretrainedModel open_pretrained(const fs::path& path) {
              ": expected a Hugging Face folder or a .gguf file, found nothing");
   PretrainedModel model = fs::is_directory(path) ? open_folder(path) : open_gguf(path);
   check_tensors(model);
+  check_ids(model);
   return model;
 }
 

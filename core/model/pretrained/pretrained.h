@@ -43,8 +43,8 @@ struct PretrainedModel {
 };
 
 /// Opens all parts and checks that every tensor of the config is there with its shape, before any
-/// is read. Pickled weights (.bin, .pt) are refused with a hint. Throws MissingInputError or
-/// DataError.
+/// is read, and that every id that the tokenizer can give has a row of the embedding. Pickled
+/// weights (.bin, .pt) are refused with a hint. Throws MissingInputError or DataError.
 PretrainedModel open_pretrained(const std::filesystem::path& path);
 
 }  // namespace xkde

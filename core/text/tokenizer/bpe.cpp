@@ -1,5 +1,6 @@
 #include "core/text/tokenizer/bpe.h"
 
+#include <algorithm>
 #include <limits>
 #include <mutex>
 #include <queue>
@@ -132,6 +133,21 @@ std::optional<int64_t> Bpe::id_of(std::string_view token) const {
 const std::string* Bpe::token_of(int64_t id) const {
   const auto found = tokens_.find(id);
   return found == tokens_.end() ? nullptr : found->second;
+}
+
+int64_t Bpe::largest_given_id() const {
+  if (ignore_merges_) return largest_id_;
+  int64_t largest = -1;
+  for (const auto& [pair, merge] : merges_) largest = std::max<int64_t>(largest, merge.id);
+  for (const int32_t id : byte_ids_) largest = std::max<int64_t>(largest, id);
+  if (has_unk_token_) largest = std::max(largest, id_of(unk_token_).value_or(-1));
+  for (const auto& [token, id] : ids_) {
+    std::string_view character(token);
+    if (character.starts_with(prefix_)) character.remove_prefix(prefix_.size());
+    if (character.ends_with(suffix_)) character.remove_suffix(suffix_.size());
+    if (id > largest && unicode::length(character) <= 1) largest = id;
+  }
+  return largest;
 }
 
 const Bpe::Merge* Bpe::merge_of(int32_t left, int32_t right) const {

@@ -45,6 +45,8 @@ class Bpe {
   const std::string* token_of(int64_t id) const;  ///< null when there is none
   size_t size() const noexcept { return ids_.size(); }
   int64_t largest_id() const noexcept { return largest_id_; }
+  /// The largest id that encode() can give: of a character, a byte, a merge or the unknown token.
+  int64_t largest_given_id() const;
 
  private:
   struct Merge {

@@ -1,5 +1,6 @@
 #include "core/text/tokenizer/tokenizer.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/base/error.h"
@@ -175,6 +176,16 @@ std::optional<int64_t> Tokenizer::token_to_id(std::string_view token) const {
 
 int64_t Tokenizer::vocab_size() const {
   return std::max(impl_->model.largest_id(), impl_->added->largest_id()) + 1;
+}
+
+Tokenizer::LargestId Tokenizer::largest_id() const {
+  int64_t id = std::max(impl_->model.largest_given_id(), impl_->added->largest_id());
+  id = std::max(id, impl_->post_processor->largest_id());
+  for (const auto& special : {impl_->bos, impl_->eos, impl_->pad}) {
+    id = std::max(id, special.value_or(-1));
+  }
+  const std::string* token = impl_->token_of(id);
+  return {id, token == nullptr ? "" : *token};
 }
 
 std::optional<int64_t> Tokenizer::bos_id() const { return impl_->bos; }

@@ -39,6 +39,13 @@ class Tokenizer {
   std::string decode(std::span<const int64_t> ids, bool skip_special_tokens = true) const;
   std::optional<int64_t> token_to_id(std::string_view token) const;
   int64_t vocab_size() const;  ///< largest id + 1, added tokens included
+  /// The largest of the ids that a text can give, special ones around it included, and its token:
+  /// a vocabulary may have tokens that no merge makes. Id -1: there is none.
+  struct LargestId {
+    int64_t id = -1;
+    std::string token;
+  };
+  LargestId largest_id() const;
   std::optional<int64_t> bos_id() const;
   std::optional<int64_t> eos_id() const;
   std::optional<int64_t> pad_id() const;

@@ -69,7 +69,9 @@ void WordPiece::read_tokenizer_json(const Json& json, const fs::path& file) {
   constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
   const JsonPlace vocab = model.at("vocab");
   for (const auto& [token, id] : vocab.object().value().items()) {
-    vocab_[token] = vocab.at(token).integer(0, kMost);
+    // A cheap test first: to find the place of an entry takes as long as the vocabulary.
+    const bool sensible = id.is_number_unsigned() && id.get<uint64_t>() <= uint64_t{kMost};
+    vocab_[token] = sensible ? id.get<int64_t>() : vocab.at(token).integer(0, kMost);
   }
   unknown_token_ = model.string_or("unk_token", unknown_token_);
   prefix_ = model.string_or("continuing_subword_prefix", prefix_);

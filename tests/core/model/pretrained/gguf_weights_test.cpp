@@ -18,7 +18,7 @@ namespace {
 using testing::HasSubstr;
 
 /// A GGUF file of one block with a head of 4, in which element i of each tensor is i. D = E = 4.
-std::string tiny_gguf(const std::string& architecture) {
+std::string tiny_gguf(const std::string& architecture, uint32_t blocks = 1) {
   constexpr uint32_t kUint32 = 4, kFloat32 = 6, kString = 8;
   struct Tensor {
     std::string name;
@@ -35,7 +35,7 @@ std::string tiny_gguf(const std::string& architecture) {
   file.string("general.architecture").number(kString).string(architecture);
   const std::vector<std::pair<const char*, uint32_t>> sizes = {{"embedding_length", 4},
                                                                {"feed_forward_length", 6},
-                                                               {"block_count", 1},
+                                                               {"block_count", blocks},
                                                                {"attention.head_count", 1},
                                                                {"context_length", 8}};
   for (const auto& [name, size] : sizes) file.string(key(name)).number(kUint32).number(size);
@@ -78,6 +78,15 @@ TEST(GgufWeights, RotaryPairsOfALlamaArePartedAndOtherRowsStay) {
     EXPECT_EQ(weights->shape("model.embed_tokens.weight"), (std::vector<int64_t>{3, 4}));
     EXPECT_TRUE(weights->has("blk.9.strange.weight")) << "an unknown tensor keeps its own name";
   }
+}
+
+TEST(GgufWeights, AnyNumberOfBlocksEndsWithTheFirstThatIsMissing) {
+  const TemporaryFile bytes("tiny.gguf", tiny_gguf("llama", 2000000000));
+  const auto file = std::make_shared<const GgufFile>(GgufFile::open(bytes.path()));
+  const auto weights = open_gguf_weights(file, config_from_gguf(*file));
+
+  EXPECT_TRUE(weights->has("model.layers.0.self_attn.v_proj.weight"));
+  EXPECT_FALSE(weights->has("model.layers.1.self_attn.v_proj.weight"));
 }
 
 TEST(GgufWeights, AnUnknownArchitectureIsRefusedWithThoseThatAreKnown) {

@@ -126,6 +126,31 @@ TEST_F(Pretrained, AWrongShapeOrTensorIsNamed) {
   EXPECT_THAT(error_of(folder_ / "model"), HasSubstr("found model.layers.1."));
 }
 
+TEST_F(Pretrained, AnyNumberOfLayersIsHeldAgainstTheFile) {
+  rewrite(exported() / "config.json", "\"num_hidden_layers\": 2",
+          "\"num_hidden_layers\": 2000000000");
+  EXPECT_THAT(error_of(folder_ / "model"),
+              HasSubstr("expected tensor model.layers.2.input_layernorm.weight [4], found none"));
+}
+
+TEST_F(Pretrained, ATokenBeyondTheEmbeddingIsNamed) {
+  rewrite(exported() / "tokenizer.json", "\"d\": 3", "\"d\": 2147483646");
+  EXPECT_THAT(error_of(folder_ / "model"),
+              HasSubstr("tokenizer.json: token \"d\": expected an id below the 4 rows of the "
+                        "embedding, found 2147483646; add rows once with transformers: "
+                        "model.resize_token_embeddings(len(tokenizer))"));
+  rewrite(exported() / "tokenizer.json", "\"added_tokens\": []",
+          R"("added_tokens": [{"id": 4, "content": "<|im_start|>", "single_word": false,
+              "lstrip": false, "rstrip": false, "normalized": false, "special": true}])");
+  EXPECT_THAT(error_of(folder_ / "model"),
+              HasSubstr("tokenizer.json: token \"<|im_start|>\": expected an id below the 4 rows"));
+}
+
+TEST_F(Pretrained, ATokenThatNoTextGivesNeedsNoRow) {
+  rewrite(exported() / "tokenizer.json", "\"d\": 3", "\"d\": 3, \"dab\": 4");
+  EXPECT_EQ(error_of(folder_ / "model"), "no error");
+}
+
 TEST_F(Pretrained, AnIndexStaysInsideItsFolder) {
   const fs::path outside = folder_ / "outside.safetensors";
   const fs::path path = exported(100);
