@@ -7,6 +7,7 @@
 
 #include "core/base/error.h"
 #include "core/data/language.h"
+#include "core/model/encoders/check_encoders.h"
 #include "core/model/encoders/m2m100.h"
 #include "core/text/nllb_tokenizer.h"
 
@@ -42,20 +43,26 @@ std::string code_of(const std::optional<std::string>& fixed, const std::string& 
   return language_of(language).nllb_code;
 }
 
+/// Weights and tokenizer fit each other, and the tokenizer has the fixed codes.
+void check_parts(const fs::path& folder, const NllbTokenizer& tokenizer, const M2m100Config& config,
+                 const NllbRewardOptions& options) {
+  const int64_t rows = config.vocab_size;
+  XKDE_CHECK(tokenizer.size() <= rows && rows - tokenizer.size() <= kMostUnusedRows, DataError,
+             (folder / "config.json").string(), ": vocab_size: expected the ", tokenizer.size(),
+             " tokens of ", tokenizer.files().back().string(), " and at most ", kMostUnusedRows,
+             " unused ones, found ", rows);
+  for (const auto& code : {options.source_code, options.target_code}) {
+    if (code) tokenizer.language_id(*code);
+  }
+}
+
 class NllbReward : public Reward {
  public:
   NllbReward(const fs::path& folder, NllbRewardOptions options)
       : options_(std::move(options)),
         tokenizer_(NllbTokenizer::open(folder)),
         model_(M2m100::open(folder)) {
-    const int64_t rows = model_.config().vocab_size;
-    XKDE_CHECK(tokenizer_.size() <= rows && rows - tokenizer_.size() <= kMostUnusedRows, DataError,
-               (folder / "config.json").string(), ": vocab_size: expected the ", tokenizer_.size(),
-               " tokens of ", tokenizer_.files().back().string(), " and at most ", kMostUnusedRows,
-               " unused ones, found ", rows);
-    for (const auto& code : {options_.source_code, options_.target_code}) {
-      if (code) tokenizer_.language_id(*code);
-    }
+    check_parts(folder, tokenizer_, model_.config(), options_);
   }
 
   std::vector<std::vector<double>> score(std::span<const RewardCase> cases) const override {
@@ -160,6 +167,11 @@ std::unique_ptr<Reward> make_nllb_reward(const fs::path& folder, const NllbRewar
              "NLLB reward: expected a positive number of tokens per batch, found ",
              options.max_tokens_per_batch);
   return std::make_unique<NllbReward>(folder, options);
+}
+
+void check_nllb_reward(const fs::path& folder, const NllbRewardOptions& options) {
+  const NllbTokenizer tokenizer = NllbTokenizer::open(folder);
+  check_parts(folder, tokenizer, check_m2m100(folder), options);
 }
 
 }  // namespace xkde

@@ -29,6 +29,9 @@ struct NllbRewardOptions {
 std::unique_ptr<Reward> make_nllb_reward(const std::filesystem::path& folder,
                                          const NllbRewardOptions& options = {});
 
+/// Throws what make_nllb_reward() would, but reads no weights.
+void check_nllb_reward(const std::filesystem::path& folder, const NllbRewardOptions& options = {});
+
 /// 1 / mean of `losses`, which has at least one element.
 double inverse_mean_loss(std::span<const double> losses);
 

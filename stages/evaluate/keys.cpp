@@ -10,6 +10,7 @@
 #include "core/evaluate/eval_inputs.h"
 #include "core/evaluate/eval_plan.h"
 #include "core/evaluate/extra_metrics.h"
+#include "core/model/encoders/check_encoders.h"
 #include "core/model/encoders/encoder_files.h"
 #include "core/text/chat_template.h"
 #include "stages/recipe/edit_selection.h"
@@ -187,7 +188,7 @@ void EvaluateStage::check_inputs(InputChecker& inputs) const {
       for (const LanguagePair& pair : asked.pairs)
         demonstration_records(*demonstrations, pair, inputs.files());
     }
-    if (retriever) sentence_encoder_files(retriever->model_name_or_path);
+    if (retriever) check_sentence_encoder(retriever->model_name_or_path);
   });
 }
 

@@ -5,6 +5,7 @@
 
 #include "core/base/error.h"
 #include "core/data/preference_rows.h"
+#include "core/model/encoders/check_encoders.h"
 
 namespace xkde::recipe {
 namespace {
@@ -20,6 +21,14 @@ std::string rewards_that(Predicate has) {
 }
 
 }  // namespace
+
+void check_encoder_reward_of(const RankStage& stage) {
+  check_sentence_encoder(stage.model_name_or_path);
+}
+
+void check_nllb_reward_of(const RankStage& stage) {
+  check_nllb_reward(stage.model_name_or_path, stage.nllb_options());
+}
 
 RankStage RankStage::parse(StrictMap map) {
   RankStage stage;
@@ -69,9 +78,19 @@ Json RankStage::keys() const {
 void RankStage::check_inputs(InputChecker& inputs) const {
   if (!uses_own_samples() && inputs.opens("samples", samples, "sample or a samples.jsonl"))
     inputs.reads("samples", [&] { read_samples(samples); });
-  if (reward_entry().files != nullptr)
-    inputs.opens("model_name_or_path", model_name_or_path,
-                 "the Hugging Face folder of a reward model");
+  const auto check = reward_entry().check;
+  if (check == nullptr) return;
+  if (inputs.opens("model_name_or_path", model_name_or_path,
+                   "the Hugging Face folder of a reward model")) {
+    inputs.reads("model_name_or_path", [&] { check(*this); });
+  }
+}
+
+NllbRewardOptions RankStage::nllb_options() const {
+  NllbRewardOptions options{.max_tokens_per_batch = max_tokens_per_batch};
+  if (source_language != "auto") options.source_code = source_language;
+  if (target_language != "auto") options.target_code = target_language;
+  return options;
 }
 
 std::set<std::filesystem::path> RankStage::files() const {

@@ -11,6 +11,7 @@
 
 #include "core/base/named.h"
 #include "core/model/encoders/encoder_files.h"
+#include "core/reward/nllb_reward.h"
 #include "stages/recipe/stage.h"
 #include "stages/recipe/strict_map.h"
 
@@ -19,19 +20,25 @@ namespace xkde::recipe {
 /// What answers are ranked by.
 enum class RewardKind { kNllb, kChrf, kEncoder };
 
+struct RankStage;
+void check_encoder_reward_of(const RankStage& stage);
+void check_nllb_reward_of(const RankStage& stage);
+
 /// One kind of reward as recipes know it. What computes it stands in core/reward.
 struct RewardEntry {
   std::string_view name;
   RewardKind value;
   /// Every file of the model at this path. Throws MissingInputError. Null where it needs no model.
   std::vector<std::filesystem::path> (*files)(const std::filesystem::path& model);
+  /// Opens that model, its weights left out. Throws DataError. Null where it needs none.
+  void (*check)(const RankStage& stage);
   bool asks_languages;  ///< of the edit and of the question
 };
 /// Every reward, in the order in which messages list them.
 inline constexpr RewardEntry kRewards[] = {
-    {"nllb", RewardKind::kNllb, nllb_files, true},
-    {"chrf", RewardKind::kChrf, nullptr, false},
-    {"encoder", RewardKind::kEncoder, sentence_encoder_files, false}};
+    {"nllb", RewardKind::kNllb, nllb_files, check_nllb_reward_of, true},
+    {"chrf", RewardKind::kChrf, nullptr, nullptr, false},
+    {"encoder", RewardKind::kEncoder, sentence_encoder_files, check_encoder_reward_of, false}};
 
 /// When an answer is the gold one anyway (Q10): the gold answer equals it without blanks ...
 enum class GoldTest {
@@ -55,6 +62,7 @@ struct RankStage final : Stage {
   int64_t max_tokens_per_batch = 1024;  ///< ours: of one call of the reward model
 
   const RewardEntry& reward_entry() const { return entry_of(kRewards, reward); }
+  NllbRewardOptions nllb_options() const;
   bool uses_own_samples() const { return samples == kSampled; }
   static RankStage parse(StrictMap map);
 

@@ -63,12 +63,8 @@ std::unique_ptr<Reward> make_reward(const RankStage& stage) {
       return make_chrf_reward();
     case RewardKind::kEncoder:
       return make_encoder_reward(stage.model_name_or_path, stage.max_tokens_per_batch);
-    case RewardKind::kNllb: {
-      NllbRewardOptions options{.max_tokens_per_batch = stage.max_tokens_per_batch};
-      if (stage.source_language != "auto") options.source_code = stage.source_language;
-      if (stage.target_language != "auto") options.target_code = stage.target_language;
-      return make_nllb_reward(stage.model_name_or_path, options);
-    }
+    case RewardKind::kNllb:
+      return make_nllb_reward(stage.model_name_or_path, stage.nllb_options());
   }
   throw InternalError("rank: unknown reward");
 }

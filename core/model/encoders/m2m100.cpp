@@ -126,6 +126,8 @@ struct M2m100::Impl {
   std::vector<DecoderLayer> decoder;
   LayerNorm encoder_norm, decoder_norm;
 
+  void read(const fs::path& folder, TensorReader::Use use);
+
   /// Scaled embeddings and positions of all rows, packed: [T, D].
   at::Tensor embed(std::span<const Ids> rows) const {
     Ids ids;
@@ -170,29 +172,38 @@ const std::vector<fs::path>& M2m100::files() const noexcept { return impl_->file
 
 M2m100 M2m100::open(const fs::path& folder) {
   auto impl = std::make_unique<Impl>();
-  const M2m100Config& config = impl->config = M2m100Config::from_file(folder / "config.json");
-  const std::vector<fs::path> files =
+  impl->read(folder, TensorReader::Use::kRead);
+  return M2m100(std::move(impl));
+}
+
+M2m100Config M2m100::check(const fs::path& folder) {
+  Impl impl;
+  impl.read(folder, TensorReader::Use::kCheck);
+  return impl.config;
+}
+
+void M2m100::Impl::read(const fs::path& folder, TensorReader::Use use) {
+  config = M2m100Config::from_file(folder / "config.json");
+  const std::vector<fs::path> weight_files =
       required_safetensors_files(folder, "M2M100ForConditionalGeneration");
-  impl->files = {folder / "config.json"};
-  impl->files.insert(impl->files.end(), files.begin(), files.end());
-  const auto weights = open_safetensors(files);
-  const TensorReader reader(*weights, folder.string());
+  files = {folder / "config.json"};
+  files.insert(files.end(), weight_files.begin(), weight_files.end());
+  const auto weights = open_safetensors(weight_files);
+  const TensorReader reader(*weights, folder.string(), use);
   const int64_t width = config.d_model;
   const std::vector<int64_t> matrix = {config.vocab_size, width};
-  impl->embedding = reader.tensor(embedding_name(*weights), matrix);
-  impl->head =
-      config.tie_word_embeddings ? impl->embedding : reader.tensor("lm_head.weight", matrix);
+  embedding = reader.tensor(embedding_name(*weights), matrix);
+  head = config.tie_word_embeddings ? embedding : reader.tensor("lm_head.weight", matrix);
   for (int64_t layer = 0; layer < config.encoder_layers; ++layer) {
-    impl->encoder.push_back(
+    encoder.push_back(
         read_layer(reader, concat("model.encoder.layers.", layer, "."), width, config.encoder_ffn));
   }
   for (int64_t layer = 0; layer < config.decoder_layers; ++layer) {
-    impl->decoder.push_back(read_decoder_layer(reader, concat("model.decoder.layers.", layer, "."),
-                                               width, config.decoder_ffn));
+    decoder.push_back(read_decoder_layer(reader, concat("model.decoder.layers.", layer, "."), width,
+                                         config.decoder_ffn));
   }
-  impl->encoder_norm = reader.norm("model.encoder.layer_norm", width, kNormEps);
-  impl->decoder_norm = reader.norm("model.decoder.layer_norm", width, kNormEps);
-  return M2m100(std::move(impl));
+  encoder_norm = reader.norm("model.encoder.layer_norm", width, kNormEps);
+  decoder_norm = reader.norm("model.decoder.layer_norm", width, kNormEps);
 }
 
 M2m100::Encoded M2m100::encode(std::span<const Ids> sources) const {

@@ -29,6 +29,8 @@ class M2m100 {
   /// From a Hugging Face folder with config.json and safetensors weights. Throws MissingInputError
   /// or DataError.
   static M2m100 open(const std::filesystem::path& folder);
+  /// Throws what open() would, but reads no weights.
+  static M2m100Config check(const std::filesystem::path& folder);
   M2m100(M2m100&&) noexcept;
   M2m100& operator=(M2m100&&) noexcept;
   ~M2m100();

@@ -15,11 +15,12 @@ M2m100Config M2m100Config::from_file(const std::filesystem::path& file) {
   if (type.string() != "m2m_100") type.fail("\"m2m_100\" (an NLLB or M2M-100 model)");
   constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
   const auto size = [&](const char* key) { return root.at(key).integer(1, kMost); };
+  const int64_t rows = size("vocab_size");
   const auto id_or = [&](const char* key, int64_t otherwise) {
     const auto found = root.find(key);
-    return found ? found->integer(0, kMost) : otherwise;
+    return found ? found->integer(0, rows - 1) : otherwise;
   };
-  M2m100Config config{.vocab_size = size("vocab_size"),
+  M2m100Config config{.vocab_size = rows,
                       .d_model = size("d_model"),
                       .encoder_layers = size("encoder_layers"),
                       .decoder_layers = size("decoder_layers"),
@@ -40,6 +41,7 @@ M2m100Config M2m100Config::from_file(const std::filesystem::path& file) {
       root.at("d_model").fail(concat("a multiple of ", heads, " attention heads"));
     }
   }
+  if (config.vocab_size < 4) root.at("vocab_size").fail("at least the 4 special tokens");
   if (config.d_model < 4) root.at("d_model").fail("at least 4");
   return config;
 }

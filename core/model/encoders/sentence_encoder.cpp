@@ -98,9 +98,9 @@ struct SentenceEncoder::Impl {
                config.vocab_size);
   }
 
-  void read_weights(const fs::path& folder) {
+  void read_weights(const fs::path& folder, TensorReader::Use use) {
     const auto weights = open_safetensors(required_safetensors_files(folder, "AutoModel"));
-    const TensorReader reader(*weights, folder.string());
+    const TensorReader reader(*weights, folder.string(), use);
     const std::string prefix = prefix_of(*weights);
     const std::string embeddings = prefix + "embeddings.";
     const int64_t width = config.hidden_size;
@@ -115,13 +115,17 @@ struct SentenceEncoder::Impl {
     if (config.distance_buckets > 0) {
       const at::Tensor by_bucket = reader.tensor(prefix + "encoder.relative_attention_bias.weight",
                                                  {config.distance_buckets, config.num_heads});
-      const at::Tensor buckets = distance_buckets(config.max_length, config.distance_buckets);
-      distance_bias = at::embedding(by_bucket, buckets).permute({2, 0, 1}).contiguous();
+      if (reader.reads()) distance_bias = bias_of_distances(by_bucket);
     }
     embedding_norm = reader.norm(embeddings + "LayerNorm", width, config.layer_norm_eps);
     for (int64_t layer = 0; layer < config.num_layers; ++layer) {
       layers.push_back(read_layer(reader, concat(prefix, "encoder.layer.", layer, "."), config));
     }
+  }
+
+  at::Tensor bias_of_distances(const at::Tensor& by_bucket) const {
+    const at::Tensor buckets = distance_buckets(config.max_length, config.distance_buckets);
+    return at::embedding(by_bucket, buckets).permute({2, 0, 1}).contiguous();
   }
 
   Ids ids_of(const std::string& text) const {
@@ -180,8 +184,15 @@ SentenceEncoder SentenceEncoder::open(const fs::path& folder) {
   auto impl = std::make_unique<Impl>();
   impl->config = SentenceEncoderConfig::from_folder(folder);
   impl->open_tokenizer(folder);
-  impl->read_weights(folder);
+  impl->read_weights(folder, TensorReader::Use::kRead);
   return SentenceEncoder(std::move(impl));
+}
+
+void SentenceEncoder::check(const fs::path& folder) {
+  Impl impl;
+  impl.config = SentenceEncoderConfig::from_folder(folder);
+  impl.open_tokenizer(folder);
+  impl.read_weights(folder, TensorReader::Use::kCheck);
 }
 
 int64_t SentenceEncoder::width() const noexcept { return impl_->config.hidden_size; }

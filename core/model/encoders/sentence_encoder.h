@@ -25,6 +25,8 @@ class SentenceEncoder {
   /// without it) and normalization, sentence_bert_config.json with the longest text in tokens.
   /// Throws MissingInputError, or DataError (file, place, expected, found), for other modules too.
   static SentenceEncoder open(const std::filesystem::path& folder);
+  /// Throws what open() would, but reads no weights.
+  static void check(const std::filesystem::path& folder);
   SentenceEncoder(SentenceEncoder&&) noexcept;
   SentenceEncoder& operator=(SentenceEncoder&&) noexcept;
   ~SentenceEncoder();

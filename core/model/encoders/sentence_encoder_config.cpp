@@ -6,6 +6,7 @@
 
 #include "core/base/error.h"
 #include "core/io/file_reader.h"
+#include "core/base/limits.h"
 #include "core/io/json_file.h"
 
 namespace xkde {
@@ -63,6 +64,10 @@ void read_model(const fs::path& file, SentenceEncoderConfig& config) {
   if (mpnet) {
     config.first_position = 2;  // in transformers it does not depend on pad_token_id
     read_distances(root, config);
+  }
+  // The distances of all pairs of tokens are one table.
+  if (mpnet && config.max_positions > limits::kLongestWithDistances) {
+    root.at("max_position_embeddings").fail(concat("at most ", limits::kLongestWithDistances));
   }
   config.max_length = config.max_positions - config.first_position;
   if (config.max_length < 2) root.at("max_position_embeddings").fail("room for two tokens");

@@ -12,20 +12,24 @@ at::Tensor LayerNorm::operator()(const at::Tensor& x) const {
   return at::layer_norm(x, {x.size(-1)}, weight, bias, eps);
 }
 
-void TensorReader::read_into(at::Tensor& out, const std::string& name,
-                             const std::vector<int64_t>& shape) const {
+void TensorReader::check(const std::string& name, const std::vector<int64_t>& shape) const {
   XKDE_CHECK(weights_.has(name), DataError, path_, ": expected tensor ", name, " ",
              shape_text(shape), ", found none");
   const std::vector<int64_t> found = weights_.shape(name);
   XKDE_CHECK(found == shape, DataError, path_, ": tensor ", name, ": expected shape ",
              shape_text(shape), ", found ", shape_text(found));
+}
+
+void TensorReader::read_into(at::Tensor& out, const std::string& name) const {
   read_finite_f32(weights_, path_, name,
                   {out.mutable_data_ptr<float>(), static_cast<size_t>(out.numel())});
 }
 
 at::Tensor TensorReader::tensor(const std::string& name, const std::vector<int64_t>& shape) const {
+  check(name, shape);
+  if (!reads()) return {};
   at::Tensor out = at::empty(shape, at::kFloat);
-  read_into(out, name, shape);
+  read_into(out, name);
   return out;
 }
 
@@ -36,13 +40,18 @@ Affine TensorReader::affine(const std::string& prefix, int64_t out, int64_t in) 
 Affine TensorReader::joined(const std::vector<std::string>& prefixes, int64_t out,
                             int64_t in) const {
   const auto count = static_cast<int64_t>(prefixes.size());
+  for (const std::string& prefix : prefixes) {
+    check(prefix + ".weight", {out, in});
+    check(prefix + ".bias", {out});
+  }
+  if (!reads()) return {};
   const Affine all{at::empty({count * out, in}, at::kFloat), at::empty({count * out}, at::kFloat)};
   for (int64_t i = 0; i < count; ++i) {
     const std::string& prefix = prefixes[static_cast<size_t>(i)];
     at::Tensor weight = all.weight.narrow(0, i * out, out);
     at::Tensor bias = all.bias.narrow(0, i * out, out);
-    read_into(weight, prefix + ".weight", {out, in});
-    read_into(bias, prefix + ".bias", {out});
+    read_into(weight, prefix + ".weight");
+    read_into(bias, prefix + ".bias");
   }
   return all;
 }

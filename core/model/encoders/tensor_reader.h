@@ -27,11 +27,14 @@ struct LayerNorm {
 
 /// Tensors of a weight file as fp32 on the CPU. A tensor that is missing, has another shape or a
 /// value that is not finite is a DataError naming `path`, the tensor, what was expected and what
-/// was found.
+/// was found. Shapes are compared before memory is asked for: a config may promise any.
 class TensorReader {
  public:
-  TensorReader(const WeightFile& weights, std::string path)
-      : weights_(weights), path_(std::move(path)) {}
+  /// kCheck: tensors are compared only; what is returned is undefined.
+  enum class Use { kRead, kCheck };
+  TensorReader(const WeightFile& weights, std::string path, Use use = Use::kRead)
+      : weights_(weights), path_(std::move(path)), use_(use) {}
+  bool reads() const noexcept { return use_ == Use::kRead; }
 
   at::Tensor tensor(const std::string& name, const std::vector<int64_t>& shape) const;
   /// <prefix>.weight and <prefix>.bias.
@@ -41,10 +44,12 @@ class TensorReader {
   LayerNorm norm(const std::string& prefix, int64_t width, double eps) const;
 
  private:
-  void read_into(at::Tensor& out, const std::string& name, const std::vector<int64_t>& shape) const;
+  void check(const std::string& name, const std::vector<int64_t>& shape) const;
+  void read_into(at::Tensor& out, const std::string& name) const;
 
   const WeightFile& weights_;
   std::string path_;
+  Use use_;
 };
 
 at::Tensor activate(const at::Tensor& x, Activation activation);

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <map>
+#include <tuple>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -130,6 +131,31 @@ TEST(M2m100, RefusesWeightsOfAnotherShape) {
   EXPECT_THAT(error_of([&] { M2m100::open(path); }),
               AllOf(StartsWith("DataError"), HasSubstr("model.shared.weight"),
                     HasSubstr("expected shape [400, 24], found [336, 24]")));
+}
+
+TEST(M2m100, AnyConfigIsHeldAgainstTheFileBeforeMemoryIsAskedFor) {
+  for (const auto& [key, value, part] :
+       {std::tuple{"d_model", 2'000'000'000, "model.shared.weight: expected shape"},
+        {"vocab_size", 2'000'000'000, "model.shared.weight: expected shape"},
+        {"encoder_ffn_dim", 2'000'000'000, "fc1.weight: expected shape [2000000000, 24]"},
+        {"encoder_layers", 2'000'000'000, "expected tensor model.encoder.layers."},
+        {"decoder_layers", 2'000'000'000, "expected tensor model.decoder.layers."}}) {
+    const test::TempFolder folder;
+    const fs::path path = changed_model(folder, key, value);
+
+    EXPECT_THAT(error_of([&] { M2m100::open(path); }),
+                AllOf(StartsWith("DataError"), HasSubstr(part)));
+    EXPECT_THAT(error_of([&] { M2m100::check(path); }),
+                AllOf(StartsWith("DataError"), HasSubstr(part)));
+  }
+}
+
+TEST(M2m100, IdsOfTheConfigAreInTheVocabulary) {
+  const test::TempFolder folder;
+  const fs::path path = changed_model(folder, "decoder_start_token_id", 336);
+
+  EXPECT_THAT(error_of([&] { M2m100::open(path); }),
+              HasSubstr("decoder_start_token_id: expected an integer in [0, 335], found 336"));
 }
 
 TEST(M2m100, TellsHowToConvertPickledWeights) {

@@ -84,6 +84,35 @@ TEST(SentenceEncoder, MpnetTakesItsSpecialTokensFromTokenizerConfig) {
   EXPECT_LT(compare(SentenceEncoder::open(folder.path()), kEncoders / "mpnet/golden.json"), 1e-4);
 }
 
+TEST(SentenceEncoder, CheckingReadsNoWeightsAndFindsWhatOpeningFinds) {
+  for (const char* name : {"bert", "mpnet", "xlmr"}) SentenceEncoder::check(kEncoders / name);
+  const test::TempFolder folder;
+  fs::copy(kEncoders / "bert", folder.path(), fs::copy_options::recursive);
+  Json config = read_json_file(folder.path() / "config.json");
+  for (const char* key : {"intermediate_size", "num_hidden_layers"}) {
+    Json changed = config;
+    changed[key] = 2'000'000'000;
+    folder.write("config.json", changed.dump());
+
+    const std::string opened = error_of([&] { SentenceEncoder::open(folder.path()); });
+    EXPECT_THAT(opened, AllOf(StartsWith("DataError"), HasSubstr("encoder.layer.")));
+    EXPECT_EQ(error_of([&] { SentenceEncoder::check(folder.path()); }), opened);
+  }
+}
+
+TEST(SentenceEncoder, EndsOfAnotherTypeAreNamed) {
+  const test::TempFolder folder;
+  fs::copy(kEncoders / "bert", folder.path(), fs::copy_options::recursive);
+  Json json = read_json_file(folder.path() / "tokenizer.json");
+  for (const Json& cls : {Json(7), Json::object(), Json::array()}) {
+    json["post_processor"] = {{"type", "BertProcessing"}, {"cls", cls}, {"sep", {"[SEP]", 3}}};
+    folder.write("tokenizer.json", json.dump());
+
+    EXPECT_THAT(error_of([&] { SentenceEncoder::open(folder.path()); }),
+                AllOf(StartsWith("DataError"), HasSubstr("tokenizer.json: post_processor.cls")));
+  }
+}
+
 TEST(SentenceEncoder, VocabTxtGivesWhatTokenizerJsonGives) {
   const test::TempFolder folder;
   fs::copy(kEncoders / "bert", folder.path(), fs::copy_options::recursive);
