@@ -8,6 +8,7 @@
 #include "core/base/error.h"
 #include "core/io/file_reader.h"
 #include "core/text/regex/unicode.h"
+#include "core/text/tokenizer/sentencepiece_check.h"
 
 namespace xkde {
 
@@ -27,6 +28,7 @@ SentencePiece SentencePiece::open(const std::filesystem::path& path) {
              ": expected a SentencePiece model, found no file");
   auto impl = std::make_unique<Impl>();
   impl->path = path.string();
+  check_sentencepiece_model(bytes, path.string());
   // An empty file parses as a model without pieces.
   const auto status = impl->processor.LoadFromSerializedProto(*bytes);
   XKDE_CHECK(status.ok() && impl->processor.GetPieceSize() > 0, DataError, path.string(),

@@ -1,0 +1,29 @@
+#ifndef XKDE_CORE_TEXT_TOKENIZER_SENTENCEPIECE_CHECK_H_
+#define XKDE_CORE_TEXT_TOKENIZER_SENTENCEPIECE_CHECK_H_
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace xkde {
+
+/// Checks the bytes of a SentencePiece .model before the library sees them: it trusts them and
+/// reads outside its arrays where they lie. Pieces are texts of UTF-8, none is empty, scores are
+/// finite, and rules for characters are as check_character_map() wants them. What the library
+/// checks itself is left to it. Throws DataError naming `name`, the field, what was expected and
+/// what was found.
+void check_sentencepiece_model(std::string_view bytes, const std::string& name);
+
+/// Checks a `precompiled_charsmap`: u32 size of the trie in bytes, the trie, texts that each end
+/// with a 0. The trie is a double array as Darts-clone writes it: every unit that a text can lead
+/// to is inside, and every rule's text begins and ends inside and is short. Throws DataError.
+void check_character_map(std::string_view map, const std::string& name);
+
+/// The same for the units of a trie and the texts that its values are offsets into.
+void check_character_trie(std::span<const uint32_t> units, std::string_view texts,
+                          const std::string& name);
+
+}  // namespace xkde
+
+#endif  // XKDE_CORE_TEXT_TOKENIZER_SENTENCEPIECE_CHECK_H_
