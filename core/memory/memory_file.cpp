@@ -54,7 +54,8 @@ void write_texts(Hdf5File& file, std::span<const MemoryFact> facts) {
   file.create_chunked("records", Hdf5Type::kInt64, {count}, chunk).write(0, records);
 }
 
-/// A dataset whose shape is as expected; -1 stands for any number.
+/// A dataset whose shape is as expected; -1 stands for any number that the file can hold: our own
+/// datasets are not compressed.
 Hdf5Dataset dataset_of(const Hdf5File& file, const std::string& path, const std::string& name,
                        const std::vector<int64_t>& expected) {
   Hdf5Dataset dataset = file.dataset(name);
@@ -65,6 +66,12 @@ Hdf5Dataset dataset_of(const Hdf5File& file, const std::string& path, const std:
   }
   XKDE_CHECK(same, DataError, path, ": ", name, ": expected shape ", at::IntArrayRef(expected),
              " (-1: any), found ", at::IntArrayRef(shape));
+  const auto most = static_cast<int64_t>(fs::file_size(path));
+  const bool is_empty = std::ranges::find(shape, int64_t{0}) != shape.end();
+  int64_t room = most;  // a number has a byte at least
+  for (const int64_t extent : shape) room = is_empty ? most : room / extent;
+  XKDE_CHECK(room > 0, DataError, path, ": ", name, ": expected what fits into the file's ", most,
+             " bytes, found shape ", at::IntArrayRef(shape));
   return dataset;
 }
 
@@ -106,6 +113,9 @@ std::vector<MemoryFact> read_texts(const Hdf5File& file, const std::string& path
   return facts;
 }
 
+/// A fact of an entry has three lengths and a record at least.
+constexpr size_t kFactBytes = (kParts + 1) * sizeof(int64_t);
+
 /// Numbers and texts, one behind the other.
 class EntryReader {
  public:
@@ -116,7 +126,15 @@ class EntryReader {
     std::memcpy(&value, take(sizeof value).data(), sizeof value);
     return value;
   }
-  std::string text() { return std::string(take(static_cast<size_t>(number()))); }
+  /// How many things follow, each of at least `least_bytes`.
+  int64_t count(size_t least_bytes) {
+    const int64_t value = number();
+    XKDE_CHECK(value >= 0 && static_cast<uint64_t>(value) <= left() / least_bytes, DataError, name_,
+               ": expected a number of at most ", left() / least_bytes, " in an entry, found ",
+               value);
+    return value;
+  }
+  std::string text() { return std::string(take(static_cast<size_t>(count(1)))); }
   std::string_view take(size_t count) {
     XKDE_CHECK(count <= bytes_.size(), DataError, name_, ": expected ", count,
                " more bytes of an entry, found ", bytes_.size());
@@ -204,7 +222,7 @@ JournalFacts read_journal_entry(std::string_view entry, const MemoryKind& kind,
   EntryReader reader(entry, journal);
   JournalFacts out;
   out.first = reader.number();
-  const int64_t count = reader.number();
+  const int64_t count = reader.count(kFactBytes);
   const int64_t width = reader.number();
   const std::string encoder = reader.text();
   XKDE_CHECK(width == kind.width && encoder == kind.encoder, DataError, journal,
@@ -215,10 +233,11 @@ JournalFacts read_journal_entry(std::string_view entry, const MemoryKind& kind,
     for (std::string* part : {&fact.prompt, &fact.target, &fact.language}) *part = reader.text();
     fact.record = reader.number();
   }
-  out.stored.embeddings = at::empty({count, width}, at::kFloat);
   const auto bytes = static_cast<size_t>(count * width) * sizeof(float);
   const std::string_view numbers = reader.take(bytes);
-  std::memcpy(out.stored.embeddings.mutable_data_ptr<float>(), numbers.data(), bytes);
+  out.stored.embeddings = at::empty({count, width}, at::kFloat);
+  std::copy(numbers.begin(), numbers.end(),
+            reinterpret_cast<char*>(out.stored.embeddings.mutable_data_ptr<float>()));
   XKDE_CHECK(reader.left() == 0, DataError, journal, ": expected the end of an entry, found ",
              reader.left(), " more bytes");
   return out;

@@ -6,6 +6,7 @@
 
 #include "core/base/error.h"
 #include "core/text/chat_template.h"
+#include "core/text/regex/unicode.h"
 #include "stages/recipe/did_you_mean.h"
 #include "stages/recipe/overrides.h"
 #include "stages/recipe/yaml_reader.h"
@@ -128,6 +129,10 @@ Recipe Recipe::parse(StrictMap map, StageParsers parsers) {
   Recipe recipe;
   recipe.origin.file = map.file();
   recipe.run_name = std::filesystem::path(map.file()).stem().string();
+  if (unicode::first_invalid_byte(recipe.run_name) != std::string::npos && !map.has("run_name")) {
+    map.add_error("run_name",
+                  "expected this key, as the recipe's own name is not UTF-8, found none");
+  }
   map.optional("run_name", recipe.run_name, kRunName);
   map.optional("seed", recipe.seed, kNotNegative);
   recipe.output_dir = std::filesystem::path("runs") / recipe.run_name;

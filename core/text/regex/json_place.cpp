@@ -34,6 +34,7 @@ std::optional<JsonPlace> JsonPlace::find(std::string_view key) const {
 }
 
 JsonPlace JsonPlace::item(size_t index) const {
+  if (index >= array().size()) fail(concat("an array of at least ", index + 1, " values"));
   return {(*value_)[index], file_, concat(path_, "[", index, "]")};
 }
 

@@ -25,7 +25,7 @@ class JsonPlace {
 
   JsonPlace at(std::string_view key) const;                   ///< DataError when the key is missing
   std::optional<JsonPlace> find(std::string_view key) const;  ///< empty when missing or null
-  JsonPlace item(size_t index) const;                         ///< of an array
+  JsonPlace item(size_t index) const;  ///< DataError when this is no array or has no such item
   /// This place, checked to be an array or an object.
   const JsonPlace& array() const;
   const JsonPlace& object() const;

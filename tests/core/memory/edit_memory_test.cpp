@@ -3,6 +3,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <optional>
 #include <random>
 #include <string>
@@ -16,6 +17,7 @@
 #include <unistd.h>
 
 #include "core/base/error.h"
+#include "core/memory/memory_file.h"
 #include "tests/support/message_of.h"
 #include "tests/support/temp_folder.h"
 
@@ -336,6 +338,24 @@ TEST_F(EditMemoryTest, RefusesAJournalOfAnotherMemory) {
   EXPECT_THAT(
       message_of<DataError>([&] { (void)EditMemory::open(folder_.path() / "gap.h5", kKind); }),
       HasSubstr("gap.h5.journal: expected facts from 0 on, found them from 1 on"));
+}
+
+TEST_F(EditMemoryTest, CountsOfAnEntryAreHeldAgainstItsBytes) {
+  const std::string entry = journal_entry(0, kKind, facts_of(0, 1), embeddings_of(0, 1));
+  const auto error_with = [&](size_t number, int64_t value) {
+    std::string forged = entry;
+    std::memcpy(forged.data() + number * sizeof value, &value, sizeof value);
+    return message_of<DataError>([&] { (void)read_journal_entry(forged, kKind, "journal"); });
+  };
+  for (const int64_t count : {int64_t{-1}, int64_t{1} << 40, int64_t{1} << 62}) {
+    for (const size_t number : {size_t{1}, size_t{3}}) {  // facts; bytes of the encoder's name
+      EXPECT_THAT(error_with(number, count), HasSubstr("journal: expected a number of at most"));
+    }
+  }
+  EXPECT_THAT(error_with(2, -1), HasSubstr("journal: expected facts of width 6"));
+  const JournalFacts none =
+      read_journal_entry(journal_entry(7, kKind, {}, embeddings_of(0, 0)), kKind, "journal");
+  EXPECT_EQ(none.stored.embeddings.size(0), 0);
 }
 
 TEST_F(EditMemoryTest, FindsEveryDamageOrIsNotTouchedByIt) {

@@ -76,6 +76,14 @@ void expect_mistake(const Mistake& mistake) {
 
 TEST(RecipeMistakes, StartFromAValidRecipe) { EXPECT_EQ(error_of(kRecipe), ""); }
 
+TEST(RecipeMistakes, ANameThatIsNotUtf8IsNotTakenFromTheFile) {
+  const std::string text(kRecipe);
+  const std::string nameless = text.substr(text.find('\n') + 1);
+  EXPECT_THAT(error_of(nameless, {}, "runs/r\xFF.yaml"),
+              HasSubstr("run_name: expected this key, as the recipe's own name is not UTF-8"));
+  EXPECT_EQ(error_of(text, {}, "runs/r\xFF.yaml"), "");
+}
+
 TEST(RecipeMistakes, MistypedKeysAreFoundWithASuggestion) {
   const Mistake mistakes[] = {
       {"run_name", "runname", "r.yaml:1:1: runname: unknown key; did you mean 'run_name'?"},

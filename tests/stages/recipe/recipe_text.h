@@ -31,11 +31,11 @@ stages:
       path: out/model
 )";
 
-/// What reading `text` as "r.yaml" says, "" when it says nothing.
-inline std::string error_of(const std::string& text,
-                            const std::vector<std::string>& overrides = {}) {
+/// What reading `text` as a file `name` says, "" when it says nothing.
+inline std::string error_of(const std::string& text, const std::vector<std::string>& overrides = {},
+                            const std::string& name = "r.yaml") {
   try {
-    parse_recipe(text, "r.yaml", kStageParsers, overrides);
+    parse_recipe(text, name, kStageParsers, overrides);
   } catch (const std::exception& error) {
     return error.what();
   }
