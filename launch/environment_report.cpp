@@ -37,12 +37,14 @@ std::string system_name() {
 }  // namespace
 
 Json version_report() {
+  const dist::MpiLibrary mpi = dist::mpi_library();
   return {{"xkde_dist", kVersion},
           {"git_commit", kGitCommit},
           {"build_type", kBuildType},
           {"compiler", __VERSION__},
           {"libtorch", TORCH_VERSION},
-          {"mpi", dist::mpi_library_version()},
+          {"mpi", mpi.version},
+          {"mpi_library", mpi.path.string()},
           {"nccl", dist::has_nccl() ? "compiled in" : "not compiled in"},
           {"hdf5", hdf5_version()},
           {"system", system_name()},

@@ -1,6 +1,9 @@
 #include "launch/run_recipe.h"
 
+#include <chrono>
+#include <cstdlib>
 #include <memory>
+#include <thread>
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
@@ -12,6 +15,7 @@
 #include "distributed/comm/mpi_communicator.h"
 #include "distributed/comm/mpi_environment.h"
 #include "distributed/comm/nccl_communicator.h"
+#include "distributed/job/launcher.h"
 #include "launch/environment_report.h"
 #include "launch/failure.h"
 #include "stages/pipeline/pipeline.h"
@@ -52,6 +56,18 @@ void run_recipe(const RecipeArguments& arguments, const std::vector<std::string>
   recipe::run_pipeline(recipe, facts, comm, device);
 }
 
+/// Of a process that its launcher and MPI see differently. One line for all, from the first.
+int refuse(const dist::LauncherMismatch& mismatch) {
+  constexpr auto code = ExitCode::kNoDevice;
+  if (mismatch.rank == 0) {
+    log::error("DeviceError", mismatch.message);
+  } else {
+    // A launcher ends all when the first one ends, which must not be before the line is out.
+    std::this_thread::sleep_for(std::chrono::seconds(1));
+  }
+  return static_cast<int>(code);
+}
+
 }  // namespace
 
 std::string_view RunCommand::summary() const {
@@ -67,6 +83,8 @@ std::vector<std::string_view> RunCommand::examples() const {
 
 int RunCommand::run() {
   dist::MpiEnvironment mpi;
+  const auto mismatch = dist::launcher_mismatch(std::getenv, mpi.size(), dist::mpi_library());
+  if (mismatch) return refuse(*mismatch);
   log::set_rank(mpi.rank(), mpi.size());
   try {
     run_recipe(arguments, argv_, mpi);

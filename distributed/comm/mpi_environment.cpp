@@ -1,10 +1,13 @@
 #include "distributed/comm/mpi_environment.h"
 
 #include <array>
+#include <chrono>
 #include <cstdlib>
 #include <exception>
+#include <thread>
 #include <utility>
 
+#include <dlfcn.h>
 #include <mpi.h>
 
 #include "core/base/error.h"
@@ -81,16 +84,27 @@ void MpiEnvironment::finalize() noexcept {
 }
 
 void MpiEnvironment::abort(int exit_code) const noexcept {
+  // MPI_Abort waits for daemons of the launcher, which a cut link may have taken away.
+  std::thread([exit_code] {
+    std::this_thread::sleep_for(std::chrono::seconds(5));
+    std::_Exit(exit_code);
+  }).detach();
   MPI_Abort(MPI_COMM_WORLD, exit_code);
   std::_Exit(exit_code);  // where MPI_Abort returns after all
 }
 
-std::string mpi_library_version() {
+MpiLibrary mpi_library() {
   std::array<char, MPI_MAX_LIBRARY_VERSION_STRING> text{};
   int length = 0;
   mpi_check(MPI_Get_library_version(text.data(), &length), "MPI_Get_library_version");
   const std::string whole(text.data());
-  return whole.substr(0, whole.find_first_of(",\n"));
+  MpiLibrary library{.version = whole.substr(0, whole.find_first_of(",\n")), .path = {}};
+  Dl_info info{};
+  if (dladdr(reinterpret_cast<const void*>(&MPI_Get_library_version), &info) != 0 &&
+      info.dli_fname != nullptr) {
+    library.path = info.dli_fname;
+  }
+  return library;
 }
 
 }  // namespace xkde::dist

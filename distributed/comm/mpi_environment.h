@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "distributed/job/launcher.h"
+
 namespace xkde::dist {
 
 /// MPI from construction to destruction; main makes it first, once in a process. Without mpirun or
@@ -28,6 +30,7 @@ class MpiEnvironment {
   const std::vector<std::string>& hostnames() const noexcept { return hostnames_; }  ///< [size()]
 
   /// Ends every rank at once; mpirun returns `exit_code`. For main, after it printed the error.
+  /// This rank ends after 5 s also where MPI hangs.
   [[noreturn]] void abort(int exit_code) const noexcept;
 
  private:
@@ -43,8 +46,9 @@ class MpiEnvironment {
   std::vector<std::string> hostnames_;
 };
 
-/// The MPI library's own one-line name and version. Needs no MpiEnvironment.
-std::string mpi_library_version();
+/// The MPI library that this process really runs: its own one-line name and version, and the file.
+/// Needs no MpiEnvironment.
+MpiLibrary mpi_library();
 
 }  // namespace xkde::dist
 

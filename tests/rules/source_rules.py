@@ -32,6 +32,7 @@ ORDER = (
     "core/edit",
     "core/evaluate/methods",
     "core/evaluate",
+    "distributed/job",
     "distributed/comm",
     "distributed/sharding",
     "distributed/checkpoint",
