@@ -2,6 +2,7 @@
 #define XKDE_CORE_BASE_SHARED_MEMORY_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 
 namespace xkde {
@@ -20,8 +21,14 @@ class SharedMemory {
   /// SIGBUS later.
   int create(const std::string& name, size_t bytes);
   int open(const std::string& name, size_t bytes);
+  /// New and zeroed, of this process alone: takes nothing of /dev/shm.
+  int create_private(size_t bytes);
   /// Removes the name; the memory lives on until the last process is done with it.
   static void forget(const std::string& name) noexcept;
+  /// What /dev/shm has left, in bytes; the largest number where it has no limit or is not there.
+  static int64_t free_bytes() noexcept;
+  /// Why create() or open() failed with `error`, and what a user can do.
+  static std::string describe(size_t bytes, int error);
   void* get() const noexcept { return memory_; }
 
  private:

@@ -47,8 +47,10 @@ ArrivalBoard::ArrivalBoard(Communicator& group) : size_(group.size()) {
     ranks_.push_back(rank);
   }
   const size_t bytes = ranks_.size() * sizeof(Slot);
-  std::string name = own_ == 0 ? SharedMemory::random_name() : std::string();
-  int error = own_ == 0 ? memory_.create(name, bytes) : 0;
+  const bool alone = ranks_.size() == 1;
+  std::string name = own_ == 0 && !alone ? SharedMemory::random_name() : std::string();
+  int error = 0;
+  if (own_ == 0) error = alone ? memory_.create_private(bytes) : memory_.create(name, bytes);
   for (size_t place = 0; own_ == 0 && error == 0 && place < ranks_.size(); ++place) {
     new (&slot(place)) Slot;
   }
@@ -56,10 +58,10 @@ ArrivalBoard::ArrivalBoard(Communicator& group) : size_(group.size()) {
   name = names[static_cast<size_t>(ranks_.front())];
   if (own_ != 0) error = memory_.open(name, bytes);
   const std::vector<int> errors = gather(group, error);
-  if (own_ == 0) SharedMemory::forget(name);
+  if (own_ == 0 && !alone) SharedMemory::forget(name);
   for (size_t rank = 0; rank < errors.size(); ++rank) {
-    XKDE_CHECK(errors[rank] == 0, IoError, "rank ", rank, ": shared memory of ", bytes,
-               " bytes (/dev/shm): ", std::strerror(errors[rank]));
+    XKDE_CHECK(errors[rank] == 0, IoError, "rank ", rank, ": ",
+               SharedMemory::describe(bytes, errors[rank]));
   }
 }
 

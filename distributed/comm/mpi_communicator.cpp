@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstring>
 #include <utility>
+#include <vector>
 
 #include "core/base/error.h"
 #include "core/base/shared_memory.h"
@@ -14,28 +16,71 @@
 namespace xkde::dist {
 namespace {
 
-/// Every rank of `comm` calls it; rank 0 makes the memory and formats it.
-SharedMemory share_memory(const MpiComm& comm, size_t bytes) {
-  const bool first = comm.rank() == 0;
+/// What the first rank tells the others of the memory it made.
+struct Offer {
   std::array<char, 32> name{};
+  int64_t chunk_bytes = 0;
+};
+
+/// Makes the memory for `size` ranks and formats it. `chunk_bytes` shrinks to what fits. Returns an
+/// errno.
+int create_segment(SharedMemory& memory, const std::string& name, int size, int64_t& chunk_bytes) {
+  const int64_t smallest = SegmentCommunicator::smallest_chunk(size);
+  // MPI's own segments, and the groups that are split off later, need room too.
+  const int64_t share = SharedMemory::free_bytes() / 4;
+  const auto bytes = [&] { return SegmentCommunicator::memory_bytes(size, chunk_bytes); };
+  const auto shrink = [&] { chunk_bytes = std::max(smallest, chunk_bytes / 2); };
+  while (chunk_bytes > smallest && static_cast<int64_t>(bytes()) > share) shrink();
+  int error = memory.create(name, bytes());
+  while (error == ENOSPC && chunk_bytes > smallest) {
+    SharedMemory::forget(name);
+    shrink();
+    error = memory.create(name, bytes());
+  }
+  if (error == 0) SegmentCommunicator::format(memory.get(), size);
+  return error;
+}
+
+/// Every rank of `comm` calls it; rank 0 makes the memory. `chunk_bytes` is what is wanted, and
+/// becomes what there is.
+SharedMemory share_memory(const MpiComm& comm, int64_t& chunk_bytes) {
+  const bool first = comm.rank() == 0;
+  Offer offer;
+  SharedMemory memory;
+  int error = 0;
   if (first) {
     const std::string text = SharedMemory::random_name();
-    std::copy(text.begin(), text.end(), name.begin());
+    std::copy(text.begin(), text.end(), offer.name.begin());
+    error = create_segment(memory, text, comm.size(), chunk_bytes);
+    offer.chunk_bytes = chunk_bytes;
   }
-  SharedMemory memory;
-  int error = first ? memory.create(name.data(), bytes) : 0;
-  if (first && error == 0) SegmentCommunicator::format(memory.get(), comm.size());
   // The others open it only now, and it keeps its name only until all have.
-  int code = MPI_Bcast(name.data(), static_cast<int>(name.size()), MPI_CHAR, 0, comm.get());
-  if (code == MPI_SUCCESS && !first) error = memory.open(name.data(), bytes);
-  int worst = 0;
+  int code = MPI_Bcast(&offer, sizeof(offer), MPI_BYTE, 0, comm.get());
+  chunk_bytes = offer.chunk_bytes;
+  const size_t bytes = SegmentCommunicator::memory_bytes(comm.size(), chunk_bytes);
+  if (code == MPI_SUCCESS && !first) error = memory.open(offer.name.data(), bytes);
+  // The first rank's error is the cause: without its memory the others find nothing to open.
+  std::vector<int> errors(static_cast<size_t>(comm.size()));
   if (code == MPI_SUCCESS) {
-    code = MPI_Allreduce(&error, &worst, 1, MPI_INT, MPI_MAX, comm.get());
+    code = MPI_Allgather(&error, 1, MPI_INT, errors.data(), 1, MPI_INT, comm.get());
   }
-  if (first) SharedMemory::forget(name.data());
-  mpi_check(code, "MPI_Allreduce");
-  XKDE_CHECK(worst == 0, IoError, "shared memory of ", bytes, " bytes for ", comm.size(),
-             " ranks of one host (/dev/shm): ", std::strerror(worst));
+  if (first) SharedMemory::forget(offer.name.data());
+  mpi_check(code, "MPI_Allgather");
+  for (const int found : errors) {
+    XKDE_CHECK(found == 0, IoError, comm.size(),
+               " ranks of one host: ", SharedMemory::describe(bytes, found));
+  }
+  return memory;
+}
+
+/// One rank shares with nobody.
+SharedMemory own_memory(int64_t chunk_bytes) {
+  SharedMemory memory;
+  const size_t bytes = SegmentCommunicator::memory_bytes(1, chunk_bytes);
+  const int error = memory.create_private(bytes);
+  XKDE_CHECK(error == 0, MemoryError, "memory for a rank: expected ", bytes, " bytes, found ",
+             std::strerror(error));
+  SegmentCommunicator::format(memory.get(), 1);
   return memory;
 }
 
@@ -77,7 +122,7 @@ std::unique_ptr<Communicator> make_communicator(MpiComm comm, bool has_threads,
   SegmentOptions segment{
       .group = options.group, .timeout_s = options.timeout_s, .chunk_bytes = options.chunk_bytes};
   SharedMemory memory =
-      share_memory(comm, SegmentCommunicator::memory_bytes(comm.size(), options.chunk_bytes));
+      comm.size() == 1 ? own_memory(segment.chunk_bytes) : share_memory(comm, segment.chunk_bytes);
   return std::make_unique<SharedMemoryCommunicator>(std::move(memory), std::move(comm),
                                                     std::move(segment));
 }

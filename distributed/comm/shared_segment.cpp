@@ -78,6 +78,10 @@ size_t SegmentCommunicator::memory_bytes(int size, int64_t chunk_bytes) {
   return static_cast<size_t>(round_up(words, kPage) + size * 2 * round_up(chunk_bytes, kPage));
 }
 
+int64_t SegmentCommunicator::smallest_chunk(int size) noexcept {
+  return round_up(int64_t{64} * size, kPage);
+}
+
 void SegmentCommunicator::format(void* memory, int size) {
   new (memory) Header;
   for (int r = 0; r < size; ++r) {

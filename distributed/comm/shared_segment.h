@@ -31,6 +31,8 @@ class SegmentCommunicator : public Communicator {
  public:
   /// Memory that a group of `size` ranks needs, aligned to 4096.
   static size_t memory_bytes(int size, int64_t chunk_bytes);
+  /// The smallest chunk_bytes for `size` ranks. No result depends on the size of chunks.
+  static int64_t smallest_chunk(int size) noexcept;
   /// Prepares zeroed memory, before any rank attaches to it.
   static void format(void* memory, int size);
 
