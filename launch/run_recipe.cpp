@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <memory>
 #include <thread>
+#include <utility>
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
@@ -11,10 +12,12 @@
 #include "core/base/error.h"
 #include "core/base/host_threads.h"
 #include "core/base/log.h"
+#include "distributed/comm/collective_call.h"
 #include "distributed/comm/gpu_of_rank.h"
 #include "distributed/comm/mpi_communicator.h"
 #include "distributed/comm/mpi_environment.h"
 #include "distributed/comm/nccl_communicator.h"
+#include "distributed/job/heartbeat.h"
 #include "distributed/job/launcher.h"
 #include "launch/environment_report.h"
 #include "launch/failure.h"
@@ -36,16 +39,40 @@ at::Device choose_device(const recipe::Recipe& recipe, const dist::MpiEnvironmen
   return {at::kCUDA, static_cast<c10::DeviceIndex>(own)};
 }
 
+/// Starts to watch over the ranks. A lost run ends here: neither MPI nor the launcher is asked, as
+/// both may wait for what is lost.
+std::unique_ptr<dist::Heartbeat> watch_over(dist::Communicator& host, double timeout_s) {
+  if (host.size() == 1 || timeout_s == 0) return nullptr;
+  dist::HeartbeatOptions options;
+  options.timeout_s = timeout_s;
+  options.place = [note = host.note()] { return dist::title(note->read()); };
+  options.on_warning = [](const std::string& line) { log::warning(line); };
+  options.on_lost = [](const std::string& reason) { log::error("CommError", reason); };
+  options.end = [] { std::_Exit(static_cast<int>(ExitCode::kPeerLost)); };
+  auto heartbeat = std::make_unique<dist::Heartbeat>(
+      host.rank(), [&host](const std::string& bytes) { return host.all_gather_bytes(bytes); },
+      std::move(options));
+  if (!heartbeat->problem().empty() && host.rank() == 0) {
+    log::warning("heartbeat: " + heartbeat->problem() +
+                 "; a lost host is found by parallel.timeout only");
+  }
+  return heartbeat;
+}
+
 void run_recipe(const RecipeArguments& arguments, const std::vector<std::string>& argv,
-                const dist::MpiEnvironment& mpi) {
+                const dist::MpiEnvironment& mpi, std::unique_ptr<dist::Heartbeat>& heartbeat) {
   const recipe::Recipe recipe =
       recipe::read_recipe(arguments.recipe, recipe::kStageParsers, arguments.overrides);
   recipe::install_stop_signals();
   at::set_num_threads(threads_of_process(recipe.parallel.threads, mpi.local_size()));
   const at::Device device = choose_device(recipe, mpi);
-  const std::unique_ptr<dist::Communicator> host = dist::make_mpi_communicator(mpi);
+  const double timeout_s = recipe.parallel.timeout;
+  const auto host = dist::make_mpi_communicator(mpi, {.timeout_s = timeout_s});
+  heartbeat = watch_over(*host, recipe.parallel.heartbeat_timeout);
   std::unique_ptr<dist::Communicator> gpu;
-  if (device.is_cuda()) gpu = dist::make_nccl_communicator(*host, device.index());
+  if (device.is_cuda()) {
+    gpu = dist::make_nccl_communicator(*host, device.index(), {.timeout_s = timeout_s});
+  }
   dist::Communicator& comm = gpu ? *gpu : *host;
 
   recipe::RunFacts facts;
@@ -82,12 +109,13 @@ std::vector<std::string_view> RunCommand::examples() const {
 }
 
 int RunCommand::run() {
+  std::unique_ptr<dist::Heartbeat> heartbeat;  // outlives MPI, whose end is a wait for all, too
   dist::MpiEnvironment mpi;
   const auto mismatch = dist::launcher_mismatch(std::getenv, mpi.size(), dist::mpi_library());
   if (mismatch) return refuse(*mismatch);
   log::set_rank(mpi.rank(), mpi.size());
   try {
-    run_recipe(arguments, argv_, mpi);
+    run_recipe(arguments, argv_, mpi, heartbeat);
     return static_cast<int>(ExitCode::kDone);
   } catch (...) {
     const Failure failure = describe_current_exception();
@@ -95,6 +123,7 @@ int RunCommand::run() {
     const bool same_everywhere = failure.exit_code == static_cast<int>(ExitCode::kBadRecipe) ||
                                  failure.exit_code == static_cast<int>(ExitCode::kStopped);
     if (!same_everywhere || mpi.rank() == 0) log::error(failure.kind, failure.message);
+    if (heartbeat) heartbeat->fail();
     if (mpi.size() > 1) mpi.abort(failure.exit_code);
     return failure.exit_code;
   }

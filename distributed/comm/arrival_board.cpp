@@ -1,21 +1,18 @@
 #include "distributed/comm/arrival_board.h"
 
-#include <algorithm>
 #include <array>
 #include <atomic>
-#include <cstring>
 #include <new>
 
 #include <unistd.h>
 
 #include "core/base/error.h"
 #include "core/io/file.h"
+#include "distributed/comm/call_note.h"
 #include "distributed/comm/typed_gather.h"
 
 namespace xkde::dist {
 namespace {
-
-constexpr size_t kWords = 8;  // of a phase's name, its final zero included
 
 /// Equal for the processes that can share memory. Names of hosts alone may repeat in a cluster.
 std::string host_id() {
@@ -30,7 +27,7 @@ std::string host_id() {
 struct ArrivalBoard::Slot {
   alignas(128) std::atomic<int64_t> sequence{0};
   std::atomic<Operation> operation{Operation::kBarrier};
-  std::array<std::atomic<uint64_t>, kWords> phase{};
+  NotedText<8> phase;
 };
 
 ArrivalBoard::Slot& ArrivalBoard::slot(size_t place) const noexcept {
@@ -66,10 +63,8 @@ ArrivalBoard::ArrivalBoard(Communicator& group) : size_(group.size()) {
 }
 
 void ArrivalBoard::arrive(const CollectiveCall& call, std::string_view phase) noexcept {
-  std::array<uint64_t, kWords> words{};
-  std::memcpy(words.data(), phase.data(), std::min(phase.size(), sizeof(words) - 1));
   Slot& own = slot(own_);
-  for (size_t i = 0; i < kWords; ++i) own.phase[i].store(words[i], std::memory_order_relaxed);
+  own.phase.write(phase);
   own.operation.store(call.operation, std::memory_order_relaxed);
   own.sequence.store(call.sequence, std::memory_order_release);
 }
@@ -81,9 +76,7 @@ std::string ArrivalBoard::missing(const CollectiveCall& call) const {
     CollectiveCall theirs;
     theirs.sequence = other.sequence.load(std::memory_order_acquire);
     theirs.operation = other.operation.load(std::memory_order_relaxed);
-    std::array<uint64_t, kWords> words{};
-    for (size_t i = 0; i < kWords; ++i) words[i] = other.phase[i].load(std::memory_order_relaxed);
-    const std::string at = title(theirs, reinterpret_cast<const char*>(words.data()));
+    const std::string at = title(theirs, other.phase.read());
     const std::string rank = concat(text.empty() ? "" : "; ", "rank ", ranks_[place]);
     if (theirs.sequence == 0) {
       text += rank + " did not arrive: it has made no call yet";

@@ -63,6 +63,15 @@ std::string title(const CollectiveCall& call, std::string_view phase) {
   return phase.empty() ? text : concat(text, " (", phase, ")");
 }
 
+std::string title(const CallNote::Content& note) {
+  CollectiveCall call;
+  call.operation = static_cast<Operation>(note.operation);
+  call.sequence = note.sequence;
+  const std::string text = note.sequence == 0 ? "no collective yet"
+                                              : title(call, note.phase) + " of group " + note.group;
+  return note.step.empty() ? text : text + ", " + note.step;
+}
+
 std::string describe(const CollectiveCall& call) {
   std::string text = concat(name(call.operation), "(");
   if (call.dtype >= 0) {

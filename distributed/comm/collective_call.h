@@ -38,6 +38,8 @@ struct CollectiveCall {
 
 /// "all_gather #12 (block 7)", without a phase "all_gather #12".
 std::string title(const CollectiveCall& call, std::string_view phase = {});
+/// "all_gather #12 (block 7) of group shards, 02-sft step 41".
+std::string title(const CallNote::Content& note);
 /// "all_gather(Float, 20 elements)".
 std::string describe(const CollectiveCall& call);
 /// Throws CommError unless all ranks (calls[r] is that of rank r) ask for the same.

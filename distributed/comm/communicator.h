@@ -9,6 +9,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "distributed/comm/call_note.h"
+
 namespace xkde::dist {
 
 enum class ReduceOp { kSum, kMax };
@@ -47,6 +49,12 @@ class Communicator {
   virtual void barrier() = 0;
   /// What this rank is at ("block 7"), for the errors of the calls that follow. Not a collective.
   void set_phase(std::string_view phase) { phase_ = phase; }
+  /// What step of the run this rank is at ("02-sft step 41"), for the errors of the calls that
+  /// follow of all groups that share a note. Not a collective.
+  void set_step(std::string_view step) { note_->write_step(step); }
+  /// Where this rank notes its calls. Groups that are split off later share it.
+  const std::shared_ptr<CallNote>& note() const noexcept { return note_; }
+  void share_note(const Communicator& other) { note_ = other.note_; }
   /// The ranks of one `color` (>= 0) as a group of their own, in rank order, which errors call
   /// `group`. Collective; the new group's calls and this one's must come in the same order on all
   /// ranks. This communicator outlives it.
@@ -67,9 +75,15 @@ class Communicator {
 
  protected:
   const std::string& phase() const noexcept { return phase_; }
+  /// Phase and step, for errors: "block 7, 02-sft step 41".
+  std::string place() const {
+    const std::string step = note_->step();
+    return phase_.empty() || step.empty() ? phase_ + step : phase_ + ", " + step;
+  }
 
  private:
   std::string phase_;
+  std::shared_ptr<CallNote> note_ = std::make_shared<CallNote>();
 };
 
 }  // namespace xkde::dist

@@ -96,9 +96,11 @@ class SharedMemoryCommunicator final : public SegmentCommunicator {
   std::string backend() const override { return "mpi"; }
   std::unique_ptr<Communicator> split(int color, const std::string& group) override {
     barrier();  // a rank that failed shows here, and not as a hang in MPI
-    return make_communicator(
+    auto comm = make_communicator(
         comm_.split(color), true,
         {.group = group, .timeout_s = options().timeout_s, .chunk_bytes = options().chunk_bytes});
+    comm->share_note(*this);
+    return comm;
   }
   // The others get no sign in the segment: they would report this rank's error as theirs and race
   // for the exit code of the job.

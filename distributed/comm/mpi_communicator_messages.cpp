@@ -1,6 +1,7 @@
 #include "distributed/comm/mpi_communicator_messages.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -69,6 +70,21 @@ class TicketServer {
   std::jthread thread_;  // last: it uses the rest
 };
 
+/// Names of the hosts of all ranks. Every rank of `comm` calls it.
+std::vector<std::string> hosts_of(const MpiComm& comm) {
+  using Name = std::array<char, MPI_MAX_PROCESSOR_NAME>;
+  Name own{};
+  int length = 0;
+  mpi_check(MPI_Get_processor_name(own.data(), &length), "MPI_Get_processor_name");
+  std::vector<Name> all(static_cast<size_t>(comm.size()));
+  mpi_check(MPI_Allgather(own.data(), MPI_MAX_PROCESSOR_NAME, MPI_CHAR, all.data(),
+                          MPI_MAX_PROCESSOR_NAME, MPI_CHAR, comm.get()),
+            "MPI_Allgather");
+  std::vector<std::string> names;
+  for (const Name& name : all) names.emplace_back(name.data());
+  return names;
+}
+
 struct Transfer {
   int peer;
   void* data;
@@ -85,6 +101,7 @@ class MessageCommunicator final : public Communicator {
         group_(std::move(group)),
         timeout_s_(timeout_s),
         calls_(static_cast<size_t>(size_)),
+        hosts_(hosts_of(comm_)),
         tickets_(ticket_comm_) {}
 
   ~MessageCommunicator() override {
@@ -103,7 +120,9 @@ class MessageCommunicator final : public Communicator {
   void barrier() override { start({.operation = Operation::kBarrier}); }
   std::unique_ptr<Communicator> split(int color, const std::string& group) override {
     barrier();  // a rank that failed shows here, and not as a hang in MPI
-    return make_message_communicator(comm_.split(color), group, timeout_s_);
+    auto comm = make_message_communicator(comm_.split(color), group, timeout_s_);
+    comm->share_note(*this);
+    return comm;
   }
   std::vector<std::string> all_gather_bytes(const std::string& bytes) override;
   std::string broadcast_bytes(const std::string& bytes, int root) override;
@@ -133,6 +152,7 @@ class MessageCommunicator final : public Communicator {
   int64_t sequence_ = 0;
   CollectiveCall call_;
   std::vector<CollectiveCall> calls_;
+  std::vector<std::string> hosts_;  // of the ranks
   std::string failure_;
   TicketServer tickets_;
 };
@@ -141,6 +161,7 @@ void MessageCommunicator::start(CollectiveCall call) {
   XKDE_CHECK(failure_.empty(), CommError, failure_);
   call.sequence = ++sequence_;
   call_ = call;
+  note()->write(static_cast<int32_t>(call.operation), call.sequence, phase(), group_);
   calls_[static_cast<size_t>(rank_)] = call;
   std::vector<Transfer> sends;
   std::vector<Transfer> receives;
@@ -186,8 +207,8 @@ void MessageCommunicator::await(std::vector<MPI_Request>& requests, const std::v
     const int code =
         MPI_Testall(static_cast<int>(requests.size()), requests.data(), &done, MPI_STATUSES_IGNORE);
     if (code != MPI_SUCCESS)
-      failure_ = concat("group ", group_, ": ", title(call_, phase()), " failed");
-    mpi_check(code, title(call_, phase()).c_str());
+      failure_ = concat("group ", group_, ": ", title(call_, place()), " failed");
+    mpi_check(code, title(call_, place()).c_str());
     if (done != 0) return;
     const double seconds = waited.seconds();
     if (seconds > timeout_s_) give_up(requests, peers);
@@ -213,9 +234,11 @@ void MessageCommunicator::give_up(std::vector<MPI_Request>& requests,
   std::sort(missing.begin(), missing.end());
   missing.erase(std::unique(missing.begin(), missing.end()), missing.end());
   std::string names;
-  for (const int peer : missing) names += concat(names.empty() ? "" : ", ", peer);
+  for (const int peer : missing) {
+    names += concat(names.empty() ? "" : ", ", peer, " (", hosts_[static_cast<size_t>(peer)], ")");
+  }
   failure_ = concat("group ", group_, ": rank ", names, " did not arrive at ",
-                    title(call_, phase()), " within ", timeout_s_, " s");
+                    title(call_, place()), " within ", timeout_s_, " s");
   throw CommError(failure_);
 }
 

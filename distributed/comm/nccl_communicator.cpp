@@ -73,7 +73,9 @@ class NcclCommunicator final : public Communicator {
         checker_{bootstrap.size(), c10::DeviceType::CUDA},
         board_(bootstrap),
         comm_(nccl, board_, concat("group ", options_.group, ": rank ", bootstrap.rank(), ": "),
-              options_.timeout_s) {}
+              options_.timeout_s) {
+    share_note(bootstrap);
+  }
 
   /// The part of construction that needs the GPU.
   void connect();
@@ -133,6 +135,7 @@ void NcclCommunicator::connect() {
 CollectiveCall NcclCommunicator::start(CollectiveCall call) {
   comm_.check_alive();
   call.sequence = ++sequence_;
+  note()->write(static_cast<int32_t>(call.operation), call.sequence, phase(), options_.group);
   if (!options_.check_calls) return call;
   std::string bytes(sizeof(call), '\0');
   std::memcpy(bytes.data(), &call, sizeof(call));
@@ -158,7 +161,7 @@ std::unique_ptr<Work> NcclCommunicator::enqueue(const CollectiveCall& call, Part
   c10::Event ready(c10::DeviceType::CUDA);
   ready.record(caller);
   ready.block(stream_);
-  comm_.begin(call, phase());
+  comm_.begin(call, place());
   body();
   auto done = std::make_shared<c10::Event>(c10::DeviceType::CUDA);
   done->record(stream_);
@@ -252,7 +255,7 @@ std::unique_ptr<Work> NcclCommunicator::broadcast(at::Tensor tensor, int root) {
 }
 
 void NcclCommunicator::barrier() {
-  comm_.begin(start({.operation = Operation::kBarrier}), phase());
+  comm_.begin(start({.operation = Operation::kBarrier}), place());
   gpu_.synchronizeStream(stream_);
   comm_.check_alive();
   bootstrap_.barrier();

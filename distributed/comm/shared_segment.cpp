@@ -125,6 +125,7 @@ bool SegmentCommunicator::arrived(int rank) const noexcept {
 void SegmentCommunicator::start(CollectiveCall call) {
   call.sequence = ++sequence_;
   call_ = call;
+  note()->write(static_cast<int32_t>(call.operation), call.sequence, phase(), options_.group);
   check_alive();
   next_phase();
   slot(rank_).calls[phase_ % 2] = call_;
@@ -175,7 +176,7 @@ void SegmentCommunicator::check_alive() {
   const std::string missing = missing_ranks();
   failure_ =
       concat("group ", options_.group, ": rank ", failed, " failed with exit code ",
-             header().exit_code.load(), ", seen by rank ", rank_, " at ", title(call_, phase()));
+             header().exit_code.load(), ", seen by rank ", rank_, " at ", title(call_, place()));
   if (!missing.empty()) failure_ += concat(", where rank ", missing, " did not arrive");
   throw CommError(failure_);
 }
@@ -190,7 +191,7 @@ std::string SegmentCommunicator::missing_ranks() const {
 
 void SegmentCommunicator::give_up() {
   failure_ = concat("group ", options_.group, ": rank ", missing_ranks(), " did not arrive at ",
-                    title(call_, phase()), " within ", options_.timeout_s, " s");
+                    title(call_, place()), " within ", options_.timeout_s, " s");
   mark_failed(memory_, rank_, static_cast<int>(ExitCode::kPeerLost));
   throw CommError(failure_);
 }

@@ -89,8 +89,10 @@ std::unique_ptr<Communicator> ThreadCommunicator::split(int color, const std::st
   }
   barrier();  // until all have copied it
   const auto own = std::find(members.begin(), members.end(), rank()) - members.begin();
-  return std::make_unique<ThreadCommunicator>(std::move(memory), group_size, static_cast<int>(own),
-                                              std::move(options));
+  auto comm = std::make_unique<ThreadCommunicator>(std::move(memory), group_size,
+                                                   static_cast<int>(own), std::move(options));
+  comm->share_note(*this);
+  return comm;
 }
 
 int exit_code_of(const std::exception_ptr& error) {

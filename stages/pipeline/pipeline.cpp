@@ -104,6 +104,7 @@ class Pipeline {
     const StageRunner& runner = runner_of(stage);
     const fs::path folder = folder_of(recipe_, i);
     const std::string name = folder.filename().string();
+    comm_.set_step(name);
     const StageState state =
         dist::broadcast(comm_, context_.is_root() ? state_of(i) : StageState::kFresh);
     if (state == StageState::kDone) {

@@ -22,6 +22,14 @@ constexpr Condition<int64_t> kThreads{
 constexpr Condition<int64_t> kCompareSteps{
     "an integer from 0 to 1000000",
     [](const int64_t& value) { return value >= 0 && value <= 1000000; }};
+// A thread's sleep and the system's clock take more without losing count.
+constexpr double kWeek = 7 * 24 * 3600;
+constexpr Condition<double> kTimeout{
+    "seconds from 1 to 604800", [](const double& value) { return value >= 1 && value <= kWeek; }};
+// Below 3 s one lost packet of a sound link is a lost host.
+constexpr Condition<double> kHeartbeatTimeout{
+    "0 or seconds from 3 to 604800",
+    [](const double& value) { return value == 0 || (value >= 3 && value <= kWeek); }};
 constexpr Condition<std::string> kRunName{
     "a name that is not empty and has no '/'",
     [](const std::string& name) { return !name.empty() && name.find('/') == std::string::npos; }};
@@ -116,6 +124,8 @@ ParallelSection ParallelSection::parse(StrictMap map) {
   map.optional("offload_optimizer", parallel.offload_optimizer);
   map.optional("compare_copies", parallel.compare_copies, kCompareSteps);
   map.optional("threads", parallel.threads, kThreads);
+  map.optional("timeout", parallel.timeout, kTimeout);
+  map.optional("heartbeat_timeout", parallel.heartbeat_timeout, kHeartbeatTimeout);
   map.done();
   return parallel;
 }
@@ -199,7 +209,9 @@ Json resolved(const Recipe& recipe) {
                       {"grad_reduce_dtype", name_of(kDtypes, parallel.grad_reduce_dtype)},
                       {"offload_optimizer", parallel.offload_optimizer},
                       {"compare_copies", parallel.compare_copies},
-                      {"threads", parallel.threads}};
+                      {"threads", parallel.threads},
+                      {"timeout", parallel.timeout},
+                      {"heartbeat_timeout", parallel.heartbeat_timeout}};
   json["logging_steps"] = recipe.logging_steps;
   json["verify_inputs"] = recipe.verify_inputs;
   json["stages"] = std::move(stages);

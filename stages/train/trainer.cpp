@@ -197,6 +197,7 @@ class Trainer {
   /// the device updates while this rank writes its report. Skipping the update on the device
   /// instead would take a collective of its own for the loss, and the same wait at the end.
   StepReport train_step() {
+    comm_.set_step(fmt::format("{} step {}", task_.name(), step_ + 1));
     const TrainStep work = std::move(next_);
     StepTally own;
     const at::Tensor loss = pass_over(work, own);

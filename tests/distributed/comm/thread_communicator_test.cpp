@@ -3,6 +3,7 @@
 #include <stdexcept>
 #include <type_traits>
 
+#include "distributed/comm/collective_call.h"
 #include "tests/distributed/comm/communicator_suite.h"
 
 namespace xkde::dist {
@@ -64,6 +65,31 @@ TEST(ThreadGroup, TimeOutsNameThePhase) {
 
   EXPECT_EQ(message_of<CommError>([&] { comm->barrier(); }),
             "group late: rank 1 did not arrive at barrier #1 (block 7) within 0.05 s");
+}
+
+TEST(ThreadGroup, TimeOutsNameTheStep) {
+  ThreadGroup group(2, {.group = "late", .timeout_s = 0.05});
+  const auto comm = group.communicator(0);
+  comm->set_phase("block 7");
+  comm->set_step("02-sft step 41");
+
+  EXPECT_EQ(
+      message_of<CommError>([&] { comm->barrier(); }),
+      "group late: rank 1 did not arrive at barrier #1 (block 7, 02-sft step 41) within 0.05 s");
+}
+
+TEST(ThreadGroup, OneNoteSaysWhereARankIsInAllItsGroups) {
+  run_ranks(2, [](Communicator& comm) {
+    EXPECT_EQ(title(comm.note()->read()), "no collective yet");
+    const auto half = comm.split(0, "half");
+    comm.set_step("02-sft step 41");
+    half->set_phase("block 7");
+
+    half->barrier();
+
+    EXPECT_EQ(title(comm.note()->read()), "barrier #1 (block 7) of group half, 02-sft step 41");
+    EXPECT_EQ(half->note(), comm.note());
+  });
 }
 
 TEST(ThreadGroup, AbortEndsTheWaitOfAllOthers) {
