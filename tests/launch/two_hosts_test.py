@@ -1,0 +1,107 @@
+#!/usr/bin/env python3
+"""Runs over two hosts with a cable between them, which is cut: for ever, for a while, in a step and in a save.
+
+usage: two_hosts_test.py XKDE_DIST_BINARY
+Needs root, ip (iproute2), mpirun and python3.
+"""
+
+import os
+import sys
+import time
+import unittest
+
+from tiny_run import RECIPE, TinyRunTest
+from two_hosts import TwoHosts, why_not
+from watching import PATIENCE, all_names_in, kill_family, reaches, wait_until
+
+REASON = why_not()
+GONE_WITHIN = 15  # seconds after the cut
+LONG = RECIPE.replace("max_steps: 10", "max_steps: 40")
+PLACE = r"\w+ #\d+ .*, (sft step \d+|02-sft)"
+
+
+@unittest.skipIf(REASON, REASON)
+class TwoHostsTest(TinyRunTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.hosts = TwoHosts(cls.root)
+        cls.addClassCleanup(cls.hosts.close)
+
+    def command(self, arguments, ranks=1):
+        """Of more than one rank: as many on each host. Of one number below zero: all on this machine."""
+        if ranks < 0:
+            return super().command(arguments, -ranks)
+        return self.hosts.command([self.binary, *arguments], ranks // 2)
+
+    def run_well(self, out, text, ranks):
+        result = self.run_program([self.recipe(out, text)], ranks)
+        said = self.hosts.read("said", 0) if ranks > 0 else ""
+        self.assertEqual(result.returncode, 0, result.stderr + said)
+
+    def expect_equal(self, out, other):
+        self.assertEqual(self.losses(out), self.losses(other))
+        for name in ("03-evaluate/results.json", "03-evaluate/predictions.jsonl", "hf/model.safetensors"):
+            self.assertEqual(self.text_of(out, name), self.text_of(other, name), name)
+
+    def start_until(self, out, reached):
+        """A long run on both hosts, at the moment when `reached` holds."""
+        process = self.start([self.recipe(out, LONG)], 2)
+        self.assertTrue(reaches(process, reached), f"{out} ended before its cable was cut")
+        return process
+
+    def ranks_running(self):
+        return [pid for pid, name in self.hosts.processes().items() if name == "xkde_dist"]
+
+    def expect_loss_of(self, out, reached):
+        process = self.start_until(out, reached)
+        self.hosts.set_link("down")
+        cut = time.monotonic()
+        wait_until(lambda: not self.ranks_running(), "ranks end")
+        self.assertLess(time.monotonic() - cut, GONE_WITHIN)
+        # The launcher may wait for its daemon on the other host; the ranks' own scripts do not.
+        wait_until(lambda: all(os.path.exists(f"{self.root}/code.{rank}") for rank in (0, 1)), "exit codes")
+        for rank, other in ((0, 1), (1, 0)):
+            self.assertEqual(self.hosts.read("code", rank), "81\n")
+            said = self.hosts.read("said", rank)
+            self.assertRegex(said, rf"\[rank {rank}/2\] CommError: lost rank {other} on host host{other + 1}: expected a "
+                                   rf"sign of life within 9 s, found none for \d+ s; rank {other} was at {PLACE}; "
+                                   rf"rank {rank} is at {PLACE}\n")
+            self.assertEqual(said.count("Error: "), 1, said)
+        kill_family(process)
+        self.hosts.set_link("up")
+
+    def test_cables(self):
+        """One run in peace on one host is what all others are held against."""
+        self.run_well("peace", LONG, -2)
+        with self.subTest("two hosts in peace"):
+            self.run_well("both", LONG, 2)
+            self.expect_equal("both", "peace")
+        for out, reached in (("step", lambda: self.steps("step") > 4),
+                             ("save", lambda: self.steps("save") > 4 and self.is_saving("save"))):
+            with self.subTest(f"cut for ever in a {out}"):
+                self.remove_reports()
+                self.expect_loss_of(out, reached)
+                self.run_well(out, LONG, 2)
+                self.expect_equal(out, "peace")
+        with self.subTest("cut for five seconds"):
+            process = self.start_until("short", lambda: self.steps("short") > 4)
+            self.hosts.set_link("down")
+            time.sleep(5)
+            self.hosts.set_link("up")
+            self.assertEqual(process.wait(PATIENCE), 0, self.hosts.read("said", 0))
+            self.expect_equal("short", "peace")
+
+    def remove_reports(self):
+        for rank in (0, 1):
+            for name in ("said", "code"):
+                if os.path.exists(f"{self.root}/{name}.{rank}"):
+                    os.remove(f"{self.root}/{name}.{rank}")
+
+    def is_saving(self, out):
+        return any(name.endswith(".tmp") for name in all_names_in(f"{self.root}/{out}/02-sft/checkpoints"))
+
+
+if __name__ == "__main__":
+    TinyRunTest.binary = os.path.abspath(sys.argv.pop(1))
+    unittest.main()
