@@ -28,6 +28,8 @@
 #include "stages/export/stage.h"
 #include "stages/pipeline/pipeline.h"
 #include "stages/pipeline/stage_parsers.h"
+#include "stages/recipe/recipe_inputs.h"
+#include "stages/run/output_path.h"
 #include "stages/run/run_context.h"
 
 namespace xkde {
@@ -158,6 +160,12 @@ class Session {
       return EditMemory::open(exported, kind);
     if (!command.memory.empty() && is_there(command.memory, FileOrigin::kInput))
       return EditMemory::open(command.memory, kind);
+    if (!command.memory.empty()) {
+      std::vector<recipe::NamedPath> inputs = recipe::inputs_of(recipe_);
+      inputs.push_back({"the encoder", encoder_folder_});
+      recipe::check_apart(command.memory, inputs);
+      recipe::check_file_or_free(command.memory);
+    }
     const recipe::EvaluateStage* evaluate = last_evaluation(recipe_);
     XKDE_CHECK(evaluate != nullptr || !command.memory.empty(), MissingInputError,
                command.arguments.recipe.string(),

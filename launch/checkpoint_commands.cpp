@@ -18,6 +18,8 @@
 #include "distributed/checkpoint/retention.h"
 #include "distributed/checkpoint/tensors.h"
 #include "distributed/sharding/shard_layout.h"
+#include "stages/run/fresh_folder.h"
+#include "stages/run/output_path.h"
 
 namespace xkde {
 namespace {
@@ -96,14 +98,19 @@ std::string verify_checkpoints(const fs::path& path) {
 
 std::string export_checkpoint(const fs::path& path, const fs::path& out, const fs::path& model,
                               Dtype dtype) {
-  XKDE_CHECK(!is_there(out, FileOrigin::kOwn), IoError, out.string(),
+  const fs::path target = recipe::normalised(out);
+  XKDE_CHECK(!fs::exists(fs::symlink_status(target)), IoError, out.string(),
              ": expected no such folder yet, found one");
+  const std::vector<recipe::NamedPath> inputs{{"CHECKPOINT", path}, {"--model", model}};
+  recipe::check_apart(out, inputs);
   const PretrainedModel pretrained = open_pretrained(model);
   const fs::path folder = is_checkpoint(path) ? path : verified_checkpoint(path);
   dist::CheckpointTensors tensors(folder, layout_of(pretrained.config));
+  recipe::FreshFolder fresh(target);
   export_pretrained(
-      out, pretrained.config, pretrained.tokenizer, pretrained.chat_template, dtype,
+      fresh.path(), pretrained.config, pretrained.tokenizer, pretrained.chat_template, dtype,
       [&](const std::string& name, std::span<float> values) { tensors.read(name, values); });
+  fresh.publish();
   return folder.string() + ": exported to " + out.string() + "\n";
 }
 

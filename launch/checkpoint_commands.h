@@ -25,7 +25,8 @@ std::string verify_checkpoints(const std::filesystem::path& path);
 /// newest one below a folder that verifies, as a Hugging Face folder, which appears when it is
 /// complete. Config, tokenizer and chat template come from `model`, a Hugging Face folder or a
 /// .gguf file. `dtype` is that of the weights written. Throws CheckpointError when it is damaged or
-/// of another model, IoError when `out` is there already, MissingInputError, DataError.
+/// of another model, IoError when `out` is there already, ConfigError when it holds or lies in one
+/// of the inputs, MissingInputError, DataError.
 std::string export_checkpoint(const std::filesystem::path& path, const std::filesystem::path& out,
                               const std::filesystem::path& model, Dtype dtype);
 

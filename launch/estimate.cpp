@@ -21,7 +21,7 @@
 #include "stages/pipeline/run_plan.h"
 #include "stages/pipeline/stage_parsers.h"
 #include "stages/recipe/recipe.h"
-#include "stages/run/run_folder.h"
+#include "stages/recipe/run_record.h"
 #include "stages/run/run_place.h"
 
 namespace xkde {

@@ -1,6 +1,8 @@
 #include "launch/report.h"
 
 #include <map>
+#include <string>
+#include <vector>
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
@@ -8,14 +10,18 @@
 
 #include "core/base/error.h"
 #include "core/io/atomic_file.h"
+#include "core/io/file.h"
 #include "stages/report/csv.h"
 #include "stages/report/html_report.h"
 #include "stages/report/run_results.h"
 #include "stages/report/write_report.h"
+#include "stages/run/output_path.h"
 
 namespace xkde {
 
 namespace {
+
+namespace fs = std::filesystem;
 
 /// Runs of one name get their folders behind it.
 void tell_apart(std::vector<report::RunResults>& runs) {
@@ -26,20 +32,41 @@ void tell_apart(std::vector<report::RunResults>& runs) {
   }
 }
 
+/// Throws ConfigError unless a page and a table may be written for the runs: there is none yet, or
+/// one that this command wrote, and not in the folder of a run, which has its own.
+void check_places(const ReportCommand& command, const fs::path& page, const fs::path& table) {
+  std::vector<recipe::NamedPath> inputs;
+  for (const fs::path& run : command.runs) inputs.push_back({"the run", run});
+  const std::string header = report::results_csv({});
+  for (const fs::path& file : {page, table}) {
+    recipe::check_apart(file, inputs);
+    recipe::check_file_or_free(file);
+    const std::string text = text_of_file(file);
+    const bool is_ours = file == table ? text.starts_with(header) : report::is_html_report(text);
+    XKDE_CHECK(is_ours || !fs::exists(file), ConfigError, file.string(),
+               ": expected nothing there, or an earlier report, found another file; name another "
+               "page with --out");
+  }
+}
+
 }  // namespace
 
 std::string report_runs(const ReportCommand& command) {
   std::vector<report::RunResults> runs;
-  for (const std::filesystem::path& folder : command.runs) runs.push_back(report::read_run(folder));
+  for (const fs::path& folder : command.runs) {
+    runs.push_back(report::read_run(folder));
+  }
   tell_apart(runs);
-  std::filesystem::path page = command.runs.front() / "report.html";
+  fs::path page = command.runs.front() / "report.html";
   if (runs.size() == 1) {
-    report::write_report(command.runs.front());
+    report::write_report(runs.front());
   } else {
     page = command.out.empty() ? "report.html" : command.out;
+    fs::path table = page;
+    table.replace_extension(".csv");
+    check_places(command, page, table);
     write_file_atomically(page, report::html_report(runs));
-    std::filesystem::path table = page;
-    write_file_atomically(table.replace_extension(".csv"), report::results_csv(runs));
+    write_file_atomically(table, report::results_csv(runs));
   }
   return report::comparison_table(runs) + "report: " + page.string() + "\n";
 }

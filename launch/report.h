@@ -25,7 +25,8 @@ class ReportCommand : public CliCommand {
 };
 
 /// Writes the page and the CSV files, returns the results as text and where the
-/// page is. Throws as report::read_run does, and IoError.
+/// page is. Throws as report::read_run does, IoError, and ConfigError where the page of several
+/// runs or its table would replace what no report wrote.
 std::string report_runs(const ReportCommand& command);
 
 }  // namespace xkde

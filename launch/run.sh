@@ -4,7 +4,7 @@ set -euo pipefail
 
 usage() {
   cat <<'HELP'
-Usage: launch/run.sh [RECIPE] [-n N] [key.path=value ...]
+Usage: launch/run.sh [RECIPE] [-n N] [--fresh] [key.path=value ...]
        launch/run.sh --setup
 
 Installs what is missing and builds (see launch/setup.sh --help), then runs RECIPE with N ranks.
@@ -12,6 +12,7 @@ Installs what is missing and builds (see launch/setup.sh --help), then runs RECI
                   relative paths in it start at the folder you are in
   -n N            number of ranks on this machine (default: 2)
   key.path=value  overrides a key of the recipe, such as sft.max_steps=10
+  --fresh         stages that would end otherwise than before begin anew; their folders are set aside
   --setup         stop after the build; the last line is the path of the program
   -h, --help      this text
 
@@ -52,6 +53,7 @@ while (($# > 0)); do
       exit 0
       ;;
     --setup) setup_only=yes ;;
+    --fresh) overrides+=("$1") ;;
     -n)
       (($# >= 2)) || fail 64 "-n needs a number of ranks"
       ranks="$2"

@@ -8,6 +8,9 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
 
 #include "core/base/error.h"
 #include "core/base/host_threads.h"
@@ -59,8 +62,9 @@ std::unique_ptr<dist::Heartbeat> watch_over(dist::Communicator& host, double tim
   return heartbeat;
 }
 
-void run_recipe(const RecipeArguments& arguments, const std::vector<std::string>& argv,
+void run_recipe(const RunCommand& command, const std::vector<std::string>& argv,
                 const dist::MpiEnvironment& mpi, std::unique_ptr<dist::Heartbeat>& heartbeat) {
+  const RecipeArguments& arguments = command.arguments;
   const recipe::Recipe recipe =
       recipe::read_recipe(arguments.recipe, recipe::kStageParsers, arguments.overrides);
   recipe::install_stop_signals();
@@ -80,7 +84,9 @@ void run_recipe(const RecipeArguments& arguments, const std::vector<std::string>
   facts.hosts = mpi.hostnames();
   facts.backend = comm.backend();
   facts.versions = version_report();
-  recipe::run_pipeline(recipe, facts, comm, device);
+  recipe::run_pipeline(
+      recipe, facts, comm, device,
+      command.fresh ? recipe::ChangedStages::kSetAside : recipe::ChangedStages::kRefuse);
 }
 
 /// Of a process that its launcher and MPI see differently. One line for all, from the first.
@@ -99,13 +105,22 @@ int refuse(const dist::LauncherMismatch& mismatch) {
 
 std::string_view RunCommand::summary() const {
   return "run the stages of the recipe, one after another; what is complete is skipped, what was "
-         "interrupted goes on. Without mpirun or srun it runs as one rank";
+         "interrupted goes on. Where a key that changes results differs from the start before, "
+         "nothing runs. Without mpirun or srun it runs as one rank";
 }
 
 std::vector<std::string_view> RunCommand::examples() const {
   return {"xkde_dist recipes/quickstart.yaml", "mpirun -n 2 xkde_dist recipes/quickstart.yaml",
           "mpirun -n 8 xkde_dist recipe.yaml sft.learning_rate=5e-6 "
-          "'evaluate.test_languages=[de,zh]'"};
+          "'evaluate.test_languages=[de,zh]'",
+          "xkde_dist recipe.yaml --fresh sft.max_steps=200"};
+}
+
+void RunCommand::define(CLI::App& app) {
+  arguments.define(app);
+  app.add_flag("--fresh", fresh,
+               "stages that would end otherwise now begin anew; their folders are set aside "
+               "(02-sft.old-1)");
 }
 
 int RunCommand::run() {
@@ -115,7 +130,7 @@ int RunCommand::run() {
   if (mismatch) return refuse(*mismatch);
   log::set_rank(mpi.rank(), mpi.size());
   try {
-    run_recipe(arguments, argv_, mpi, heartbeat);
+    run_recipe(*this, argv_, mpi, heartbeat);
     return static_cast<int>(ExitCode::kDone);
   } catch (...) {
     const Failure failure = describe_current_exception();

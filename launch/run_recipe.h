@@ -16,15 +16,16 @@ class RunCommand : public CliCommand {
   explicit RunCommand(std::vector<std::string> argv = {}) : argv_(std::move(argv)) {}
 
   std::string_view name() const override { return ""; }
-  std::string_view usage() const override { return RecipeArguments::kUsage; }
+  std::string_view usage() const override { return "RECIPE.yaml [--fresh] [key.path=value ...]"; }
   std::string_view summary() const override;
   std::vector<std::string_view> examples() const override;
-  void define(CLI::App& app) override { arguments.define(app); }
+  void define(CLI::App& app) override;
   void check(std::span<const std::string> names) override { arguments.check("xkde_dist", names); }
   /// Errors are caught while MPI is still up: a rank that fails ends the others.
   int run() override;
 
   RecipeArguments arguments;
+  bool fresh = false;  ///< what stages would not go on with is set aside
 
  private:
   std::vector<std::string> argv_;

@@ -5,22 +5,27 @@
 #include "stages/pipeline/stage_parsers.h"
 #include "stages/recipe/recipe.h"
 #include "stages/recipe/recipe_inputs.h"
+#include "stages/run/output_path.h"
 
 namespace xkde {
 
 std::string validate_recipe(const std::filesystem::path& file,
                             const std::vector<std::string>& overrides) {
   const recipe::Recipe recipe = recipe::read_recipe(file, recipe::kStageParsers, overrides);
-  recipe::validate_inputs(recipe, [&](const std::filesystem::path& path) {
-    const PretrainedModel model = open_pretrained(path);
-    ChatTemplate::select(recipe.model.chat_template, model.chat_template);
-    return model.config.max_position_embeddings;
-  });
+  recipe::validate_inputs(
+      recipe,
+      [&](const std::filesystem::path& path) {
+        const PretrainedModel model = open_pretrained(path);
+        ChatTemplate::select(recipe.model.chat_template, model.chat_template);
+        return model.config.max_position_embeddings;
+      },
+      [&](const recipe::NamedPath& output) { recipe::check_output(recipe, output); });
   return file.string() + ": valid, " + std::to_string(recipe.stages.size()) + " stages\n";
 }
 
 std::string_view ValidateCommand::summary() const {
-  return "check the recipe and open its inputs; reports every mistake at once";
+  return "check the recipe, open its inputs and look at where it writes; reports every mistake at "
+         "once";
 }
 
 std::vector<std::string_view> ValidateCommand::examples() const {

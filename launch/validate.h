@@ -10,7 +10,8 @@
 
 namespace xkde {
 
-/// Reads a recipe strictly and opens every input that it names; all mistakes at once, as one error.
+/// Reads a recipe strictly, opens every input that it names and looks at where it would write; all
+/// mistakes at once, as one error.
 /// Returns the line to print when there is none. Needs neither MPI nor a GPU.
 std::string validate_recipe(const std::filesystem::path& recipe,
                             const std::vector<std::string>& overrides);

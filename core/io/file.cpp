@@ -208,6 +208,15 @@ void rename_file(const fs::path& from, const fs::path& to) {
              ": expected to rename ", from.filename().string(), " to it, found ", system_words());
 }
 
+bool exchange_files(const fs::path& one, const fs::path& other) {
+  if (::renameat2(AT_FDCWD, one.c_str(), AT_FDCWD, other.c_str(), RENAME_EXCHANGE) == 0)
+    return true;
+  const bool is_unknown = errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP;
+  XKDE_CHECK(is_unknown, IoError, other.string(), ": expected to exchange it with ",
+             one.filename().string(), ", found ", system_words());
+  return false;
+}
+
 void sync_path(const fs::path& path) { FileHandle::open(path, OpenMode::kRead).sync(); }
 
 void sync_folder_of(const fs::path& path) {

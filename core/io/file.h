@@ -92,6 +92,11 @@ class FileHandle {
 /// IoError.
 void rename_file(const std::filesystem::path& from, const std::filesystem::path& to);
 
+/// Gives two files or folders of one file system each other's name, in one step. Returns false, and
+/// changes nothing, where the file system cannot. Throws IoError.
+[[nodiscard]] bool exchange_files(const std::filesystem::path& one,
+                                  const std::filesystem::path& other);
+
 /// Makes what was written to an existing file or folder durable. Throws IoError.
 void sync_path(const std::filesystem::path& path);
 

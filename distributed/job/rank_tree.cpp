@@ -138,7 +138,8 @@ struct Offer {
     Offer offer;
     std::istringstream words(text);
     words >> offer.token >> offer.port;
-    std::getline(words, offer.addresses);
+    const size_t end_of_port = text.find(' ', text.find(' ') + 1);
+    if (end_of_port != text.npos) offer.addresses = text.substr(end_of_port);
     return offer;
   }
 };

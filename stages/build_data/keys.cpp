@@ -114,6 +114,14 @@ BuildDataStage BuildDataStage::parse(StrictMap map) {
   return stage;
 }
 
+BuildDataStage BuildDataStage::with_sections() {
+  BuildDataStage stage;
+  stage.sources.emplace_back();
+  stage.quadrants.emplace();
+  stage.exclude.emplace_back();
+  return stage;
+}
+
 Json BuildDataStage::keys() const {
   Json list = Json::array();
   for (const BuildDataSource& source : sources) {

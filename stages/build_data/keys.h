@@ -62,6 +62,7 @@ struct BuildDataStage final : Stage {
   std::vector<ExcludedData> exclude;  ///< beside what the recipe's evaluate stages ask
 
   static BuildDataStage parse(StrictMap map);
+  static BuildDataStage with_sections();
 
   std::string_view name() const override { return kName; }
   Json keys() const override;

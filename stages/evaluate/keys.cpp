@@ -141,6 +141,13 @@ EvaluateStage EvaluateStage::parse(StrictMap map) {
   return stage;
 }
 
+EvaluateStage EvaluateStage::with_sections() {
+  EvaluateStage stage;
+  stage.retriever.emplace();
+  stage.demonstrations.emplace();
+  return stage;
+}
+
 Json EvaluateStage::keys() const {
   Json json = selection_json(*this);
   json["mode"] = name_of(kEditModeNames, mode);

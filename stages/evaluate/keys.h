@@ -35,13 +35,13 @@ struct EvaluateStage final : Stage, EvalOptions {
   bool token_tree = true;  ///< computes common beginnings once; predictions stay the same; ours
 
   static EvaluateStage parse(StrictMap map);
+  static EvaluateStage with_sections();
 
   std::string_view name() const override { return kName; }
   Json keys() const override;
   void check_inputs(InputChecker& inputs) const override;
   std::set<std::filesystem::path> files() const override;
   const EditSelection* asks() const override { return this; }
-  bool feeds_later_stages() const override { return false; }
 };
 
 }  // namespace xkde::recipe

@@ -2,6 +2,7 @@
 #define XKDE_STAGES_EXPORT_KEYS_H_
 
 #include <filesystem>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -26,7 +27,7 @@ struct ExportStage final : Stage {
   Json keys() const override;
   void check_inputs(InputChecker& inputs) const override;
   std::set<std::filesystem::path> files() const override;
-  bool feeds_later_stages() const override { return false; }
+  std::optional<NamedPath> output() const override { return NamedPath{"path", path}; }
 };
 
 }  // namespace xkde::recipe

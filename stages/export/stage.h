@@ -10,9 +10,8 @@ namespace xkde::recipe {
 inline constexpr const char* kExportedMemory = "edit_memory.h5";
 
 /// Writes the model with its present weights as a Hugging Face folder, and the
-/// stage's edit memory beside them. An older folder at
-/// `stage.path` is replaced only when the new one is complete and the old one is an export too (it
-/// has a config.json). Collective.
+/// stage's edit memory beside them. It takes the place of an earlier export when it is whole
+/// (FreshFolder). Throws ConfigError where anything else is at `stage.path`. Collective.
 void run_export(const ExportStage& stage, RunContext& context);
 
 }  // namespace xkde::recipe

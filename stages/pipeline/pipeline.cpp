@@ -18,11 +18,14 @@
 #include "core/evaluate/results_table.h"
 #include "core/io/digest_cache.h"
 #include "core/io/file_reader.h"
-#include "core/io/sha256.h"
 #include "distributed/comm/typed_gather.h"
+#include "stages/pipeline/covered_keys.h"
 #include "stages/pipeline/run_plan.h"
 #include "stages/pipeline/stage_table.h"
+#include "stages/recipe/run_record.h"
 #include "stages/report/write_report.h"
+#include "stages/run/output_path.h"
+#include "stages/run/stage_folder.h"
 
 namespace xkde::recipe {
 namespace {
@@ -52,8 +55,13 @@ class FirstFault final : public InputChecker {
   size_t stage_;
 };
 
-fs::path folder_of(const Recipe& recipe, size_t stage) {
-  return recipe.output_dir / stage_folder_name(stage, recipe.stages[stage]->name());
+/// The folder that run.json gives to a stage of the recipe; empty where it has other stages.
+fs::path folder_before(const Recipe& recipe, size_t stage) {
+  const std::optional<RunRecord> record = read_run_record(recipe.output_dir);
+  if (!record || record->stages.size() != recipe.stages.size()) return {};
+  const std::string& name = record->stages[stage];
+  const bool is_of_kind = name.ends_with(concat('-', recipe.stages[stage]->name()));
+  return is_of_kind ? recipe.output_dir / name : fs::path();
 }
 
 class Pipeline {
@@ -62,8 +70,9 @@ class Pipeline {
       : recipe_(recipe), comm_(comm), context_(recipe, comm, device) {}
 
   /// `folder` is null but on rank 0.
-  void run(RunFolder* folder) {
-    if (folder != nullptr) take_fingerprints(*folder);
+  void run(RunFolder* folder, const RunFacts& facts, ChangedStages changed) {
+    if (folder != nullptr) take_places(*folder, facts, changed);
+    share_places();
     for (size_t i = 0; i < recipe_.stages.size(); ++i) {
       run_stage(i);
       record(i);
@@ -72,54 +81,63 @@ class Pipeline {
   }
 
  private:
-  /// A stage's fingerprint covers its keys, its files and those of every earlier stage that it
-  /// builds on. Each file is hashed once.
-  void take_fingerprints(RunFolder& folder) {
+  /// Finds the stages' folders, by the contents of all inputs. Each file is hashed once. Only then
+  /// is run.json this run's.
+  void take_places(RunFolder& folder, const RunFacts& facts, ChangedStages changed) {
     DigestCache digests(recipe_.output_dir / kDigestsFile, {.trust_kept = !recipe_.verify_inputs});
     std::map<fs::path, std::string> inputs;
-    const auto digest_of = [&](const fs::path& file) {
+    const DigestOf digest_of = [&](const fs::path& file) {
       return inputs[file] = digests.digest_of(file);
     };
-    std::string model_text;
-    for (const fs::path& file : context_.pretrained().files) model_text += digest_of(file);
-    const Json all = resolved(recipe_);
-    std::string chain =
-        sha256_hex(all.at("model").dump() + model_text + std::to_string(recipe_.seed));
-    for (size_t i = 0; i < recipe_.stages.size(); ++i) {
-      std::string text = chain + all.at("stages").at(i).dump();
-      for (const fs::path& file : recipe_.stages[i]->files()) text += digest_of(file);
-      fingerprints_.push_back(sha256_hex(text));
-      if (recipe_.stages[i]->feeds_later_stages()) chain = fingerprints_.back();
-    }
-    folder.add_inputs(inputs);
+    std::vector<Json> covers;
+    for (size_t i = 0; i < recipe_.stages.size(); ++i)
+      covers.push_back(covered_keys(recipe_, i, context_.pretrained().files, digest_of));
     digests.save();
+    places_ = place_stages(recipe_, covers, folder.before(), changed);
+    std::vector<std::string> names;
+    for (const StagePlace& place : places_) names.push_back(place.folder);
+    folder.write_start(recipe_, facts, names);
+    folder.add_inputs(inputs);
   }
 
-  StageState state_of(size_t i) const {
-    return stage_state(folder_of(recipe_, i), fingerprints_[i]);
+  /// Tells the other ranks of the places, but for the fingerprints.
+  void share_places() {
+    std::vector<std::string> names;
+    std::vector<StageState> states;
+    for (const StagePlace& place : places_) {
+      names.push_back(place.folder);
+      states.push_back(place.state);
+    }
+    names = dist::broadcast(comm_, names);
+    states = dist::broadcast(comm_, states);
+    places_.resize(names.size());
+    for (size_t i = 0; i < names.size(); ++i) {
+      places_[i].folder = names[i];
+      places_[i].state = states[i];
+    }
   }
+
+  fs::path folder_of(size_t i) const { return recipe_.output_dir / places_[i].folder; }
 
   void run_stage(size_t i) {
     const Stage& stage = *recipe_.stages[i];
     const StageRunner& runner = runner_of(stage);
-    const fs::path folder = folder_of(recipe_, i);
-    const std::string name = folder.filename().string();
+    const auto& [name, fingerprint, state] = places_[i];
+    const fs::path folder = folder_of(i);
     comm_.set_step(name);
-    const StageState state =
-        dist::broadcast(comm_, context_.is_root() ? state_of(i) : StageState::kFresh);
     if (state == StageState::kDone) {
       log::info(name + ": done before, unchanged");
       if (runner.restore != nullptr) runner.restore(stage, folder, context_);
       return;
     }
     prepare(i);
-    if (context_.is_root()) open_stage_folder(folder, fingerprints_[i]);
+    if (context_.is_root()) open_stage_folder(folder, fingerprint);
     comm_.barrier();
     log::info(name + (state == StageState::kStarted ? ": goes on" : ": starts"));
     const Stopwatch watch;
     runner.run(stage, folder, context_);
     comm_.barrier();
-    if (context_.is_root()) finish_stage_folder(folder, fingerprints_[i]);
+    if (context_.is_root()) finish_stage_folder(folder, fingerprint);
     comm_.barrier();
     log::info(fmt::format("{}: done in {:.1f} s", name, watch.seconds()));
   }
@@ -128,7 +146,7 @@ class Pipeline {
   void record(size_t i) {
     const Stage& stage = *recipe_.stages[i];
     if (const auto& leaves = runner_of(stage).leaves)
-      context_.artifacts().add(leaves->kind, i, folder_of(recipe_, i) / leaves->name);
+      context_.artifacts().add(leaves->kind, i, folder_of(i) / leaves->name);
     if (stage.changes_model()) context_.artifacts().set_weights_changed();
   }
 
@@ -140,7 +158,7 @@ class Pipeline {
       const int64_t context_length = context_.decoder().config().max_position_embeddings;
       for (size_t i = first; i < recipe_.stages.size(); ++i) {
         FirstFault inputs(recipe_, i, context_.data().files, context_length);
-        if (state_of(i) != StageState::kDone) recipe_.stages[i]->check_inputs(inputs);
+        if (places_[i].state != StageState::kDone) recipe_.stages[i]->check_inputs(inputs);
       }
     }
     plan();
@@ -199,21 +217,23 @@ class Pipeline {
   const Recipe& recipe_;
   dist::Communicator& comm_;
   RunContext context_;
-  std::vector<std::string> fingerprints_;  ///< of the stages; on rank 0
+  std::vector<StagePlace> places_;  ///< of the stages
   bool prepared_ = false;
 };
 
 }  // namespace
 
 void run_pipeline(const Recipe& recipe, const RunFacts& facts, dist::Communicator& comm,
-                  at::Device device) {
+                  at::Device device, ChangedStages changed) {
   std::unique_ptr<RunFolder> folder;
   if (comm.rank() == 0) {
+    check_outputs(recipe);
     folder = std::make_unique<RunFolder>(recipe.output_dir);
-    folder->write_start(recipe, facts);
+    // What an earlier start wrote stays until this one is sure to go on with it.
+    if (!folder->before()) folder->write_start(recipe, facts);
   }
   try {
-    Pipeline(recipe, comm, device).run(folder.get());
+    Pipeline(recipe, comm, device).run(folder.get(), facts, changed);
   } catch (const std::exception& error) {
     if (folder) folder->write_end(std::string("error: ") + error.what());
     throw;
@@ -228,8 +248,9 @@ void restore_last_training(const Recipe& recipe, RunContext& context) {
   for (size_t i = recipe.stages.size(); i-- > 0;) {
     const Stage& stage = *recipe.stages[i];
     if (!stage.changes_model()) continue;
-    const fs::path folder = folder_of(recipe, i);
-    XKDE_CHECK(fs::exists(folder / "DONE"), MissingInputError, folder.string(),
+    const fs::path folder = folder_before(recipe, i);
+    XKDE_CHECK(!folder.empty() && is_done(folder), MissingInputError,
+               (folder.empty() ? recipe.output_dir : folder).string(),
                ": expected a finished training stage, found none; run the recipe first");
     runner_of(stage).restore(stage, folder, context);
     return;

@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include "distributed/comm/communicator.h"
+#include "stages/pipeline/stage_places.h"
 #include "stages/recipe/recipe.h"
 #include "stages/run/run_context.h"
 #include "stages/run/run_folder.h"
@@ -11,11 +12,11 @@
 namespace xkde::recipe {
 
 /// Runs the recipe's stages in order: skips what is complete and unchanged, goes on where a stage
-/// was broken off, runs the rest, and prints the table of results. Bad data, and a recipe that does
-/// not fit, end the run before the first stage works. Collective. An error passes through after
-/// run.json has its reason.
+/// was broken off, runs the rest, and prints the table of results. `changed`: what becomes of
+/// stages that would end otherwise now. Bad data, and a recipe that does not fit, end the run
+/// before the first stage works. Collective. An error passes through after run.json has its reason.
 void run_pipeline(const Recipe& recipe, const RunFacts& facts, dist::Communicator& comm,
-                  at::Device device);
+                  at::Device device, ChangedStages changed = ChangedStages::kRefuse);
 
 /// Gives the context the weights that the recipe's last training stage left; does nothing where no
 /// stage trains. Throws MissingInputError when that stage has not been run to its end. Collective.

@@ -114,15 +114,62 @@ class StageInputs final : public InputChecker {
   Faults& faults_;
 };
 
+/// Collects what a stage names.
+class NamedInputs final : public InputChecker {
+ public:
+  using InputChecker::InputChecker;
+  bool opens(const std::string& key, const fs::path& input,
+             const std::string& /*expected*/) override {
+    if (!input.empty()) found.push_back({key, input});
+    return false;
+  }
+  void reads(const std::string& /*key*/, const std::function<void()>& /*read*/) override {}
+  void refuse(const std::string& /*key*/, const std::string& /*what*/) override {}
+
+  std::vector<NamedPath> found;
+};
+
 }  // namespace
 
-void validate_inputs(const Recipe& recipe, const ModelCheck& check_model) {
+std::vector<NamedPath> inputs_of(const Stage& stage) {
+  LoadedData files;
+  NamedInputs inputs(files);
+  stage.check_inputs(inputs);
+  return inputs.found;
+}
+
+std::vector<NamedPath> inputs_of(const Recipe& recipe) {
+  std::vector<NamedPath> all{{"model.model_name_or_path", recipe.model.model_name_or_path}};
+  for (size_t i = 0; i < recipe.stages.size(); ++i) {
+    for (NamedPath& input : inputs_of(*recipe.stages[i])) {
+      input.key = recipe.origin.stage_paths[i] + "." + input.key;
+      all.push_back(std::move(input));
+    }
+  }
+  return all;
+}
+
+std::vector<NamedPath> outputs_of(const Recipe& recipe) {
+  std::vector<NamedPath> all{{"output_dir", recipe.output_dir}};
+  for (size_t i = 0; i < recipe.stages.size(); ++i) {
+    if (const std::optional<NamedPath> output = recipe.stages[i]->output())
+      all.push_back({recipe.origin.stage_paths[i] + "." + output->key, output->path});
+  }
+  return all;
+}
+
+void validate_inputs(const Recipe& recipe, const ModelCheck& check_model,
+                     const OutputCheck& check_output) {
   Faults faults(recipe);
   LoadedData files;
   const int64_t context_length = check_model_of(recipe, check_model, faults);
   for (size_t i = 0; i < recipe.stages.size(); ++i) {
     StageInputs inputs(recipe.origin.stage_paths[i], faults, files, context_length);
     recipe.stages[i]->check_inputs(inputs);
+  }
+  if (check_output) {
+    for (const NamedPath& output : outputs_of(recipe))
+      faults.run(output.key, [&] { check_output(output); });
   }
   faults.throw_if_any();
 }

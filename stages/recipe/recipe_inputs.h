@@ -4,20 +4,33 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <vector>
 
 #include "stages/recipe/recipe.h"
 
 namespace xkde::recipe {
 
+/// The inputs that a stage names, none of them opened. Keys lead from the stage.
+std::vector<NamedPath> inputs_of(const Stage& stage);
+/// The inputs that the recipe names, the model's first, and the paths that it says to write, the
+/// run's folder first. Keys lead from the top of the recipe. Nothing is opened.
+std::vector<NamedPath> inputs_of(const Recipe& recipe);
+std::vector<NamedPath> outputs_of(const Recipe& recipe);
+
 /// Reads a model beyond "it is there and can be opened", and returns the tokens of its context.
 /// Throws an xkde::Error where it is bad.
 using ModelCheck = std::function<int64_t(const std::filesystem::path& model)>;
 
-/// Opens and reads every input that the recipe names: the model, and what each stage checks.
+/// Looks at a path that the recipe says to write. Throws an xkde::Error where it must not.
+using OutputCheck = std::function<void(const NamedPath& output)>;
+
+/// Opens and reads every input that the recipe names: the model, and what each stage checks. Then
+/// looks at its outputs, where `check_output` is given.
 /// `check_model` is not called where the model is missing. Throws one error with a line
 /// "file:line:column: path: expected ..., found ..." per fault; its type is MissingInputError if
 /// anything is missing, else that of the first fault.
-void validate_inputs(const Recipe& recipe, const ModelCheck& check_model);
+void validate_inputs(const Recipe& recipe, const ModelCheck& check_model,
+                     const OutputCheck& check_output = {});
 
 }  // namespace xkde::recipe
 

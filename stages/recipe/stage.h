@@ -42,6 +42,12 @@ class InputChecker {
   int64_t context_length_;
 };
 
+/// A path, and the key or option that names it.
+struct NamedPath {
+  std::string key;
+  std::filesystem::path path;
+};
+
 /// A key of a stage whose value is the name of an earlier stage instead of a file.
 struct StageSource {
   std::string_view key;
@@ -59,6 +65,9 @@ class Stage {
   /// Every key with the value that the stage will run with, in the order of docs/recipes.md.
   /// Reading it again gives the same stage.
   virtual Json keys() const = 0;
+  /// Of these, keys that change nothing of what the stage leaves: they say how and when it saves
+  /// what it has so far. A run goes on when they change.
+  virtual std::vector<std::string_view> free_keys() const { return {}; }
   /// Opens and reads every input that the stage names.
   virtual void check_inputs(InputChecker& inputs) const = 0;
   /// The files that the stage reads beside the model and the files of earlier stages. Finds them by
@@ -66,13 +75,14 @@ class Stage {
   virtual std::set<std::filesystem::path> files() const { return {}; }
   /// The earlier stage whose file this one reads; nothing where it reads a file of the recipe.
   virtual std::optional<StageSource> source() const { return std::nullopt; }
+  /// The folder that the stage writes beside its own in the run's folder, with its key; nothing
+  /// where it writes none.
+  virtual std::optional<NamedPath> output() const { return std::nullopt; }
   /// The edits whose questions the stage asks: build_data keeps them out of its training set. Null
   /// where it asks none.
   virtual const EditSelection* asks() const { return nullptr; }
   /// Whether the model has other weights after the stage.
   virtual bool changes_model() const { return false; }
-  /// Whether later stages build on what it leaves, so that a change in it is a change in them.
-  virtual bool feeds_later_stages() const { return true; }
 
  protected:
   Stage() = default;
@@ -93,17 +103,25 @@ const T& as(const Stage& stage) {
 struct StageParser {
   std::string_view name;
   StagePtr (*parse)(StrictMap map);
+  /// Every key as Stage::keys() gives it, with its default; the sections and the lists of mappings
+  /// that a stage may have are there once.
+  Json (*defaults)();
 };
 
 /// All stages that the program has, in the order in which messages list them.
 using StageParsers = std::span<const StageParser>;
 std::vector<std::string> names_of(StageParsers parsers);
 
-/// The parser of a type that has a `kName` and a static `parse`.
+/// The parser of a type that has a `kName` and a static `parse`, and a static `with_sections` where
+/// it has sections or lists of mappings.
 template <class T>
 constexpr StageParser parser_of() {
   return {T::kName,
-          [](StrictMap map) -> StagePtr { return std::make_shared<const T>(T::parse(map)); }};
+          [](StrictMap map) -> StagePtr { return std::make_shared<const T>(T::parse(map)); },
+          [] {
+            if constexpr (requires { T::with_sections(); }) return T::with_sections().keys();
+            return T().keys();
+          }};
 }
 
 }  // namespace xkde::recipe

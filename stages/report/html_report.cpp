@@ -371,6 +371,10 @@ std::string html_report(std::span<const RunResults> runs) {
   return text + training_html(runs) + "</body></html>\n";
 }
 
+bool is_html_report(std::string_view text) {
+  return text.starts_with(kHead.substr(0, kHead.find('{')));
+}
+
 std::string comparison_table(std::span<const RunResults> runs) {
   std::string text;
   for (const EvaluationBlock& block : evaluation_blocks(runs)) {

@@ -3,6 +3,7 @@
 
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "stages/report/run_results.h"
 
@@ -12,6 +13,8 @@ namespace xkde::report {
 /// over the size of the memory, heat maps over languages, training curves. Several runs stand in
 /// the same tables and charts, a run's name before its labels.
 std::string html_report(std::span<const RunResults> runs);
+/// Whether a text is such a page.
+bool is_html_report(std::string_view text);
 
 /// The runs side by side as text for a terminal: a row for each language pair and metric, a column
 /// for each run with its last evaluation, and the difference to the first run.

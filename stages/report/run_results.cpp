@@ -1,11 +1,12 @@
 #include "stages/report/run_results.h"
 
-#include <algorithm>
+#include <optional>
 #include <string_view>
 #include <utility>
 
 #include "core/base/error.h"
 #include "core/io/file_reader.h"
+#include "stages/recipe/run_record.h"
 
 namespace xkde::report {
 namespace {
@@ -16,21 +17,6 @@ namespace fs = std::filesystem;
 std::string stage_kind(const std::string& folder) {
   const size_t dash = folder.find('-');
   return dash == std::string::npos ? "" : folder.substr(dash + 1);
-}
-
-bool is_stage_folder(const fs::path& path) {
-  const std::string name = path.filename().string();
-  const size_t digits = name.find_first_not_of("0123456789");
-  return digits != std::string::npos && digits >= 2 && name[digits] == '-';
-}
-
-std::vector<fs::path> stage_folders(const fs::path& run) {
-  std::vector<fs::path> folders;
-  for (const fs::path& entry : entries_of(run, FileOrigin::kOwn)) {
-    std::error_code ignored;
-    if (is_stage_folder(entry) && fs::is_directory(entry, ignored)) folders.push_back(entry);
-  }
-  return folders;
 }
 
 /// Lines that are cut short end the file: a run may be writing them.
@@ -75,26 +61,27 @@ std::string label_of(const std::vector<std::string_view>& trained,
 }  // namespace
 
 RunResults read_run(const fs::path& folder) {
-  XKDE_CHECK(is_there(folder / "run.json", FileOrigin::kOwn), MissingInputError, folder.string(),
+  const std::optional<recipe::RunRecord> record = recipe::read_run_record(folder);
+  XKDE_CHECK(record.has_value(), MissingInputError, folder.string(),
              ": expected the folder of a run, found no run.json in it");
   RunResults results;
   results.folder = folder;
-  results.run = read_json_file(folder / "run.json");
-  XKDE_CHECK(results.run.is_object(), DataError, (folder / "run.json").string(),
-             ": expected an object, found a value of type ", results.run.type_name());
-  results.name = results.run.value("run_name", folder.filename().string());
-  results.is_finished = results.run.value("exit_reason", "") == "done";
+  results.run = record->json;
+  results.name = record->run_name.empty() ? folder.filename().string() : record->run_name;
+  results.is_finished = record->exit_reason == "done";
   std::vector<std::string_view> trained;
-  for (const fs::path& stage : stage_folders(folder)) {
-    const std::string kind = stage_kind(stage.filename().string());
-    if (const std::string_view* name = training_name(kind)) {
+  for (const std::string& name : record->stages) {
+    const fs::path stage = folder / name;
+    if (!fs::is_directory(stage)) continue;
+    const std::string kind = stage_kind(name);
+    if (const std::string_view* training = training_name(kind)) {
       results.trainings.push_back(read_curves(stage));
-      trained.push_back(*name);
+      trained.push_back(*training);
     }
     const fs::path file = stage / "results.json";
     if (kind != "evaluate" || !is_there(file, FileOrigin::kOwn)) continue;
     Evaluation evaluation;
-    evaluation.stage = stage.filename().string();
+    evaluation.stage = name;
     evaluation.rows = parse_results(read_json_file(file), file.string());
     evaluation.label = label_of(trained, evaluation.rows);
     results.evaluations.push_back(std::move(evaluation));

@@ -35,9 +35,9 @@ struct RunResults {
   std::vector<TrainingCurves> trainings;
 };
 
-/// Reads a run's folder. Stages that are not complete are passed over. Throws MissingInputError
-/// when it is no run's folder, DataError naming file and place where a file is not what it should
-/// be.
+/// Reads the stages that run.json names, and no other folder of the run. Stages that are not
+/// complete are passed over. Throws MissingInputError when it is no run's folder, DataError naming
+/// file and place where a file is not what it should be.
 RunResults read_run(const std::filesystem::path& folder);
 
 }  // namespace xkde::report

@@ -6,12 +6,13 @@
 #include "stages/report/csv.h"
 #include "stages/report/easyedit_json.h"
 #include "stages/report/html_report.h"
-#include "stages/report/run_results.h"
 
 namespace xkde::report {
 
-void write_report(const std::filesystem::path& folder) {
-  const RunResults run = read_run(folder);
+void write_report(const std::filesystem::path& folder) { write_report(read_run(folder)); }
+
+void write_report(const RunResults& run) {
+  const std::filesystem::path& folder = run.folder;
   const std::span<const RunResults> one(&run, 1);
   const std::filesystem::path parts = folder / "report";
   std::filesystem::create_directories(parts);

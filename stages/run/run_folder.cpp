@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/base/log.h"
 #include "core/io/atomic_file.h"
 
 namespace xkde::recipe {
@@ -11,11 +12,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-void make_folder(const fs::path& path) {
+/// The folder, which is made where it is not there.
+const fs::path& made(const fs::path& path) {
   std::error_code error;
   fs::create_directories(path, error);
   XKDE_CHECK(!error, IoError, path.string(), ": expected to create a folder, found ",
              error.message());
+  return path;
 }
 
 }  // namespace
@@ -29,14 +32,17 @@ std::string utc_now() {
   return text;
 }
 
-RunFolder::RunFolder(fs::path path) : path_(std::move(path)) {
-  make_folder(path_);
-  lock_ = FileHandle::open(path_ / ".lock", OpenMode::kLock);
+RunFolder::RunFolder(fs::path path)
+    : path_(std::move(path)), lock_(FileHandle::open(made(path_) / ".lock", OpenMode::kLock)) {
   XKDE_CHECK(lock_.try_lock(LockKind::kExclusive), ConfigError, "output_dir: ", path_.string(),
              ": expected a folder that no other run writes to, found one in use");
+  before_ = read_run_record(path_);
+  if (before_ && before_->exit_reason == kRunning)
+    log::warning(path_.string() + ": the start before ended without a word");
 }
 
-void RunFolder::write_start(const Recipe& recipe, const RunFacts& facts) {
+void RunFolder::write_start(const Recipe& recipe, const RunFacts& facts,
+                            const std::vector<std::string>& stages) {
   run_ = {{"run_name", recipe.run_name},
           {"recipe", resolved(recipe)},
           {"argv", facts.argv},
@@ -49,7 +55,8 @@ void RunFolder::write_start(const Recipe& recipe, const RunFacts& facts) {
           {"inputs", Json::object()},
           {"start", utc_now()},
           {"end", nullptr},
-          {"exit_reason", "running"}};
+          {"exit_reason", kRunning},
+          {"stages", stages}};
   write();
 }
 
@@ -59,35 +66,12 @@ void RunFolder::add_inputs(const std::map<fs::path, std::string>& digests) {
 }
 
 void RunFolder::write_end(const std::string& exit_reason) {
+  if (run_.is_null()) return;
   run_["end"] = utc_now();
   run_["exit_reason"] = exit_reason;
   write();
 }
 
-void RunFolder::write() { write_file_atomically(path_ / "run.json", run_.dump(1) + "\n"); }
-
-std::string stage_folder_name(size_t index, std::string_view name) {
-  const std::string number = std::to_string(index + 1);
-  return concat(number.size() < 2 ? "0" : "", number, "-", name);
-}
-
-StageState stage_state(const fs::path& folder, const std::string& fingerprint) {
-  if (text_of_file(folder / "FINGERPRINT") != fingerprint) return StageState::kFresh;
-  return fs::exists(folder / "DONE") ? StageState::kDone : StageState::kStarted;
-}
-
-void open_stage_folder(const fs::path& folder, const std::string& fingerprint) {
-  if (stage_state(folder, fingerprint) != StageState::kFresh) return;
-  std::error_code error;
-  fs::remove_all(folder, error);
-  XKDE_CHECK(!error, IoError, folder.string(), ": expected to remove an outdated stage, found ",
-             error.message());
-  make_folder(folder);
-  write_file_atomically(folder / "FINGERPRINT", fingerprint);
-}
-
-void finish_stage_folder(const fs::path& folder, const std::string& fingerprint) {
-  write_file_atomically(folder / "DONE", fingerprint + "\n");
-}
+void RunFolder::write() { write_file_atomically(path_ / kRunFile, run_.dump(1) + "\n"); }
 
 }  // namespace xkde::recipe

@@ -67,6 +67,13 @@ Json OrpoStage::keys() const {
   return json;
 }
 
+std::vector<std::string_view> OrpoStage::free_keys() const {
+  std::vector<std::string_view> keys = save_keys();
+  // The best model is one of those that were saved.
+  if (load_best_model_at_end && eval_steps > 0) std::erase(keys, "save_steps");
+  return keys;
+}
+
 void OrpoStage::check_inputs(InputChecker& inputs) const {
   if (!uses_ranked_pairs() && inputs.opens("pairs", pairs, "rank or a pairs.jsonl"))
     inputs.reads("pairs", [&] { read_pairs(pairs); });

@@ -40,6 +40,12 @@ Json SftStage::keys() const {
   return json;
 }
 
+std::vector<std::string_view> SftStage::free_keys() const {
+  std::vector<std::string_view> keys = save_keys();
+  keys.emplace_back("keep_best");
+  return keys;
+}
+
 void SftStage::check_inputs(InputChecker& inputs) const {
   if (uses_built_data()) return;
   if (inputs.opens("train_data", train_data, "build_data or a training file"))

@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "stages/recipe/stage.h"
 #include "stages/recipe/strict_map.h"
@@ -35,6 +36,7 @@ struct SftStage final : Stage, TrainKeys {
 
   std::string_view name() const override { return kName; }
   Json keys() const override;
+  std::vector<std::string_view> free_keys() const override;
   void check_inputs(InputChecker& inputs) const override;
   std::set<std::filesystem::path> files() const override;
   std::optional<StageSource> source() const override;

@@ -42,6 +42,10 @@ int64_t TrainKeys::total_steps(int64_t steps_per_epoch) const {
   return static_cast<int64_t>(std::ceil(num_train_epochs * static_cast<double>(steps_per_epoch)));
 }
 
+std::vector<std::string_view> TrainKeys::save_keys() {
+  return {"save_steps", "save_total_limit", "async_save", "resume_from_checkpoint"};
+}
+
 void TrainKeys::read(StrictMap& map) {
   map.optional("num_train_epochs", num_train_epochs, kPositiveNumber);
   map.optional("max_steps", max_steps, kMaxSteps);

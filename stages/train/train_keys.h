@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "core/base/named.h"
 #include "core/io/json_file.h"
@@ -66,6 +68,10 @@ struct TrainKeys {
   }
   /// Optimizer steps in all.
   int64_t total_steps(int64_t steps_per_epoch) const;
+
+  /// How and when the stage saves (Stage::free_keys). What it ends with does not depend on them,
+  /// unless it ends with the best of what was saved.
+  static std::vector<std::string_view> save_keys();
 
   void read(StrictMap& map);
   /// Adds every key with its value; with a global_batch_size the two that it replaces are left out.

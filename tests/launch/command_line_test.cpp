@@ -120,6 +120,16 @@ TEST(CommandLine, RunsARecipeAlone) {
   EXPECT_THAT(run->arguments.overrides, IsEmpty());
 }
 
+TEST(CommandLine, SetsChangedStagesAsideOnRequestOnly) {
+  EXPECT_FALSE(Parsed<RunCommand>({"a.yaml"})->fresh);
+  const Parsed<RunCommand> run({"a.yaml", "--fresh", "seed=7"});
+
+  EXPECT_TRUE(run->fresh);
+  EXPECT_THAT(run->arguments.overrides, ElementsAre("seed=7"));
+  EXPECT_THAT(usage_error({"validate", "a.yaml", "--fresh"}),
+              HasSubstr("unknown option '--fresh'"));
+}
+
 TEST(CommandLine, ReadsARecipeNamedLikeACommandByItsPath) {
   EXPECT_EQ(Parsed<RunCommand>({"./env"})->arguments.recipe, "./env");
 }

@@ -66,16 +66,20 @@ class EndToEnd(TinyRunTest):
                     for name in ("trees", "plain")}
         self.assertLess(computed["trees"], computed["plain"])
 
-    def test_a_second_run_does_nothing_and_a_changed_key_reruns(self):
+    def test_a_second_run_does_nothing_and_a_changed_key_reruns_on_request(self):
         path = self.recipe("again")
         self.assertEqual(self.run_program([path]).returncode, 0)
         before = os.stat(f"{self.root}/again/02-sft/metrics.jsonl").st_mtime_ns
         second = self.run_program([path])
         self.assertEqual(second.stderr.count("done before, unchanged"), 4, second.stderr)
         self.assertEqual(os.stat(f"{self.root}/again/02-sft/metrics.jsonl").st_mtime_ns, before)
-        third = self.run_program([path, "sft.learning_rate=2e-2"])
+        refused = self.run_program([path, "sft.learning_rate=2e-2"])
+        self.assertEqual(refused.returncode, 78, refused.stderr)
+        self.assertIn("02-sft (02-sft.old-1 with --fresh): sft.learning_rate 0.01 : 0.02", refused.stderr)
+        third = self.run_program([path, "--fresh", "sft.learning_rate=2e-2"])
         self.assertEqual(third.returncode, 0, third.stderr)
         self.assertEqual(third.stderr.count("done before, unchanged"), 1, third.stderr)
+        self.assertEqual(os.stat(f"{self.root}/again/02-sft.old-1/metrics.jsonl").st_mtime_ns, before)
 
     def test_a_killed_run_goes_on_with_bit_equal_losses(self):
         text = RECIPE.replace("max_steps: 10", "max_steps: 200")  # enough that it does not end unwatched

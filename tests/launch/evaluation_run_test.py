@@ -187,7 +187,7 @@ class EvaluationRun(TinyRunTest):
             skipped = json.load(file)["skipped"]
         self.assertEqual(skipped["locality.Forgetfulness: no answer"], 1)
         self.assertEqual(skipped["portability: empty"], 3)
-        lte = self.checked([recipe, "evaluate.averaging=lte"])
+        lte = self.checked([recipe, "--fresh", "evaluate.averaging=lte"])
         self.assertIn("counterfact", lte.stdout)
         self.assertEqual(len([line for line in self.lines("cf", "01-evaluate/predictions.jsonl")
                               if line["metric"] == "portability.Reasoning"]), 3)

@@ -111,12 +111,12 @@ class PreferenceRun(TinyRunTest):
         for got, expected in zip(self.orpo("killed"), self.orpo("whole"), strict=True):
             self.assertAlmostEqual(got["loss"], expected["loss"], delta=1e-5)
 
-    def test_a_second_run_does_nothing_and_a_changed_key_reruns_what_follows(self):
+    def test_a_second_run_does_nothing_and_a_changed_key_reruns_what_follows_on_request(self):
         path = self.recipe("again", RECIPE)
         self.assertEqual(self.run_program([path]).returncode, 0)
         second = self.run_program([path])
         self.assertEqual(second.stderr.count("done before, unchanged"), 6, second.stderr)
-        third = self.run_program([path, "rank.gold_test=strip_left"])
+        third = self.run_program([path, "--fresh", "rank.gold_test=strip_left"])
         self.assertEqual(third.returncode, 0, third.stderr)
         self.assertEqual(third.stderr.count("done before, unchanged"), 3, third.stderr)
 
@@ -132,7 +132,7 @@ class PreferenceRun(TinyRunTest):
         self.assertIn(f"ends with step-{2 * (best + 1):08d}", result.stderr)
         # The model that goes on is that one: a second run, which only reads it, evaluates the same.
         before = self.text_of("early", "06-evaluate/predictions.jsonl")
-        again = self.run_program([self.recipe("early", RECIPE), "orpo.learning_rate=1", "orpo.warmup_steps=1",
+        again = self.run_program([self.recipe("early", RECIPE), "--fresh", "orpo.learning_rate=1", "orpo.warmup_steps=1",
                                   "orpo.early_stopping_patience=2", "orpo.max_steps=40",
                                   "evaluate.max_tokens_per_batch=999"])
         self.assertEqual(again.returncode, 0, again.stderr)

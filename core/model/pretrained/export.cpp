@@ -93,16 +93,13 @@ void export_pretrained(const fs::path& folder, const ModelConfig& config,
                        const Tokenizer& tokenizer, const std::string& chat_template, Dtype dtype,
                        const std::function<void(const std::string&, std::span<float>)>& read_f32,
                        int64_t max_shard_bytes) {
-  XKDE_CHECK(!fs::exists(folder), IoError, folder.string(),
-             ": expected no such folder yet, found one");
-  const fs::path temporary = folder.string() + ".tmp";
-  fs::remove_all(temporary);
   std::error_code error;
-  fs::create_directories(temporary, error);
-  XKDE_CHECK(!error, IoError, temporary.string(), ": expected to create it, found ",
-             error.message());
+  fs::create_directories(folder, error);
+  XKDE_CHECK(!error && fs::is_empty(folder, error) && !error, IoError, folder.string(),
+             ": expected an empty folder or to create one, found ",
+             error ? error.message() : "files in it");
   const auto write_json = [&](const char* name, const Json& json) {
-    write_file_atomically(temporary / name, json.dump(2) + "\n");
+    write_file_atomically(folder / name, json.dump(2) + "\n");
   };
   try {
     write_json("config.json", config.to_json(dtype));
@@ -111,17 +108,15 @@ void export_pretrained(const fs::path& folder, const ModelConfig& config,
     Json tokenizer_config = tokenizer.to_tokenizer_config();
     if (!chat_template.empty()) {
       tokenizer_config["chat_template"] = chat_template;
-      write_file_atomically(temporary / "chat_template.jinja", chat_template);
+      write_file_atomically(folder / "chat_template.jinja", chat_template);
     }
     write_json("tokenizer_config.json", tokenizer_config);
-    write_weights(temporary, config, dtype, read_f32, max_shard_bytes);
+    write_weights(folder, config, dtype, read_f32, max_shard_bytes);
   } catch (...) {
-    fs::remove_all(temporary, error);
+    fs::remove_all(folder, error);
     throw;
   }
-  sync_path(temporary);
-  rename_file(temporary, folder);
-  sync_folder_of(folder);
+  sync_path(folder);
 }
 
 }  // namespace xkde

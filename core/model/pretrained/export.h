@@ -15,10 +15,10 @@ namespace xkde {
 
 /// Writes a Hugging Face folder: config.json, generation_config.json, model.safetensors (or shards
 /// of at most `max_shard_bytes` and their index), tokenizer.json, tokenizer_config.json,
-/// chat_template.jinja. Files appear under `folder`, which must not exist, only when all are
-/// complete (temporary folder, fsync, rename). `read_f32(name, out)` gives each tensor; `dtype` is
-/// theirs in the files (rounded to nearest even). Throws NumericError that names the tensor where a
-/// weight is not finite or would not be in `dtype`.
+/// chat_template.jinja. `folder` must be empty, or is made; when an error passes through it is
+/// removed. Files are durable on return. `read_f32(name, out)` gives each tensor; `dtype` is theirs
+/// in the files (rounded to nearest even). Throws NumericError that names the tensor where a weight
+/// is not finite or would not be in `dtype`.
 void export_pretrained(const std::filesystem::path& folder, const ModelConfig& config,
                        const Tokenizer& tokenizer, const std::string& chat_template, Dtype dtype,
                        const std::function<void(const std::string&, std::span<float>)>& read_f32,

@@ -71,15 +71,6 @@ TEST(StageTable, AFileThatAStageReadsIsLeftByTheStageThatItNames) {
   }
 }
 
-TEST(StageTable, OnlyEvaluateAndExportFeedNoLaterStage) {
-  std::string names;
-  for (const StagePtr& stage : recipe_of_all_stages().stages) {
-    if (!stage->feeds_later_stages()) names += std::string(stage->name()) + " ";
-  }
-
-  EXPECT_EQ(names, "evaluate export ");
-}
-
 /// A stage that is in no table.
 struct StrayStage final : Stage {
   std::string_view name() const override { return "stray"; }

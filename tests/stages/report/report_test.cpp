@@ -134,7 +134,8 @@ class RunFolderTest : public testing::Test {
 };
 
 TEST_F(RunFolderTest, IsReadWithWhatIsComplete) {
-  write("run.json", R"({"run_name": "r", "exit_reason": "running"})");
+  write("run.json", R"({"run_name": "r", "exit_reason": "running",)"
+                    R"("stages": ["01-evaluate", "02-sft", "03-evaluate", "04-export"]})");
   write("01-evaluate/results.json", results_json({row("reliability", 10, 50)}).dump());
   write("01-evaluate/predictions.jsonl",
         R"({"record":3,"mode":"sequential","size":10,"edit_language":"en","test_language":"es",)"
@@ -160,12 +161,42 @@ TEST_F(RunFolderTest, IsReadWithWhatIsComplete) {
   EXPECT_TRUE(std::filesystem::exists(root_.path() / "report/02-sft.csv"));
 }
 
+TEST_F(RunFolderTest, HasTheStagesThatRunJsonNamesInItsOrderAndNoOthers) {
+  write("run.json", R"({"stages": ["05-evaluate", "02-sft", "03-evaluate"]})");
+  for (const char* name : {"01-evaluate", "03-evaluate", "05-evaluate", "03-evaluate.old-1"})
+    write(std::string(name) + "/results.json", results_json({row("reliability", 10, 50)}).dump());
+  for (const char* name : {"02-sft", "04-sft"})
+    write(std::string(name) + "/metrics.jsonl", "{\"step\":1,\"loss\":2.5}\n");
+
+  const RunResults results = read_run(root_.path());
+
+  ASSERT_EQ(results.evaluations.size(), 2U);
+  EXPECT_EQ(results.evaluations[0].stage, "05-evaluate");
+  EXPECT_EQ(results.evaluations[0].label, "before training");
+  EXPECT_EQ(results.evaluations[1].stage, "03-evaluate");
+  EXPECT_EQ(results.evaluations[1].label, "XE-IT");
+  ASSERT_EQ(results.trainings.size(), 1U);
+  EXPECT_EQ(results.trainings[0].stage, "02-sft");
+}
+
+TEST_F(RunFolderTest, WithATextThatIsNoneIsADataError) {
+  write("run.json", R"({"run_name": "r", "exit_reason": 7})");
+
+  EXPECT_THAT(error(), testing::AllOf(HasSubstr("DataError"), HasSubstr("run.json: exit_reason")));
+}
+
+TEST(HtmlReport, IsKnownAgain) {
+  const RunResults one = run("r", {});
+  EXPECT_TRUE(is_html_report(html_report(std::span(&one, 1))));
+  EXPECT_FALSE(is_html_report("<!doctype html>\n<html lang=\"en\"><head><title>mine</title>"));
+}
+
 TEST_F(RunFolderTest, WithoutRunJsonIsMissingInput) {
   EXPECT_THAT(error(), HasSubstr("MissingInputError"));
 }
 
 TEST_F(RunFolderTest, ResultsCutShortAreADataErrorThatNamesTheFile) {
-  write("run.json", "{}");
+  write("run.json", R"({"stages": ["01-evaluate"]})");
   write("01-evaluate/results.json", "[{\"benchmark\":");
   EXPECT_THAT(error(), testing::AllOf(HasSubstr("DataError"), HasSubstr("results.json")));
 }

@@ -1,7 +1,6 @@
 #include "stages/run/run_folder.h"
 
 #include <filesystem>
-#include <fstream>
 #include <string>
 
 #include <gmock/gmock.h>
@@ -15,65 +14,13 @@
 namespace xkde::recipe {
 namespace {
 
-namespace fs = std::filesystem;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-TEST(RunFolder, StageFoldersSortInTheOrderOfTheStages) {
-  EXPECT_EQ(stage_folder_name(0, "build_data"), "01-build_data");
-  EXPECT_EQ(stage_folder_name(8, "sft"), "09-sft");
-  EXPECT_EQ(stage_folder_name(9, "sft"), "10-sft");
-  EXPECT_EQ(stage_folder_name(99, "evaluate"), "100-evaluate");
-}
-
-/// The folder of one stage, which is not there at first.
-class StageFolder : public ::testing::Test {
- protected:
-  test::TempFolder root_;
-  fs::path path_ = root_.path() / "run" / "01-sft";
-};
-
-TEST_F(StageFolder, OfAStageThatNeverRanIsFreshAndNotMade) {
-  EXPECT_EQ(stage_state(path_, "print"), StageState::kFresh);
-  EXPECT_FALSE(fs::exists(path_));
-}
-
-TEST_F(StageFolder, OnceOpenedIsStartedUntilTheStageFinishes) {
-  open_stage_folder(path_, "print");
-  EXPECT_EQ(stage_state(path_, "print"), StageState::kStarted);
-
-  finish_stage_folder(path_, "print");
-  EXPECT_EQ(stage_state(path_, "print"), StageState::kDone);
-}
-
-TEST_F(StageFolder, KeepsItsFilesWhenOpenedAgain) {
-  open_stage_folder(path_, "print");
-  std::ofstream(path_ / "metrics.jsonl") << "{}";
-
-  open_stage_folder(path_, "print");
-
-  EXPECT_TRUE(fs::exists(path_ / "metrics.jsonl"));
-}
-
-TEST_F(StageFolder, WithAnotherFingerprintIsFreshAndEmptiedOnlyWhenOpened) {
-  open_stage_folder(path_, "print");
-  std::ofstream(path_ / "metrics.jsonl") << "{}";
-  finish_stage_folder(path_, "print");
-
-  EXPECT_EQ(stage_state(path_, "other"), StageState::kFresh);
-  EXPECT_TRUE(fs::exists(path_ / "metrics.jsonl"));
-  EXPECT_EQ(stage_state(path_, "print"), StageState::kDone);
-
-  open_stage_folder(path_, "other");
-  EXPECT_FALSE(fs::exists(path_ / "metrics.jsonl"));
-  EXPECT_FALSE(fs::exists(path_ / "DONE"));
-  EXPECT_EQ(stage_state(path_, "other"), StageState::kStarted);
-}
-
-TEST_F(StageFolder, WithoutAFingerprintIsFreshEvenWhenItSaysDone) {
-  fs::create_directories(path_);
-  std::ofstream(path_ / "DONE") << "print\n";
-
-  EXPECT_EQ(stage_state(path_, "print"), StageState::kFresh);
+RunFacts no_facts() {
+  RunFacts facts;
+  facts.versions = Json::object();
+  return facts;
 }
 
 TEST(RunFolder, IsForOneRunAtATime) {
@@ -110,6 +57,31 @@ TEST(RunFolder, RunJsonTellsInputsAndHowTheRunEnded) {
   EXPECT_EQ(run.at("inputs").dump(), R"({"a":"11","b":"22"})");
   EXPECT_EQ(run.at("exit_reason"), "done");
   EXPECT_TRUE(run.at("end").is_string());
+}
+
+TEST(RunFolder, RunJsonNamesTheFoldersOfTheStages) {
+  const test::TempFolder root;
+  RunFolder(root.path()).write_start({}, no_facts(), {"02-sft", "01-evaluate"});
+
+  const RunFolder again(root.path());
+
+  ASSERT_TRUE(again.before().has_value());
+  EXPECT_THAT(again.before()->stages, ElementsAre("02-sft", "01-evaluate"));
+  EXPECT_EQ(again.before()->exit_reason, "running");
+}
+
+TEST(RunFolder, ThatNeverStartsLeavesWhatTheStartBeforeWrote) {
+  const test::TempFolder root;
+  {
+    RunFolder first(root.path());
+    EXPECT_FALSE(first.before().has_value());
+    first.write_start({}, no_facts());
+    first.write_end("done");
+  }
+
+  RunFolder(root.path()).write_end("error: refused");
+
+  EXPECT_EQ(read_json_file(root.path() / "run.json").at("exit_reason"), "done");
 }
 
 }  // namespace

@@ -174,7 +174,19 @@ TEST_F(Pretrained, AFailedExportLeavesNothing) {
       IoError);
 
   EXPECT_FALSE(fs::exists(folder_ / "broken"));
-  EXPECT_FALSE(fs::exists(folder_ / "broken.tmp"));
+}
+
+TEST_F(Pretrained, AnExportWantsAnEmptyFolderAndTouchesNoOther) {
+  fs::create_directories(folder_ / "model.tmp");
+  std::ofstream(folder_ / "model.tmp" / "mine") << "kept";
+  const fs::path path = exported();
+  const PretrainedModel model = open_pretrained(path);
+
+  EXPECT_THROW(export_pretrained(path, model.config, model.tokenizer, "", Dtype::kFloat32, fill),
+               IoError);
+
+  EXPECT_TRUE(fs::exists(path / "config.json"));
+  EXPECT_TRUE(fs::exists(folder_ / "model.tmp" / "mine"));
 }
 
 TEST_F(Pretrained, AnExportOfWhatIsNotFiniteLeavesNothing) {

@@ -1,0 +1,39 @@
+#ifndef XKDE_STAGES_RECIPE_RUN_RECORD_H_
+#define XKDE_STAGES_RECIPE_RUN_RECORD_H_
+
+#include <cstddef>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/io/json_file.h"
+
+namespace xkde::recipe {
+
+inline constexpr const char* kRunFile = "run.json";  ///< in a run's folder
+inline constexpr const char* kRunning = "running";   ///< the exit reason until a run ends
+
+/// "02-sft" for the second stage.
+std::string stage_folder_name(size_t index, std::string_view stage);
+/// Whether a folder may have this name because it is a stage's.
+bool is_stage_folder_name(std::string_view name);
+
+/// What run.json says of a run.
+struct RunRecord {
+  Json json;  ///< all of it, an object
+  std::string run_name;
+  std::string exit_reason;
+  /// The folders of the stages, in the order of the recipe. An earlier version wrote no such list:
+  /// its folders had the numbers of the stages in the recipe.
+  std::vector<std::string> stages;
+};
+
+/// Reads run.json in `folder`; nothing where there is none. Throws DataError naming file and key
+/// where it is not what a run wrote.
+std::optional<RunRecord> read_run_record(const std::filesystem::path& folder);
+
+}  // namespace xkde::recipe
+
+#endif  // XKDE_STAGES_RECIPE_RUN_RECORD_H_

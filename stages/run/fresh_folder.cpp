@@ -1,0 +1,170 @@
+#include "stages/run/fresh_folder.h"
+
+#include <array>
+#include <atomic>
+#include <cctype>
+#include <cerrno>
+#include <charconv>
+#include <csignal>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+#include <unistd.h>
+
+#include "core/base/error.h"
+#include "core/base/log.h"
+#include "core/io/atomic_file.h"
+#include "core/io/file.h"
+#include "core/io/json_file.h"
+#include "stages/run/output_path.h"
+
+namespace xkde::recipe {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kTemporary = ".xkde-";
+
+/// This host's name, of letters that a file's name may have.
+std::string host_name() {
+  std::array<char, 65> buffer{};
+  ::gethostname(buffer.data(), buffer.size() - 1);
+  std::string name(buffer.data());
+  for (char& letter : name) {
+    if (std::isalnum(static_cast<unsigned char>(letter)) == 0 && letter != '.') letter = '_';
+  }
+  return name;
+}
+
+/// Whether `name` is one of temporary_in(), of a process of this host that is gone.
+bool is_left_over(std::string_view name) {
+  if (!name.starts_with(kTemporary)) return false;
+  name.remove_prefix(kTemporary.size());
+  int process = 0;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), process);
+  const std::string_view rest(end, static_cast<size_t>(name.data() + name.size() - end));
+  if (error != std::errc() || !rest.starts_with("-" + host_name() + "-")) return false;
+  return ::kill(process, 0) != 0 && errno == ESRCH;
+}
+
+/// What keeps `target`, a folder that is not empty, from being replaced; "" where nothing does.
+std::string foreign_in(const fs::path& target) {
+  const Json mark = Json::parse(text_of_file(target / kExportMark), nullptr, false);
+  if (!mark.is_object() || !mark.contains("files") || !mark["files"].is_object())
+    return concat("a folder without ", kExportMark);
+  const Json& files = mark["files"];
+  const fs::file_time_type marked = fs::last_write_time(target / kExportMark);
+  for (const std::string& name : names_in(target)) {
+    if (name == kExportMark) continue;
+    const fs::directory_entry entry(target / name);
+    const auto known = files.find(name);
+    if (known == files.end() || !fs::is_regular_file(entry.symlink_status()))
+      return name + ", which no export wrote";
+    // The mark is written last.
+    if (*known != entry.file_size() || entry.last_write_time() > marked)
+      return name + ", which was changed after the export";
+  }
+  return "";
+}
+
+}  // namespace
+
+void check_replaceable(const fs::path& target) {
+  std::string found;
+  try {
+    const fs::file_status status = fs::symlink_status(target);
+    if (!fs::exists(status)) return;
+    if (fs::is_symlink(status)) {
+      found = "a link that leads nowhere";
+    } else if (!fs::is_directory(status)) {
+      found = "a file";
+    } else if (!fs::is_empty(target)) {
+      found = foreign_in(target);
+    }
+  } catch (const fs::filesystem_error& error) {
+    throw IoError(
+        concat(target.string(), ": expected to look into it, found ", error.code().message()));
+  }
+  XKDE_CHECK(found.empty(), ConfigError, target.string(),
+             ": expected nothing there, an empty folder or an export as it was written, found ",
+             found, "; move it, or name another folder");
+}
+
+fs::path name_aside(const fs::path& path) {
+  std::error_code ignored;
+  for (int64_t number = 1;; ++number) {
+    fs::path name = path.string() + ".old-" + std::to_string(number);
+    if (!fs::exists(fs::symlink_status(name, ignored))) return name;
+  }
+}
+
+fs::path temporary_in(const fs::path& folder) {
+  static std::atomic<int> count{0};
+  return folder / concat(kTemporary, ::getpid(), '-', host_name(), '-', count++);
+}
+
+void remove_leftovers(const fs::path& folder) {
+  std::error_code ignored;
+  for (const std::string& name : names_in(folder)) {
+    if (is_left_over(name)) fs::remove_all(folder / name, ignored);
+  }
+}
+
+FreshFolder::FreshFolder(const fs::path& target) : target_(normalised(target)) {
+  const fs::path above = target_.parent_path();
+  std::error_code error;
+  fs::create_directories(above, error);
+  XKDE_CHECK(!error, IoError, above.string(), ": expected to create a folder, found ",
+             error.message());
+  remove_leftovers(above);
+  path_ = temporary_in(above);
+  fs::create_directory(path_, error);
+  XKDE_CHECK(!error, IoError, path_.string(), ": expected to create a folder for ",
+             target_.filename().string(), ", found ", error.message());
+}
+
+FreshFolder::~FreshFolder() {
+  std::error_code ignored;
+  if (is_garbage_) fs::remove_all(path_, ignored);
+}
+
+void FreshFolder::publish() {
+  Json files = Json::object();
+  for (const std::string& name : names_in(path_)) {
+    const FileHandle file = FileHandle::open(path_ / name, OpenMode::kRead);
+    file.sync();
+    files[name] = file.status().bytes;
+  }
+  write_file_atomically(path_ / kExportMark, Json{{"files", files}}.dump(1) + "\n");
+  check_replaceable(target_);
+  take_the_name();
+  // Should this fail, a power cut may bring back the old folder, which therefore stays.
+  is_garbage_ = false;
+  sync_folder_of(target_);
+  std::error_code error;
+  fs::remove_all(path_, error);
+  if (error) log::warning(path_.string() + ": the folder before could not be removed");
+}
+
+/// Leaves at path_ what had the name, or nothing.
+void FreshFolder::take_the_name() {
+  std::error_code ignored;
+  if (!fs::exists(target_, ignored)) {
+    rename_file(path_, target_);
+    return;
+  }
+  if (exchange_files(path_, target_)) return;
+  const fs::path aside = name_aside(target_);
+  rename_file(target_, aside);
+  try {
+    rename_file(path_, target_);
+  } catch (...) {
+    rename_file(aside, target_);
+    throw;
+  }
+  path_ = aside;
+}
+
+}  // namespace xkde::recipe
