@@ -11,11 +11,13 @@
 #include "core/base/error.h"
 #include "core/io/atomic_file.h"
 #include "core/io/file.h"
+#include "stages/recipe/run_record.h"
 #include "stages/report/csv.h"
 #include "stages/report/html_report.h"
 #include "stages/report/run_results.h"
 #include "stages/report/write_report.h"
 #include "stages/run/output_path.h"
+#include "stages/run/run_lock.h"
 
 namespace xkde {
 
@@ -55,6 +57,9 @@ std::string report_runs(const ReportCommand& command) {
   std::vector<report::RunResults> runs;
   for (const fs::path& folder : command.runs) {
     runs.push_back(report::read_run(folder));
+    Json& run = runs.back().run;
+    if (run.value("exit_reason", "") == recipe::kRunning && !recipe::is_in_use(folder))
+      run["exit_reason"] = "ended without a word";
   }
   tell_apart(runs);
   fs::path page = command.runs.front() / "report.html";

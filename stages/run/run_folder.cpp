@@ -32,10 +32,7 @@ std::string utc_now() {
   return text;
 }
 
-RunFolder::RunFolder(fs::path path)
-    : path_(std::move(path)), lock_(FileHandle::open(made(path_) / ".lock", OpenMode::kLock)) {
-  XKDE_CHECK(lock_.try_lock(LockKind::kExclusive), ConfigError, "output_dir: ", path_.string(),
-             ": expected a folder that no other run writes to, found one in use");
+RunFolder::RunFolder(fs::path path) : path_(std::move(path)), lock_(made(path_)) {
   before_ = read_run_record(path_);
   if (before_ && before_->exit_reason == kRunning)
     log::warning(path_.string() + ": the start before ended without a word");

@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
-#include "core/io/file.h"
 #include "core/io/json_file.h"
 #include "stages/recipe/recipe.h"
 #include "stages/recipe/run_record.h"
+#include "stages/run/run_lock.h"
 
 namespace xkde::recipe {
 
@@ -44,7 +44,7 @@ class RunFolder {
  private:
   void write();
   std::filesystem::path path_;
-  FileHandle lock_;
+  RunLock lock_;
   std::optional<RunRecord> before_;
   Json run_;  ///< null before write_start()
 };

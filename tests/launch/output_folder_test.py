@@ -12,6 +12,7 @@ import sys
 import unittest
 
 from tiny_run import TinyRunTest
+from watching import kill_when
 
 RECIPE = """\
 run_name: tiny
@@ -136,6 +137,23 @@ class OutputFolder(TinyRunTest):
         other = self.recipe("other", "".join(with_steps(1).splitlines(keepends=True)[:6]).replace("tiny", "other"))
         self.expect(78, [other, out], "expected the run tiny, found other", "run_name=tiny goes on with it")
         self.assertEqual(self.tree("owned"), before)
+
+    def test_a_run_in_use_is_refused_and_a_killed_one_goes_on(self):
+        path = self.recipe("busy", with_steps(100000))
+        process = self.start([path])
+
+        def refused():
+            if self.steps("busy") == 0:
+                return False
+            self.expect(78, [path], f"found one in use by process {process.pid} on ")
+            return True
+
+        self.assertTrue(kill_when(process, refused), "the run ended by itself")
+        self.expect(0, ["report", f"{self.root}/busy"])
+        self.assertIn("ended without a word", self.text_of("busy", "report.html").decode())
+        again = self.start([path])
+        steps = self.steps("busy")
+        self.assertTrue(kill_when(again, lambda: self.steps("busy") > steps), "the run ended by itself")
 
 
 if __name__ == "__main__":

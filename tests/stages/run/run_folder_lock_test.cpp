@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "core/base/error.h"
 #include "stages/run/run_folder.h"
@@ -20,9 +21,12 @@ TEST(RunFolderLock, AFolderHasOneRunAtATime) {
   const fs::path path = folder.path() / "runs" / "one";
   {
     const RunFolder run(path);
-    EXPECT_EQ(message_of<ConfigError>([&] { RunFolder second(path); }),
-              "output_dir: " + path.string() +
-                  ": expected a folder that no other run writes to, found one in use");
+    EXPECT_THAT(
+        message_of<ConfigError>([&] { RunFolder second(path); }),
+        testing::StartsWith(
+            "output_dir: " + path.string() +
+            ": expected a folder that no other run writes to, found one in use by process " +
+            std::to_string(::getpid()) + " on "));
   }
 
   EXPECT_NO_THROW(RunFolder{path});
