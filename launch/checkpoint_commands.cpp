@@ -9,6 +9,7 @@
 #include <CLI/Formatter.hpp>
 
 #include "core/base/error.h"
+#include "core/base/standard_output.h"
 #include "core/io/file_reader.h"
 #include "core/model/families/family.h"
 #include "core/model/pretrained/export.h"

@@ -33,9 +33,6 @@ class CliCommand {
   virtual int run() = 0;
 };
 
-/// Writes `text` to standard output.
-void print(std::string_view text);
-
 }  // namespace xkde
 
 #endif  // XKDE_LAUNCH_CLI_COMMAND_H_

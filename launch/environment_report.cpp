@@ -7,6 +7,7 @@
 #include <torch/version.h>
 #include <unistd.h>
 
+#include "core/base/standard_output.h"
 #include "core/io/file_reader.h"
 #include "core/io/hdf5_file.h"
 #include "distributed/comm/mpi_environment.h"

@@ -13,6 +13,7 @@
 
 #include "core/base/error.h"
 #include "core/base/host_threads.h"
+#include "core/base/standard_output.h"
 #include "core/model/decoder.h"
 #include "core/model/pretrained/pretrained.h"
 #include "distributed/planner/machine_presets.h"

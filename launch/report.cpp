@@ -9,6 +9,7 @@
 #include <CLI/Formatter.hpp>
 
 #include "core/base/error.h"
+#include "core/base/standard_output.h"
 #include "core/io/atomic_file.h"
 #include "core/io/file.h"
 #include "stages/recipe/run_record.h"

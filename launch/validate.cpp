@@ -1,5 +1,6 @@
 #include "launch/validate.h"
 
+#include "core/base/standard_output.h"
 #include "core/model/pretrained/pretrained.h"
 #include "core/text/chat_template.h"
 #include "stages/pipeline/stage_parsers.h"

@@ -1,6 +1,5 @@
 #include "stages/pipeline/pipeline.h"
 
-#include <cstdio>
 #include <exception>
 #include <functional>
 #include <map>
@@ -14,6 +13,7 @@
 
 #include "core/base/error.h"
 #include "core/base/log.h"
+#include "core/base/standard_output.h"
 #include "core/base/stopwatch.h"
 #include "core/evaluate/results_table.h"
 #include "core/io/digest_cache.h"
@@ -209,9 +209,7 @@ class Pipeline {
                parse_json(read_text(file, FileOrigin::kOwn), file.string()), file.string()))
         rows.push_back(std::move(row));
     }
-    const std::string table = results_table(rows);
-    std::fwrite(table.data(), 1, table.size(), stdout);
-    std::fflush(stdout);
+    print(results_table(rows));
   }
 
   const Recipe& recipe_;

@@ -1,0 +1,43 @@
+#include "core/base/standard_output.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "core/base/error.h"
+
+namespace xkde {
+namespace {
+
+int g_failure = 0;  ///< errno of the first write that failed
+
+}  // namespace
+
+void print(std::string_view text) {
+  const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
+  if ((!written || std::fflush(stdout) != 0) && g_failure == 0) g_failure = errno;
+}
+
+void finish_output() {
+  const bool was_good = std::ferror(stdout) == 0;
+  if (std::fflush(stdout) != 0 && g_failure == 0) g_failure = errno;
+  // What a file system reports only when a file is closed. The number itself stays taken.
+  const int copy = ::dup(STDOUT_FILENO);
+  if (copy >= 0 && ::close(copy) != 0 && g_failure == 0) g_failure = errno;
+  XKDE_CHECK(g_failure == 0, IoError, "standard output: expected to write all results, found ",
+             std::strerror(g_failure));
+  XKDE_CHECK(was_good, IoError, "standard output: expected to write all results, some are lost");
+}
+
+void hold_standard_streams() noexcept {
+  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(stream, F_GETFD) >= 0) continue;
+    // The lowest free number is this one. Each is opened for what nobody does with it.
+    ::open("/dev/null", stream == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+  }
+}
+
+}  // namespace xkde

@@ -1,0 +1,27 @@
+#ifndef XKDE_CORE_BASE_STANDARD_OUTPUT_H_
+#define XKDE_CORE_BASE_STANDARD_OUTPUT_H_
+
+#include <string_view>
+
+namespace xkde {
+
+// Standard output carries results, and nothing else. What is said of them goes to standard error
+// (core/base/log.h).
+
+/// Writes `text` to standard output. A failure shows at finish_output(): whoever prints a run's
+/// table has work to finish yet.
+void print(std::string_view text);
+
+/// Writes what is held back of standard output. Throws IoError, with the system's words, when
+/// something that was written to it since the start, by print() or else, did not get there. To be
+/// called last, by main.
+void finish_output();
+
+/// Puts something that refuses to be written or read in the place of standard input, output and
+/// error where the process was started with them closed: a file that is opened later would get
+/// their numbers, and with them what is meant for the user. To be called first, by main.
+void hold_standard_streams() noexcept;
+
+}  // namespace xkde
+
+#endif  // XKDE_CORE_BASE_STANDARD_OUTPUT_H_
