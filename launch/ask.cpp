@@ -9,12 +9,14 @@
 #include <vector>
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 #include <fmt/format.h>
 
 #include "core/base/error.h"
+#include "core/base/host_threads.h"
 #include "core/data/language.h"
 #include "core/data/sft_sample.h"
 #include "core/evaluate/eval_inputs.h"
@@ -259,6 +261,7 @@ class Session {
 void ask_model(const AskCommand& command, std::istream& in, std::ostream& out) {
   const recipe::Recipe recipe = recipe::read_recipe(command.arguments.recipe, recipe::kStageParsers,
                                                     command.arguments.overrides);
+  at::set_num_threads(threads_of_process(recipe.parallel.threads, 1));
   Session session(command, recipe, out);
   if (!command.question.empty()) {
     session.ask(command.question);

@@ -1,12 +1,12 @@
 #include "launch/environment_report.h"
 
 #include <string>
-#include <thread>
 
 #include <sys/utsname.h>
 #include <torch/version.h>
 #include <unistd.h>
 
+#include "core/base/host_threads.h"
 #include "core/base/standard_output.h"
 #include "core/io/file_reader.h"
 #include "core/io/hdf5_file.h"
@@ -50,7 +50,8 @@ Json version_report() {
           {"hdf5", hdf5_version()},
           {"system", system_name()},
           {"processor", proc_value("/proc/cpuinfo", "model name")},
-          {"cores", std::thread::hardware_concurrency()},
+          {"cores", ::sysconf(_SC_NPROCESSORS_ONLN)},
+          {"usable_cpus", usable_cpus()},
           {"memory", proc_value("/proc/meminfo", "MemTotal")}};
 }
 

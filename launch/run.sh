@@ -18,7 +18,7 @@ Installs what is missing and builds (see launch/setup.sh --help), then runs RECI
 
 Environment:
   XKDE_DEPS_DIR    where LibTorch and the model of the quick start are kept (default: .deps)
-  OMP_NUM_THREADS  threads of a rank (default: cores / N)
+  OMP_NUM_THREADS  threads of a rank (default: its part of the CPUs that it may use)
 
 The exit code is that of the program; before it starts: 64 bad option, 66 no such recipe, 69 something
 could not be installed, 70 the build failed.
@@ -91,8 +91,6 @@ cores="$(allowed_cores)"
 if ((ranks > cores || ranks > $(physical_cores))); then
   flags+=(--oversubscribe)
 fi
-threads=$((cores / ranks))
-export OMP_NUM_THREADS="${OMP_NUM_THREADS:-$((threads > 0 ? threads : 1))}"
 
 # mpirun answers Ctrl-C by killing its ranks a second or two later, which is too soon for a checkpoint. So it gets a process
 # group of its own, and the first Ctrl-C (or SIGTERM) becomes the signal that stops a run after its step; the second is mpirun's.

@@ -7,13 +7,11 @@
 #include <utility>
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 
 #include "core/base/error.h"
-#include "core/base/host_threads.h"
 #include "core/base/log.h"
 #include "distributed/comm/collective_call.h"
 #include "distributed/comm/gpu_of_rank.h"
@@ -27,6 +25,7 @@
 #include "stages/pipeline/pipeline.h"
 #include "stages/pipeline/stage_parsers.h"
 #include "stages/recipe/recipe.h"
+#include "stages/run/rank_threads.h"
 #include "stages/run/stop_request.h"
 
 namespace xkde {
@@ -68,11 +67,11 @@ void run_recipe(const RunCommand& command, const std::vector<std::string>& argv,
   const recipe::Recipe recipe =
       recipe::read_recipe(arguments.recipe, recipe::kStageParsers, arguments.overrides);
   recipe::install_stop_signals();
-  at::set_num_threads(threads_of_process(recipe.parallel.threads, mpi.local_size()));
   const at::Device device = choose_device(recipe, mpi);
   const double timeout_s = recipe.parallel.timeout;
   const auto host = dist::make_mpi_communicator(mpi, {.timeout_s = timeout_s});
   heartbeat = watch_over(*host, recipe.parallel.heartbeat_timeout);
+  recipe::set_threads_of_rank(recipe.parallel.threads, *host);
   std::unique_ptr<dist::Communicator> gpu;
   if (device.is_cuda()) {
     gpu = dist::make_nccl_communicator(*host, device.index(), {.timeout_s = timeout_s});

@@ -2,7 +2,6 @@
 #define XKDE_CORE_BASE_PROCESS_MEMORY_H_
 
 #include <cstdint>
-#include <filesystem>
 
 namespace xkde {
 
@@ -16,12 +15,6 @@ void reset_peak_resident_bytes();
 /// Bytes that the processes of this host may use together: the physical memory or, where it is
 /// less, the lowest memory limit of the control groups around this process.
 int64_t host_memory_bytes();
-
-/// The lowest limit of the control groups (version 1 or 2) that `membership`, a file like
-/// /proc/self/cgroup, names and of those above them, read under `root` (/sys/fs/cgroup). The
-/// largest int64 when there is none.
-int64_t cgroup_memory_limit(const std::filesystem::path& membership,
-                            const std::filesystem::path& root);
 
 }  // namespace xkde
 

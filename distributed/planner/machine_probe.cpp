@@ -1,13 +1,13 @@
 #include "distributed/planner/machine_probe.h"
 
 #include <algorithm>
-#include <thread>
 #include <vector>
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include "core/base/host_threads.h"
 #include "core/base/stopwatch.h"
 #include "core/loss/token_loss.h"
 #include "core/optim/adamw.h"
@@ -93,9 +93,9 @@ double memory_rate() {
 
 MachineConstants probe_cpu(const Decoder& decoder, const PackedBatch& batch,
                            const EngineOptions& options, int ranks) {
-  // Ranks that outnumber the cores take turns.
-  const double cores = static_cast<double>(std::max(1U, std::thread::hardware_concurrency()));
-  const double share = std::min(1.0, cores / (static_cast<double>(ranks) * at::get_num_threads()));
+  // Ranks whose threads outnumber the CPUs take turns.
+  const double cpus = usable_cpus();
+  const double share = std::min(1.0, cpus / (static_cast<double>(ranks) * at::get_num_threads()));
 
   MachineConstants machine = cpu_constants(options.compute_dtype, at::get_num_threads());
   machine.memory_bytes_per_s = memory_rate();

@@ -41,7 +41,7 @@ struct ParallelSection {
   Dtype grad_reduce_dtype = Dtype::kFloat32;  ///< of gradients between ranks
   bool offload_optimizer = false;             ///< masters and moments in host memory
   int64_t compare_copies = 100;  ///< steps in which the copies' state is compared once; 0: never
-  int64_t threads = 0;           ///< of a rank; 0: the cores of a host shared among its ranks
+  int64_t threads = 0;           ///< of a rank; 0: its share of the CPUs that it may use
   double timeout = 1800;         ///< seconds that a rank waits for the others in a collective
   double heartbeat_timeout = 9;  ///< seconds after which a silent host is lost; 0: never
 

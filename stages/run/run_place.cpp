@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <vector>
 
 #include <ATen/DeviceAccelerator.h>
 #include <ATen/Parallel.h>
@@ -69,12 +68,16 @@ int64_t process_bytes(at::Device device) {
   return device.is_cpu() ? kProcessBytes : kGpuProcessBytes;
 }
 
-int count_ranks_here(dist::Communicator& comm) {
+std::vector<std::string> hosts_of_ranks(dist::Communicator& comm) {
   std::array<char, 256> name{};
   ::gethostname(name.data(), name.size() - 1);
-  const std::string own = name.data();
-  const std::vector<std::string> names = dist::gather(comm, own);
-  return static_cast<int>(std::count(names.begin(), names.end(), own));
+  return dist::gather(comm, std::string(name.data()));
+}
+
+int count_ranks_here(dist::Communicator& comm) {
+  const std::vector<std::string> hosts = hosts_of_ranks(comm);
+  return static_cast<int>(
+      std::count(hosts.begin(), hosts.end(), hosts[static_cast<size_t>(comm.rank())]));
 }
 
 dist::EngineOptions engine_options(const Recipe& recipe, int ranks, at::Device device) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include <ATen/core/Tensor.h>
 
@@ -35,6 +36,8 @@ RunPlace preset_place(int ranks, const std::string& preset, at::ScalarType compu
 /// a GPU those of CUDA and NCCL too, a nominal figure that is not measured.
 int64_t process_bytes(at::Device device);
 
+/// The name of each rank's host, by rank. Collective.
+std::vector<std::string> hosts_of_ranks(dist::Communicator& comm);
 /// How many ranks run on this rank's host. Collective.
 int count_ranks_here(dist::Communicator& comm);
 

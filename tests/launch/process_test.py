@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The program as a process among others: what it does when its output is lost.
+"""The program as a process among others: how many threads it has, and what it does when its output is lost.
 
 usage: process_test.py XKDE_DIST_BINARY
 Needs python3 and mpirun only.
@@ -11,7 +11,48 @@ import sys
 import unittest
 
 from tiny_run import RECIPE, TinyRunTest
-from watching import PATIENCE
+from watching import PATIENCE, all_names_in, family_of, kill_family, reaches
+
+LONG = RECIPE.replace("max_steps: 10", "max_steps: 100000").replace("save_steps: 2", "save_steps: 0")
+
+
+class Threads(TinyRunTest):
+    def threads(self, name, *keys, before=(), environment=()):
+        """Of the process that trains."""
+        command = [*before, self.binary, self.recipe(name, LONG), *keys]
+        own = {key: value for key, value in self.environment().items() if key != "OMP_NUM_THREADS"}
+        process = subprocess.Popen(command, env=own | dict(environment), stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL)
+        self.addCleanup(kill_family, process)
+        self.assertTrue(reaches(process, lambda: self.steps(name) > 2), "the run ended by itself")
+        (trains,) = [pid for pid in family_of(process.pid)
+                     if os.path.realpath(f"/proc/{pid}/exe") == os.path.realpath(self.binary)]
+        count = len(all_names_in(f"/proc/{trains}/task"))
+        kill_family(process)
+        return count
+
+    def test_the_allowed_cpus_and_the_environment_are_obeyed(self):
+        auto = "parallel.threads=0"
+        one = self.threads("one", "parallel.threads=1")
+        two = self.threads("two", "parallel.threads=2")
+        self.assertGreater(two, one)
+        cpus = sorted(os.sched_getaffinity(0))
+        bound = ["taskset", "-c", str(cpus[0])]
+        self.assertEqual(self.threads("bound", auto, before=bound), one)
+        self.assertEqual(self.threads("told", auto, environment={"OMP_NUM_THREADS": "1"}), one)
+        self.assertEqual(self.threads("told_two", auto, environment={"OMP_NUM_THREADS": "2"}), two)
+        self.assertEqual(self.threads("key_first", "parallel.threads=1", environment={"OMP_NUM_THREADS": "2"}), one)
+        root = ["--allow-run-as-root"] if os.geteuid() == 0 else []
+        self.assertEqual(self.threads("mpirun", auto, before=["mpirun", *root, "--bind-to", "core", "-n", "1"]), one)
+        if len(cpus) == 2:
+            self.assertEqual(self.threads("all", auto), two)
+
+    def test_more_threads_than_cpus_are_named(self):
+        result = subprocess.run(["taskset", "-c", str(min(os.sched_getaffinity(0))), self.binary,
+                                 self.recipe("many"), "parallel.threads=2", "sft.max_steps=1"],
+                                capture_output=True, text=True, timeout=PATIENCE, env=self.environment())
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("warning: parallel.threads: 2 threads on the 1 CPU that rank 0 may use\n", result.stderr)
 
 
 class StandardOutput(TinyRunTest):

@@ -1,60 +1,9 @@
 #include "core/base/process_memory.h"
 
-#include <limits>
-#include <string>
-
 #include <gtest/gtest.h>
-
-#include "tests/support/temp_folder.h"
 
 namespace xkde {
 namespace {
-
-namespace fs = std::filesystem;
-
-constexpr int64_t kNoLimit = std::numeric_limits<int64_t>::max();
-
-class CgroupMemoryLimit : public testing::Test {
- protected:
-  void limit(const std::string& file, const std::string& text) {
-    fs::create_directories((folder_.path() / file).parent_path());
-    folder_.write(file, text);
-  }
-  int64_t limit_of(const std::string& membership) {
-    return cgroup_memory_limit(folder_.write("membership", membership), folder_.path());
-  }
-  test::TempFolder folder_;
-};
-
-TEST_F(CgroupMemoryLimit, IsTheLowestOfTheGroupAndThoseAboveIt) {
-  limit("memory.max", "max\n");
-  limit("job/memory.max", "4000\n");
-  limit("job/step/memory.max", "9000\n");
-
-  EXPECT_EQ(limit_of("0::/job/step\n"), 4000);
-  EXPECT_EQ(limit_of("0::/other\n"), kNoLimit);
-}
-
-TEST_F(CgroupMemoryLimit, InAContainerIsThatOfTheRootItSees) {
-  limit("memory.max", "7000\n");
-
-  EXPECT_EQ(limit_of("0::/docker/0123abcd\n"), 7000);
-}
-
-TEST_F(CgroupMemoryLimit, ReadsTheMemoryHierarchyOfVersion1) {
-  limit("memory/memory.limit_in_bytes", "9223372036854771712\n");
-  limit("memory/job/memory.limit_in_bytes", "5000\n");
-
-  EXPECT_EQ(limit_of("12:cpu,cpuacct:/job\n9:memory:/job\n"), 5000);
-  EXPECT_EQ(limit_of("9:hugetlb,memory:/job\n"), 5000);
-  EXPECT_EQ(limit_of("12:cpu:/job\n"), kNoLimit);
-}
-
-TEST_F(CgroupMemoryLimit, IsNoneWhereNothingCanBeRead) {
-  EXPECT_EQ(limit_of(""), kNoLimit);
-  EXPECT_EQ(limit_of("not a membership\n"), kNoLimit);
-  EXPECT_EQ(cgroup_memory_limit(folder_.path() / "none", folder_.path()), kNoLimit);
-}
 
 TEST(ProcessMemory, PeakIsAtLeastWhatIsResident) {
   const int64_t resident = resident_bytes();

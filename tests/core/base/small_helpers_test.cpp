@@ -5,7 +5,6 @@
 #include <gtest/gtest.h>
 
 #include "core/base/common_prefix.h"
-#include "core/base/host_threads.h"
 #include "core/base/shape_text.h"
 
 namespace xkde {
@@ -24,14 +23,6 @@ TEST(ShapeText, ListsTheExtents) {
   EXPECT_EQ(shape_text({}), "[]");
   EXPECT_EQ(shape_text({7}), "[7]");
   EXPECT_EQ(shape_text({2, 30, 4}), "[2, 30, 4]");
-}
-
-TEST(ThreadsOfProcess, AreWhatWasAskedForOrAnEqualShare) {
-  const int cores = threads_of_process(0, 1);
-
-  EXPECT_EQ(threads_of_process(3, 100), 3);
-  EXPECT_EQ(threads_of_process(0, cores), 1);
-  EXPECT_EQ(threads_of_process(0, 10 * cores), 1);
 }
 
 }  // namespace
