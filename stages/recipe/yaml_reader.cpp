@@ -274,7 +274,7 @@ std::string describe(const YamlNode& node) {
     case Kind::kPlain:
       return printable(node.text);
     case Kind::kQuoted:
-      return "\"" + printable(node.text) + "\"";
+      return concat('"', printable(node.text), '"');
     case Kind::kList:
       return concat("a list of ", node.items.size());
     case Kind::kMap:

@@ -5,8 +5,8 @@
 #include <string>
 
 #include "core/base/error.h"
-#include "core/io/file_reader.h"
 #include "core/base/limits.h"
+#include "core/io/file_reader.h"
 #include "core/io/json_file.h"
 
 namespace xkde {

@@ -28,7 +28,7 @@ SentencePiece SentencePiece::open(const std::filesystem::path& path) {
              ": expected a SentencePiece model, found no file");
   auto impl = std::make_unique<Impl>();
   impl->path = path.string();
-  check_sentencepiece_model(bytes, path.string());
+  check_sentencepiece_model(*bytes, path.string());
   // An empty file parses as a model without pieces.
   const auto status = impl->processor.LoadFromSerializedProto(*bytes);
   XKDE_CHECK(status.ok() && impl->processor.GetPieceSize() > 0, DataError, path.string(),

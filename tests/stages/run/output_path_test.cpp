@@ -155,7 +155,7 @@ TEST_F(OutputPath, IsLookedAtByValidation) {
 
   const std::string text = message_of<>([&] {
     validate_inputs(
-        recipe, [](const fs::path&) {},
+        recipe, [](const fs::path& /*model*/) { return int64_t{0}; },
         [&](const NamedPath& output) { check_output(recipe, output); });
   });
 
