@@ -5,6 +5,7 @@
 #include <new>
 
 #include "core/base/error.h"
+#include "core/base/memory_failure.h"
 
 namespace xkde {
 namespace {
@@ -21,18 +22,16 @@ Failure describe_current_exception() {
     throw;
   } catch (const Error& error) {
     return {static_cast<int>(error.exit_code()), error.kind(), error.what()};
-  } catch (const std::bad_alloc&) {
-    return {static_cast<int>(ExitCode::kOutOfMemory), "MemoryError",
-            "out of host memory; a smaller sft.max_tokens_per_pack or more ranks need less"};
-  } catch (const std::filesystem::filesystem_error& error) {
-    return {static_cast<int>(ExitCode::kIo), "IoError", description_of(error)};
   } catch (const std::exception& error) {
+    if (const auto memory = memory_failure(error))
+      return {static_cast<int>(ExitCode::kOutOfMemory), "MemoryError", *memory};
+    if (const auto* files = dynamic_cast<const std::filesystem::filesystem_error*>(&error))
+      return {static_cast<int>(ExitCode::kIo), "IoError", description_of(*files)};
     const std::string what = error.what();
-    const std::string line = what.substr(0, what.find('\n'));
-    const bool memory = what.find("out of memory") != std::string::npos ||
-                        what.find("not enough memory") != std::string::npos;
-    if (memory) return {static_cast<int>(ExitCode::kOutOfMemory), "MemoryError", line};
-    return {static_cast<int>(ExitCode::kInternal), "InternalError", line};
+    return {static_cast<int>(ExitCode::kInternal), "InternalError",
+            what.substr(0, what.find('\n'))};
+  } catch (...) {
+    return {static_cast<int>(ExitCode::kInternal), "InternalError", "an exception without words"};
   }
 }
 

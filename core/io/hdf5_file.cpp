@@ -1,10 +1,12 @@
 #include "core/io/hdf5_file.h"
 
+#include <exception>
 #include <limits>
 #include <mutex>
 #include <type_traits>
 
 #include <hdf5.h>
+#include <sys/mman.h>
 
 #include "core/base/error.h"
 
@@ -33,8 +35,22 @@ std::string library_message() {
   return text;
 }
 
+/// Whether there is memory for what one call of the library takes. It does not say why it fails,
+/// and can crash where it gets none.
+bool has_memory() {
+  constexpr size_t kCallBytes = size_t{16} << 20;
+  void* memory =
+      ::mmap(nullptr, kCallBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return memory != MAP_FAILED && ::munmap(memory, kCallBytes) == 0;
+}
+
+void check_memory(const std::string& place) {
+  XKDE_CHECK(has_memory(), MemoryError, place, ": HDF5: no memory left to work with");
+}
+
 [[noreturn]] void fail(const Hdf5Origin& origin, const std::string& text) {
   const std::string message = origin.place + ": " + text;
+  XKDE_CHECK(has_memory(), MemoryError, message);
   switch (origin.use) {
     case Hdf5Use::kWriting:
       throw IoError(message);
@@ -67,6 +83,10 @@ void prepare_library() {
   thread_local const herr_t quiet = H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
   XKDE_CHECK(quiet >= 0, InternalError, "HDF5: its error output cannot be turned off");
 }
+
+/// While an error unwinds, a file that is written stays open: the library can crash where it closes
+/// what it could not write.
+int close_unless_failing(hid_t file) { return std::uncaught_exceptions() > 0 ? 0 : H5Fclose(file); }
 
 Hdf5Handle file_access(const Hdf5Origin& origin) {
   prepare_library();
@@ -302,16 +322,18 @@ Hdf5File::Hdf5File(Hdf5Handle handle, Hdf5Origin origin)
 
 Hdf5File Hdf5File::create(const std::filesystem::path& path) {
   Hdf5Origin origin{.place = path.string(), .use = Hdf5Use::kWriting};
+  check_memory(origin.place);
   const Hdf5Handle access = file_access(origin);
   const Hdf5Handle list = own(H5Pcreate(H5P_FILE_CREATE), H5Pclose, origin, "storage");
   check(H5Pset_obj_track_times(list.id(), false) >= 0, origin, "storage");
-  Hdf5Handle file = own(H5Fcreate(path.c_str(), H5F_ACC_EXCL, list.id(), access.id()), H5Fclose,
-                        origin, "create");
+  Hdf5Handle file = own(H5Fcreate(path.c_str(), H5F_ACC_EXCL, list.id(), access.id()),
+                        close_unless_failing, origin, "create");
   return {std::move(file), std::move(origin)};
 }
 
 Hdf5File Hdf5File::open(const std::filesystem::path& path, Hdf5Use use) {
   Hdf5Origin origin{.place = path.string(), .use = use};
+  check_memory(origin.place);
   const Hdf5Handle access = file_access(origin);
   Hdf5Handle file =
       own(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.id()), H5Fclose, origin, "open");
@@ -337,6 +359,7 @@ void Hdf5File::link(const std::string& name, const std::string& second) {
 Hdf5Dataset Hdf5File::create_flat(const std::string& name, int64_t numel) {
   prepare_library();
   const Hdf5Origin origin{origin_.place + ": " + name, origin_.use};
+  check_memory(origin.place);
   XKDE_CHECK(numel > 0, InternalError, origin.place, ": expected elements, found ", numel);
   const Hdf5Handle space = make_space({numel}, origin);
   const Hdf5Handle list = own(H5Pcreate(H5P_DATASET_CREATE), H5Pclose, origin, "storage");
@@ -355,6 +378,7 @@ Hdf5Dataset Hdf5File::create_chunked(const std::string& name, Hdf5Type type,
                                      const std::vector<int64_t>& shape, int64_t chunk_rows) {
   prepare_library();
   const Hdf5Origin origin{origin_.place + ": " + name, origin_.use};
+  check_memory(origin.place);
   const std::vector<hsize_t> sizes = extents(shape);
   std::vector<hsize_t> most = sizes;
   std::vector<hsize_t> chunk = sizes;
@@ -377,6 +401,7 @@ Hdf5Dataset Hdf5File::create_virtual(const std::string& name, const std::vector<
                                      const std::vector<Hdf5Mapping>& mappings) {
   prepare_library();
   const Hdf5Origin origin{origin_.place + ": " + name, origin_.use};
+  check_memory(origin.place);
   const Hdf5Handle space = make_space(shape, origin);
   const Hdf5Handle list = own(H5Pcreate(H5P_DATASET_CREATE), H5Pclose, origin, "storage");
   const float missing = std::numeric_limits<float>::quiet_NaN();

@@ -26,6 +26,8 @@ struct StageRunner {
                   RunContext& context) = nullptr;
   /// Finds what training asks of a rank; null where the stage does not train.
   TrainWorkload (*survey)(const Stage& stage, const SurveyInputs& inputs) = nullptr;
+  /// What would need less memory: "a smaller sample.max_sequences". Empty where no key does.
+  std::string_view lighter = "";
 };
 
 /// A row for each of kStageParsers, in the same order.

@@ -1,0 +1,71 @@
+#include "core/base/stop_signals.h"
+
+#include <csignal>
+#include <string_view>
+
+#include <unistd.h>
+
+#include "core/base/error.h"
+
+namespace xkde {
+namespace {
+
+constexpr int kStopSignals[] = {SIGTERM, SIGHUP, SIGUSR1, SIGINT};
+
+volatile std::sig_atomic_t g_stop = 0;  ///< the signal that asked for it
+volatile std::sig_atomic_t g_save = 0;
+
+void on_stop(int signal) {
+  if (signal == SIGINT && g_stop == SIGINT) {
+    constexpr std::string_view kLine = "ended at once, as Ctrl-C came twice\n";
+    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, kLine.data(), kLine.size());
+    ::_exit(128 + SIGINT);
+  }
+  g_stop = signal;
+}
+
+void on_save(int /*signal*/) { g_save = 1; }
+
+void handle(int signal, void (*handler)(int)) {
+  struct sigaction action = {};
+  action.sa_handler = handler;
+  action.sa_flags = SA_RESTART;
+  ::sigaction(signal, &action, nullptr);
+}
+
+bool is_ignored(int signal) {
+  struct sigaction action = {};
+  return ::sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
+}  // namespace
+
+void install_stop_signals() {
+  for (const int signal : kStopSignals) {
+    if (signal != SIGHUP || !is_ignored(signal)) handle(signal, on_stop);
+  }
+  handle(SIGUSR2, on_save);
+  handle(SIGPIPE, SIG_IGN);
+}
+
+void restore_stop_signals() {
+  for (const int signal : kStopSignals) {
+    if (signal != SIGHUP || !is_ignored(signal)) handle(signal, SIG_DFL);
+  }
+  handle(SIGUSR2, SIG_DFL);
+  if (g_stop != 0) ::raise(g_stop);
+}
+
+bool stop_requested() noexcept { return g_stop != 0; }
+
+void check_stop() {
+  if (stop_requested()) throw StopRequested("stopped on request");
+}
+
+bool take_save_request() noexcept {
+  const bool asked = g_save != 0;
+  if (asked) g_save = 0;
+  return asked;
+}
+
+}  // namespace xkde
