@@ -1,6 +1,7 @@
 #ifndef XKDE_STAGES_TRAIN_SFT_SAMPLES_H_
 #define XKDE_STAGES_TRAIN_SFT_SAMPLES_H_
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -13,11 +14,14 @@
 namespace xkde::recipe {
 
 /// The conversations as `stage` trains on them, cut to its max_length and to what the model was
-/// made for; `source` begins messages. Throws DataError where nothing is left to train on.
+/// made for; `source` begins messages. One whose question alone fills that length has nothing to
+/// train on: it is left out, and counted in `left_out` where that is given. Throws DataError where
+/// no sample is left.
 std::vector<SftSample> encode_samples(const std::vector<Conversation>& conversations,
                                       const std::string& source, const SftStage& stage,
                                       const PretrainedModel& model,
-                                      const ChatTemplate& chat_template);
+                                      const ChatTemplate& chat_template,
+                                      int64_t* left_out = nullptr);
 
 }  // namespace xkde::recipe
 

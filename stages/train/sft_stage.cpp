@@ -6,9 +6,12 @@
 
 #include <ATen/ATen.h>
 
+#include "core/base/error.h"
+#include "core/base/log.h"
 #include "core/data/epoch_sampler.h"
 #include "core/data/sft_sample.h"
 #include "core/io/file_reader.h"
+#include "distributed/comm/agreement.h"
 #include "stages/train/finished_training.h"
 #include "stages/train/run_training.h"
 #include "stages/train/sft_batch.h"
@@ -62,10 +65,17 @@ void run_sft(const SftStage& stage, const std::filesystem::path& folder, RunCont
                                          ? context.artifacts().file(ArtifactKind::kTrainData)
                                          : std::filesystem::path(stage.train_data);
   const FileOrigin origin = stage.uses_built_data() ? FileOrigin::kOwn : FileOrigin::kInput;
-  const auto conversations = read_as(origin, [&] { return read_conversations(file); });
-  SftTask task(stage, context,
-               encode_samples(conversations, file.string(), stage, context.pretrained(),
-                              context.chat_template()));
+  std::vector<SftSample> samples;
+  int64_t left_out = 0;
+  dist::agree_on(context.comm(), [&] {
+    const auto conversations = read_as(origin, [&] { return read_conversations(file); });
+    samples = encode_samples(conversations, file.string(), stage, context.pretrained(),
+                             context.chat_template(), &left_out);
+  });
+  if (left_out > 0)
+    log::info(concat("sft: left out ", left_out, " of ", left_out + std::ssize(samples),
+                     " samples, whose question leaves no place for an answer within max_length"));
+  SftTask task(stage, context, std::move(samples));
   run_training(task, stage, stage.keep_best, {}, folder, context);
 }
 
