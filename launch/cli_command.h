@@ -29,6 +29,10 @@ class CliCommand {
   virtual void define(CLI::App& app) = 0;
   /// Looks at what was bound. `names` are those of all commands. Throws UsageError.
   virtual void check(std::span<const std::string> /*names*/) {}
+  /// Whether it looks for requests to stop (core/base/stop_signals.h). The signals end others.
+  virtual bool heeds_stops() const { return false; }
+  /// Whether it does nothing but print: below mpirun the first process does it for all.
+  virtual bool only_prints() const { return false; }
   /// Does it and returns the exit code. Throws xkde::Error.
   virtual int run() = 0;
 };

@@ -25,6 +25,7 @@ class EnvCommand : public CliCommand {
   std::string_view summary() const override;
   std::vector<std::string_view> examples() const override;
   void define(CLI::App& /*app*/) override {}
+  bool only_prints() const override { return true; }
   int run() override;
 };
 

@@ -31,6 +31,7 @@ class EstimateCommand : public CliCommand {
   std::vector<std::string_view> examples() const override;
   void define(CLI::App& app) override;
   void check(std::span<const std::string>) override { arguments.check(name()); }
+  bool only_prints() const override { return true; }
   int run() override;
 
   RecipeArguments arguments;

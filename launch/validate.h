@@ -25,6 +25,7 @@ class ValidateCommand : public CliCommand {
   std::vector<std::string_view> examples() const override;
   void define(CLI::App& app) override { arguments.define(app); }
   void check(std::span<const std::string>) override { arguments.check(name()); }
+  bool only_prints() const override { return true; }
   int run() override;
 
   RecipeArguments arguments;
