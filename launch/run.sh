@@ -83,6 +83,7 @@ fi
 [[ -f "$recipe" ]] || fail 66 "$recipe: no such recipe"
 "$root/launch/setup.sh"
 
+# The program has said what there is to say when it ends: mpirun's own banner is left out.
 flags=(-n "$ranks" --bind-to none)
 if ((EUID == 0)); then
   flags+=(--allow-run-as-root)
@@ -93,7 +94,7 @@ if ((ranks > cores || ranks > $(physical_cores))); then
 fi
 
 # mpirun answers Ctrl-C by killing its ranks a second or two later, which is too soon for a checkpoint. So it gets a process
-# group of its own, and the first Ctrl-C (or SIGTERM) becomes the signal that stops a run after its step; the second is mpirun's.
+# group of its own, and the first Ctrl-C (or SIGTERM, or SIGHUP) becomes the signal that stops a run after its step; the second is mpirun's.
 stops=0
 interrupted=no
 stop() {
@@ -107,14 +108,20 @@ stop() {
   fi
 }
 set -m
-mpirun "${flags[@]}" "$program" "$recipe" "${overrides[@]}" </dev/null &
+mpirun --quiet "${flags[@]}" "$program" "$recipe" "${overrides[@]}" </dev/null &
 mpirun=$!
 set +m
-trap stop INT TERM
+trap stop INT TERM HUP
 code=0
 while :; do
   interrupted=no
   if wait "$mpirun"; then code=0; else code=$?; fi
   [[ "$interrupted" == yes ]] || break
 done
+if ((code > 128)); then
+  printf 'run.sh: a rank was ended by signal %d\n' "$((code - 128))" >&2
+elif ((code == 1)); then
+  printf 'run.sh: mpirun could not start the ranks; it says:\n' >&2
+  mpirun "${flags[@]}" true </dev/null || true
+fi
 exit "$code"

@@ -26,7 +26,6 @@
 #include "stages/pipeline/stage_parsers.h"
 #include "stages/recipe/recipe.h"
 #include "stages/run/rank_threads.h"
-#include "stages/run/stop_request.h"
 
 namespace xkde {
 namespace {
@@ -66,7 +65,6 @@ void run_recipe(const RunCommand& command, const std::vector<std::string>& argv,
   const RecipeArguments& arguments = command.arguments;
   const recipe::Recipe recipe =
       recipe::read_recipe(arguments.recipe, recipe::kStageParsers, arguments.overrides);
-  recipe::install_stop_signals();
   const at::Device device = choose_device(recipe, mpi);
   const double timeout_s = recipe.parallel.timeout;
   const auto host = dist::make_mpi_communicator(mpi, {.timeout_s = timeout_s});
@@ -98,6 +96,35 @@ int refuse(const dist::LauncherMismatch& mismatch) {
     std::this_thread::sleep_for(std::chrono::seconds(1));
   }
   return static_cast<int>(code);
+}
+
+/// How long a rank that fails waits for the others to say that they fail alike.
+double patience_for(ExitCode code) {
+  switch (code) {
+    case ExitCode::kPeerLost:
+      return 0.0;  // somebody is not there any more
+    case ExitCode::kStopped:
+    case ExitCode::kBadRecipe:
+      return 10.0;  // every rank reads the same recipe, and ranks agree to stop
+    default:
+      return 1.0;
+  }
+}
+
+/// Tells how the run ended, once where all ranks end alike, and ends it: in peace where they do, so
+/// that mpirun has nothing to add, else at once for all.
+int end_with(const Failure& failure, const dist::MpiEnvironment& mpi, dist::Heartbeat* heartbeat) {
+  const auto code = static_cast<ExitCode>(failure.exit_code);
+  const bool together = mpi.ends_together(failure.exit_code, patience_for(code));
+  if (mpi.rank() == 0 && code == ExitCode::kStopped) {
+    log::info(failure.message + "; to go on, run the same command again");
+  } else if (!together || mpi.rank() == 0) {
+    log::error(failure.kind, failure.message);
+  }
+  if (together) return failure.exit_code;
+  if (heartbeat != nullptr) heartbeat->fail();
+  mpi.abort(failure.exit_code);
+  return failure.exit_code;
 }
 
 }  // namespace
@@ -132,14 +159,7 @@ int RunCommand::run() {
     run_recipe(*this, argv_, mpi, heartbeat);
     return static_cast<int>(ExitCode::kDone);
   } catch (...) {
-    const Failure failure = describe_current_exception();
-    // Every rank reads the same recipe, and stops at the same step: rank 0 speaks for all.
-    const bool same_everywhere = failure.exit_code == static_cast<int>(ExitCode::kBadRecipe) ||
-                                 failure.exit_code == static_cast<int>(ExitCode::kStopped);
-    if (!same_everywhere || mpi.rank() == 0) log::error(failure.kind, failure.message);
-    if (heartbeat) heartbeat->fail();
-    if (mpi.size() > 1) mpi.abort(failure.exit_code);
-    return failure.exit_code;
+    return end_with(describe_current_exception(), mpi, heartbeat.get());
   }
 }
 

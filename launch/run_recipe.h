@@ -21,6 +21,7 @@ class RunCommand : public CliCommand {
   std::vector<std::string_view> examples() const override;
   void define(CLI::App& app) override;
   void check(std::span<const std::string> names) override { arguments.check("xkde_dist", names); }
+  bool heeds_stops() const override { return true; }
   /// Errors are caught while MPI is still up: a rank that fails ends the others.
   int run() override;
 

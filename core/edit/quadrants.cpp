@@ -8,6 +8,7 @@
 
 #include "core/base/error.h"
 #include "core/base/rng.h"
+#include "core/base/stop_signals.h"
 #include "core/edit/prompt.h"
 
 namespace xkde {
@@ -132,6 +133,7 @@ class SetBuilder {
   }
 
   void append_visit(const EditCase& one, size_t end, QuadrantSamples& out) {
+    check_stop();
     Visit visit = draw_visit(one, options_, stream_);
     const auto has = quadrants_of(one, visit);
     auto& skipped = out.statistics.skipped;

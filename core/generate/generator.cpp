@@ -12,6 +12,7 @@
 
 #include "core/base/error.h"
 #include "core/base/rng.h"
+#include "core/base/stop_signals.h"
 #include "core/model/token_tree.h"
 #include "core/nn/device_copy.h"
 #include "core/nn/kv_cache.h"
@@ -101,6 +102,7 @@ class Generator::Run {
   std::vector<std::vector<GeneratedAnswer>> finish() {
     size_t next = 0;
     while (next < prompts_.size() || !live_.empty()) {
+      check_stop();
       const int64_t places = (slots_ - std::ssize(live_)) / options_.num_return_sequences;
       // A prefill costs about as much as a step: wait until it serves a good share of the places.
       const int64_t worth = std::max<int64_t>(1, slots_ / options_.num_return_sequences / 4);

@@ -7,6 +7,7 @@
 #include <openssl/evp.h>
 
 #include "core/base/error.h"
+#include "core/base/stop_signals.h"
 #include "core/io/file_reader.h"
 
 namespace xkde {
@@ -60,7 +61,10 @@ std::string sha256_of_file(const std::filesystem::path& path) {
   XKDE_CHECK(file, MissingInputError, path.string(), ": not there");
   Sha256 hash;
   std::vector<char> piece(kPieceBytes);
-  while (const size_t got = file->read_some(piece)) hash.update(piece.data(), got);
+  while (const size_t got = file->read_some(piece)) {
+    check_stop();
+    hash.update(piece.data(), got);
+  }
   return hash.hex();
 }
 

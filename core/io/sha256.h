@@ -27,7 +27,7 @@ class Sha256 {
 std::string sha256_hex(std::string_view bytes);
 
 /// The digest of a file, read in pieces. Throws MissingInputError when it is not there, IoError
-/// when it cannot be read.
+/// when it cannot be read, StopRequested where the process was asked to stop.
 std::string sha256_of_file(const std::filesystem::path& path);
 
 }  // namespace xkde

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/base/stop_signals.h"
 #include "core/data/language.h"
 #include "core/model/encoders/check_encoders.h"
 #include "core/model/encoders/m2m100.h"
@@ -70,6 +71,7 @@ class NllbReward : public Reward {
     std::vector<std::vector<double>> scores;
     for (const RewardCase& one : cases) scores.emplace_back(one.answers.size());
     for (size_t begin = 0; begin < work.sources.size();) {
+      check_stop();
       size_t end = begin;
       for (int64_t tokens = 0; end < work.sources.size(); ++end) {
         tokens += tokens_of(work, end);

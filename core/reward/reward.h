@@ -23,7 +23,8 @@ class Reward {
   virtual ~Reward() = default;
   /// One number for each answer of each case; higher is closer. A number depends on its answer and
   /// case only, up to rounding. Throws ConfigError for a language that is missing or unknown,
-  /// DataError for text that is not UTF-8, NumericError for a number that is not finite.
+  /// DataError for text that is not UTF-8, NumericError for a number that is not finite,
+  /// StopRequested where the process was asked to stop.
   virtual std::vector<std::vector<double>> score(std::span<const RewardCase> cases) const = 0;
 };
 

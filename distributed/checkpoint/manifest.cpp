@@ -186,6 +186,8 @@ void verify_file(const fs::path& folder, const FileRecord& record) {
   std::string digest;
   try {
     digest = sha256_of_file(path);
+  } catch (const StopRequested&) {
+    throw;
   } catch (const Error& unreadable) {  // a damaged disk is a damaged file
     throw CheckpointError(unreadable.what());
   }

@@ -1,65 +1,51 @@
 #include "distributed/comm/agreement.h"
 
 #include <filesystem>
-#include <new>
+#include <string_view>
 
 #include "core/base/error.h"
+#include "core/base/memory_failure.h"
 
 namespace xkde::dist {
 namespace {
 
-// First letters of a rank's message.
-constexpr char kDone = 'd';
-constexpr char kConfig = 'r';
-constexpr char kIo = 'i';
-constexpr char kCheckpoint = 'c';
-constexpr char kMemory = 'm';
-constexpr char kNumeric = 'n';
-constexpr char kCopies = 'k';
-constexpr char kOther = 'o';
+constexpr char kDone = 'd';  ///< begins a rank's message; an error's begins with its exit code
+constexpr char kFailed = 'f';
+
+std::string failure(ExitCode code, const std::string& what) {
+  return kFailed + HostBytes<int32_t>::to(static_cast<int32_t>(code)) + what;
+}
 
 std::string run(const std::function<std::string()>& local) {
   try {
     return kDone + local();
-  } catch (const ConfigError& error) {
-    return kConfig + std::string(error.what());
-  } catch (const IoError& error) {
-    return kIo + std::string(error.what());
-  } catch (const CheckpointError& error) {
-    return kCheckpoint + std::string(error.what());
-  } catch (const MemoryError& error) {
-    return kMemory + std::string(error.what());
-  } catch (const NumericError& error) {
-    return kNumeric + std::string(error.what());
-  } catch (const CopiesError& error) {
-    return kCopies + std::string(error.what());
+  } catch (const CommError&) {
+    throw;  // there is no telling the others
+  } catch (const Error& error) {
+    return failure(error.exit_code(), error.what());
   } catch (const std::filesystem::filesystem_error& error) {
-    return kIo + std::string(error.what());
-  } catch (const std::bad_alloc&) {
-    return kMemory + std::string("out of memory in a checkpoint");
+    return failure(ExitCode::kIo, error.what());
   } catch (const std::exception& error) {
-    return kOther + std::string(error.what());
+    if (const auto memory = memory_failure(error)) return failure(ExitCode::kOutOfMemory, *memory);
+    return failure(ExitCode::kInternal, error.what());
   }
 }
 
-void rethrow(const std::string& message) {
-  const std::string what = message.substr(1);
-  switch (message[0]) {
-    case kConfig:
-      throw ConfigError(what);
-    case kIo:
-      throw IoError(what);
-    case kCheckpoint:
-      throw CheckpointError(what);
-    case kMemory:
-      throw MemoryError(what);
-    case kNumeric:
-      throw NumericError(what);
-    case kCopies:
-      throw CopiesError(what);
-    default:
-      throw InternalError(what);
-  }
+template <typename... Kinds>
+[[noreturn]] void throw_kind(ExitCode code, const std::string& what) {
+  const auto throw_one = [&]<typename Kind>(const Kind& error) {
+    if (error.exit_code() == code) throw Kind(error);
+  };
+  (throw_one(Kinds(what)), ...);
+  throw InternalError(what);
+}
+
+[[noreturn]] void rethrow(std::string_view message) {
+  constexpr size_t kHead = 1 + sizeof(int32_t);
+  const auto code = HostBytes<int32_t>::from(message.substr(1, sizeof(int32_t)));
+  throw_kind<UsageError, ConfigError, DataError, MissingInputError, DeviceError, MemoryError,
+             IoError, StopRequested, NumericError, CheckpointError, CopiesError>(
+      static_cast<ExitCode>(code), std::string(message.substr(kHead)));
 }
 
 }  // namespace
@@ -68,7 +54,7 @@ std::vector<std::string> agree_on_bytes(Communicator& comm,
                                         const std::function<std::string()>& local) {
   std::vector<std::string> messages = comm.all_gather_bytes(run(local));
   for (std::string& message : messages) {
-    XKDE_CHECK(!message.empty(), InternalError, "checkpoint: a rank sent no message");
+    XKDE_CHECK(!message.empty(), InternalError, "agreement: a rank sent no message");
     if (message[0] != kDone) rethrow(message);
     message.erase(0, 1);
   }

@@ -11,6 +11,7 @@
 #include <mpi.h>
 
 #include "core/base/error.h"
+#include "core/base/stopwatch.h"
 #include "distributed/comm/mpi_handles.h"
 
 namespace xkde::dist {
@@ -49,6 +50,9 @@ MpiEnvironment::MpiEnvironment() : exceptions_(std::uncaught_exceptions()) {
   mpi_check(MPI_Comm_size(local, &local_size_), "MPI_Comm_size");
   mpi_check(MPI_Comm_free(&local), "MPI_Comm_free");
   hostnames_ = gather_hostnames(size_);
+  MPI_Comm end_comm = MPI_COMM_NULL;
+  mpi_check(MPI_Comm_dup(MPI_COMM_WORLD, &end_comm), "MPI_Comm_dup");
+  end_comm_ = MPI_Comm_c2f(end_comm);
 }
 
 MpiEnvironment::~MpiEnvironment() { finalize(); }
@@ -61,6 +65,7 @@ MpiEnvironment::MpiEnvironment(MpiEnvironment&& other) noexcept
       local_rank_(other.local_rank_),
       local_size_(other.local_size_),
       has_threads_(other.has_threads_),
+      end_comm_(other.end_comm_),
       hostnames_(std::move(other.hostnames_)) {}
 
 MpiEnvironment& MpiEnvironment::operator=(MpiEnvironment&& other) noexcept {
@@ -73,6 +78,7 @@ MpiEnvironment& MpiEnvironment::operator=(MpiEnvironment&& other) noexcept {
   local_rank_ = other.local_rank_;
   local_size_ = other.local_size_;
   has_threads_ = other.has_threads_;
+  end_comm_ = other.end_comm_;
   hostnames_ = std::move(other.hostnames_);
   return *this;
 }
@@ -81,6 +87,24 @@ void MpiEnvironment::finalize() noexcept {
   if (!std::exchange(owns_, false)) return;
   if (std::uncaught_exceptions() > exceptions_) return;
   MPI_Finalize();
+}
+
+bool MpiEnvironment::ends_together(int exit_code, double patience_s) const noexcept {
+  if (size_ == 1) return true;
+  // Of the codes and of their negatives. A request that is given up keeps writing to them.
+  static std::array<int, 2> own, largest;
+  own = {exit_code, -exit_code};
+  MPI_Request request = MPI_REQUEST_NULL;
+  if (MPI_Iallreduce(own.data(), largest.data(), 2, MPI_INT, MPI_MAX, MPI_Comm_f2c(end_comm_),
+                     &request) != MPI_SUCCESS)
+    return false;
+  const Stopwatch watch;
+  int done = 0;
+  while (MPI_Test(&request, &done, MPI_STATUS_IGNORE) == MPI_SUCCESS && done == 0) {
+    if (watch.seconds() > patience_s) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return done != 0 && largest[0] == exit_code && largest[1] == -exit_code;
 }
 
 void MpiEnvironment::abort(int exit_code) const noexcept {

@@ -29,6 +29,9 @@ class MpiEnvironment {
   bool has_threads() const noexcept { return has_threads_; }
   const std::vector<std::string>& hostnames() const noexcept { return hostnames_; }  ///< [size()]
 
+  /// Whether all ranks end with `exit_code`, as far as they say so within `patience_s`: then each
+  /// may leave by itself, and nothing has to be aborted. Each rank that ends calls it once.
+  bool ends_together(int exit_code, double patience_s) const noexcept;
   /// Ends every rank at once; mpirun returns `exit_code`. For main, after it printed the error.
   /// This rank ends after 5 s also where MPI hangs.
   [[noreturn]] void abort(int exit_code) const noexcept;
@@ -43,6 +46,7 @@ class MpiEnvironment {
   int local_rank_ = 0;
   int local_size_ = 1;
   bool has_threads_ = false;
+  int end_comm_ = 0;  ///< MPI_Comm_c2f of a communicator that only ends_together() uses
   std::vector<std::string> hostnames_;
 };
 

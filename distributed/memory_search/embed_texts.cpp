@@ -7,7 +7,7 @@
 
 #include "core/base/error.h"
 #include "core/memory/embed_texts.h"
-#include "distributed/comm/typed_gather.h"
+#include "distributed/comm/agreement.h"
 
 namespace xkde::dist {
 
@@ -16,9 +16,12 @@ at::Tensor embed_texts(const SentenceEncoder& encoder, std::span<const std::stri
   const TextBlocks blocks(texts);
   // Consecutive blocks of a rank's share make one run of rows. Blocks are alike in bytes.
   const auto share = [&](int64_t rank) { return blocks.size() * rank / comm.size(); };
-  const at::Tensor own = blocks.embed(encoder, share(comm.rank()), share(comm.rank() + 1));
-  const float* values = own.const_data_ptr<float>();
-  const auto parts = gather(comm, std::vector<float>(values, values + own.numel()));
+  // An error or a stop request of one rank ends the work of all.
+  const auto parts = agree(comm, [&] {
+    const at::Tensor own = blocks.embed(encoder, share(comm.rank()), share(comm.rank() + 1));
+    const float* values = own.const_data_ptr<float>();
+    return std::vector<float>(values, values + own.numel());
+  });
   at::Tensor rows = at::empty({blocks.distinct(), encoder.width()}, at::kFloat);
   float* to = rows.mutable_data_ptr<float>();
   int64_t left = rows.numel();

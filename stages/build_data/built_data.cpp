@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/base/stop_signals.h"
 #include "core/data/benchmarks/benchmarks.h"
 #include "core/edit/build_data.h"
 #include "core/edit/quadrants.h"
@@ -31,6 +32,7 @@ TestQuestions questions_that_are_asked(const BuildDataStage& build, const Recipe
     }
     for (const std::string& edit : asked->edit_languages) {
       for (const std::string& test : asked->test_languages) {
+        check_stop();
         for (const EditRecord& record : asked->load(edit, test, Split::kTest, files).records)
           questions.add(record);
       }
@@ -49,6 +51,7 @@ void append_source(std::vector<TrainingExample>& examples, const BuildDataSource
   }
   for (const std::string& edit : source.edit_languages) {
     for (const std::string& test : source.test_languages) {
+      check_stop();
       const EditDataset data = source.load(edit, test, Split::kTrain, files);
       append_examples(examples, data.records, source.benchmark, language_of(edit),
                       language_of(test), options);
@@ -94,6 +97,7 @@ std::vector<TrainingExample> quadrant_examples(const BuildDataStage& stage, cons
   for (const BuildDataSource& source : stage.sources) {
     for (const std::string& edit_code : source.edit_languages) {
       for (const std::string& test_code : source.test_languages) {
+        check_stop();
         const Language& edit = language_of(edit_code);
         const Language& test = language_of(test_code);
         CaseSet set{source.benchmark, edit, test, {}};

@@ -55,7 +55,7 @@ class AnswerRunner {
     for (const EvalChunk& chunk : chunks_) rows.push_back(static_cast<int64_t>(chunk.count));
     ChunkLog log(folder / kAnswersFile, std::move(rows), context_.comm());
     const auto total = std::ssize(chunks_);
-    WorkQueue queue("evaluate", total, context_.comm(), &log);
+    WorkQueue queue("evaluate", total, context_.comm(), log);
     bool references_left = false;
     for (int64_t i = 0; i < num_reference_chunks_; ++i) references_left |= !log.is_done(i);
     if (references_left) {

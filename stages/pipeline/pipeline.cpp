@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -13,11 +14,14 @@
 
 #include "core/base/error.h"
 #include "core/base/log.h"
+#include "core/base/memory_failure.h"
 #include "core/base/standard_output.h"
+#include "core/base/stop_signals.h"
 #include "core/base/stopwatch.h"
 #include "core/evaluate/results_table.h"
 #include "core/io/digest_cache.h"
 #include "core/io/file_reader.h"
+#include "distributed/comm/agreement.h"
 #include "distributed/comm/typed_gather.h"
 #include "stages/pipeline/covered_keys.h"
 #include "stages/pipeline/run_plan.h"
@@ -26,6 +30,7 @@
 #include "stages/report/write_report.h"
 #include "stages/run/output_path.h"
 #include "stages/run/stage_folder.h"
+#include "stages/run/stop_request.h"
 
 namespace xkde::recipe {
 namespace {
@@ -64,6 +69,17 @@ fs::path folder_before(const Recipe& recipe, size_t stage) {
   return is_of_kind ? recipe.output_dir / name : fs::path();
 }
 
+/// Adds to an error for lack of memory where it came up, and what would need less. Any other passes
+/// as it is. To be called where `error` is caught.
+[[noreturn]] void rethrow_from(const std::string& place, std::string_view lighter,
+                               const std::exception& error) {
+  std::optional<std::string> what = memory_failure(error);
+  if (dynamic_cast<const MemoryError*>(&error) != nullptr) what = error.what();
+  if (!what) throw;
+  throw MemoryError(
+      concat(place, ": ", *what, lighter.empty() ? "" : "; needs less with ", lighter));
+}
+
 class Pipeline {
  public:
   Pipeline(const Recipe& recipe, dist::Communicator& comm, at::Device device)
@@ -71,7 +87,7 @@ class Pipeline {
 
   /// `folder` is null but on rank 0.
   void run(RunFolder* folder, const RunFacts& facts, ChangedStages changed) {
-    if (folder != nullptr) take_places(*folder, facts, changed);
+    at_root([&] { take_places(*folder, facts, changed); });
     share_places();
     for (size_t i = 0; i < recipe_.stages.size(); ++i) {
       run_stage(i);
@@ -81,6 +97,13 @@ class Pipeline {
   }
 
  private:
+  /// What rank 0 does alone, while the others wait; its error is the error of all. Collective.
+  void at_root(const std::function<void()>& work) {
+    dist::agree_on(comm_, [&] {
+      if (context_.is_root()) work();
+    });
+  }
+
   /// Finds the stages' folders, by the contents of all inputs. Each file is hashed once. Only then
   /// is run.json this run's.
   void take_places(RunFolder& folder, const RunFacts& facts, ChangedStages changed) {
@@ -122,23 +145,28 @@ class Pipeline {
   void run_stage(size_t i) {
     const Stage& stage = *recipe_.stages[i];
     const StageRunner& runner = runner_of(stage);
-    const auto& [name, fingerprint, state] = places_[i];
+    const std::string& name = places_[i].folder;
+    const StageState state = places_[i].state;
     const fs::path folder = folder_of(i);
     comm_.set_step(name);
+    XKDE_CHECK(!stop_requested_anywhere(comm_), StopRequested, "stopped on request before ", name,
+               ", finished stages kept in ", recipe_.output_dir.string());
     if (state == StageState::kDone) {
       log::info(name + ": done before, unchanged");
       if (runner.restore != nullptr) runner.restore(stage, folder, context_);
       return;
     }
     prepare(i);
-    if (context_.is_root()) open_stage_folder(folder, fingerprint);
-    comm_.barrier();
+    at_root([&] { open_stage_folder(folder, places_[i].fingerprint); });
     log::info(name + (state == StageState::kStarted ? ": goes on" : ": starts"));
     const Stopwatch watch;
-    runner.run(stage, folder, context_);
+    try {
+      runner.run(stage, folder, context_);
+    } catch (const std::exception& error) {
+      rethrow_from(name, runner.lighter, error);
+    }
     comm_.barrier();
-    if (context_.is_root()) finish_stage_folder(folder, fingerprint);
-    comm_.barrier();
+    at_root([&] { finish_stage_folder(folder, places_[i].fingerprint); });
     log::info(fmt::format("{}: done in {:.1f} s", name, watch.seconds()));
   }
 
@@ -154,30 +182,22 @@ class Pipeline {
   /// the model is held. Does nothing the second time.
   void prepare(size_t first) {
     if (std::exchange(prepared_, true)) return;
-    if (context_.is_root()) {
+    at_root([&] {
       const int64_t context_length = context_.decoder().config().max_position_embeddings;
       for (size_t i = first; i < recipe_.stages.size(); ++i) {
+        check_stop();
         FirstFault inputs(recipe_, i, context_.data().files, context_length);
         if (places_[i].state != StageState::kDone) recipe_.stages[i]->check_inputs(inputs);
       }
-    }
+    });
     plan();
   }
 
-  /// Rank 0 plans for all; a recipe that does not fit is a ConfigError on all ranks.
+  /// Rank 0 plans for all.
   void plan() {
     const int ranks_here = count_ranks_here(comm_);
-    std::string refusal;
     dist::EngineOptions options = context_.options();
-    if (context_.is_root()) {
-      try {
-        options = planned(ranks_here);
-      } catch (const ConfigError& error) {
-        refusal = error.what();
-      }
-    }
-    refusal = dist::broadcast(comm_, refusal);
-    XKDE_CHECK(refusal.empty(), ConfigError, refusal);
+    at_root([&] { options = planned(ranks_here); });
     options.shard = dist::broadcast(comm_, options.shard);
     options.recompute = dist::broadcast(comm_, options.recompute);
     context_.set_options(options);
@@ -224,14 +244,18 @@ class Pipeline {
 void run_pipeline(const Recipe& recipe, const RunFacts& facts, dist::Communicator& comm,
                   at::Device device, ChangedStages changed) {
   std::unique_ptr<RunFolder> folder;
-  if (comm.rank() == 0) {
+  dist::agree_on(comm, [&] {
+    if (comm.rank() != 0) return;
     check_outputs(recipe);
     folder = std::make_unique<RunFolder>(recipe.output_dir);
     // What an earlier start wrote stays until this one is sure to go on with it.
     if (!folder->before()) folder->write_start(recipe, facts);
-  }
+  });
   try {
     Pipeline(recipe, comm, device).run(folder.get(), facts, changed);
+  } catch (const StopRequested&) {
+    if (folder) folder->write_end("stopped on request");
+    throw;
   } catch (const std::exception& error) {
     if (folder) folder->write_end(std::string("error: ") + error.what());
     throw;

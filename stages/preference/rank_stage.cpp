@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 #include <span>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -11,20 +12,25 @@
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/base/rng.h"
+#include "core/base/stopwatch.h"
 #include "core/data/preference_rows.h"
 #include "core/edit/preference_pairs.h"
 #include "core/io/atomic_file.h"
+#include "core/io/file.h"
 #include "core/io/file_reader.h"
 #include "core/reward/encoder_reward.h"
 #include "core/reward/nllb_reward.h"
 #include "core/reward/reward.h"
 #include "core/text/regex/unicode.h"
+#include "distributed/comm/agreement.h"
+#include "stages/run/chunk_log.h"
 #include "stages/run/work_queue.h"
 
 namespace xkde::recipe {
 namespace {
 
 constexpr int64_t kRowsPerChunk = 64;
+constexpr const char* kScoresFile = "scores.jsonl";
 
 /// What the stage counts, beside the pairs that were left out.
 struct RankCounts {
@@ -86,28 +92,54 @@ std::vector<RewardCase> cases_of(const std::vector<SampleRow>& rows,
   return cases;
 }
 
-/// The scores of all rows, on all ranks: chunks go to whoever is free.
-Scores score_on_ranks(const std::vector<RewardCase>& cases, const Reward& reward,
-                      RunContext& context) {
-  const int64_t chunks = (std::ssize(cases) + kRowsPerChunk - 1) / kRowsPerChunk;
-  WorkQueue queue("rank", chunks, context.comm());
-  Json own = Json::array();
+/// Scores the cases into scores.jsonl, a line for each: chunks go to whoever is free, and what an
+/// earlier run scored stays.
+void score_on_ranks(const std::vector<SampleRow>& rows, const std::vector<RewardCase>& cases,
+                    const Reward& reward, const std::filesystem::path& folder,
+                    RunContext& context) {
+  std::vector<int64_t> rows_of_chunk;
+  for (int64_t left = std::ssize(cases); left > 0; left -= kRowsPerChunk)
+    rows_of_chunk.push_back(std::min(left, kRowsPerChunk));
+  const auto chunks = std::ssize(rows_of_chunk);
+  ChunkLog log(folder / kScoresFile, std::move(rows_of_chunk), context.comm());
+  WorkQueue queue("rank", chunks, context.comm(), log);
   queue.run(0, chunks, "scores", [&](int64_t next) {
+    const Stopwatch watch;
     const auto begin = static_cast<size_t>(next * kRowsPerChunk);
     const size_t count = std::min(cases.size() - begin, static_cast<size_t>(kRowsPerChunk));
-    own.push_back(
-        {{"begin", begin}, {"scores", reward.score(std::span(cases).subspan(begin, count))}});
+    const Scores scores = reward.score(std::span(cases).subspan(begin, count));
+    std::vector<Json> lines;
+    int64_t answers = 0;
+    for (size_t i = 0; i < count; ++i) {
+      lines.push_back({{"id", rows[begin + i].id}, {"scores", scores[i]}});
+      answers += std::ssize(scores[i]);
+    }
+    log.append(next, lines,
+               {{"chunk", next},
+                {"rank", context.comm().rank()},
+                {"prompts", count},
+                {"answers", answers},
+                {"seconds", watch.seconds()}});
     return std::string();
   });
-  Scores all(cases.size());
-  for (const std::string& part : context.comm().all_gather_bytes(own.dump())) {
-    for (const Json& chunk : Json::parse(part)) {
-      Scores scores = chunk.at("scores").get<Scores>();
-      std::move(scores.begin(), scores.end(),
-                all.begin() + chunk.at("begin").get<std::ptrdiff_t>());
-    }
+  log.finish();
+}
+
+/// What scores.jsonl holds for each case. Throws DataError where it is another file than this run
+/// wrote.
+Scores read_scores(const std::filesystem::path& file, const std::vector<RewardCase>& cases) {
+  std::istringstream lines(text_of_file(file));
+  Scores scores;
+  for (std::string line; std::getline(lines, line);) {
+    const std::string place = concat(file.string(), ": line ", scores.size() + 1);
+    scores.push_back(parse_json(line, place).at("scores").get<std::vector<double>>());
+    XKDE_CHECK(scores.size() <= cases.size() &&
+                   scores.back().size() == cases[scores.size() - 1].answers.size(),
+               DataError, place, ": expected a score for each answer, found another number");
   }
-  return all;
+  XKDE_CHECK(scores.size() == cases.size(), DataError, file.string(), ": expected ", cases.size(),
+             " lines, found ", scores.size());
+  return scores;
 }
 
 /// Whether each row's pairs are dev pairs. The order in which protocol 5.3 numbers its groups is
@@ -188,10 +220,13 @@ void run_rank(const RankStage& stage, const std::filesystem::path& folder, RunCo
   RankCounts counts;
   std::vector<std::vector<std::string>> texts;
   for (const SampleRow& row : rows) texts.push_back(answers_to_score(row, stage, counts));
-  const Scores scores = score_on_ranks(cases_of(rows, texts, stage), *make_reward(stage), context);
-  if (context.is_root()) {
+  const std::vector<RewardCase> cases = cases_of(rows, texts, stage);
+  score_on_ranks(rows, cases, *make_reward(stage), folder, context);
+  dist::agree_on(context.comm(), [&] {
+    if (!context.is_root()) return;
+    const Scores scores = read_scores(folder / kScoresFile, cases);
     write_pairs(rows, texts, scores, counts, file, folder, context.recipe().seed);
-  }
+  });
 }
 
 }  // namespace xkde::recipe

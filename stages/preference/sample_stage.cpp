@@ -139,7 +139,7 @@ void run_sample(const SampleStage& stage, const std::filesystem::path& folder,
   dist::Communicator& comm = context.comm();
   ChunkLog log(folder / kSamplesFile, std::move(rows_of_chunk), comm);
   context.model().make_resident();
-  WorkQueue queue("sample", chunks, comm, &log);
+  WorkQueue queue("sample", chunks, comm, log);
   queue.run(0, chunks, "samples", [&](int64_t next) {
     const Stopwatch watch;
     const auto first = prompts.begin() + next * stage.prompts_per_chunk;

@@ -5,9 +5,11 @@
 #include <ATen/ATen.h>
 
 #include "core/base/error.h"
+#include "core/base/stop_signals.h"
 #include "core/generate/cuda_recorder.h"
 #include "core/nn/device_memory.h"
 #include "distributed/checkpoint/checkpoint.h"
+#include "distributed/comm/agreement.h"
 #include "distributed/comm/typed_gather.h"
 #include "stages/run/run_place.h"
 
@@ -42,8 +44,11 @@ void RunContext::use_checkpoint(std::function<std::filesystem::path()> find) {
 }
 
 void RunContext::load_pretrained() {
-  model_->load([this](const std::string& name, std::span<float> out) {
-    read_finite_f32(*pretrained_.weights, pretrained_.path.string(), name, out);
+  dist::agree_on(comm_, [this] {
+    model_->load([this](const std::string& name, std::span<float> out) {
+      check_stop();
+      read_finite_f32(*pretrained_.weights, pretrained_.path.string(), name, out);
+    });
   });
 }
 

@@ -18,19 +18,19 @@ class WorkQueue {
   /// Works on one chunk and returns a few words for the progress line ("240 tokens/s").
   using Work = std::function<std::string(int64_t chunk)>;
 
-  /// `label` begins the progress line. With a log, the chunks it has are passed over, and a stop
-  /// request ends the work. Without one nothing would be kept, so a stop request waits until all
-  /// chunks are done. `comm` and `log` outlive the queue.
+  /// `label` begins the progress line. The chunks that the log has are passed over. `comm` and
+  /// `log` outlive the queue.
   WorkQueue(const std::string& label, int64_t num_chunks, dist::Communicator& comm,
-            const ChunkLog* log = nullptr);
+            const ChunkLog& log);
 
-  /// Has the ranks work on the chunks [begin, end). Throws StopRequested, which says that `results`
-  /// ("answers") are kept in the log's folder. Collective.
+  /// Has the ranks work on the chunks [begin, end). A stop request ends the work between chunks,
+  /// and within one where `work` throws StopRequested itself. All ranks then throw StopRequested,
+  /// which says that `results` ("answers") are kept in the log's folder. Collective.
   void run(int64_t begin, int64_t end, const char* results, const Work& work);
 
  private:
   dist::Communicator& comm_;
-  const ChunkLog* log_;
+  const ChunkLog& log_;
   Progress progress_;
 };
 

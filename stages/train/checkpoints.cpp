@@ -11,6 +11,7 @@
 #include "distributed/checkpoint/checkpoint.h"
 #include "distributed/checkpoint/manifest.h"
 #include "distributed/checkpoint/retention.h"
+#include "distributed/comm/agreement.h"
 #include "distributed/comm/typed_gather.h"
 
 namespace xkde::recipe {
@@ -73,12 +74,11 @@ TrainPoint TrainCheckpoints::resume() {
   int64_t below = std::numeric_limits<int64_t>::max();
   std::string not_finite;
   while (true) {
-    std::string newest;
-    if (comm_.rank() == 0) {
+    const std::string newest = dist::agree(comm_, [&] {
+      if (comm_.rank() != 0) return std::string();
       const auto found = dist::newest_verified_checkpoint(options_.root, below);
-      newest = found ? found->string() : "";
-    }
-    newest = dist::broadcast(comm_, newest);
+      return found ? found->string() : "";
+    })[0];
     XKDE_CHECK(!newest.empty() || not_finite.empty(), NumericError, not_finite);
     if (newest.empty()) return {};
     try {
@@ -114,7 +114,7 @@ void TrainCheckpoints::add_loss(double loss) {
 
 void TrainCheckpoints::set_score(double score) { score_ = score; }
 
-dist::CheckpointInfo TrainCheckpoints::info(const TrainPoint& point) {
+dist::CheckpointInfo TrainCheckpoints::info(const TrainPoint& point, SaveScore score) {
   dist::CheckpointInfo info{.step = point.step,
                             .progress = {{"step", point.step},
                                          {"epoch", point.epoch},
@@ -125,6 +125,7 @@ dist::CheckpointInfo TrainCheckpoints::info(const TrainPoint& point) {
   info.progress.update(options_.facts);
   if (!options_.metrics.empty()) info.synced_first = {options_.metrics};
   if (point.dev_losses) info.progress[kDevLosses] = *point.dev_losses;
+  if (score == SaveScore::kNone) return info;
   if (options_.keeps_best && losses_ > 0) info.score = loss_sum_ / static_cast<double>(losses_);
   if (options_.keeps_best && score_) info.score = score_;
   score_.reset();
@@ -133,16 +134,16 @@ dist::CheckpointInfo TrainCheckpoints::info(const TrainPoint& point) {
   return info;
 }
 
-void TrainCheckpoints::save(const TrainPoint& point) {
+void TrainCheckpoints::save(const TrainPoint& point, SaveScore score) {
   if (!async_) {
     const NamedTensors host = on_host(state());
-    dist::save_checkpoint(options_.root, model_.layout(), view_of(host), info(point), comm_);
+    dist::save_checkpoint(options_.root, model_.layout(), view_of(host), info(point, score), comm_);
     return;
   }
   const auto copy = [tensors = state()](const dist::StateView& out) {
     for (size_t i = 0; i < out.size(); ++i) copy_into(out[i].values, tensors[i].second);
   };
-  async_->save(copy, info(point));
+  async_->save(copy, info(point, score));
 }
 
 std::filesystem::path TrainCheckpoints::best() const {

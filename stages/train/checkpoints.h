@@ -40,6 +40,10 @@ struct TrainPoint {
   std::optional<std::vector<double>> dev_losses = std::nullopt;
 };
 
+/// Whether a save counts where checkpoints are compared. One that was asked for must not: the best
+/// checkpoint, and with it the run's result, would depend on the moment.
+enum class SaveScore { kOfSteps, kNone };
+
 /// The checkpoints of one training stage: the model's masters, the optimizer's state and how far
 /// the run is. Collective, unless a function says otherwise.
 class TrainCheckpoints {
@@ -58,10 +62,11 @@ class TrainCheckpoints {
   void add_loss(double loss);
   /// Of the present state, lower is better; equal on all ranks. Not collective.
   void set_score(double score);
-  /// Saves the present state: durable on return, or, beside the steps, soon after. Throws IoError
-  /// and, where a value is not finite, NumericError, where copies differ, CopiesError, of the save
-  /// before too; the older checkpoints stay.
-  void save(const TrainPoint& point);
+  /// Saves the present state: durable on return, or, beside the steps, soon after. Without a score
+  /// the losses counted so far stay counted for the next save. Throws IoError and, where a value is
+  /// not finite, NumericError, where copies differ, CopiesError, of the save before too; the older
+  /// checkpoints stay.
+  void save(const TrainPoint& point, SaveScore score = SaveScore::kOfSteps);
   /// The checkpoint of the lowest score. Throws CheckpointError when there is none.
   std::filesystem::path best() const;
 
@@ -91,7 +96,7 @@ class TrainCheckpoints {
  private:
   std::vector<std::pair<std::string, at::Tensor>> state() const;
   TrainPoint load(const std::filesystem::path& folder);
-  dist::CheckpointInfo info(const TrainPoint& point);
+  dist::CheckpointInfo info(const TrainPoint& point, SaveScore score);
 
   TrainCheckpointOptions options_;
   dist::TrainableModel& model_;

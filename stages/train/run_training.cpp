@@ -1,10 +1,10 @@
 #include "stages/train/run_training.h"
 
 #include "core/base/log.h"
+#include "core/base/stop_signals.h"
 #include "core/nn/device_memory.h"
 #include "core/nn/matmul_rate.h"
 #include "distributed/comm/typed_gather.h"
-#include "stages/run/stop_request.h"
 
 namespace xkde::recipe {
 
@@ -24,6 +24,7 @@ void run_training(TrainTask& task, const TrainKeys& keys, bool keep_best, const 
       .compare_copies = context.recipe().parallel.compare_copies,
       .facts = {{"seed", context.recipe().seed}, {"recipe", resolved(context.recipe())}},
       .stop_requested = stop_requested,
+      .save_requested = take_save_request,
       .block_parameters = static_cast<double>(decoder.block_parameters()),
       .head_parameters = static_cast<double>(config.vocab_size * config.hidden_size),
       .matmul_rate = dist::sum_of_ranks(comm, rate),

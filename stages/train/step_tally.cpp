@@ -30,6 +30,7 @@ StepTally joined(std::span<const StepTally> ranks) {
     all.next_packs = std::max(all.next_packs, rank.next_packs);
     all.is_writing |= rank.is_writing;
     all.stop_requested |= rank.stop_requested;
+    all.save_requested |= rank.save_requested;
     all.num_sums = std::max(all.num_sums, rank.num_sums);
     for (size_t i = 0; i < StepTally::kMaxSums; ++i) all.sums[i] += rank.sums[i];
   }

@@ -24,6 +24,7 @@ struct StepTally {
   uint64_t state_bits = 0;      ///< dist::CopyCheck::end() of this step
   bool is_writing = false;      ///< a checkpoint is being written beside the steps
   bool stop_requested = false;  ///< the rank was asked to stop
+  bool save_requested = false;  ///< the rank was asked to save and go on
   size_t num_sums = 0;
   std::array<double, kMaxSums> sums{};  ///< of the task: TrainTask::take_sums()
 

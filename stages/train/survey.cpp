@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/stop_signals.h"
 #include "core/data/conversation.h"
 #include "core/data/epoch_sampler.h"
 #include "core/data/orpo_pair.h"
@@ -98,6 +99,7 @@ TrainWorkload survey_sft(const SftStage& stage, const SurveyInputs& inputs) {
   int64_t steps = 0;
   dist::StepWork total{.packs = 0.0};
   while (steps < sampler.steps_per_epoch() && seen < kSurveyedSamples) {
+    check_stop();
     const std::vector<int64_t> batch = sampler.batch(0, steps);
     dist::StepWork most{.packs = 0.0};
     for (int rank = 0; rank < place.ranks; ++rank) {

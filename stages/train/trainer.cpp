@@ -102,6 +102,7 @@ class Trainer {
       lines_ = std::make_unique<JsonLinesWriter>(metrics);
     }
     prepare_dev(start, metrics);
+    host_.save_requested();  // what was asked before training began
     reset_peak_bytes(device_);
     Progress progress(task_.name(), total_steps_, step_, host_.logging_steps, is_root());
     watch_.restart();
@@ -117,7 +118,7 @@ class Trainer {
       end_step(report.all);
     }
     if (total_steps_ == 0) {
-      save();
+      save(SaveScore::kOfSteps);
       checkpoints_.finish();
     }
     if (!dev_.load_best || !has_dev_) return std::nullopt;
@@ -211,6 +212,7 @@ class Trainer {
     own.state_bits = copies_.end();
     own.is_writing = checkpoints_.is_writing();
     own.stop_requested = host_.stop_requested();
+    own.save_requested = host_.save_requested();
     own.set_sums(task_.take_sums());
 
     StepReport report;
@@ -254,7 +256,11 @@ class Trainer {
     const bool due = keys_.save_steps > 0 && step_ % keys_.save_steps == 0;
     const bool is_last = step_ == total_steps_ || ends_early();
     checkpoints_.poll(all.is_writing);
-    if (due || all.stop_requested || is_last) save();
+    if (due || is_last) {
+      save(SaveScore::kOfSteps);
+    } else if (all.stop_requested || all.save_requested) {
+      save(SaveScore::kNone);
+    }
     if (all.stop_requested || is_last) checkpoints_.finish();
     XKDE_CHECK(!all.stop_requested, StopRequested, "stopped on request after step ", step_, " of ",
                total_steps_, ", checkpoint saved in ", (host_.folder / "checkpoints").string());
@@ -294,11 +300,11 @@ class Trainer {
     return text;
   }
 
-  void save() {
+  void save(SaveScore score) {
     const int64_t per_epoch = task_.steps_per_epoch();
     TrainPoint point{.step = step_, .epoch = step_ / per_epoch, .position = step_ % per_epoch};
     if (has_dev_) point.dev_losses = history_.losses();
-    checkpoints_.save(point);
+    checkpoints_.save(point, score);
   }
 
   TrainTask& task_;

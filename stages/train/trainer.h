@@ -69,6 +69,8 @@ struct TrainHost {
   int64_t compare_copies = 0;
   Json facts = Json::object();  ///< for state.json: the run's seed and recipe
   std::function<bool()> stop_requested = [] { return false; };  ///< whether this rank was asked to
+  /// Whether this rank was asked to save, and go on, since the last call.
+  std::function<bool()> save_requested = [] { return false; };
   // For the figures of a step.
   double block_parameters = 0.0;  ///< of the linear layers of all blocks
   double head_parameters = 0.0;   ///< of the matrix that makes logits

@@ -9,6 +9,7 @@
 #include <c10/core/InferenceMode.h>
 
 #include "core/base/error.h"
+#include "core/base/stop_signals.h"
 #include "core/io/file_reader.h"
 #include "core/model/encoders/sentence_encoder_config.h"
 #include "core/model/encoders/tensor_reader.h"
@@ -208,6 +209,7 @@ at::Tensor SentenceEncoder::embed(std::span<const std::string> texts,
   for (const std::string& text : texts) rows.push_back(impl_->ids_of(text));
   at::Tensor out = at::empty({static_cast<int64_t>(rows.size()), width()}, at::kFloat);
   for (size_t begin = 0; begin < rows.size();) {
+    check_stop();
     size_t end = begin;
     for (int64_t tokens = 0; end < rows.size(); ++end) {
       tokens += static_cast<int64_t>(rows[end].size());

@@ -12,9 +12,9 @@
 #include <unistd.h>
 
 #include "core/base/error.h"
+#include "core/base/stop_signals.h"
 #include "core/io/file.h"
 #include "distributed/comm/thread_communicator.h"
-#include "stages/run/stop_request.h"
 #include "tests/support/message_of.h"
 #include "tests/support/temp_folder.h"
 
@@ -44,11 +44,13 @@ class Worked {
 std::vector<Json> rows_of(int64_t chunk) { return {Json{{"chunk", chunk}}}; }
 
 TEST(WorkQueue, EachChunkGoesToOneRank) {
+  const test::TempFolder folder;
   for (const int ranks : {1, 3}) {
     Worked worked;
 
     dist::run_ranks(ranks, [&](Communicator& comm) {
-      WorkQueue queue("test", 7, comm);
+      ChunkLog log(folder.path() / concat(ranks) / "rows.jsonl", std::vector<int64_t>(7, 1), comm);
+      WorkQueue queue("test", 7, comm, log);
       queue.run(0, 3, "rows", [&](int64_t chunk) { return worked.add(chunk); });
       queue.run(3, 7, "rows", [&](int64_t chunk) { return worked.add(chunk); });
     });
@@ -58,8 +60,10 @@ TEST(WorkQueue, EachChunkGoesToOneRank) {
 }
 
 TEST(WorkQueue, NoChunksAreNoWork) {
-  dist::run_ranks(2, [](Communicator& comm) {
-    WorkQueue queue("test", 0, comm);
+  const test::TempFolder folder;
+  dist::run_ranks(2, [&](Communicator& comm) {
+    ChunkLog log(folder.path() / "rows.jsonl", {}, comm);
+    WorkQueue queue("test", 0, comm, log);
     queue.run(0, 0, "rows", [](int64_t) -> std::string { throw InternalError("there is none"); });
   });
 }
@@ -75,7 +79,7 @@ TEST(WorkQueue, ChunksInTheLogArePassedOver) {
 
   dist::run_ranks(2, [&](Communicator& comm) {
     ChunkLog log(file, {1, 1, 1, 1}, comm);
-    WorkQueue queue("test", 4, comm, &log);
+    WorkQueue queue("test", 4, comm, log);
     queue.run(0, 4, "rows", [&](int64_t chunk) {
       log.append(chunk, rows_of(chunk), {{"chunk", chunk}});
       return worked.add(chunk);
@@ -94,7 +98,7 @@ void stop_in_between(const fs::path& file) {
   const std::string message = message_of<StopRequested>([&] {
     dist::run_ranks(2, [&](Communicator& comm) {
       ChunkLog log(file, std::vector<int64_t>(100, 1), comm);
-      WorkQueue queue("test", 100, comm, &log);
+      WorkQueue queue("test", 100, comm, log);
       queue.run(0, 100, "rows", [&](int64_t chunk) {
         std::raise(SIGTERM);
         log.append(chunk, rows_of(chunk), {{"chunk", chunk}});
@@ -109,19 +113,22 @@ void stop_in_between(const fs::path& file) {
   _exit(done >= 1 && done <= 2 ? 0 : 2);
 }
 
-/// The same without a log.
-void stop_without_log() {
+/// The same in the middle of a chunk, which one rank leaves.
+void stop_within_a_chunk(const fs::path& file) {
   install_stop_signals();
-  std::atomic<int> done{0};
-  dist::run_ranks(2, [&](Communicator& comm) {
-    WorkQueue queue("test", 10, comm);
-    queue.run(0, 10, "rows", [&](int64_t) {
-      std::raise(SIGTERM);
-      ++done;
-      return std::string();
+  const std::string message = message_of<StopRequested>([&] {
+    dist::run_ranks(2, [&](Communicator& comm) {
+      ChunkLog log(file, std::vector<int64_t>(100, 1), comm);
+      WorkQueue queue("test", 100, comm, log);
+      queue.run(0, 100, "rows", [&](int64_t) -> std::string {
+        std::raise(SIGHUP);
+        check_stop();
+        _exit(2);
+      });
     });
   });
-  _exit(done == 10 ? 0 : 1);
+  _exit(message == "stopped on request, finished rows kept in " + file.parent_path().string() ? 0
+                                                                                              : 1);
 }
 
 TEST(WorkQueue, AStopRequestEndsWorkThatIsKept) {
@@ -133,8 +140,10 @@ TEST(WorkQueue, AStopRequestEndsWorkThatIsKept) {
                fs::is_empty(folder.path() / "rows.jsonl.parts"));
 }
 
-TEST(WorkQueue, AStopRequestWaitsForWorkThatIsNotKept) {
-  EXPECT_EXIT(stop_without_log(), testing::ExitedWithCode(0), "");
+TEST(WorkQueue, AStopRequestEndsWorkWithinAChunk) {
+  const test::TempFolder folder;
+
+  EXPECT_EXIT(stop_within_a_chunk(folder.path() / "rows.jsonl"), testing::ExitedWithCode(0), "");
 }
 
 TEST(TokensPerSecond, AreRounded) {

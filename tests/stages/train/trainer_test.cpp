@@ -3,11 +3,13 @@
 #include <fstream>
 #include <limits>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gmock/gmock.h>
 
 #include "core/base/error.h"
+#include "core/io/json_file.h"
 #include "distributed/comm/thread_communicator.h"
 #include "tests/stages/train/fake_training.h"
 #include "tests/support/message_of.h"
@@ -102,6 +104,35 @@ TEST_F(TrainerTest, AStopRequestSavesAndEndsAtTheStepsEdge) {
     EXPECT_THAT(error.what(), HasSubstr("stopped on request after step 2 of 9, checkpoint saved"));
   }
   EXPECT_THAT(checkpoints(), ElementsAre("step-00000002"));
+}
+
+TEST_F(TrainerTest, ARequestToSaveSavesOnceAndTrainingGoesOn) {
+  FakeModel model;
+  FakeTask task;
+  const TrainKeys keys = keys_of(5, 4);
+  bool asked = true;  // once before the first step, which does not count
+  dist::run_ranks(1, [&](dist::Communicator& comm) {
+    const TrainHost host{.comm = comm,
+                         .model = model,
+                         .folder = folder_,
+                         .keeps_best = true,
+                         .facts = Json::object(),
+                         .save_requested = [&] {
+                           if (model.steps == 2) return true;
+                           return std::exchange(asked, false);
+                         }};
+    train(task, keys, {}, host);
+  });
+
+  EXPECT_THAT(checkpoints(), ElementsAre("step-00000002", "step-00000004", "step-00000005"));
+  const Json on_request = read_json_file(folder_ / "checkpoints" / "step-00000002" / "state.json");
+  EXPECT_FALSE(on_request.contains("score"));
+  // Its losses count in the next one.
+  const Json next = read_json_file(folder_ / "checkpoints" / "step-00000004" / "state.json");
+  double sum = 0.0;
+  for (const Json& line : lines())
+    sum += line.at("step") <= 4 ? line.at("loss").get<double>() : 0.0;
+  EXPECT_DOUBLE_EQ(next.at("score").get<double>(), sum / 4);
 }
 
 TEST_F(TrainerTest, ALossThatIsNoNumberLeavesTheStateUntouched) {
