@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <memory>
 #include <span>
-#include <sstream>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -16,7 +15,6 @@
 #include "core/data/preference_rows.h"
 #include "core/edit/preference_pairs.h"
 #include "core/io/atomic_file.h"
-#include "core/io/file.h"
 #include "core/io/file_reader.h"
 #include "core/reward/encoder_reward.h"
 #include "core/reward/nllb_reward.h"
@@ -128,9 +126,9 @@ void score_on_ranks(const std::vector<SampleRow>& rows, const std::vector<Reward
 /// What scores.jsonl holds for each case. Throws DataError where it is another file than this run
 /// wrote.
 Scores read_scores(const std::filesystem::path& file, const std::vector<RewardCase>& cases) {
-  std::istringstream lines(text_of_file(file));
   Scores scores;
-  for (std::string line; std::getline(lines, line);) {
+  auto lines = LineReader::open_if_there(file, FileOrigin::kOwn);
+  for (std::string line; lines && lines->next(line);) {
     const std::string place = concat(file.string(), ": line ", scores.size() + 1);
     scores.push_back(parse_json(line, place).at("scores").get<std::vector<double>>());
     XKDE_CHECK(scores.size() <= cases.size() &&

@@ -68,7 +68,7 @@ TEST(Sha256, NamesAFileThatCannotBeRead) {
     sha256_of_file("/");
     FAIL() << "expected IoError";
   } catch (const IoError& error) {
-    EXPECT_THAT(error.what(), testing::HasSubstr("/: cannot be read: Is a directory"));
+    EXPECT_THAT(error.what(), testing::HasSubstr("/: expected a regular file, found a folder"));
   }
 }
 

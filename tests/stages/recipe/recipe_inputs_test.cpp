@@ -147,9 +147,11 @@ TEST_F(RecipeInputs, ModelIsHandedToTheCheckOfTheCaller) {
 }
 
 TEST_F(RecipeInputs, APromptOfOrpoMustLeaveRoomInTheModelsContext) {
+  std::ofstream(root_ / "pairs.jsonl") << R"({"prompt": "p", "chosen": "a", "rejected": "b"})"
+                                       << "\n";
   const Recipe pairs =
       parse_recipe("model: {model_name_or_path: " + (root_ / "model").string() +
-                       "}\nstages:\n  - orpo: {pairs: " + (root_ / "rows.json").string() + "}\n",
+                       "}\nstages:\n  - orpo: {pairs: " + (root_ / "pairs.jsonl").string() + "}\n",
                    "r.yaml", kStageParsers, {"orpo.max_prompt_length=100"});
   const auto context_of = [](int64_t tokens) {
     return [tokens](const fs::path& /*model*/) { return tokens; };

@@ -9,6 +9,7 @@
 
 #include "core/base/error.h"
 #include "tests/stages/recipe/recipe_text.h"
+#include "tests/support/temp_folder.h"
 
 namespace xkde::recipe {
 namespace {
@@ -205,7 +206,11 @@ TEST(YamlReader, OpensFilesOnlyUpToTheLimit) {
 
   EXPECT_THROW(read_recipe_text(path), MissingInputError);
   EXPECT_THROW(read_recipe_text(std::filesystem::temp_directory_path()), MissingInputError);
-  EXPECT_THROW(read_recipe_text("/dev/zero"), ConfigError);
+  EXPECT_THROW(read_recipe_text("/dev/zero"), MissingInputError);
+  const test::TempFolder folder;
+  const auto recipe = folder.write("r.yaml", "seed: 1234\n");
+  EXPECT_EQ(read_recipe_text(recipe, 11), "seed: 1234\n");
+  EXPECT_THROW(read_recipe_text(recipe, 10), ConfigError);
 }
 
 TEST(YamlValue, ReadsScalarsAsTheyStandAndLists) {

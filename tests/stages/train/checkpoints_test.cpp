@@ -78,7 +78,10 @@ TEST_F(TrainCheckpointsTest, AStateThatIsNotFiniteIsNeverSaved) {
       const auto act = [&] {
         with({.beside_steps = beside}, [&](TrainCheckpoints& checkpoints, FakeModel&, AdamW& adam) {
           checkpoints.save({.step = 1});
-          adam.state().at(bad).second[7] = std::numeric_limits<float>::quiet_NaN();
+          {
+            const auto guard = checkpoints.begin_update();
+            adam.state().at(bad).second[7] = std::numeric_limits<float>::quiet_NaN();
+          }
           checkpoints.save({.step = 2});
           checkpoints.finish();
         });

@@ -17,9 +17,12 @@
 namespace xkde::recipe {
 namespace {
 
+using ::testing::AllOf;
+using ::testing::Contains;
 using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class TrainerTest : public TrainingTest {
  protected:
@@ -264,9 +267,12 @@ TEST_F(TrainerTest, CopiesThatDifferAreNotSaved) {
     // The part that is looked at in step 4, the last before the save, does not hold the bit.
     const std::vector<std::string> ends = train_copies(folder_, keys, 4, steps);
 
-    EXPECT_THAT(ends,
-                Each(HasSubstr("checkpoint of step 4: expected the same masters and moments")));
-    EXPECT_THAT(checkpoints(), ElementsAre("step-00000002"));
+    // Beside the steps, one of these may find it first.
+    const std::string at = beside ? "step " : "checkpoint of step 4";
+    EXPECT_THAT(ends, Each(AllOf(HasSubstr(at), HasSubstr(": expected the same masters and "
+                                                          "moments in all 3 copies"))));
+    // One that was begun beside the steps may leave its unfinished folder.
+    EXPECT_THAT(checkpoints(), AllOf(Contains("step-00000002"), Not(Contains("step-00000004"))));
   }
 }
 
