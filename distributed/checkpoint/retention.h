@@ -24,6 +24,13 @@ bool is_best(const std::filesystem::path& root, const std::string& name, double 
 /// Removes unfinished folders and files of ours.
 void remove_leftovers(const std::filesystem::path& root);
 
+/// What a save has left to do once its folder has its final name, for a save that was broken off
+/// there. `newest` is the newest checkpoint that verifies; newer folders are not looked at. LATEST
+/// names `newest`, and BEST, if `keeps_best`, the folder with the lowest score, of equal ones the
+/// earliest. Leftovers and old folders are removed. Throws IoError.
+void finish_broken_save(const std::filesystem::path& root, const std::string& newest,
+                        int64_t keep_last, bool keeps_best);
+
 /// Removes all but the newest `keep_last` folders and those that LATEST and BEST name.
 void remove_old(const std::filesystem::path& root, int64_t keep_last);
 

@@ -82,7 +82,13 @@ TrainPoint TrainCheckpoints::resume() {
     XKDE_CHECK(!newest.empty() || not_finite.empty(), NumericError, not_finite);
     if (newest.empty()) return {};
     try {
-      return load(newest);
+      const TrainPoint point = load(newest);
+      dist::agree_on(comm_, [&] {
+        const std::string name = std::filesystem::path(newest).filename().string();
+        if (comm_.rank() == 0)
+          dist::finish_broken_save(options_.root, name, options_.keep_last, options_.keeps_best);
+      });
+      return point;
     } catch (const NumericError& error) {  // on all ranks
       not_finite = error.what();
       if (comm_.rank() == 0) log::warning("checkpoint passed over: " + not_finite);

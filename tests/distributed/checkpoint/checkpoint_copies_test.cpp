@@ -5,6 +5,7 @@
 
 #include "core/base/error.h"
 #include "distributed/checkpoint/checkpoint.h"
+#include "distributed/checkpoint/retention.h"
 #include "distributed/comm/thread_communicator.h"
 #include "tests/distributed/checkpoint/checkpoint_support.h"
 
@@ -173,6 +174,46 @@ TEST_F(CheckpointTest, ABestSavedAgainStaysTheBest) {
   save_scored(root_, 1, 3.0);  // as after going back, with other settings
 
   EXPECT_EQ(best(root_), "step-00000001");
+}
+
+void point(const fs::path& root, const char* pointer, const std::string& name) {
+  std::ofstream(root / pointer) << name << "\n";
+}
+
+TEST_F(CheckpointTest, ASaveBrokenOffBehindItsRenameIsFinished) {
+  save_scored(root_, 1, 3.0, 0);
+  save_scored(root_, 2, 2.0, 0);
+  save_scored(root_, 3, 1.0, 0);
+  point(root_, "BEST", "step-00000002");
+  point(root_, "LATEST", "step-00000002");
+  point(root_, "BEST.tmp", "step-00000003");
+
+  finish_broken_save(root_, "step-00000003", 1, true);
+
+  EXPECT_EQ(best(root_), "step-00000003");
+  EXPECT_THAT(names_in(root_), ElementsAre("BEST", "LATEST", "step-00000003"));
+  EXPECT_EQ(named_by(root_, "LATEST"), "step-00000003");
+}
+
+TEST_F(CheckpointTest, OfEqualScoresTheEarliestIsBest) {
+  for (const int64_t step : {1, 2, 3}) save_scored(root_, step, 1.0, 0);
+  fs::remove(root_ / "BEST");
+
+  finish_broken_save(root_, "step-00000003", 0, true);
+
+  EXPECT_EQ(best(root_), "step-00000001");
+}
+
+TEST_F(CheckpointTest, WhatIsNewerThanTheNewestThatVerifiesDoesNotCount) {
+  for (const int64_t step : {1, 2, 3, 4})
+    save_scored(root_, step, static_cast<double>(5 - step), 0);
+
+  finish_broken_save(root_, "step-00000002", 2, true);
+
+  EXPECT_EQ(best(root_), "step-00000002");
+  EXPECT_EQ(named_by(root_, "LATEST"), "step-00000002");
+  EXPECT_THAT(names_in(root_), ElementsAre("BEST", "LATEST", "step-00000001", "step-00000002",
+                                           "step-00000003", "step-00000004"));
 }
 
 TEST_F(CheckpointTest, WithoutScoresThereIsNoBest) {
