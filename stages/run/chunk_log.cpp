@@ -52,10 +52,14 @@ fs::path ChunkLog::part_of(int rank) const { return parts_ / ("rank-" + std::to_
 /// this run's ranks, however many, begin with empty ones.
 void ChunkLog::take_over() {
   fs::create_directories(parts_);
+  const fs::path metrics = file_.parent_path() / kMetrics;
+  // A power cut may take lines of either file: a chunk is done where both have it.
+  const int64_t last = std::ssize(rows_of_chunk_) - 1;
+  const int64_t told = keep_lines_up_to(metrics, "chunk", last).value_or(-1);
   auto lines = LineReader::open_if_there(file_, FileOrigin::kOwn);
   std::string kept, chunk, line;
   int64_t rows = 0;
-  while (lines && next_ < std::ssize(rows_of_chunk_) && lines->next(line) && lines->is_whole()) {
+  while (lines && lines->next(line) && lines->is_whole() && next_ <= told) {
     chunk += line + "\n";
     if (++rows < rows_of_chunk_[static_cast<size_t>(next_)]) continue;
     kept += std::exchange(chunk, "");
@@ -63,7 +67,7 @@ void ChunkLog::take_over() {
     done_.insert(next_++);
   }
   write_file_atomically(file_, kept);
-  keep_lines_up_to(file_.parent_path() / kMetrics, "chunk", next_ - 1);
+  keep_lines_up_to(metrics, "chunk", next_ - 1);
 
   read_parts();
   std::string ahead;
@@ -103,8 +107,10 @@ void ChunkLog::write_ready() {
     ++next_;
   }
   if (rows.empty() && metrics.empty()) return;
-  append_bytes(file_, rows);
+  // A kill between the two leaves metrics of a chunk whose rows are not there: take_over() cuts
+  // them.
   append_bytes(file_.parent_path() / kMetrics, metrics);
+  append_bytes(file_, rows);
 }
 
 void ChunkLog::append(int64_t chunk, const std::vector<Json>& rows, const Json& metrics) {
@@ -122,6 +128,7 @@ void ChunkLog::finish() {
     write_ready();
     XKDE_CHECK(next_ == std::ssize(rows_of_chunk_), InternalError, file_.string(), ": expected ",
                rows_of_chunk_.size(), " chunks, found ", next_);
+    if (next_ > 0) sync_path(file_.parent_path() / kMetrics);
     sync_path(file_);
     fs::remove_all(parts_);
   }

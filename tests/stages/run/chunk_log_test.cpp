@@ -141,6 +141,19 @@ TEST_F(ChunkLogTest, AFinishedFileHasAllItsChunks) {
   expect_whole_file();
 }
 
+TEST_F(ChunkLogTest, AChunkIsDoneWhereRowsAndMetricsAreThere) {
+  folder_.write("rows.jsonl", lines_of({0, 1, 2}));
+  folder_.write("metrics.jsonl", metrics_of({0}));
+
+  run(1, [&](ChunkLog& log, Communicator&) {
+    EXPECT_EQ(log.num_done(), 1);
+    append(log, {1, 2, 3});
+    log.finish();
+  });
+
+  expect_whole_file();
+}
+
 TEST_F(ChunkLogTest, CutsTheFileToWholeChunks) {
   const std::string three_rows = lines_of({0, 1}).substr(0, lines_of({0, 1}).size() - 2);
   folder_.write("rows.jsonl", three_rows);
