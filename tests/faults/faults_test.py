@@ -2,7 +2,7 @@
 """Faults with a seed: lets what can go wrong go wrong, and holds the end against a run that nothing disturbed.
 
 usage: faults_test.py PROGRAM SHIM [--size quick|long] [--seed N] [--only NAME,NAME] [--number N]
-       [--count N] [--jobs N] [--keep] [--list]
+       [--count N] [--jobs N] [--keep] [--record FILE] [--list]
 PROGRAM is xkde_dist, SHIM the library that CMake builds from shim.cpp. A wrong is printed with the command that
 repeats it. Needs python3 and mpirun only; what needs root is skipped without it.
 """
@@ -10,6 +10,8 @@ repeats it. Needs python3 and mpirun only; what needs root is skipped without it
 import argparse
 import collections
 import concurrent.futures
+import contextlib
+import json
 import os
 import sys
 import time
@@ -21,6 +23,7 @@ import edits  # noqa: F401
 import inputs  # noqa: F401
 import kills  # noqa: F401
 import limits  # noqa: F401
+import memory_flips  # noqa: F401
 import not_finite  # noqa: F401
 import pieces  # noqa: F401
 import power_cuts  # noqa: F401
@@ -68,10 +71,19 @@ def chosen_attempts(bench, options):
             yield scenario, number
 
 
+@contextlib.contextmanager
+def cancelled_at_exit(pool):
+    """Ctrl-C ends with the attempts that have begun."""
+    try:
+        yield
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
 def run_all(bench, options):
     tallies = {}
     begin = time.monotonic()
-    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool, cancelled_at_exit(pool):
         tasks = {pool.submit(attempt_once, bench, scenario, number): (scenario, number)
                  for scenario, number in chosen_attempts(bench, options)}
         for task in concurrent.futures.as_completed(tasks):
@@ -89,6 +101,15 @@ def run_all(bench, options):
                       f"  repeat: {command_for(options, scenario, number)}", flush=True)
     print(f"seed {options.seed}, {options.size}, {time.monotonic() - begin:.0f} s with {options.jobs} jobs")
     return tallies
+
+
+def record(tallies, options):
+    """Adds a line for each scenario, so that runs can be added up."""
+    with open(options.record, "a") as file:
+        for name, tally in tallies.items():
+            line = dict(scenario=name, figures=SCENARIOS[name].figures, seed=options.seed, size=options.size,
+                        tried=tally.tried, survived=tally.survived, wrong=tally.wrong, skipped=tally.skipped)
+            file.write(json.dumps(line) + "\n")
 
 
 def print_table(tallies):
@@ -111,6 +132,7 @@ def main():
     parser.add_argument("--count", type=int, help="attempts of each scenario, in place of the size's own number")
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--keep", action="store_true", help="leave the folders of attempts that went wrong")
+    parser.add_argument("--record", help="a file to which a line of JSON for each scenario is added")
     parser.add_argument("--list", action="store_true", help="only say what there is")
     options = parser.parse_args()
     if options.list:
@@ -125,6 +147,8 @@ def main():
         if not options.keep:
             bench.close()
     print_table(tallies)
+    if options.record:
+        record(tallies, options)
     return 1 if any(tally.wrong for tally in tallies.values()) else 0
 
 

@@ -6,7 +6,7 @@ import time
 
 from bench import ALL_STAGES, STAGE_FOLDERS
 from registry import Wrong, scenario
-from watching import family_of, kill_family, send
+from watching import family_of, kill_family, send, wait_until
 
 DEATHS = ("SIGKILL", "SIGSEGV", "SIGABRT", "SIGBUS")
 
@@ -34,6 +34,25 @@ def kill_calls(attempt):
         outcome = attempt.run(arguments, fault=f"any:{call}:SIGKILL:{attempt.out}/{stage}")
         attempt.tried += expect_death(attempt, outcome, signal.SIGKILL)
         attempt.expect_whole_checkpoints()
+    attempt.go_on(ALL_STAGES, arguments)
+
+
+def names_that_change(bench):
+    """The calls of a run that change names below its folder."""
+    return [(kind, path) for kind, path in bench.calls(ALL_STAGES) if kind in ("rename", "mkdir", "remove") and "/out/" in path]
+
+
+@scenario("R1", "R2", quick=6, long=lambda bench: len(names_that_change(bench)))
+def kill_names(attempt):
+    """SIGKILL right before a folder or file is renamed, made or removed: the same."""
+    calls = names_that_change(attempt.bench)
+    index = attempt.rng.randrange(len(calls)) if attempt.bench.is_quick else (attempt.number - 1) % len(calls)
+    kind, path = calls[index]
+    number = sum(1 for other, _ in calls[:index + 1] if other == kind)
+    attempt.note(f"{kind}:{number}:SIGKILL:/out/ ({path})")
+    arguments = attempt.recipe(ALL_STAGES)
+    outcome = attempt.run(arguments, fault=f"{kind}:{number}:SIGKILL:{attempt.out}/")
+    expect_death(attempt, outcome, signal.SIGKILL)
     attempt.go_on(ALL_STAGES, arguments)
 
 
@@ -83,25 +102,56 @@ def kill_ranks(attempt):
     attempt.go_on(ALL_STAGES, arguments, ranks)
 
 
-@scenario("R12", quick=1, long=6)
-def stopped_rank(attempt):
-    """SIGSTOP of a rank for some seconds: the run waits, and goes on to the same end."""
-    arguments = attempt.recipe(ALL_STAGES)
-    attempt.bench.undisturbed(ALL_STAGES, 2)
-    rank = attempt.rng.randrange(2)
-    stage = attempt.rng.choice(STAGE_FOLDERS)
-    path = f"/out/{stage}" if rank == 0 else "/out"
-    call = attempt.rng.randint(1, calls_in(attempt, stage)) if rank == 0 else attempt.rng.randint(1, 20)
+def start_and_stop(attempt, arguments):
+    """Two ranks, one of which stops itself at a random call of a random stage."""
+    rank, stage = attempt.rng.randrange(2), attempt.rng.choice(STAGE_FOLDERS)
+    path = f"/out/{stage}" if rank == 0 else "/out"  # other ranks make few calls
+    call = attempt.rng.randint(1, calls_in(attempt, stage) // 2 if rank == 0 else 20)
     attempt.note(f"rank {rank}: any:{call}:SIGSTOP:{path}")
     process = attempt.start(arguments, 2, fault=f"any:{call}:SIGSTOP:{attempt.folder}{path}", rank=rank)
-    deadline = time.monotonic() + 60
-    while process.poll() is None and not stopped_ones(attempt) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    time.sleep(attempt.rng.uniform(1, 3))
-    send(stopped_ones(attempt), signal.SIGCONT)
-    outcome = attempt.finish(process)
-    attempt.judge(outcome, {0})
+    wait_until(lambda: process.poll() is not None or stopped_ones(attempt), "the rank stops")
+    return process
+
+
+@scenario("R12", quick=1, long=12)
+def stopped_rank(attempt):
+    """SIGSTOP of a rank for some seconds, or over and over so that it is ten times slower: the run waits, and goes on
+    to the same end."""
+    arguments = attempt.recipe(ALL_STAGES)
+    attempt.bench.undisturbed(ALL_STAGES, 2)
+    process = start_and_stop(attempt, arguments)
+    slow = stopped_ones(attempt)
+    if attempt.number % 2:
+        time.sleep(attempt.rng.uniform(1, 3))
+        send(slow, signal.SIGCONT)
+    else:
+        attempt.note("ten times slower from there on")
+        while process.poll() is None:
+            send(slow, signal.SIGCONT)
+            time.sleep(0.01)
+            send(slow, signal.SIGSTOP)
+            time.sleep(0.09)
+    attempt.judge(attempt.finish(process), {0})
     attempt.expect_end(ALL_STAGES, 2)
+
+
+@scenario("R12", quick=1, long=8)
+def stopped_for_ever(attempt):
+    """SIGSTOP of a rank for ever: after parallel.timeout the run ends with 81 and says who did not arrive where; all
+    ranks are gone, and the next start ends bit-equal."""
+    arguments = attempt.recipe(ALL_STAGES)
+    attempt.bench.undisturbed(ALL_STAGES, 2)
+    seconds = 6
+    process = start_and_stop(attempt, [*arguments, f"parallel.timeout={seconds}"])
+    begin = time.monotonic()
+    outcome = attempt.finish(process, patience=120)
+    if time.monotonic() - begin > seconds + 30:  # idle machines: 5 more
+        raise Wrong(f"{attempt.told()}: ended {time.monotonic() - begin:.0f} s after the stop: {outcome}")
+    attempt.judge(outcome, {81})
+    if "did not arrive" not in outcome.stderr:
+        raise Wrong(f"{attempt.told()}: does not say who did not arrive: {outcome}")
+    attempt.expect_gone()
+    attempt.go_on(ALL_STAGES, arguments, 2)
 
 
 def stopped_ones(attempt):
