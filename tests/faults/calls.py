@@ -28,17 +28,17 @@ INTERRUPTIONS = (  # where a run is killed that then goes on
 )
 
 
-def right_codes(path, action, resumed):
+def right_codes(path, action):
     """The exit codes that are right when a call on `path` fails. 0 is right where nothing was lost by it: what the
     run leaves is compared anyway."""
     if action in TRANSIENT:
         return {0}
     if "/out/" not in path and not path.endswith("/out"):
         return {0, 66, 74, 78}
-    return {0, 74, 82} if resumed and "/checkpoints" in path else {0, 74}
+    return {0, 74, 82} if "/checkpoints" in path else {0, 74}
 
 
-def fail_one(attempt, calls, text, resumed):
+def fail_one(attempt, calls, text):
     """Lets one of `calls` fail in a run of `text`, which must say so or not be hurt; then the run goes on."""
     index = attempt.rng.randrange(len(calls)) if attempt.bench.is_quick else (attempt.number - 1) % len(calls)
     kind, path = calls[index]
@@ -53,7 +53,7 @@ def fail_one(attempt, calls, text, resumed):
         attempt.note(f"hit {hit[0]}")
     if not hit and outcome.code != 0:
         raise Wrong(f"{attempt.told()}: no call failed, yet {outcome}")
-    attempt.judge(outcome, right_codes(hit[0] if hit else path, action, resumed))
+    attempt.judge(outcome, right_codes(hit[0] if hit else path, action))
     if outcome.code == 0:
         attempt.expect_end(text)
     attempt.go_on(text, arguments)
@@ -67,7 +67,7 @@ def calls_of_a_run(bench):
 def io_run(attempt):
     """One call of a run of all stages fails once: the right exit code and one line, or no harm done; the next start
     ends bit-equal."""
-    fail_one(attempt, calls_of_a_run(attempt.bench), ALL_STAGES, resumed=False)
+    fail_one(attempt, calls_of_a_run(attempt.bench), ALL_STAGES)
 
 
 def calls_that_go_on(bench, interruption):
@@ -89,4 +89,4 @@ def io_resumed(attempt):
     attempt.note(f"killed at {interruption}")
     attempt.copy_of(attempt.bench.interrupted(ALL_STAGES, interruption))
     calls = calls_that_go_on(attempt.bench, interruption)
-    fail_one(attempt, calls, ALL_STAGES, resumed=True)
+    fail_one(attempt, calls, ALL_STAGES)
