@@ -176,6 +176,8 @@ def memory_pieces(attempt):
     memory = Memory(attempt)
     victim = memory.path + ("" if attempt.number % 2 else ".journal")
     damage = MEMORY_DAMAGES[attempt.number // 2 % len(MEMORY_DAMAGES)]
+    if damage is exchange and victim != memory.path:
+        damage = append  # a journal has no mark of its memory (docs/memory_format.md)
     attempt.note(f"{os.path.basename(victim)}: {damage(victim, attempt.rng)}")
     outcome = memory.session(":facts\n", patience=60)
     attempt.judge(outcome, {0, 65, 66, 74})
