@@ -66,7 +66,9 @@ void remove_beyond(const fs::path& root, const std::vector<int64_t>& steps, int6
     // Under another name first: a half-removed folder must not pass for a damaged checkpoint.
     const fs::path retired = root / (name + kTemporary);
     rename_file(root / name, retired);
+    sync_path(root);  // a power cut must not bring it back
     fs::remove_all(retired);
+    sync_path(root);
   }
 }
 
