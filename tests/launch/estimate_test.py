@@ -43,18 +43,19 @@ class Estimate(unittest.TestCase):
         return run([BINARY, "estimate", "recipe.yaml", *arguments], self.folder)
 
     def test_a_ranks_peak_is_within_a_tenth_of_the_estimate(self):
-        for ranks, overrides in ((1, ["model.dtype=float32"]),
-                                 (2, []),
-                                 (2, ["parallel.shard=full", "parallel.recompute=block", "model.dtype=float32"]),
-                                 (2, ["parallel.shard=none", "sft.token_tree=false", "sft.async_save=false"])):
+        cases = ((1, ["model.dtype=float32"]),
+                 (2, []),
+                 (2, ["parallel.shard=full", "parallel.recompute=block", "model.dtype=float32"]),
+                 (2, ["parallel.shard=none", "sft.token_tree=false", "sft.async_save=false"]))
+        for number, (ranks, overrides) in enumerate(cases):
             with self.subTest(ranks=ranks, overrides=overrides):
                 estimate = self.estimate("-n", str(ranks), *overrides)
                 self.assertEqual(estimate.returncode, 0, estimate.stderr)
                 predicted = float(re.search(r"memory +([\d.]+) GB", estimate.stdout).group(1))
                 done = run(["mpirun", "-n", str(ranks), "--bind-to", "none", "--oversubscribe", BINARY, "recipe.yaml",
-                            f"output_dir=run{ranks}{len(overrides)}", *overrides], self.folder)
+                            f"output_dir=run{number}", *overrides], self.folder)
                 self.assertEqual(done.returncode, 0, done.stderr)
-                with open(f"{self.folder}/run{ranks}{len(overrides)}/02-sft/metrics.jsonl") as file:
+                with open(f"{self.folder}/run{number}/02-sft/metrics.jsonl") as file:
                     last = json.loads(file.readlines()[-1])
                 measured = (last["peak_bytes"] - last["baseline_bytes"]) / 1e9
                 self.assertLess(abs(predicted / measured - 1), 0.1, f"predicted {predicted} GB, measured {measured} GB")
