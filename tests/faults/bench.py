@@ -57,7 +57,7 @@ MEMORY = HEAD + EVALUATE.replace("records: \"12:16\"", "records: \"0:4\"").repla
     "max_tokens_per_batch: 128",
     "mode: batch\n      sizes: [4]\n      retriever: {{model_name_or_path: {encoder}, k: 2}}")
 
-ERROR_LINE = re.compile(r"^(?:\[rank \d+/\d+\] )?(\w+Error|StopRequested): .+")
+ERROR_LINE = re.compile(r"^(?:\[rank \d+/\d+\] )?(?:(\w+Error|StopRequested): .+|stopped on request.*to go on, run)")
 # Times, sizes, and who did it, differ between equal runs.
 OF_THE_MOMENT = re.compile(r"second|bytes|^sol$|^rank$|time|wait")
 NOT_COMPARED = {"run.json", "report.html", "results.csv", ".digests.json", ".lock", "FINGERPRINT", "DONE", "manifest.json",
@@ -125,6 +125,11 @@ def metrics_in_order(out):
         steps = [json.loads(line).get("step") for line in path.read_text().splitlines()]
         if None not in steps and steps != list(range(1, len(steps) + 1)):
             raise Wrong(f"{path.parent.name}/metrics.jsonl has the steps {steps}")
+
+
+def heed_hang_up():
+    """A run heeds SIGHUP unless whoever starts it ignores it, as nohup does."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 class Outcome:
@@ -268,7 +273,7 @@ class Attempt:
         """The program in the background, in a session of its own. It does not outlive its attempt."""
         process = subprocess.Popen([*prefix, *self.command(arguments, ranks)], env=self.environment(**shim), stdin=stdin,
                                    stdout=stdout, stderr=stderr, cwd=self.folder, text=True, errors="replace",
-                                   start_new_session=True)
+                                   start_new_session=True, preexec_fn=heed_hang_up)
         self.undo.append(lambda: kill_family(process))
         return process
 
