@@ -87,7 +87,8 @@ def results_of(out):
     written when a run was killed a temporary one stays (NAME.tmp and the process's id); nothing reads it."""
     out = pathlib.Path(out)
     return {str(path.relative_to(out)): content_of(path) for path in sorted(out.rglob("*"))
-            if path.is_file() and "report" not in path.relative_to(out).parts and path.name != ".digests.json"
+            if path.is_file() and "report" not in path.relative_to(out).parts
+            and path.name not in (".digests.json", ".lock.holder")
             and not (TEMPORARY.search(path.name) and path.name[-1].isdigit())}
 
 
