@@ -30,6 +30,16 @@ def grow(folder, options):
     subprocess.run(["mount", "-o", f"remount,{options}", folder], check=True, capture_output=True)
 
 
+def run_out_of_room(attempt, folder, enough):
+    """A run in a folder that may be too small, and the next start once it has `enough`."""
+    arguments = attempt.recipe(ALL_STAGES)
+    outcome = attempt.run(arguments, codes={0, 74})
+    if outcome.code == 0:
+        attempt.expect_end(ALL_STAGES)
+    grow(folder, enough)
+    attempt.go_on(ALL_STAGES, arguments)
+
+
 @scenario("R4", quick=8, long=POINTS)
 def disk_full(attempt):
     """A disk that is full at one of 64 points of a run: 74 and one line; with more room the next start ends bit-equal."""
@@ -37,12 +47,7 @@ def disk_full(attempt):
     size = 16384 + bytes_needed(attempt.bench) * point // POINTS // 4096 * 4096
     attempt.note(f"tmpfs of {size} bytes")
     folder = room(attempt, f"size={size}")
-    arguments = attempt.recipe(ALL_STAGES)
-    outcome = attempt.run(arguments, codes={0, 74})
-    if outcome.code == 0:
-        attempt.expect_end(ALL_STAGES)
-    grow(folder, "size=64m")
-    attempt.go_on(ALL_STAGES, arguments)
+    run_out_of_room(attempt, folder, "size=64m")
 
 
 @scenario("R4", quick=4, long=48)
@@ -51,12 +56,7 @@ def inodes_full(attempt):
     inodes = 3 + (attempt.number if not attempt.bench.is_quick else attempt.rng.randint(1, 64))
     attempt.note(f"tmpfs of {inodes} inodes")
     folder = room(attempt, f"size=64m,nr_inodes={inodes}")
-    arguments = attempt.recipe(ALL_STAGES)
-    outcome = attempt.run(arguments, codes={0, 74})
-    if outcome.code == 0:
-        attempt.expect_end(ALL_STAGES)
-    grow(folder, "nr_inodes=100000")
-    attempt.go_on(ALL_STAGES, arguments)
+    run_out_of_room(attempt, folder, "nr_inodes=100000")
 
 
 def commands_that_print(bench, recipe):
