@@ -1,12 +1,10 @@
 #include "distributed/comm/arrival_board.h"
 
-#include <array>
 #include <atomic>
 #include <new>
 
-#include <unistd.h>
-
 #include "core/base/error.h"
+#include "core/base/host_name.h"
 #include "core/io/file.h"
 #include "distributed/comm/call_note.h"
 #include "distributed/comm/typed_gather.h"
@@ -16,9 +14,7 @@ namespace {
 
 /// Equal for the processes that can share memory. Names of hosts alone may repeat in a cluster.
 std::string host_id() {
-  std::array<char, 256> name{};
-  gethostname(name.data(), name.size() - 1);
-  return std::string(name.data()) + " " + text_of_file("/proc/sys/kernel/random/boot_id");
+  return host_name() + " " + text_of_file("/proc/sys/kernel/random/boot_id");
 }
 
 }  // namespace

@@ -20,6 +20,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "core/base/host_name.h"
 #include "core/base/stopwatch.h"
 #include "core/io/file.h"
 
@@ -399,15 +400,14 @@ void Connector::meet(const std::vector<std::string>& offers) {
 }  // namespace
 
 Host Host::own() {
-  std::array<char, 256> name{};
-  gethostname(name.data(), name.size() - 1);
+  const std::string name = host_name();
   std::string boot = text_of_file("/proc/sys/kernel/random/boot_id");
   boot.erase(boot.find_last_not_of('\n') + 1);
   std::array<char, 64> network{};
   // Names of Unix sockets end at the network namespace.
   [[maybe_unused]] const auto length =
       readlink("/proc/self/ns/net", network.data(), network.size() - 1);
-  return {fmt::format("{} {} {}", name.data(), boot, network.data()), name.data()};
+  return {fmt::format("{} {} {}", name, boot, network.data()), name};
 }
 
 RankTree RankTree::connect(int rank, const Host& host, const Exchange& exchange,

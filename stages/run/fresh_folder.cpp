@@ -1,6 +1,5 @@
 #include "stages/run/fresh_folder.h"
 
-#include <array>
 #include <atomic>
 #include <cctype>
 #include <cerrno>
@@ -14,6 +13,7 @@
 #include <unistd.h>
 
 #include "core/base/error.h"
+#include "core/base/host_name.h"
 #include "core/base/log.h"
 #include "core/io/atomic_file.h"
 #include "core/io/file.h"
@@ -28,10 +28,8 @@ namespace fs = std::filesystem;
 constexpr std::string_view kTemporary = ".xkde-";
 
 /// This host's name, of letters that a file's name may have.
-std::string host_name() {
-  std::array<char, 65> buffer{};
-  ::gethostname(buffer.data(), buffer.size() - 1);
-  std::string name(buffer.data());
+std::string host_in_a_file_name() {
+  std::string name = host_name();
   for (char& letter : name) {
     if (std::isalnum(static_cast<unsigned char>(letter)) == 0 && letter != '.') letter = '_';
   }
@@ -45,7 +43,7 @@ bool is_left_over(std::string_view name) {
   int process = 0;
   const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), process);
   const std::string_view rest(end, static_cast<size_t>(name.data() + name.size() - end));
-  if (error != std::errc() || !rest.starts_with("-" + host_name() + "-")) return false;
+  if (error != std::errc() || !rest.starts_with("-" + host_in_a_file_name() + "-")) return false;
   return ::kill(process, 0) != 0 && errno == ESRCH;
 }
 
@@ -102,7 +100,7 @@ fs::path name_aside(const fs::path& path) {
 
 fs::path temporary_in(const fs::path& folder) {
   static std::atomic<int> count{0};
-  return folder / concat(kTemporary, ::getpid(), '-', host_name(), '-', count++);
+  return folder / concat(kTemporary, ::getpid(), '-', host_in_a_file_name(), '-', count++);
 }
 
 void remove_leftovers(const fs::path& folder) {

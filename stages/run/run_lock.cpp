@@ -1,7 +1,6 @@
 #include "stages/run/run_lock.h"
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
@@ -17,6 +16,7 @@
 #include <unistd.h>
 
 #include "core/base/error.h"
+#include "core/base/host_name.h"
 #include "core/base/log.h"
 #include "core/io/json_file.h"
 #include "stages/run/fresh_folder.h"
@@ -177,10 +177,8 @@ void remove_record(const fs::path& file, const std::string& judged) {
 }  // namespace
 
 ProcessIdentity this_process() {
-  std::array<char, 256> host{};
-  ::gethostname(host.data(), host.size() - 1);
   const char* job = std::getenv("SLURM_JOB_ID");
-  return {.host = host.data(),
+  return {.host = host_name(),
           .boot = first_line("/proc/sys/kernel/random/boot_id"),
           .process = ::getpid(),
           .started = start_of(::getpid()),

@@ -1,13 +1,12 @@
 #include "stages/run/run_place.h"
 
 #include <algorithm>
-#include <array>
 
 #include <ATen/DeviceAccelerator.h>
 #include <ATen/Parallel.h>
-#include <unistd.h>
 
 #include "core/base/error.h"
+#include "core/base/host_name.h"
 #include "core/nn/device_memory.h"
 #include "distributed/comm/typed_gather.h"
 #include "distributed/planner/machine_presets.h"
@@ -69,9 +68,7 @@ int64_t process_bytes(at::Device device) {
 }
 
 std::vector<std::string> hosts_of_ranks(dist::Communicator& comm) {
-  std::array<char, 256> name{};
-  ::gethostname(name.data(), name.size() - 1);
-  return dist::gather(comm, std::string(name.data()));
+  return dist::gather(comm, host_name());
 }
 
 int count_ranks_here(dist::Communicator& comm) {
