@@ -5,8 +5,8 @@
 ///   XKDE_FAULT=KIND:NUMBER:ACTION:PATH  the NUMBER-th call (from 1, or `all`) of KIND (a name of
 ///                                       kKinds, or `any`) on a path that contains PATH meets
 ///                                       ACTION: an error such as EIO; SHORT, half of the bytes of
-///                                       a read or write; or a signal such as SIGKILL, sent before
-///                                       the call
+///                                       a read or write; a signal such as SIGKILL, sent before
+///                                       the call; or PAUSE, after which the call passes
 ///   XKDE_FAULT_RANK=R                   of MPI's ranks only R meets it
 ///   XKDE_FAULT_LOG=FILE                 a line for each call: KIND, "!" where the fault was or
 ///   "-",
@@ -75,18 +75,17 @@ struct Action {
   int error, signal;
 };
 constexpr int kShort = -1;  // in place of an error
+constexpr int kPause = -2;
+constexpr unsigned kPauseSeconds = 5;
 constexpr Action kActions[] = {
-    {"SHORT", kShort, 0},          {"EIO", EIO, 0},
-    {"ENOSPC", ENOSPC, 0},         {"EINTR", EINTR, 0},
-    {"EACCES", EACCES, 0},         {"EROFS", EROFS, 0},
-    {"ESTALE", ESTALE, 0},         {"EMFILE", EMFILE, 0},
-    {"EINVAL", EINVAL, 0},         {"EDQUOT", EDQUOT, 0},
-    {"EOPNOTSUPP", EOPNOTSUPP, 0}, {"SIGKILL", 0, SIGKILL},
-    {"SIGTERM", 0, SIGTERM},       {"SIGINT", 0, SIGINT},
-    {"SIGHUP", 0, SIGHUP},         {"SIGUSR1", 0, SIGUSR1},
-    {"SIGUSR2", 0, SIGUSR2},       {"SIGPIPE", 0, SIGPIPE},
-    {"SIGSTOP", 0, SIGSTOP},       {"SIGSEGV", 0, SIGSEGV},
-    {"SIGABRT", 0, SIGABRT},       {"SIGBUS", 0, SIGBUS},
+    {"SHORT", kShort, 0},    {"PAUSE", kPause, 0},    {"EIO", EIO, 0},
+    {"ENOSPC", ENOSPC, 0},   {"EINTR", EINTR, 0},     {"EACCES", EACCES, 0},
+    {"EROFS", EROFS, 0},     {"ESTALE", ESTALE, 0},   {"EMFILE", EMFILE, 0},
+    {"EINVAL", EINVAL, 0},   {"EDQUOT", EDQUOT, 0},   {"EOPNOTSUPP", EOPNOTSUPP, 0},
+    {"SIGKILL", 0, SIGKILL}, {"SIGTERM", 0, SIGTERM}, {"SIGINT", 0, SIGINT},
+    {"SIGHUP", 0, SIGHUP},   {"SIGUSR1", 0, SIGUSR1}, {"SIGUSR2", 0, SIGUSR2},
+    {"SIGPIPE", 0, SIGPIPE}, {"SIGSTOP", 0, SIGSTOP}, {"SIGSEGV", 0, SIGSEGV},
+    {"SIGABRT", 0, SIGABRT}, {"SIGBUS", 0, SIGBUS},
 };
 
 struct Plan {
@@ -214,7 +213,9 @@ int judge(Kind kind, const Path& path) {
   if (plan.log >= 0) log_call(kind, hit, path);
   if (!hit) return 0;
   if (plan.action.signal != 0) ::kill(::getpid(), plan.action.signal);
-  return plan.action.error;
+  if (plan.action.error != kPause) return plan.action.error;
+  ::sleep(kPauseSeconds);
+  return 0;
 }
 
 /// Lets `call` pass, or returns -1 with the error that is due.

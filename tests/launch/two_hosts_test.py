@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs over two hosts with a cable between them, which is cut: for ever, for a while, in a step and in a save.
 
-usage: two_hosts_test.py XKDE_DIST_BINARY
+usage: two_hosts_test.py XKDE_DIST_BINARY FAULT_SHIM
 Needs root, ip (iproute2), mpirun and python3.
 """
 
@@ -12,16 +12,22 @@ import unittest
 
 from tiny_run import RECIPE, TinyRunTest
 from two_hosts import TwoHosts, why_not
-from watching import PATIENCE, all_names_in, kill_family, reaches, wait_until
+from watching import PATIENCE, kill_family, reaches, read_if_there, wait_until
 
 REASON = why_not()
 GONE_WITHIN = 15  # seconds after the cut
+TOLD_WITHIN = 3  # seconds: ranks tell each other each second where they are
 LONG = RECIPE.replace("max_steps: 10", "max_steps: 40")
+STEP = "write:5:PAUSE:/02-sft/metrics.jsonl"
+SAVE = "sync:9:PAUSE:/02-sft/checkpoints/"
 PLACE = r"\w+ #\d+ .*, (sft step \d+|02-sft)"
 
 
 @unittest.skipIf(REASON, REASON)
 class TwoHostsTest(TinyRunTest):
+    shim = None  # the library that makes a call slow, to be set before the tests run
+    pause = None  # of the run that starts next
+
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
@@ -44,17 +50,30 @@ class TwoHostsTest(TinyRunTest):
         for name in ("03-evaluate/results.json", "03-evaluate/predictions.jsonl", "hf/model.safetensors"):
             self.assertEqual(self.text_of(out, name), self.text_of(other, name), name)
 
-    def start_until(self, out, reached):
-        """A long run on both hosts, at the moment when `reached` holds."""
+    def environment(self):
+        variables = super().environment()
+        if self.pause:
+            variables |= dict(LD_PRELOAD=self.shim, XKDE_FAULT=self.pause, XKDE_FAULT_RANK="0",
+                              XKDE_FAULT_UNDER=f"{self.root}/", XKDE_FAULT_LOG=f"{self.root}/calls")
+        return variables
+
+    def start_until(self, out, call):
+        """A long run on both hosts, at a call of rank 0 on a file that takes some seconds, as on a slow disk. Each
+        rank has told where it is."""
+        self.pause = call
         process = self.start([self.recipe(out, LONG)], 2)
-        self.assertTrue(reaches(process, reached), f"{out} ended before its cable was cut")
+        self.pause = None
+        self.assertTrue(reaches(process, lambda: b"\t!\t" in (read_if_there(f"{self.root}/calls") or b"")),
+                        f"{out} ended before its cable was cut")
+        time.sleep(TOLD_WITHIN)
+        os.remove(f"{self.root}/calls")
         return process
 
     def ranks_running(self):
         return [pid for pid, name in self.hosts.processes().items() if name == "xkde_dist"]
 
-    def expect_loss_of(self, out, reached):
-        process = self.start_until(out, reached)
+    def expect_loss_of(self, out, call):
+        process = self.start_until(out, call)
         self.hosts.set_link("down")
         cut = time.monotonic()
         wait_until(lambda: not self.ranks_running(), "ranks end")
@@ -77,15 +96,14 @@ class TwoHostsTest(TinyRunTest):
         with self.subTest("two hosts in peace"):
             self.run_well("both", LONG, 2)
             self.expect_equal("both", "peace")
-        for out, reached in (("step", lambda: self.steps("step") > 4),
-                             ("save", lambda: self.steps("save") > 4 and self.is_saving("save"))):
+        for out, call in (("step", STEP), ("save", SAVE)):
             with self.subTest(f"cut for ever in a {out}"):
                 self.remove_reports()
-                self.expect_loss_of(out, reached)
+                self.expect_loss_of(out, call)
                 self.run_well(out, LONG, 2)
                 self.expect_equal(out, "peace")
         with self.subTest("cut for five seconds"):
-            process = self.start_until("short", lambda: self.steps("short") > 4)
+            process = self.start_until("short", STEP)
             self.hosts.set_link("down")
             time.sleep(5)
             self.hosts.set_link("up")
@@ -98,10 +116,7 @@ class TwoHostsTest(TinyRunTest):
                 if os.path.exists(f"{self.root}/{name}.{rank}"):
                     os.remove(f"{self.root}/{name}.{rank}")
 
-    def is_saving(self, out):
-        return any(name.endswith(".tmp") for name in all_names_in(f"{self.root}/{out}/02-sft/checkpoints"))
-
 
 if __name__ == "__main__":
-    TinyRunTest.binary = os.path.abspath(sys.argv.pop(1))
+    TinyRunTest.binary, TwoHostsTest.shim = os.path.abspath(sys.argv.pop(1)), os.path.abspath(sys.argv.pop(1))
     unittest.main()
