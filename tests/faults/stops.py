@@ -20,7 +20,7 @@ def stop_and_go_on(attempt, fault, codes):
     attempt.judge(outcome, codes)
     if outcome.code == 0:
         attempt.expect_end(ALL_STAGES)
-    attempt.go_on(ALL_STAGES, arguments)
+    attempt.go_on(ALL_STAGES, arguments, asked=True)
 
 
 @scenario("R14", quick=8, long=60)
@@ -46,7 +46,7 @@ def stop_early(attempt):
     fault = moment.format(attempt.rng.choice(STOPS))
     attempt.note(fault)
     attempt.run(arguments, codes={75}, fault=fault, under="/")
-    attempt.go_on(TRAINING, arguments)
+    attempt.go_on(TRAINING, arguments, asked=True)
 
 
 @scenario("R14", quick=2, long=12)
@@ -111,4 +111,4 @@ def stop_ranks(attempt):
         if outcome.code not in (0, 75, 1, 143, 130, 129, -1, -2, -15):
             raise Wrong(f"{attempt.told()}: {outcome}")
     attempt.expect_gone()
-    attempt.go_on(ALL_STAGES, arguments, 2)
+    attempt.go_on(ALL_STAGES, arguments, 2, asked=True)
