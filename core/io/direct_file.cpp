@@ -30,9 +30,7 @@ DirectFile::DirectFile(const fs::path& path, std::stop_token stop, Pace* pace)
       pace_(pace),
       file_(FileHandle::open(path, OpenMode::kUpdate)),
       frame_(FileHandle::open(path, OpenMode::kRead)) {
-  const FileStatus status = file_.status();
-  file_.set_permissions(status.permissions & 0640U);
-  size_ = status.bytes;
+  size_ = file_.status().bytes;
   file_.reserve(size_);
   file_.start_direct();
   writer_ = std::thread([this] { write_pieces(); });

@@ -18,7 +18,6 @@ namespace {
 
 // Hashed while the processor's cache still holds what was written.
 constexpr size_t kPieceBytes = size_t{1} << 20;
-constexpr unsigned kPermissions = 0640;
 
 /// Throws IoError with the system's words unless `good`. To be called before anything changes
 /// errno.
@@ -29,13 +28,11 @@ void check(bool good, const fs::path& path, const char* what) {
 }  // namespace
 
 DurableFile DurableFile::create(const fs::path& path) {
-  return DurableFile(FileHandle::open(path, OpenMode::kCreate, kPermissions));
+  return DurableFile(FileHandle::open(path, OpenMode::kCreate));
 }
 
 DurableFile DurableFile::reopen(const fs::path& path) {
-  DurableFile file(FileHandle::open(path, OpenMode::kUpdate));
-  file.file_.set_permissions(file.file_.status().permissions & kPermissions);
-  return file;
+  return DurableFile(FileHandle::open(path, OpenMode::kUpdate));
 }
 
 void DurableFile::append(const void* data, size_t bytes) {

@@ -24,7 +24,7 @@ struct FileRecord {
 /// (path, what failed, the system's words), on a full disk too.
 class DurableFile {
  public:
-  /// A new file of mode 0640 less the umask. Fails when the path exists.
+  /// A new file. Fails when the path exists.
   static DurableFile create(const std::filesystem::path& path);
   /// A file that another library has just written.
   static DurableFile reopen(const std::filesystem::path& path);

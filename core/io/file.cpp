@@ -25,6 +25,9 @@ struct ModeEntry {
   const char* failure;  ///< what a message says before the system's words
 };
 
+/// Of a file that is made, less the umask.
+constexpr mode_t kPermissions = 0666;
+
 constexpr std::array<ModeEntry, 7> kModes{{
     {OpenMode::kRead, O_RDONLY | O_NONBLOCK | O_NOCTTY, "expected to open it, found "},
     {OpenMode::kUpdate, O_RDWR | O_NOFOLLOW, "cannot open: "},
@@ -73,16 +76,16 @@ const char* kind_of(mode_t mode) {
 
 }  // namespace
 
-FileHandle FileHandle::try_open(const fs::path& path, OpenMode mode, unsigned permissions) {
+FileHandle FileHandle::try_open(const fs::path& path, OpenMode mode) {
   const int flags = entry_of(mode).flags | O_CLOEXEC;
   FileHandle file;
   file.path_ = path;
-  file.fd_ = uninterrupted([&] { return ::open(path.c_str(), flags, permissions); });
+  file.fd_ = uninterrupted([&] { return ::open(path.c_str(), flags, kPermissions); });
   return file;
 }
 
-FileHandle FileHandle::open(const fs::path& path, OpenMode mode, unsigned permissions) {
-  FileHandle file = try_open(path, mode, permissions);
+FileHandle FileHandle::open(const fs::path& path, OpenMode mode) {
+  FileHandle file = try_open(path, mode);
   XKDE_CHECK(file.is_open(), IoError, path.string(), ": ", entry_of(mode).failure, system_words());
   return file;
 }
@@ -104,10 +107,8 @@ FileStatus FileHandle::status() const {
   struct stat info {};
   XKDE_CHECK(::fstat(fd_, &info) == 0, IoError, path_.string(),
              ": cannot inspect: ", system_words());
-  return {.bytes = info.st_size,
-          .permissions = info.st_mode & 07777U,
-          .is_regular = S_ISREG(info.st_mode),
-          .kind = kind_of(info.st_mode)};
+  return {
+      .bytes = info.st_size, .is_regular = S_ISREG(info.st_mode), .kind = kind_of(info.st_mode)};
 }
 
 void FileHandle::write_all(std::string_view bytes) const {
@@ -171,11 +172,6 @@ void FileHandle::reserve(int64_t bytes) const {
   const int status = uninterrupted([&] { return ::fallocate(fd_, 0, 0, bytes); });
   XKDE_CHECK(status == 0 || errno == EOPNOTSUPP || errno == ENOSYS, IoError, path_.string(),
              ": cannot reserve space for: ", system_words());
-}
-
-void FileHandle::set_permissions(unsigned permissions) const {
-  XKDE_CHECK(::fchmod(fd_, permissions) == 0, IoError, path_.string(),
-             ": cannot change the mode of: ", system_words());
 }
 
 bool FileHandle::try_lock(LockKind kind) const {

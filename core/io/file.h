@@ -27,7 +27,6 @@ enum class LockKind { kExclusive, kShared };
 /// What the system says of an open file.
 struct FileStatus {
   int64_t bytes = 0;
-  unsigned permissions = 0;  ///< the bits of chmod()
   bool is_regular = false;
   const char* kind = "";  ///< "a file", "a folder", "a FIFO", "a device" and so on
 };
@@ -39,12 +38,10 @@ struct FileStatus {
 class FileHandle {
  public:
   FileHandle() = default;  ///< not open
-  /// `permissions`, less the umask, are those of a file that is made.
-  static FileHandle open(const std::filesystem::path& path, OpenMode mode,
-                         unsigned permissions = 0644);
+  /// A file that is made may be read and written by all whom the umask leaves.
+  static FileHandle open(const std::filesystem::path& path, OpenMode mode);
   /// Like open(), but returns a handle that is not open where the system refuses; errno says why.
-  static FileHandle try_open(const std::filesystem::path& path, OpenMode mode,
-                             unsigned permissions = 0644);
+  static FileHandle try_open(const std::filesystem::path& path, OpenMode mode);
   FileHandle(FileHandle&& other) noexcept;
   FileHandle& operator=(FileHandle&& other) noexcept;
   ~FileHandle();
@@ -71,7 +68,6 @@ class FileHandle {
   /// Sets disk space aside, so that a full disk is found early. Does nothing where the file system
   /// cannot.
   void reserve(int64_t bytes) const;
-  void set_permissions(unsigned permissions) const;
   /// Takes a lock (flock) that ends with the handle. Returns false when another handle holds it.
   [[nodiscard]] bool try_lock(LockKind kind) const;
   /// Lets writes pass by the page cache (O_DIRECT), which then takes whole aligned blocks only.

@@ -60,9 +60,19 @@ class OutputFolder(TinyRunTest):
                     files[f"{folder}/{one}"] = file.read()
         return files
 
+    def expect_rights(self, folder, mask):
+        """All that a run made is for all whom the umask leaves."""
+        for inner, _, names in os.walk(folder):
+            for path, most in [(inner, 0o777), *((f"{inner}/{name}", 0o666) for name in names)]:
+                self.assertEqual(oct(os.stat(path).st_mode & 0o777), oct(most & ~mask), path)
+
     def test_an_export_replaces_exports_only(self):
         path = self.recipe("exporting", with_steps(1) + EXPORT)
+        before = os.umask(0o002)
         self.expect(0, [path])
+        os.umask(before)
+        self.expect_rights(f"{self.root}/exporting", 0o002)
+        self.expect_rights(f"{self.root}/h", 0o002)
         self.expect(0, [path, f"export.path={self.root}/h/", "export.dtype=bfloat16"])  # the same folder
         with open(f"{self.root}/h/config.json") as file:
             self.assertIn("bfloat16", file.read())

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <csignal>
+#include <filesystem>
 #include <string>
 #include <thread>
 #include <type_traits>
@@ -15,6 +16,10 @@
 #include <sys/stat.h>
 
 #include "core/base/error.h"
+#include "core/io/atomic_file.h"
+#include "core/io/direct_file.h"
+#include "core/io/durable_file.h"
+#include "core/io/hdf5_file.h"
 #include "tests/support/message_of.h"
 #include "tests/support/temp_folder.h"
 
@@ -85,18 +90,52 @@ TEST_F(FileTest, AHandleThatWasMovedFromIsNotOpen) {
   EXPECT_FALSE(FileHandle::try_open(path("none"), OpenMode::kRead).is_open());
 }
 
-TEST_F(FileTest, StatusTellsSizePermissionsAndKind) {
-  FileHandle file = FileHandle::open(path("f"), OpenMode::kCreate, 0600);
+TEST_F(FileTest, StatusTellsSizeAndKind) {
+  FileHandle file = FileHandle::open(path("f"), OpenMode::kCreate);
   file.write_all("12345");
 
   EXPECT_EQ(file.status().bytes, 5);
-  EXPECT_EQ(file.status().permissions, 0600U);
   EXPECT_TRUE(file.status().is_regular);
   file.truncate(2);
-  file.set_permissions(0400);
   EXPECT_EQ(file.status().bytes, 2);
-  EXPECT_EQ(file.status().permissions, 0400U);
   EXPECT_FALSE(FileHandle::open(folder_.path(), OpenMode::kRead).status().is_regular);
+}
+
+TEST_F(FileTest, WhatIsMadeIsForAllWhomTheUmaskLeaves) {
+  for (const mode_t mask : {0000, 0002, 0027, 0077}) {
+    const mode_t before = ::umask(mask);
+    FileHandle::open(path("made"), OpenMode::kKeep).close();
+    write_file_atomically(path("whole"), "x");
+    write_file_atomically(path("whole"), "again");
+    write_durable(path("durable"), "x");
+    Hdf5File::create(path("hdf5")).close();
+    DurableFile::reopen(path("hdf5")).finish();
+    DirectFile(path("hdf5")).finish();
+    ::umask(before);
+
+    for (const char* name : {"made", "whole", "durable", "hdf5"}) {
+      struct stat info {};
+      ASSERT_EQ(::stat(path(name).c_str(), &info), 0) << name;
+      EXPECT_EQ(info.st_mode & 07777, 0666 & ~mask) << name;
+      fs::remove(path(name));
+    }
+  }
+}
+
+TEST_F(FileTest, RemovesATreeAndNothingBehindALink) {
+  fs::create_directories(path("tree/inner"));
+  folder_.write("tree/inner/f", "");
+  folder_.write("kept", "mine");
+  fs::create_symlink(path("kept"), path("tree/link"));
+
+  remove_tree(path("tree"));
+  remove_tree(path("tree"));
+
+  EXPECT_FALSE(fs::exists(path("tree")));
+  EXPECT_EQ(text_of_file(path("kept")), "mine");
+  EXPECT_THAT(message_of<IoError>([] { remove_tree("/proc/self/status"); }),
+              HasSubstr("/proc/self/status: expected to remove it, found "));
+  EXPECT_FALSE(try_remove_tree("/proc/self/status"));
 }
 
 TEST_F(FileTest, ReadsStopAtTheEnd) {
