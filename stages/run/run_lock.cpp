@@ -18,6 +18,7 @@
 #include "core/base/error.h"
 #include "core/base/host_name.h"
 #include "core/base/log.h"
+#include "core/io/file_reader.h"
 #include "core/io/json_file.h"
 #include "stages/run/fresh_folder.h"
 #include "stages/run/run_folder.h"
@@ -138,8 +139,13 @@ KernelLock take_kernel_lock(const FileHandle& lock, const fs::path& holder_file)
   return kernel;
 }
 
+/// Removes a file of ours. Notes it for a later try where that fails.
+void remove_or_note(const fs::path& file, std::vector<fs::path>& left) {
+  if (::unlink(file.c_str()) != 0 && errno != ENOENT) left.push_back(file);
+}
+
 /// Makes the holder's file with its content, unless there is one. Returns whether it did.
-bool make_record(const fs::path& file, const std::string& text) {
+bool make_record(const fs::path& file, const std::string& text, std::vector<fs::path>& left) {
   const fs::path whole = temporary_in(file.parent_path());
   {
     FileHandle handle = FileHandle::open(whole, OpenMode::kCreate);
@@ -148,7 +154,7 @@ bool make_record(const fs::path& file, const std::string& text) {
   }
   const bool made = ::link(whole.c_str(), file.c_str()) == 0;
   const int error = errno;
-  ::unlink(whole.c_str());
+  remove_or_note(whole, left);
   if (made) return true;
   if (error == EEXIST) return false;
   const bool has_links = error != EPERM && error != EOPNOTSUPP && error != ENOSYS;
@@ -162,7 +168,7 @@ bool make_record(const fs::path& file, const std::string& text) {
 
 /// Removes a record that was judged to be of a holder that is gone. Another start may have done so,
 /// and have made its own: that one is put back.
-void remove_record(const fs::path& file, const std::string& judged) {
+void remove_record(const fs::path& file, const std::string& judged, std::vector<fs::path>& left) {
   const fs::path aside = temporary_in(file.parent_path());
   if (std::rename(file.c_str(), aside.c_str()) != 0) {
     XKDE_CHECK(errno == ENOENT, IoError, file.string(), ": expected to remove it, found ",
@@ -171,7 +177,7 @@ void remove_record(const fs::path& file, const std::string& judged) {
   }
   if (text_of_file(aside) != judged && ::link(aside.c_str(), file.c_str()) != 0)
     log::warning(file.string() + ": expected to put back the record of another run");
-  ::unlink(aside.c_str());
+  remove_or_note(aside, left);
 }
 
 }  // namespace
@@ -194,7 +200,7 @@ RunLock::RunLock(const fs::path& folder, const ProcessIdentity& own, LockReach r
       lock_(FileHandle::open(folder / kLockFile, OpenMode::kLock)) {
   const KernelLock kernel = take_kernel_lock(lock_, holder_file_);
   for (int i = 0; i < kTries && kernel != KernelLock::kHeld; ++i) {
-    if (make_record(holder_file_, record_)) {
+    if (make_record(holder_file_, record_, left_)) {
       remove_leftovers(folder);
       return;
     }
@@ -202,23 +208,26 @@ RunLock::RunLock(const fs::path& folder, const ProcessIdentity& own, LockReach r
     const std::optional<ProcessIdentity> holder = parse_identity(other);
     if (!is_gone(holder, own, kernel, reach))
       refuse(folder, holder, "; if it has ended without a word, remove " + holder_file_.string());
-    remove_record(holder_file_, other);
+    remove_record(holder_file_, other, left_);
   }
   refuse(folder, parse_identity(text_of_file(holder_file_)), "");
 }
 
 RunLock::~RunLock() {
+  std::vector<fs::path> stay;
+  for (const fs::path& file : left_) remove_or_note(file, stay);
   try {
-    if (text_of_file(holder_file_) == record_) ::unlink(holder_file_.c_str());
+    if (text_of_file(holder_file_) == record_) remove_or_note(holder_file_, stay);
   } catch (const Error&) {
-    log::warning(holder_file_.string() + ": could not be removed");
+    stay.push_back(holder_file_);
   }
+  for (const fs::path& file : stay) log::warning(file.string() + ": could not be removed");
 }
 
 bool is_in_use(const fs::path& folder) {
-  const FileHandle lock = FileHandle::try_open(folder / kLockFile, OpenMode::kRead);
-  if (!lock.is_open()) return false;
-  const KernelLock kernel = try_flock(lock, LOCK_SH);
+  const std::optional<FileHandle> lock = open_if_there(folder / kLockFile, FileOrigin::kOwn);
+  if (!lock) return false;
+  const KernelLock kernel = try_flock(*lock, LOCK_SH);
   if (kernel == KernelLock::kHeld) return true;
   const std::string text = text_of_file(folder / kHolderFile);
   return !text.empty() && !is_gone(parse_identity(text), this_process(), kernel, reach_in(folder));

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/io/file.h"
 
@@ -49,11 +50,13 @@ class RunLock {
 
  private:
   std::filesystem::path holder_file_;
-  std::string record_;  ///< what holder_file_ says
+  std::string record_;                       ///< what holder_file_ says
+  std::vector<std::filesystem::path> left_;  ///< temporary files that could not be removed yet
   FileHandle lock_;
 };
 
-/// Whether a run writes to the folder at this moment, as far as this host can tell.
+/// Whether a run writes to the folder at this moment, as far as this host can tell. Throws IoError
+/// where it cannot look.
 bool is_in_use(const std::filesystem::path& folder);
 
 }  // namespace xkde::recipe
