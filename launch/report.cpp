@@ -12,6 +12,7 @@
 #include "core/base/standard_output.h"
 #include "core/io/atomic_file.h"
 #include "core/io/file.h"
+#include "core/io/file_reader.h"
 #include "stages/recipe/run_record.h"
 #include "stages/report/csv.h"
 #include "stages/report/html_report.h"
@@ -46,7 +47,7 @@ void check_places(const ReportCommand& command, const fs::path& page, const fs::
     recipe::check_file_or_free(file);
     const std::string text = text_of_file(file);
     const bool is_ours = file == table ? text.starts_with(header) : report::is_html_report(text);
-    XKDE_CHECK(is_ours || !fs::exists(file), ConfigError, file.string(),
+    XKDE_CHECK(is_ours || !is_there(file, FileOrigin::kOwn), ConfigError, file.string(),
                ": expected nothing there, or an earlier report, found another file; name another "
                "page with --out");
   }
@@ -60,7 +61,7 @@ std::string report_runs(const ReportCommand& command) {
     runs.push_back(report::read_run(folder));
     Json& run = runs.back().run;
     if (run.value("exit_reason", "") == recipe::kRunning && !recipe::is_in_use(folder))
-      run["exit_reason"] = "ended without a word";
+      run["exit_reason"] = recipe::kInterrupted;
   }
   tell_apart(runs);
   fs::path page = command.runs.front() / "report.html";

@@ -14,6 +14,8 @@ namespace xkde::recipe {
 
 inline constexpr const char* kRunFile = "run.json";  ///< in a run's folder
 inline constexpr const char* kRunning = "running";   ///< the exit reason until a run ends
+/// That of a run whose process is gone though it says kRunning.
+inline constexpr const char* kInterrupted = "interrupted";
 
 /// "02-sft" for the second stage.
 std::string stage_folder_name(size_t index, std::string_view stage);
@@ -30,8 +32,8 @@ struct RunRecord {
   std::vector<std::string> stages;
 };
 
-/// Reads run.json in `folder`; nothing where there is none. Throws DataError naming file and key
-/// where it is not what a run wrote.
+/// Reads run.json in `folder`; nothing where there is none. Throws IoError where it cannot be read,
+/// DataError naming file and key where it is not what a run wrote.
 std::optional<RunRecord> read_run_record(const std::filesystem::path& folder);
 
 }  // namespace xkde::recipe

@@ -34,8 +34,12 @@ std::string utc_now() {
 
 RunFolder::RunFolder(fs::path path) : path_(std::move(path)), lock_(made(path_)) {
   before_ = read_run_record(path_);
-  if (before_ && before_->exit_reason == kRunning)
-    log::warning(path_.string() + ": the start before ended without a word");
+  if (!before_ || before_->exit_reason != kRunning) return;
+  // The lock is ours: nobody runs any more.
+  log::warning(path_.string() + ": the start before was interrupted, its process is gone");
+  before_->exit_reason = kInterrupted;
+  before_->json["exit_reason"] = kInterrupted;
+  write(before_->json);
 }
 
 void RunFolder::write_start(const Recipe& recipe, const RunFacts& facts,
@@ -54,21 +58,23 @@ void RunFolder::write_start(const Recipe& recipe, const RunFacts& facts,
           {"end", nullptr},
           {"exit_reason", kRunning},
           {"stages", stages}};
-  write();
+  write(run_);
 }
 
 void RunFolder::add_inputs(const std::map<fs::path, std::string>& digests) {
   for (const auto& [file, digest] : digests) run_["inputs"][file.string()] = digest;
-  write();
+  write(run_);
 }
 
 void RunFolder::write_end(const std::string& exit_reason) {
   if (run_.is_null()) return;
   run_["end"] = utc_now();
   run_["exit_reason"] = exit_reason;
-  write();
+  write(run_);
 }
 
-void RunFolder::write() { write_file_atomically(path_ / kRunFile, run_.dump(1) + "\n"); }
+void RunFolder::write(const Json& run) const {
+  write_file_atomically(path_ / kRunFile, run.dump(1) + "\n");
+}
 
 }  // namespace xkde::recipe

@@ -26,8 +26,9 @@ struct RunFacts {
 /// 0 only.
 class RunFolder {
  public:
-  /// Creates the folder and takes its lock, so that no second run writes there. Throws IoError or,
-  /// when another run holds the lock, ConfigError. DataError where run.json is none.
+  /// Creates the folder and takes its lock, so that no second run writes there. Where run.json says
+  /// that a run goes on, it says from now on that it was interrupted. Throws IoError or, when
+  /// another run holds the lock, ConfigError. DataError where run.json is none.
   explicit RunFolder(std::filesystem::path path);
 
   /// What run.json said when the folder was opened; nothing where there was none.
@@ -42,7 +43,7 @@ class RunFolder {
   void write_end(const std::string& exit_reason);
 
  private:
-  void write();
+  void write(const Json& run) const;
   std::filesystem::path path_;
   RunLock lock_;
   std::optional<RunRecord> before_;

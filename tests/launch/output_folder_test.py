@@ -160,7 +160,9 @@ class OutputFolder(TinyRunTest):
 
         self.assertTrue(kill_when(process, refused), "the run ended by itself")
         self.expect(0, ["report", f"{self.root}/busy"])
-        self.assertIn("ended without a word", self.text_of("busy", "report.html").decode())
+        self.assertIn("interrupted", self.text_of("busy", "report.html").decode())
+        self.expect(78, [path, "sft.max_steps=3"], "the start before was interrupted", "found ")
+        self.assertEqual(json.loads(self.text_of("busy", "run.json"))["exit_reason"], "interrupted")
         again = self.start([path])
         steps = self.steps("busy")
         self.assertTrue(kill_when(again, lambda: self.steps("busy") > steps), "the run ended by itself")

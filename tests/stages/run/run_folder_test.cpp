@@ -67,7 +67,25 @@ TEST(RunFolder, RunJsonNamesTheFoldersOfTheStages) {
 
   ASSERT_TRUE(again.before().has_value());
   EXPECT_THAT(again.before()->stages, ElementsAre("02-sft", "01-evaluate"));
-  EXPECT_EQ(again.before()->exit_reason, "running");
+  EXPECT_EQ(again.before()->exit_reason, "interrupted");
+}
+
+TEST(RunFolder, ThatIsLeftRunningSaysAtTheNextStartThatItWasInterrupted) {
+  const test::TempFolder root;
+  Recipe recipe;
+  recipe.run_name = "name";
+  RunFolder(root.path()).write_start(recipe, no_facts(), {"01-sft"});
+  ASSERT_EQ(read_json_file(root.path() / "run.json").at("exit_reason"), "running");
+
+  testing::internal::CaptureStderr();
+  RunFolder(root.path()).write_end("error: refused");
+
+  EXPECT_THAT(testing::internal::GetCapturedStderr(),
+              HasSubstr("the start before was interrupted, its process is gone"));
+  const Json run = read_json_file(root.path() / "run.json");
+  EXPECT_EQ(run.at("exit_reason"), "interrupted");
+  EXPECT_EQ(run.at("run_name"), "name");
+  EXPECT_EQ(run.at("stages"), Json({"01-sft"}));
 }
 
 TEST(RunFolder, ThatNeverStartsLeavesWhatTheStartBeforeWrote) {
