@@ -33,14 +33,14 @@ void require_path(std::string_view command, const fs::path& path) {
 
 uintmax_t bytes_in(const fs::path& folder) {
   uintmax_t bytes = 0;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
-    if (entry.is_regular_file()) bytes += entry.file_size();
+  for (const fs::path& entry : entries_of(folder, FileOrigin::kInput)) {
+    if (kind_at(entry, FileOrigin::kInput) == PathKind::kFile) bytes += fs::file_size(entry);
   }
   return bytes;
 }
 
 void require_folder(const fs::path& path) {
-  XKDE_CHECK(fs::is_directory(path), MissingInputError, path.string(),
+  XKDE_CHECK(is_folder(path, FileOrigin::kInput), MissingInputError, path.string(),
              ": expected a folder of checkpoints, found none");
 }
 
@@ -77,10 +77,10 @@ std::string list_checkpoints(const fs::path& path) {
   const std::string latest = dist::named_by(path, dist::kLatestFile);
   const std::string best = dist::named_by(path, dist::kBestFile);
   std::set<fs::path> folders;
-  for (const fs::directory_entry& entry : fs::directory_iterator(path)) {
-    const std::string name = entry.path().filename().string();
+  for (const fs::path& entry : entries_of(path, FileOrigin::kInput)) {
+    const std::string name = entry.filename().string();
     const bool complete = name.starts_with("step-") && !name.ends_with(".tmp");
-    if (entry.is_directory() && complete) folders.insert(entry.path());
+    if (complete && is_folder(entry, FileOrigin::kInput)) folders.insert(entry);
   }
   XKDE_CHECK(!folders.empty(), MissingInputError, path.string(),
              ": expected step-* folders, found none");
@@ -100,7 +100,7 @@ std::string verify_checkpoints(const fs::path& path) {
 std::string export_checkpoint(const fs::path& path, const fs::path& out, const fs::path& model,
                               Dtype dtype) {
   const fs::path target = recipe::normalised(out);
-  XKDE_CHECK(!fs::exists(fs::symlink_status(target)), IoError, out.string(),
+  XKDE_CHECK(kind_of_name(target, FileOrigin::kOwn) == PathKind::kNothing, IoError, out.string(),
              ": expected no such folder yet, found one");
   const std::vector<recipe::NamedPath> inputs{{"CHECKPOINT", path}, {"--model", model}};
   recipe::check_apart(out, inputs);

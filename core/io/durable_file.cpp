@@ -11,6 +11,7 @@
 #include <sys/statvfs.h>
 
 #include "core/base/error.h"
+#include "core/io/file_reader.h"
 
 namespace xkde {
 namespace fs = std::filesystem;
@@ -72,19 +73,19 @@ FileRecord write_durable(const fs::path& path, std::string_view text) {
 }
 
 void replace_folder(const fs::path& from, const fs::path& to) {
-  if (!fs::exists(fs::symlink_status(to))) {
+  if (kind_of_name(to, FileOrigin::kOwn) == PathKind::kNothing) {
     rename_file(from, to);
     return;
   }
   if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_EXCHANGE) == 0) {
-    fs::remove_all(from);
+    remove_tree(from);
     return;
   }
   check(errno == EINVAL || errno == ENOSYS, to, "replace");
   const fs::path old = to.string() + ".replaced.tmp";
   rename_file(to, old);
   rename_file(from, to);
-  fs::remove_all(old);
+  remove_tree(old);
 }
 
 void check_free_space(const fs::path& folder, int64_t bytes) {

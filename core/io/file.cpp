@@ -4,6 +4,8 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <exception>
+#include <system_error>
 #include <utility>
 
 #include <fcntl.h>
@@ -211,6 +213,23 @@ bool exchange_files(const fs::path& one, const fs::path& other) {
   XKDE_CHECK(is_unknown, IoError, other.string(), ": expected to exchange it with ",
              one.filename().string(), ", found ", system_words());
   return false;
+}
+
+void remove_tree(const fs::path& path) {
+  std::error_code error;
+  do {
+    fs::remove_all(path, error);
+  } while (error == std::errc::interrupted);
+  XKDE_CHECK(!error, IoError, path.string(), ": expected to remove it, found ", error.message());
+}
+
+bool try_remove_tree(const fs::path& path) noexcept {
+  try {
+    remove_tree(path);
+    return true;
+  } catch (const std::exception&) {
+    return false;
+  }
 }
 
 void sync_path(const fs::path& path) { FileHandle::open(path, OpenMode::kRead).sync(); }

@@ -93,6 +93,12 @@ void rename_file(const std::filesystem::path& from, const std::filesystem::path&
 [[nodiscard]] bool exchange_files(const std::filesystem::path& one,
                                   const std::filesystem::path& other);
 
+/// Removes a file or a link, or a folder with all that it holds. Does nothing where there is
+/// nothing. Throws IoError.
+void remove_tree(const std::filesystem::path& path);
+/// The same, for a clean-up that must not fail. Returns false where something stays.
+bool try_remove_tree(const std::filesystem::path& path) noexcept;
+
 /// Makes what was written to an existing file or folder durable. Throws IoError.
 void sync_path(const std::filesystem::path& path);
 

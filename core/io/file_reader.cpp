@@ -36,6 +36,28 @@ auto reading(FileOrigin origin, const Read& read) {
   }
 }
 
+using StatusCall = int (*)(const char* path, struct stat* info);
+
+/// Nothing where the path is absent.
+std::optional<struct stat> status_of(const fs::path& path, FileOrigin origin, StatusCall call) {
+  struct stat info {};
+  int error = 0;
+  do {
+    error = call(path.c_str(), &info) == 0 ? 0 : errno;
+  } while (error == EINTR);
+  if (error == 0) return info;
+  if (means_absent(error)) return std::nullopt;
+  fail(path, origin,
+       concat("expected to find out whether it is there, found ", std::strerror(error)));
+}
+
+PathKind kind_of(const std::optional<struct stat>& info) {
+  if (!info) return PathKind::kNothing;
+  if (S_ISREG(info->st_mode)) return PathKind::kFile;
+  if (S_ISDIR(info->st_mode)) return PathKind::kFolder;
+  return S_ISLNK(info->st_mode) ? PathKind::kLink : PathKind::kOther;
+}
+
 std::string text_of(const FileHandle& file, int64_t max_bytes) {
   const int64_t expected = file.status().bytes;
   const auto check = [&](int64_t bytes) {
@@ -57,26 +79,37 @@ std::string text_of(const FileHandle& file, int64_t max_bytes) {
 
 }  // namespace
 
+PathKind kind_at(const fs::path& path, FileOrigin origin) {
+  return kind_of(status_of(path, origin, ::stat));
+}
+
+PathKind kind_of_name(const fs::path& path, FileOrigin origin) {
+  return kind_of(status_of(path, origin, ::lstat));
+}
+
 bool is_there(const fs::path& path, FileOrigin origin) {
-  struct stat info {};
-  int error = 0;
-  do {
-    error = ::stat(path.c_str(), &info) == 0 ? 0 : errno;
-  } while (error == EINTR);
-  if (error != 0 && !means_absent(error)) {
-    fail(path, origin,
-         concat("expected to find out whether it is there, found ", std::strerror(error)));
-  }
-  return error == 0;
+  return kind_at(path, origin) != PathKind::kNothing;
+}
+
+bool is_folder(const fs::path& path, FileOrigin origin) {
+  return kind_at(path, origin) == PathKind::kFolder;
+}
+
+bool is_same_place(const fs::path& one, const fs::path& other, FileOrigin origin) {
+  const auto first = status_of(one, origin, ::stat);
+  const auto second = status_of(other, origin, ::stat);
+  return first && second && first->st_dev == second->st_dev && first->st_ino == second->st_ino;
 }
 
 std::vector<fs::path> entries_of(const fs::path& folder, FileOrigin origin) {
   std::vector<fs::path> entries;
   std::error_code error;
-  fs::directory_iterator entry(folder, error);
-  for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
-    entries.push_back(entry->path());
-  }
+  do {  // again from the beginning where a signal interrupts
+    entries.clear();
+    fs::directory_iterator entry(folder, error);
+    for (; !error && entry != fs::directory_iterator(); entry.increment(error))
+      entries.push_back(entry->path());
+  } while (error == std::errc::interrupted);
   if (error) fail(folder, origin, "expected a folder that can be read, found " + error.message());
   std::sort(entries.begin(), entries.end());
   return entries;

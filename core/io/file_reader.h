@@ -23,14 +23,25 @@ enum class FileOrigin {
 /// More bytes than a text or a line has.
 inline constexpr int64_t kMostTextBytes = int64_t{1} << 30;
 
-// The only readers of whole files and of lines. A file is absent where the system says so (ENOENT,
-// ENOTDIR) and in no other case. Every other refusal, and every read that fails, is the error of
-// the file's origin, with the path and the system's words. What is no regular file (a folder, a
-// FIFO, a device) is refused before a byte of it is read. A text or line beyond its limit is a
-// DataError.
+// The only readers of whole files, of lines and of folders. A file is absent where the system says
+// so (ENOENT, ENOTDIR) and in no other case. Every other refusal, and every read that fails, is the
+// error of the file's origin, with the path and the system's words. What is no regular file (a
+// folder, a FIFO, a device) is refused before a byte of it is read. A text or line beyond its limit
+// is a DataError.
 
+/// What stands at a path.
+enum class PathKind { kNothing, kFile, kFolder, kLink, kOther };
+/// What the path leads to, links followed: never kLink. A link that leads nowhere is kNothing.
+PathKind kind_at(const std::filesystem::path& path, FileOrigin origin);
+/// What has the name itself: a link is kLink, wherever it leads.
+PathKind kind_of_name(const std::filesystem::path& path, FileOrigin origin);
 /// Whether there is a file or folder, links followed.
 bool is_there(const std::filesystem::path& path, FileOrigin origin);
+/// Whether there is a folder, links followed.
+bool is_folder(const std::filesystem::path& path, FileOrigin origin);
+/// Whether two paths lead to one file or folder; false where one of them leads nowhere.
+bool is_same_place(const std::filesystem::path& one, const std::filesystem::path& other,
+                   FileOrigin origin);
 
 /// What a folder holds, sorted.
 std::vector<std::filesystem::path> entries_of(const std::filesystem::path& folder,

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/io/durable_file.h"
+#include "core/io/file.h"
 #include "core/io/file_reader.h"
 #include "core/io/json_file.h"
 #include "distributed/checkpoint/manifest.h"
@@ -67,7 +68,7 @@ void remove_beyond(const fs::path& root, const std::vector<int64_t>& steps, int6
     const fs::path retired = root / (name + kTemporary);
     rename_file(root / name, retired);
     sync_path(root);  // a power cut must not bring it back
-    fs::remove_all(retired);
+    remove_tree(retired);
     sync_path(root);
   }
 }
@@ -95,7 +96,7 @@ void remove_leftovers(const fs::path& root) {
         name.starts_with("step-") || name.starts_with(kLatestFile) || name.starts_with(kBestFile);
     if (ours && name.ends_with(kTemporary)) leftovers.push_back(entry);
   }
-  for (const fs::path& path : leftovers) fs::remove_all(path);
+  for (const fs::path& path : leftovers) remove_tree(path);
 }
 
 void finish_broken_save(const fs::path& root, const std::string& newest, int64_t keep_last,

@@ -197,8 +197,9 @@ void CheckpointSave::complete(const std::vector<WrittenShard>& written) const {
 
 void CheckpointSave::abandon() const noexcept {
   if (!is_root()) return;
-  std::error_code ignored;  // the error that brought us here is the one to report
-  fs::remove_all(folder_, ignored);
+  // The error that brought us here is the one to report.
+  try_remove_tree(folder_);
+  std::error_code ignored;
   for (const char* pointer : {kLatestFile, kBestFile}) {
     fs::remove(root_ / (std::string(pointer) + kTemporary), ignored);
   }

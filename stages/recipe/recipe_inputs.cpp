@@ -1,7 +1,6 @@
 #include "stages/recipe/recipe_inputs.h"
 
 #include <string>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -15,8 +14,7 @@ namespace fs = std::filesystem;
 
 /// Whether there is a folder or a regular file. Throws MissingInputError where it can't be opened.
 bool can_open(const fs::path& path) {
-  std::error_code error;
-  if (fs::is_directory(path, error)) {
+  if (is_folder(path, FileOrigin::kInput)) {
     (void)entries_of(path, FileOrigin::kInput);
     return true;
   }
@@ -80,16 +78,15 @@ int64_t check_model_of(const Recipe& recipe, const ModelCheck& check, Faults& fa
   const std::string expected = "a Hugging Face folder or a .gguf file";
   const fs::path& model = recipe.model.model_name_or_path;
   if (!faults.opens(path, model, expected)) return 0;
-  std::error_code error;
-  if (fs::is_directory(model, error)) {
-    if (!faults.opens(path, model / "config.json", expected)) return 0;
-  } else if (model.extension() != ".gguf") {
-    faults.add(path, "expected " + expected + ", found the file " + model.string(),
-               ExitCode::kBadRecipe);
-    return 0;
-  }
   int64_t context_length = 0;
-  faults.run(path, [&] { context_length = check(model); });
+  faults.run(path, [&] {
+    if (is_folder(model, FileOrigin::kInput)) {
+      if (!faults.opens(path, model / "config.json", expected)) return;
+    } else if (model.extension() != ".gguf") {
+      throw ConfigError("expected " + expected + ", found the file " + model.string());
+    }
+    context_length = check(model);
+  });
   return context_length;
 }
 

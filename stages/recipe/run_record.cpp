@@ -1,6 +1,7 @@
 #include "stages/recipe/run_record.h"
 
 #include "core/base/error.h"
+#include "core/io/file_reader.h"
 
 namespace xkde::recipe {
 namespace {
@@ -57,10 +58,11 @@ bool is_stage_folder_name(std::string_view name) {
 
 std::optional<RunRecord> read_run_record(const fs::path& folder) {
   const fs::path path = folder / kRunFile;
-  std::error_code ignored;
-  if (!fs::exists(fs::symlink_status(path, ignored))) return std::nullopt;
+  const std::optional<std::string> text = text_if_there(path, FileOrigin::kOwn);
+  if (!text) return std::nullopt;
   const std::string file = path.string();
-  RunRecord record{.json = read_json_file(path), .run_name = "", .exit_reason = "", .stages = {}};
+  RunRecord record{
+      .json = parse_json(*text, file), .run_name = "", .exit_reason = "", .stages = {}};
   XKDE_CHECK(record.json.is_object(), DataError, file,
              ": expected an object, found a value of type ", record.json.type_name());
   record.run_name = text_of(record.json, "run_name", file);

@@ -72,7 +72,7 @@ RunResults read_run(const fs::path& folder) {
   std::vector<std::string_view> trained;
   for (const std::string& name : record->stages) {
     const fs::path stage = folder / name;
-    if (!fs::is_directory(stage)) continue;
+    if (!is_folder(stage, FileOrigin::kOwn)) continue;
     const std::string kind = stage_kind(name);
     if (const std::string_view* training = training_name(kind)) {
       results.trainings.push_back(read_curves(stage));

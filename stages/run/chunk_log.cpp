@@ -130,7 +130,7 @@ void ChunkLog::finish() {
                rows_of_chunk_.size(), " chunks, found ", next_);
     if (next_ > 0) sync_path(file_.parent_path() / kMetrics);
     sync_path(file_);
-    fs::remove_all(parts_);
+    remove_tree(parts_);
   }
   comm_.barrier();
 }

@@ -17,6 +17,7 @@
 #include "core/base/log.h"
 #include "core/io/atomic_file.h"
 #include "core/io/file.h"
+#include "core/io/file_reader.h"
 #include "core/io/json_file.h"
 #include "stages/run/output_path.h"
 
@@ -56,12 +57,12 @@ std::string foreign_in(const fs::path& target) {
   const fs::file_time_type marked = fs::last_write_time(target / kExportMark);
   for (const std::string& name : names_in(target)) {
     if (name == kExportMark) continue;
-    const fs::directory_entry entry(target / name);
+    const fs::path file = target / name;
     const auto known = files.find(name);
-    if (known == files.end() || !fs::is_regular_file(entry.symlink_status()))
+    if (known == files.end() || kind_of_name(file, FileOrigin::kOwn) != PathKind::kFile)
       return name + ", which no export wrote";
     // The mark is written last.
-    if (*known != entry.file_size() || entry.last_write_time() > marked)
+    if (*known != fs::file_size(file) || fs::last_write_time(file) > marked)
       return name + ", which was changed after the export";
   }
   return "";
@@ -72,13 +73,13 @@ std::string foreign_in(const fs::path& target) {
 void check_replaceable(const fs::path& target) {
   std::string found;
   try {
-    const fs::file_status status = fs::symlink_status(target);
-    if (!fs::exists(status)) return;
-    if (fs::is_symlink(status)) {
+    const PathKind kind = kind_of_name(target, FileOrigin::kOwn);
+    if (kind == PathKind::kNothing) return;
+    if (kind == PathKind::kLink) {
       found = "a link that leads nowhere";
-    } else if (!fs::is_directory(status)) {
+    } else if (kind != PathKind::kFolder) {
       found = "a file";
-    } else if (!fs::is_empty(target)) {
+    } else if (!names_in(target).empty()) {
       found = foreign_in(target);
     }
   } catch (const fs::filesystem_error& error) {
@@ -91,10 +92,9 @@ void check_replaceable(const fs::path& target) {
 }
 
 fs::path name_aside(const fs::path& path) {
-  std::error_code ignored;
   for (int64_t number = 1;; ++number) {
     fs::path name = path.string() + ".old-" + std::to_string(number);
-    if (!fs::exists(fs::symlink_status(name, ignored))) return name;
+    if (kind_of_name(name, FileOrigin::kOwn) == PathKind::kNothing) return name;
   }
 }
 
@@ -104,9 +104,8 @@ fs::path temporary_in(const fs::path& folder) {
 }
 
 void remove_leftovers(const fs::path& folder) {
-  std::error_code ignored;
   for (const std::string& name : names_in(folder)) {
-    if (is_left_over(name)) fs::remove_all(folder / name, ignored);
+    if (is_left_over(name)) try_remove_tree(folder / name);
   }
 }
 
@@ -124,8 +123,7 @@ FreshFolder::FreshFolder(const fs::path& target) : target_(normalised(target)) {
 }
 
 FreshFolder::~FreshFolder() {
-  std::error_code ignored;
-  if (is_garbage_) fs::remove_all(path_, ignored);
+  if (is_garbage_) try_remove_tree(path_);
 }
 
 void FreshFolder::publish() {
@@ -141,15 +139,13 @@ void FreshFolder::publish() {
   // Should this fail, a power cut may bring back the old folder, which therefore stays.
   is_garbage_ = false;
   sync_folder_of(target_);
-  std::error_code error;
-  fs::remove_all(path_, error);
-  if (error) log::warning(path_.string() + ": the folder before could not be removed");
+  if (!try_remove_tree(path_))
+    log::warning(path_.string() + ": the folder before could not be removed");
 }
 
 /// Leaves at path_ what had the name, or nothing.
 void FreshFolder::take_the_name() {
-  std::error_code ignored;
-  if (!fs::exists(target_, ignored)) {
+  if (kind_of_name(target_, FileOrigin::kOwn) == PathKind::kNothing) {
     rename_file(path_, target_);
     return;
   }

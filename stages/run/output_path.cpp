@@ -8,6 +8,7 @@
 
 #include "core/base/error.h"
 #include "core/io/file.h"
+#include "core/io/file_reader.h"
 #include "core/io/json_file.h"
 #include "stages/recipe/recipe_inputs.h"
 #include "stages/recipe/run_record.h"
@@ -36,8 +37,7 @@ std::optional<fs::path> try_normalised(const fs::path& path, std::error_code& er
 bool is_within(const fs::path& path, const fs::path& folder) {
   fs::path part = path;
   while (true) {
-    std::error_code ignored;
-    if (part == folder || fs::equivalent(part, folder, ignored)) return true;
+    if (part == folder || is_same_place(part, folder, FileOrigin::kOwn)) return true;
     if (part == part.parent_path()) return false;
     part = part.parent_path();
   }
@@ -59,33 +59,32 @@ void refuse(const fs::path& path, std::string_view expected, const std::string& 
 /// What is in the way of a new file or folder at `path`: a link that leads nowhere, or a file
 /// above; "" where nothing is.
 std::string obstacle_on_the_way(const fs::path& path) {
-  std::error_code ignored;
-  if (fs::is_symlink(fs::symlink_status(path, ignored))) return "a link that leads nowhere";
+  if (kind_of_name(path, FileOrigin::kOwn) == PathKind::kLink) return "a link that leads nowhere";
   fs::path above = path.parent_path();
-  while (!above.empty() && !fs::exists(fs::status(above, ignored))) {
+  while (!above.empty() && !is_there(above, FileOrigin::kOwn)) {
     if (above == above.parent_path()) return "";
     above = above.parent_path();
   }
-  const bool is_folder = above.empty() || fs::is_directory(above, ignored);
-  return is_folder ? "" : "the file " + above.string() + " on the way to it";
+  const bool leads_on = above.empty() || is_folder(above, FileOrigin::kOwn);
+  return leads_on ? "" : "the file " + above.string() + " on the way to it";
 }
 
 void check_run_folder(const fs::path& folder) {
   constexpr std::string_view kExpected = "a folder for the run, or nothing there";
   const std::string obstacle = obstacle_on_the_way(folder);
   if (!obstacle.empty()) refuse(folder, kExpected, obstacle);
-  std::error_code ignored;
-  if (!fs::exists(folder, ignored)) return;
-  if (!fs::is_directory(folder, ignored)) refuse(folder, kExpected, "a file");
-  const fs::path run = folder / "run.json";
-  if (fs::exists(fs::symlink_status(run, ignored))) {
+  const PathKind kind = kind_at(folder, FileOrigin::kOwn);
+  if (kind == PathKind::kNothing) return;
+  if (kind != PathKind::kFolder) refuse(folder, kExpected, "a file");
+  const fs::path run = folder / kRunFile;
+  if (kind_of_name(run, FileOrigin::kOwn) != PathKind::kNothing) {
     const Json json = Json::parse(text_of_file(run), nullptr, false);
     if (!json.is_object() || !json.contains("exit_reason"))
       refuse(run, "what a run of this program wrote", "another file; take another output_dir");
     return;
   }
   for (const std::string_view name : kReplaced) {
-    if (fs::exists(fs::symlink_status(folder / name, ignored)))
+    if (kind_of_name(folder / name, FileOrigin::kOwn) != PathKind::kNothing)
       refuse(folder / name, "no such name in a folder that no run has written to",
              "one; move it, or take another output_dir");
   }
@@ -112,14 +111,9 @@ fs::path normalised(const fs::path& path) {
 
 std::vector<std::string> names_in(const fs::path& folder) {
   std::vector<std::string> names;
-  std::error_code error;
-  for (fs::directory_iterator entry(folder, error); !error && entry != fs::directory_iterator();
-       entry.increment(error))
-    names.push_back(entry->path().filename().string());
-  if (error == std::errc::no_such_file_or_directory) return {};
-  XKDE_CHECK(!error, IoError, folder.string(), ": expected to look into it, found ",
-             error.message());
-  std::sort(names.begin(), names.end());
+  if (kind_at(folder, FileOrigin::kOwn) == PathKind::kNothing) return names;
+  for (const fs::path& entry : entries_of(folder, FileOrigin::kOwn))
+    names.push_back(entry.filename().string());
   return names;
 }
 
@@ -128,7 +122,7 @@ void check_apart(const fs::path& output, std::span<const NamedPath> inputs) {
   for (const auto& [key, path] : inputs) {
     std::error_code error;
     const std::optional<fs::path> input = try_normalised(path, error);
-    if (!input || !fs::exists(*input, error)) continue;
+    if (!input || !is_there(*input, FileOrigin::kInput)) continue;
     const std::string_view how = relation(own, *input);
     if (!how.empty())
       refuse(output, "a path apart from all inputs",
@@ -141,10 +135,9 @@ void check_file_or_free(const fs::path& file) {
   const fs::path path = normalised(file);
   const std::string obstacle = obstacle_on_the_way(path);
   if (!obstacle.empty()) refuse(file, kExpected, obstacle);
-  std::error_code ignored;
-  const fs::file_status status = fs::status(path, ignored);
-  if (fs::is_directory(status)) refuse(file, kExpected, "a folder");
-  if (fs::exists(status) && !fs::is_regular_file(status)) refuse(file, kExpected, "something else");
+  const PathKind kind = kind_at(path, FileOrigin::kOwn);
+  if (kind == PathKind::kFolder) refuse(file, kExpected, "a folder");
+  if (kind == PathKind::kOther) refuse(file, kExpected, "something else");
 }
 
 bool is_name_of_a_run(const std::string& name) {

@@ -7,6 +7,7 @@
 #include "core/base/error.h"
 #include "core/io/atomic_file.h"
 #include "core/io/file.h"
+#include "core/io/file_reader.h"
 #include "core/io/sha256.h"
 #include "stages/recipe/run_record.h"
 #include "stages/run/output_path.h"
@@ -48,10 +49,9 @@ Fingerprint make_fingerprint(Json covers) {
 
 std::vector<std::string> stage_folders_of(const fs::path& run, std::string_view stage) {
   std::vector<std::pair<int, std::string>> found;
-  std::error_code ignored;
   for (const std::string& name : names_in(run)) {
     const std::optional<int> number = number_of(name, stage);
-    if (number && fs::is_directory(run / name, ignored)) found.emplace_back(*number, name);
+    if (number && is_folder(run / name, FileOrigin::kOwn)) found.emplace_back(*number, name);
   }
   std::sort(found.begin(), found.end());
   std::vector<std::string> names;
@@ -71,7 +71,7 @@ bool holds_work(const fs::path& folder) {
   return !std::all_of(names.begin(), names.end(), is_mark);
 }
 
-bool is_done(const fs::path& folder) { return fs::exists(folder / kDone); }
+bool is_done(const fs::path& folder) { return is_there(folder / kDone, FileOrigin::kOwn); }
 
 void open_stage_folder(const fs::path& folder, const Fingerprint& fingerprint) {
   const std::optional<Fingerprint> before = fingerprint_in(folder);

@@ -27,6 +27,7 @@ std::optional<Fingerprint> fingerprint_in(const std::filesystem::path& folder);
 /// Whether the folder has anything but marks of its stage: something that work has left there, or
 /// that is the user's.
 bool holds_work(const std::filesystem::path& folder);
+/// Whether the stage has finished. Throws IoError where that cannot be found out.
 bool is_done(const std::filesystem::path& folder);
 
 /// Makes the folder of a stage that is to run, where it is not there or holds no work, and marks

@@ -83,6 +83,17 @@ STREAM_READERS = (
     re.compile(r"core/base/\w+\.cpp"),  # the system's own files; core/base is below core/io
     re.compile(r"launch/ask\.cpp"),  # standard input
 )
+# These take an error for "not there", or give up where a signal interrupts.
+PATH_QUERY = re.compile(
+    r"\b(?:fs|std::filesystem)::"
+    r"(exists|is_\w+|status|symlink_status|equivalent|directory_\w+|recursive_\w+|remove_all)\b"
+    r"|::(l?stat|access|opendir)\s*\("
+)
+PATH_READERS = (
+    re.compile(r"core/base/\w+\.(h|cpp)"),  # below core/io
+    re.compile(r"core/io/(file|file_reader|digest_cache)\.cpp"),
+    re.compile(r"distributed/job/launcher\.cpp"),  # a command to propose: a guess does
+)
 # "protocol 6.1", "Protocol, Appendix A", "protocol 2.3, 2.4 and Q9"; a quirk also alone: "Q9".
 PROTOCOL = pathlib.PurePosixPath("docs/protocol.md")
 PROTOCOL_PLACE = r"(?:\d+(?:\.\d+)?\b|Q\d+\b|[Aa]ppendix [A-Z]\b)"
@@ -250,6 +261,20 @@ def stream_breaches(root):
                 )
 
 
+def path_query_breaches(root):
+    for path in files_of(root):
+        excepted = any(pattern.fullmatch(str(path)) for pattern in PATH_READERS)
+        if path.suffix not in (".h", ".cpp") or not part_of(path) or excepted:
+            continue
+        for number, line in enumerate(code_of(read(root, path)).splitlines(), 1):
+            found = PATH_QUERY.search(line)
+            if found:
+                yield (
+                    f"{path}:{number}: {found[1] or found[2]}: core/io/file_reader.h says what is "
+                    "there and core/io/file.h removes it; an error is never an absent file"
+                )
+
+
 def protocol_places(text):
     return [place.replace("appendix", "Appendix") for place in re.findall(PROTOCOL_PLACE, text)]
 
@@ -403,6 +428,7 @@ RULES = (
     unfinished_breaches,
     exit_breaches,
     stream_breaches,
+    path_query_breaches,
     protocol_breaches,
     crowd_breaches,
     pair_breaches,

@@ -145,6 +145,23 @@ class SeededBreach(unittest.TestCase):
         excepted = {"core/base/process_memory.cpp": "std::ifstream file(path);\n"}
         self.assertEqual(self.breaches_of(excepted), [])
 
+    def test_an_error_is_no_absent_file(self):
+        for call, name in (
+            ("if (fs::exists(file, error)) return;", "exists"),
+            ("const auto status = std::filesystem::symlink_status(file);", "symlink_status"),
+            ("return fs::is_directory(file);", "is_directory"),
+            ("for (fs::directory_iterator entry(folder, error); !error;) {}", "directory_iterator"),
+            ("fs::remove_all(folder, ignored);", "remove_all"),
+            ("if (::stat(path, &info) == 0) return;", "stat"),
+        ):
+            self.assert_found(
+                "core/nn/rope.cpp",
+                f"// fs::exists in words\n{call}\n",
+                f"core/nn/rope.cpp:2: {name}: core/io/file_reader.h says what is there and core/io/file.h removes "
+                "it; an error is never an absent file",
+            )
+        self.assertEqual(self.breaches_of({"core/io/file.cpp": "fs::remove_all(path, error);\n"}), [])
+
     # Spelled so that this file keeps the rule.
     def test_what_is_cited_of_the_protocol_is_there(self):
         page = "## 6. Scores\n### 6.1 Tokens\n- **" + "Q27** means\n## Appendix A. Vectors\n"

@@ -1,8 +1,7 @@
-#include <system_error>
-
 #include "core/base/error.h"
 #include "core/data/benchmarks/edit_folder.h"
 #include "core/data/benchmarks/edit_rows.h"
+#include "core/io/file_reader.h"
 
 namespace xkde {
 
@@ -11,10 +10,10 @@ namespace {
 namespace fs = std::filesystem;
 
 std::vector<fs::path> files(const fs::path& data, const Language&, const Language&, Split) {
-  std::error_code error;
-  if (!fs::is_directory(data, error)) return {data};
+  if (!is_folder(data, FileOrigin::kInput)) return {data};
   const fs::path file = data / "bizsre_test.json";
-  XKDE_CHECK(fs::exists(file), MissingInputError, data.string(), ": no file bizsre_test.json");
+  XKDE_CHECK(is_there(file, FileOrigin::kInput), MissingInputError, data.string(),
+             ": no file bizsre_test.json");
   return {file};
 }
 

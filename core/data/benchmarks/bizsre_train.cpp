@@ -1,4 +1,3 @@
-#include <system_error>
 #include <utility>
 
 #include "core/base/error.h"
@@ -19,8 +18,7 @@ constexpr const char* kChinese = "zsre_mend_train_10000_chinese.json";
 
 std::vector<fs::path> files(const fs::path& data, const Language& edit, const Language& test,
                             Split) {
-  std::error_code error;
-  if (!fs::is_directory(data, error)) return {data};
+  if (!is_folder(data, FileOrigin::kInput)) return {data};
   std::vector<fs::path> files;
   for (const Language* language : {&edit, &test}) {
     XKDE_CHECK(language->iso == "en" || language->iso == "zh", ConfigError,

@@ -1,9 +1,9 @@
 #include <algorithm>
-#include <system_error>
 #include <utility>
 
 #include "core/data/benchmarks/edit_folder.h"
 #include "core/data/benchmarks/edit_rows.h"
+#include "core/io/file_reader.h"
 
 namespace xkde {
 
@@ -13,8 +13,7 @@ namespace fs = std::filesystem;
 
 std::vector<fs::path> files(const fs::path& data, const Language& edit, const Language& test,
                             Split) {
-  std::error_code error;
-  if (!fs::is_directory(data, error)) return {data};
+  if (!is_folder(data, FileOrigin::kInput)) return {data};
   EditFolder folder(data, "zsre_test_");
   std::vector<fs::path> files;
   for (const Language* language : {&edit, &test}) {

@@ -1,6 +1,5 @@
 #include "core/data/benchmarks/edit_folder.h"
 
-#include <system_error>
 #include <utility>
 
 #include "core/base/error.h"
@@ -67,8 +66,7 @@ std::string code_in_name(const fs::path& file) {
 
 std::vector<fs::path> files_that_fit(const fs::path& data, std::string_view extension,
                                      bool (*fits)(const fs::path& file)) {
-  std::error_code error;
-  if (!fs::is_directory(data, error)) return {data};
+  if (!is_folder(data, FileOrigin::kInput)) return {data};
   std::vector<fs::path> files;
   for (const fs::path& file : entries_of(data, FileOrigin::kInput)) {
     if (file.extension() == extension && fits(file)) files.push_back(file);

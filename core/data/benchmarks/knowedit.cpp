@@ -4,11 +4,11 @@
 #include <iterator>
 #include <optional>
 #include <span>
-#include <system_error>
 #include <utility>
 
 #include "core/base/error.h"
 #include "core/data/found_text.h"
+#include "core/io/file_reader.h"
 #include "core/io/json_file.h"
 
 namespace xkde {
@@ -179,8 +179,7 @@ class Reader {
 }  // namespace
 
 fs::path find_knowedit_file(const KnowEditLayout& layout, const fs::path& data, Split split) {
-  std::error_code error;
-  if (!fs::is_directory(data, error)) return data;
+  if (!is_folder(data, FileOrigin::kInput)) return data;
   const bool is_train = split == Split::kTrain;
   XKDE_CHECK(!is_train || !layout.train.front().empty(), MissingInputError, data.string(), ": ",
              layout.folder,
@@ -193,7 +192,7 @@ fs::path find_knowedit_file(const KnowEditLayout& layout, const fs::path& data, 
     for (const std::string_view folder :
          {std::string_view(), layout.folder, std::string_view(is_train ? "train" : "test")}) {
       const fs::path file = folder.empty() ? data / name : data / folder / name;
-      if (fs::exists(file, error)) found.push_back(file);
+      if (is_there(file, FileOrigin::kInput)) found.push_back(file);
     }
   }
   XKDE_CHECK(!found.empty(), MissingInputError, data.string(), ": no ", is_train ? "train" : "test",

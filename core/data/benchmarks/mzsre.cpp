@@ -1,8 +1,7 @@
-#include <system_error>
-
 #include "core/base/error.h"
 #include "core/data/benchmarks/edit_folder.h"
 #include "core/data/benchmarks/edit_rows.h"
+#include "core/io/file_reader.h"
 
 namespace xkde {
 
@@ -15,8 +14,7 @@ namespace fs = std::filesystem;
 /// en{s} and en{t} give the same texts.
 std::vector<fs::path> files(const fs::path& data, const Language& edit, const Language& test,
                             Split) {
-  std::error_code error;
-  if (!fs::is_directory(data, error)) return {data};
+  if (!is_folder(data, FileOrigin::kInput)) return {data};
   EditFolder folder(data, "mzsre_test_duplicate_");
   const Language& english = language_of("en");
   if (edit.iso == test.iso) {

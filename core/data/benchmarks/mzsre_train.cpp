@@ -1,4 +1,3 @@
-#include <system_error>
 #include <utility>
 
 #include "core/base/error.h"
@@ -28,8 +27,7 @@ std::string code_of(const fs::path& path) {
 
 std::vector<fs::path> files(const fs::path& data, const Language& edit, const Language& test,
                             Split) {
-  std::error_code error;
-  if (!fs::is_directory(data, error)) return {data};
+  if (!is_folder(data, FileOrigin::kInput)) return {data};
   std::vector<fs::path> files;
   for (const Language* language : {&edit, &test}) {
     fs::path found;

@@ -11,6 +11,7 @@
 #include "core/base/float_check.h"
 #include "core/io/atomic_file.h"
 #include "core/io/file.h"
+#include "core/io/file_reader.h"
 #include "core/io/safetensors.h"
 #include "core/model/families/family.h"
 
@@ -95,9 +96,10 @@ void export_pretrained(const fs::path& folder, const ModelConfig& config,
                        int64_t max_shard_bytes) {
   std::error_code error;
   fs::create_directories(folder, error);
-  XKDE_CHECK(!error && fs::is_empty(folder, error) && !error, IoError, folder.string(),
-             ": expected an empty folder or to create one, found ",
-             error ? error.message() : "files in it");
+  XKDE_CHECK(!error, IoError, folder.string(),
+             ": expected an empty folder or to create one, found ", error.message());
+  XKDE_CHECK(entries_of(folder, FileOrigin::kOwn).empty(), IoError, folder.string(),
+             ": expected an empty folder or to create one, found files in it");
   const auto write_json = [&](const char* name, const Json& json) {
     write_file_atomically(folder / name, json.dump(2) + "\n");
   };
@@ -113,7 +115,7 @@ void export_pretrained(const fs::path& folder, const ModelConfig& config,
     write_json("tokenizer_config.json", tokenizer_config);
     write_weights(folder, config, dtype, read_f32, max_shard_bytes);
   } catch (...) {
-    fs::remove_all(folder, error);
+    try_remove_tree(folder);
     throw;
   }
   sync_path(folder);

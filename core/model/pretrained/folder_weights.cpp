@@ -2,6 +2,7 @@
 
 #include <map>
 #include <set>
+#include <system_error>
 #include <utility>
 
 #include "core/base/error.h"
@@ -52,19 +53,27 @@ class SafetensorsWeights : public WeightFile {
   std::map<std::string, Place> tensors_;
 };
 
+fs::path real_path(const fs::path& path) {
+  std::error_code error;
+  fs::path real = fs::canonical(path, error);
+  XKDE_CHECK(!error, MissingInputError, path.string(),
+             ": expected a path that can be followed, found ", error.message());
+  return real;
+}
+
 std::vector<fs::path> files_of_index(const fs::path& index) {
   const Json json = read_json_file(index);
   XKDE_CHECK(json.is_object() && json.contains("weight_map") && json["weight_map"].is_object(),
              DataError, index.string(), ": expected an object weight_map, found none");
   std::set<fs::path> files;
-  const fs::path folder = fs::canonical(index.parent_path());
+  const fs::path folder = real_path(index.parent_path());
   for (const auto& [tensor, name] : json["weight_map"].items()) {
     XKDE_CHECK(name.is_string(), DataError, index.string(), ": weight_map.", tensor,
                ": expected a file name, found ", name.dump());
     const fs::path file = folder / name.get<std::string>();
     XKDE_CHECK(is_there(file, FileOrigin::kInput), MissingInputError, index.string(),
                ": weight_map.", tensor, ": expected the file ", file.string(), ", found none");
-    const fs::path real = fs::canonical(file);
+    const fs::path real = real_path(file);
     XKDE_CHECK(real.parent_path() == folder, DataError, index.string(), ": weight_map.", tensor,
                ": expected a file of the model's folder, found ", name.dump());
     files.insert(real);

@@ -76,7 +76,8 @@ void check_ids(const PretrainedModel& model) {
   const int64_t rows = model.config.vocab_size;
   const Tokenizer::LargestId largest = model.tokenizer.largest_id();
   if (largest.id < rows) return;
-  const fs::path file = fs::is_directory(model.path) ? model.path / "tokenizer.json" : model.path;
+  const bool in_folder = is_folder(model.path, FileOrigin::kInput);
+  const fs::path file = in_folder ? model.path / "tokenizer.json" : model.path;
   const std::string token =
       Json(largest.token.substr(0, 60)).dump(-1, ' ', false, Json::error_handler_t::replace);
   throw DataError(
@@ -132,9 +133,10 @@ void read_finite_f32(const WeightFile& weights, const std::string& place, const 
 }
 
 PretrainedModel open_pretrained(const fs::path& path) {
-  XKDE_CHECK(is_there(path, FileOrigin::kInput), MissingInputError, path.string(),
+  const PathKind kind = kind_at(path, FileOrigin::kInput);
+  XKDE_CHECK(kind != PathKind::kNothing, MissingInputError, path.string(),
              ": expected a Hugging Face folder or a .gguf file, found nothing");
-  PretrainedModel model = fs::is_directory(path) ? open_folder(path) : open_gguf(path);
+  PretrainedModel model = kind == PathKind::kFolder ? open_folder(path) : open_gguf(path);
   check_tensors(model);
   check_ids(model);
   return model;

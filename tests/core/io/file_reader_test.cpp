@@ -69,6 +69,51 @@ TEST_F(FileReader, OnlyWhatIsNotThereIsAbsent) {
               AllOf(HasSubstr(path("loop").string()), HasSubstr("Too many levels")));
 }
 
+TEST_F(FileReader, SaysWhatStandsAtAPath) {
+  const fs::path file = folder_.write("f", "text");
+  fs::create_directory(path("folder"));
+  fs::create_symlink("f", path("link"));
+  fs::create_symlink("none", path("dangling"));
+
+  const auto kind = [](const fs::path& path) { return kind_at(path, FileOrigin::kOwn); };
+  EXPECT_EQ(kind(file), PathKind::kFile);
+  EXPECT_EQ(kind(path("folder")), PathKind::kFolder);
+  EXPECT_EQ(kind(path("link")), PathKind::kFile);
+  EXPECT_EQ(kind(path("dangling")), PathKind::kNothing);
+  EXPECT_EQ(kind(fifo()), PathKind::kOther);
+  EXPECT_EQ(kind_of_name(path("link"), FileOrigin::kOwn), PathKind::kLink);
+  EXPECT_EQ(kind_of_name(path("dangling"), FileOrigin::kOwn), PathKind::kLink);
+  EXPECT_EQ(kind_of_name(path("none"), FileOrigin::kOwn), PathKind::kNothing);
+  EXPECT_TRUE(is_folder(path("folder"), FileOrigin::kOwn));
+  EXPECT_FALSE(is_folder(file, FileOrigin::kOwn));
+}
+
+TEST_F(FileReader, KnowsAPlaceByMoreThanItsName) {
+  const fs::path file = folder_.write("f", "text");
+  fs::create_symlink("f", path("link"));
+  const auto same = [](const fs::path& one, const fs::path& other) {
+    return is_same_place(one, other, FileOrigin::kOwn);
+  };
+
+  EXPECT_TRUE(same(path("link"), file));
+  EXPECT_FALSE(same(folder_.write("other", "text"), file));
+  EXPECT_FALSE(same(path("none"), file));
+  EXPECT_FALSE(same(path("none"), path("none")));
+}
+
+TEST_F(FileReader, AnErrorIsNeverAnAnswer) {
+  const fs::path longer = path(std::string(5000, 'x'));
+  for (const auto& ask : std::vector<std::function<void(FileOrigin)>>{
+           [&](FileOrigin origin) { kind_at(longer, origin); },
+           [&](FileOrigin origin) { kind_of_name(longer, origin); },
+           [&](FileOrigin origin) { is_folder(longer, origin); },
+           [&](FileOrigin origin) { is_same_place(folder_.path(), longer, origin); }}) {
+    EXPECT_THROW(ask(FileOrigin::kInput), MissingInputError);
+    EXPECT_THAT(message_of<IoError>([&] { ask(FileOrigin::kOwn); }),
+                HasSubstr("expected to find out whether it is there, found File name too long"));
+  }
+}
+
 TEST_F(FileReader, AnAbsentFileIsTheErrorOfItsOriginWhereItMustBeThere) {
   EXPECT_THAT(message_of<MissingInputError>([&] { read_text(path("none"), FileOrigin::kInput); }),
               HasSubstr("none: expected a file, found none"));

@@ -1,5 +1,6 @@
 #include "stages/recipe/run_record.h"
 
+#include <filesystem>
 #include <string>
 
 #include <gmock/gmock.h>
@@ -37,6 +38,14 @@ TEST(RunRecord, OfAFolderWithoutRunJsonIsNone) {
   const test::TempFolder root;
 
   EXPECT_FALSE(read_run_record(root.path()).has_value());
+}
+
+TEST(RunRecord, ThatCannotBeReadIsThisProgramsOwnError) {
+  const test::TempFolder root;
+  std::filesystem::create_directory(root.path() / "run.json");
+
+  EXPECT_THAT(test::message_of<IoError>([&] { read_run_record(root.path()); }),
+              HasSubstr("run.json: expected a regular file, found a folder"));
 }
 
 TEST(RunRecord, NamesTheStages) {

@@ -57,6 +57,14 @@ TEST_F(StageFolder, IsDoneWhenTheStageFinished) {
   EXPECT_EQ(text_of_file(path_ / "DONE"), print_.id + "\n");
 }
 
+TEST_F(StageFolder, WhereNobodyCanLookIsNotUnfinished) {
+  fs::create_directories(path_);
+  fs::create_symlink("DONE", path_ / "DONE");  // a loop
+
+  EXPECT_THAT(test::message_of<IoError>([&] { is_done(path_); }),
+              HasSubstr("DONE: expected to find out whether it is there, found Too many levels"));
+}
+
 TEST_F(StageFolder, HoldsWorkWhenItHasMoreThanMarks) {
   EXPECT_FALSE(holds_work(path_));
   open_stage_folder(path_, print_);
