@@ -1,19 +1,16 @@
 #ifndef XKDE_CORE_BASE_HOST_NAME_H_
 #define XKDE_CORE_BASE_HOST_NAME_H_
 
-#include <array>
 #include <string>
-
-#include <unistd.h>
 
 namespace xkde {
 
 /// This host's name as the system tells it. Names may repeat in a cluster.
-inline std::string host_name() {
-  std::array<char, 256> name{};
-  ::gethostname(name.data(), name.size() - 1);
-  return name.data();
-}
+std::string host_name();
+
+/// Which start of this host's kernel it is: the same for all its processes, and another one after
+/// each start. "" where the system does not tell.
+std::string boot_id();
 
 }  // namespace xkde
 

@@ -5,7 +5,6 @@
 
 #include "core/base/error.h"
 #include "core/base/host_name.h"
-#include "core/io/file.h"
 #include "distributed/comm/call_note.h"
 #include "distributed/comm/typed_gather.h"
 
@@ -13,9 +12,7 @@ namespace xkde::dist {
 namespace {
 
 /// Equal for the processes that can share memory. Names of hosts alone may repeat in a cluster.
-std::string host_id() {
-  return host_name() + " " + text_of_file("/proc/sys/kernel/random/boot_id");
-}
+std::string host_id() { return host_name() + " " + boot_id(); }
 
 }  // namespace
 

@@ -22,7 +22,6 @@
 
 #include "core/base/host_name.h"
 #include "core/base/stopwatch.h"
-#include "core/io/file.h"
 
 namespace xkde::dist {
 namespace {
@@ -401,13 +400,11 @@ void Connector::meet(const std::vector<std::string>& offers) {
 
 Host Host::own() {
   const std::string name = host_name();
-  std::string boot = text_of_file("/proc/sys/kernel/random/boot_id");
-  boot.erase(boot.find_last_not_of('\n') + 1);
   std::array<char, 64> network{};
   // Names of Unix sockets end at the network namespace.
   [[maybe_unused]] const auto length =
       readlink("/proc/self/ns/net", network.data(), network.size() - 1);
-  return {fmt::format("{} {} {}", name, boot, network.data()), name};
+  return {fmt::format("{} {} {}", name, boot_id(), network.data()), name};
 }
 
 RankTree RankTree::connect(int rank, const Host& host, const Exchange& exchange,

@@ -65,11 +65,6 @@ LockReach reach_in(const fs::path& folder) {
   return is_local ? LockReach::kAllHosts : LockReach::kThisHost;
 }
 
-std::string first_line(const fs::path& file) {
-  std::string text = text_of_file(file);
-  return text.substr(0, text.find('\n'));
-}
-
 /// When a process of this kernel started; 0 where there is none.
 int64_t start_of(int64_t process) {
   const std::string text = text_of_file(concat("/proc/", process, "/stat"));
@@ -185,7 +180,7 @@ void remove_record(const fs::path& file, const std::string& judged, std::vector<
 ProcessIdentity this_process() {
   const char* job = std::getenv("SLURM_JOB_ID");
   return {.host = host_name(),
-          .boot = first_line("/proc/sys/kernel/random/boot_id"),
+          .boot = boot_id(),
           .process = ::getpid(),
           .started = start_of(::getpid()),
           .since = utc_now(),
