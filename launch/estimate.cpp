@@ -106,14 +106,16 @@ std::string time_text(const RunPlan& run, const dist::StepSeconds& seconds,
                      in_time(seconds.total() * static_cast<double>(run.workload.steps)));
 }
 
+std::string joined(const std::vector<std::string>& names) {
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
 RunPlace place_of(const recipe::Recipe& recipe, int ranks, const std::string& machine) {
   const at::ScalarType dtype = recipe::scalar_type(recipe.model.dtype);
   if (machine != "here") {
     const std::vector<std::string> names = dist::machine_preset_names();
-    std::string known = "here";
-    for (const std::string& name : names) known += ", " + name;
     XKDE_CHECK(std::find(names.begin(), names.end(), machine) != names.end(), UsageError,
-               "--machine: expected ", known, ", found '", machine, "'");
+               "--machine: expected here, ", joined(names), ", found '", machine, "'");
     return recipe::preset_place(ranks, machine, dtype);
   }
   at::set_num_threads(threads_of_process(recipe.parallel.threads, ranks));
@@ -214,13 +216,10 @@ std::vector<std::string_view> EstimateCommand::examples() const {
 void EstimateCommand::define(CLI::App& app) {
   arguments.define(app);
   app.add_option("-n", ranks, "ranks (default 1)")->check(CLI::Range(1, 1 << 20))->type_name("N");
-  std::string presets;
-  for (const std::string& name : dist::machine_preset_names())
-    presets += (presets.empty() ? "" : ", ") + name;
   app.add_option(
          "--machine", machine,
          "here (default: the CPU of this host, measured now) or GPU nodes by nominal rates: " +
-             presets)
+             joined(dist::machine_preset_names()))
       ->type_name("NAME");
   app.add_flag("--slurm", slurm, "only what to ask SLURM for, as #SBATCH lines");
 }

@@ -3,6 +3,8 @@
 #include <cmath>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "core/base/error.h"
 
 namespace xkde::dist {
@@ -48,10 +50,8 @@ MachinePreset machine_preset(const std::string& name) {
   if (name == "h200") return gpu(name, 989e12, 141e9, 4.8e12, hopper);
   if (name == "a100_40")
     return gpu(name, 312e12, 40e9, 1.555e12, nccl_link(12 * 20e9, kGpusPerNode * 25e9));
-  std::string known;
-  for (const std::string& each : machine_preset_names())
-    known += (known.empty() ? "" : ", ") + each;
-  throw ConfigError(concat("machine: expected one of ", known, ", found ", name));
+  throw ConfigError(fmt::format("machine: expected one of {}, found {}",
+                                fmt::join(machine_preset_names(), ", "), name));
 }
 
 MachinePreset machine_preset_with(double device_bytes) {

@@ -63,7 +63,7 @@ std::string ways_out(const PlanRequest& request, const Plan& smallest) {
   }
   if (request.recompute == Recompute::kNone) add("parallel.recompute=block");
   const int64_t by_tokens = smallest.memory.activations + smallest.memory.head;
-  if (by_tokens > smallest.memory.peak() / 20) add("a smaller sft.max_tokens_per_pack");
+  if (by_tokens > smallest.memory.peak() / 20) add("a smaller " + request.pack_key);
   if (request.options.replicate > 1) add("a smaller parallel.replicate");
   if (request.options.device.is_cuda() && !request.options.offload_optimizer) {
     add("parallel.offload_optimizer=true");

@@ -24,6 +24,8 @@ struct PlanRequest {
   MachineConstants machine;
   MemoryConstants memory;
   int64_t available_bytes = 0;  ///< of one rank
+  /// The key whose value bounds the tokens of a pack: "sft.max_tokens_per_pack".
+  std::string pack_key = "max_tokens_per_pack";
 };
 
 struct Plan {

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "core/base/error.h"
 #include "distributed/planner/machine_presets.h"
 #include "stages/pipeline/stage_table.h"
 
@@ -22,6 +23,7 @@ dist::PlanRequest request_for(const Recipe& recipe, const Decoder& decoder,
   request.memory = dist::memory_constants(place.device.type());
   request.memory.saves_async = workload.saves_async;
   request.available_bytes = place.bytes;
+  request.pack_key = concat(recipe.stages.at(workload.stage)->name(), ".max_tokens_per_pack");
   return request;
 }
 

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "core/base/error.h"
 #include "core/io/file_reader.h"
 
@@ -39,10 +41,9 @@ fs::path EditFolder::first_of(const std::vector<std::string>& codes) {
 }
 
 void EditFolder::missing(const Language& edit, const Language& test) const {
-  std::string names;
-  for (const std::string& name : asked_) names += (names.empty() ? "" : ", ") + name;
-  throw MissingInputError(concat(path_.string(), ": no file for ", edit.english_name, " -> ",
-                                 test.english_name, "; looked for ", names));
+  throw MissingInputError(fmt::format("{}: no file for {} -> {}; looked for {}", path_.string(),
+                                      edit.english_name, test.english_name,
+                                      fmt::join(asked_, ", ")));
 }
 
 std::vector<std::string> codes_of(const Language& language) {

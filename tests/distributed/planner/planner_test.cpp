@@ -22,6 +22,7 @@ PlanRequest seven_billion() {
   request.work = dense_work(8192, 4096);
   request.machine = machine_preset("h100").machine;
   request.available_bytes = static_cast<int64_t>(80e9);
+  request.pack_key = "orpo.max_tokens_per_pack";
   return request;
 }
 
@@ -120,7 +121,7 @@ TEST(Planner, RefusesWithBytesAndTheKeysThatHelp) {
   EXPECT_THAT(message, HasSubstr("parallel.shard=full"));
   EXPECT_THAT(message, HasSubstr("parallel.recompute=block"));
   EXPECT_THAT(message, HasSubstr("parallel.offload_optimizer=true"));
-  EXPECT_THAT(message, HasSubstr("max_tokens_per_pack"));
+  EXPECT_THAT(message, HasSubstr("a smaller orpo.max_tokens_per_pack"));
   EXPECT_THAT(message, HasSubstr("more ranks"));
 }
 

@@ -117,6 +117,7 @@ TEST_F(RunPlanTest, SurveysPairsThatAreNotThereYet) {
 
   ASSERT_TRUE(run.has_value());
   EXPECT_EQ(run->workload.samples, 32) << "a global batch";
+  EXPECT_EQ(run->request.pack_key, "orpo.max_tokens_per_pack");
   EXPECT_TRUE(run->request.memory.saves_async) << "saves every 100 steps beside the next ones";
 }
 
