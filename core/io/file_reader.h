@@ -62,7 +62,7 @@ std::string read_text(const std::filesystem::path& path, FileOrigin origin,
 /// What `read` returns, which takes its file for an input. Where it is this program's own, a file
 /// that is absent or cannot be read is an IoError.
 template <typename Read>
-auto read_as(FileOrigin origin, const Read& read) {
+decltype(auto) read_as(FileOrigin origin, const Read& read) {
   try {
     return read();
   } catch (const MissingInputError& error) {

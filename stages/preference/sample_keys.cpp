@@ -53,7 +53,7 @@ Json SampleStage::keys() const {
 void SampleStage::check_inputs(InputChecker& inputs) const {
   if (uses_built_data()) return;
   if (inputs.opens("train_data", train_data, "build_data or a training file"))
-    inputs.reads("train_data", [this] { read_conversations(train_data); });
+    inputs.reads("train_data", [&] { inputs.files().conversations(train_data); });
 }
 
 std::set<std::filesystem::path> SampleStage::files() const {

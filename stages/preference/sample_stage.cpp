@@ -38,13 +38,14 @@ std::string prompt_text(const Conversation& conversation, const SampleStage& sta
   return "[INST]" + asked.front().content + " [/INST] ";
 }
 
-std::vector<SamplePrompt> read_prompts(const SampleStage& stage, const RunContext& context) {
+std::vector<SamplePrompt> read_prompts(const SampleStage& stage, RunContext& context) {
   const std::filesystem::path file = stage.uses_built_data()
                                          ? context.artifacts().file(ArtifactKind::kTrainData)
                                          : std::filesystem::path(stage.train_data);
   const FileOrigin origin = stage.uses_built_data() ? FileOrigin::kOwn : FileOrigin::kInput;
-  const std::vector<Conversation> conversations =
-      read_as(origin, [&] { return read_conversations(file); });
+  LoadedData& files = context.data().files;
+  const std::vector<Conversation>& conversations = read_as(
+      origin, [&]() -> auto& { return files.conversations(file); });
   const auto [begin, end] = Slice::parse(stage.records).range(std::ssize(conversations));
   std::vector<SamplePrompt> prompts;
   for (int64_t i = begin; i < end; ++i) {

@@ -49,7 +49,7 @@ std::vector<std::string_view> SftStage::free_keys() const {
 void SftStage::check_inputs(InputChecker& inputs) const {
   if (uses_built_data()) return;
   if (inputs.opens("train_data", train_data, "build_data or a training file"))
-    inputs.reads("train_data", [this] { read_conversations(train_data); });
+    inputs.reads("train_data", [&] { inputs.files().conversations(train_data); });
 }
 
 std::set<std::filesystem::path> SftStage::files() const {

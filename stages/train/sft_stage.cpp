@@ -68,7 +68,9 @@ void run_sft(const SftStage& stage, const std::filesystem::path& folder, RunCont
   std::vector<SftSample> samples;
   int64_t left_out = 0;
   dist::agree_on(context.comm(), [&] {
-    const auto conversations = read_as(origin, [&] { return read_conversations(file); });
+    LoadedData& files = context.data().files;
+    const std::vector<Conversation>& conversations = read_as(
+        origin, [&]() -> auto& { return files.conversations(file); });
     samples = encode_samples(conversations, file.string(), stage, context.pretrained(),
                              context.chat_template(), &left_out);
   });

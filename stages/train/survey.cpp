@@ -33,11 +33,14 @@ TrainWorkload workload_of(const TrainKeys& keys, const SurveyInputs& inputs) {
   return workload;
 }
 
-std::vector<Conversation> conversations_of(const SftStage& stage, const SurveyInputs& inputs) {
-  if (!stage.uses_built_data()) return read_conversations(stage.train_data);
+const std::vector<Conversation>& conversations_of(const SftStage& stage,
+                                                  const SurveyInputs& inputs) {
+  LoadedData& files = inputs.data.files;
+  if (!stage.uses_built_data()) return files.conversations(stage.train_data);
   const size_t builder = inputs.recipe.stage_above(inputs.stage, BuildDataStage::kName);
   if (const auto built = inputs.artifacts.left_by(builder))
-    return read_as(FileOrigin::kOwn, [&] { return read_conversations(*built); });
+    return read_as(
+        FileOrigin::kOwn, [&]() -> auto& { return files.conversations(*built); });
   const auto& build = as<BuildDataStage>(*inputs.recipe.stages[builder]);
   return built_ahead(build, inputs.recipe, inputs.data).conversations;
 }

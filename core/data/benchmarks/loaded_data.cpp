@@ -3,6 +3,9 @@
 #include <iterator>
 #include <set>
 #include <system_error>
+#include <utility>
+
+#include <fmt/format.h>
 
 #include "core/base/error.h"
 
@@ -32,9 +35,14 @@ std::string languages_found(const std::vector<EditRecord>& rows) {
   for (const EditRecord& row : rows) {
     for (const auto& [code, side] : row.sides) codes.insert(code);
   }
-  std::string text;
-  for (const std::string& code : codes) text += (text.empty() ? "" : ", ") + code;
-  return text.empty() ? "none" : text;
+  return codes.empty() ? "none" : fmt::format("{}", fmt::join(codes, ", "));
+}
+
+/// One name for one file, whatever leads to it.
+fs::path known_as(const fs::path& path) {
+  std::error_code error;
+  fs::path canonical = fs::weakly_canonical(path, error);
+  return error ? path : canonical;
 }
 
 /// The rows of `file` that have both languages; counts the others in `skipped`.
@@ -63,20 +71,27 @@ std::vector<const EditRecord*> complete_rows(const EditFile& file, const Languag
 
 }  // namespace
 
-const EditFile& LoadedData::file(const BenchmarkSource& source, const fs::path& path) {
-  std::error_code error;
-  const fs::path canonical = fs::weakly_canonical(path, error);
-  const uintmax_t bytes = fs::file_size(path, error);
-  const fs::file_time_type changed = fs::last_write_time(path, error);
-  const std::pair key(source.read, error ? path : canonical);
-  const auto found = files_.find(key);
-  if (found != files_.end() && found->second.bytes == bytes && found->second.changed == changed)
-    return found->second.file;
-  EditFile file = source.read(path);
+/// What `read` gave when the file was as it is now; reads it where it was not read yet.
+template <typename Key, typename Read>
+auto& LoadedData::kept(std::map<Key, Entry<std::invoke_result_t<Read>>>& entries, const Key& key,
+                       const fs::path& path, const Read& read) {
+  std::error_code ignored;  // what cannot be looked at cannot be read either
+  const State state{fs::file_size(path, ignored), fs::last_write_time(path, ignored)};
+  const auto found = entries.find(key);
+  if (found != entries.end() && found->second.state == state) return found->second.content;
+  auto content = read();
   ++num_parsed_;
-  Entry& entry = files_[key];
-  entry = {bytes, changed, std::move(file)};
-  return entry.file;
+  auto& entry = entries[key];
+  entry = {state, std::move(content)};
+  return entry.content;
+}
+
+const EditFile& LoadedData::file(const BenchmarkSource& source, const fs::path& path) {
+  return kept(files_, {source.read, known_as(path)}, path, [&] { return source.read(path); });
+}
+
+const std::vector<Conversation>& LoadedData::conversations(const fs::path& path) {
+  return kept(conversations_, known_as(path), path, [&] { return read_conversations(path); });
 }
 
 EditDataset LoadedData::edits(const EditQuery& query) {

@@ -73,6 +73,22 @@ TEST_F(LoadedDataTest, AChangedFileIsParsedAgain) {
   EXPECT_EQ(data_.num_parsed(), 2);
 }
 
+TEST_F(LoadedDataTest, ATrainingFileIsParsedOnce) {
+  const auto rows = [](const char* answer) {
+    return concat(R"([{"id": "a", "conversations": [{"from": "human", "value": "who?"},)",
+                  R"({"from": "gpt", "value": ")", answer, R"("}]}])");
+  };
+  const auto file = folder_.write("train.json", rows("nobody"));
+
+  EXPECT_EQ(data_.conversations(file).at(0).turns.at(1).content, "nobody");
+  EXPECT_EQ(&data_.conversations(folder_.path() / "." / "train.json"), &data_.conversations(file));
+  EXPECT_EQ(data_.num_parsed(), 1);
+  folder_.write("train.json", rows("somebody"));
+  EXPECT_EQ(data_.conversations(file).at(0).turns.at(1).content, "somebody");
+  EXPECT_EQ(data_.num_parsed(), 2);
+  EXPECT_THROW(data_.conversations(folder_.path() / "none"), MissingInputError);
+}
+
 TEST_F(LoadedDataTest, AFileThatCannotBeReadIsNotKept) {
   const auto file = folder_.path() / "later.json";
   EXPECT_THROW(data_.file(mzsre_, file), MissingInputError);
