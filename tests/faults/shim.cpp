@@ -9,8 +9,7 @@
 ///                                       the call; or PAUSE, after which the call passes
 ///   XKDE_FAULT_RANK=R                   of MPI's ranks only R meets it
 ///   XKDE_FAULT_LOG=FILE                 a line for each call: KIND, "!" where the fault was or
-///   "-",
-///                                       PATH, separated by tabs
+///                                       "-" where not, PATH, separated by tabs
 ///   XKDE_FAULT_KEEP=FOLDER              what is durable at each moment; power_cuts.py reads it:
 ///       lines of FOLDER/events, separated by tabs, N counts them:
 ///         S N FILE         the file was synced; its bytes are in FOLDER/N
@@ -19,305 +18,27 @@
 ///         now
 ///       FILE and FOLDER are inode and time of birth, with "d" before them for a folder.
 
-#include <atomic>
 #include <cerrno>
-#include <climits>
-#include <csignal>
 #include <cstdarg>
+#include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
-#include <mutex>
-#include <string>
 
 #include <dirent.h>
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
-// The library's own function behind the one that stands here.
-#define NEXT(name)                                                                            \
-  ([] {                                                                                       \
-    static const auto found = reinterpret_cast<decltype(&::name)>(::dlsym(RTLD_NEXT, #name)); \
-    return found;                                                                             \
-  }())
+#include "tests/faults/shim_keep.h"
+#include "tests/faults/shim_plan.h"
 
 namespace {
 
-enum Kind {
-  kOpen,
-  kRead,
-  kWrite,
-  kSync,
-  kRename,
-  kMkdir,
-  kTruncate,
-  kAllocate,
-  kClose,
-  kRemove,
-  kMap,
-  kStatus,
-  kDirect,
-  kAny
-};
-constexpr const char* kKinds[] = {"open",  "read",     "write",    "sync",  "rename",
-                                  "mkdir", "truncate", "allocate", "close", "remove",
-                                  "map",   "status",   "direct",   "any"};
-
-struct Action {
-  const char* name;
-  int error, signal;
-};
-constexpr int kShort = -1;  // in place of an error
-constexpr int kPause = -2;
-constexpr unsigned kPauseSeconds = 5;
-constexpr Action kActions[] = {
-    {"SHORT", kShort, 0},    {"PAUSE", kPause, 0},    {"EIO", EIO, 0},
-    {"ENOSPC", ENOSPC, 0},   {"EINTR", EINTR, 0},     {"EACCES", EACCES, 0},
-    {"EROFS", EROFS, 0},     {"ESTALE", ESTALE, 0},   {"EMFILE", EMFILE, 0},
-    {"EINVAL", EINVAL, 0},   {"EDQUOT", EDQUOT, 0},   {"EOPNOTSUPP", EOPNOTSUPP, 0},
-    {"SIGKILL", 0, SIGKILL}, {"SIGTERM", 0, SIGTERM}, {"SIGINT", 0, SIGINT},
-    {"SIGHUP", 0, SIGHUP},   {"SIGUSR1", 0, SIGUSR1}, {"SIGUSR2", 0, SIGUSR2},
-    {"SIGPIPE", 0, SIGPIPE}, {"SIGSTOP", 0, SIGSTOP}, {"SIGSEGV", 0, SIGSEGV},
-    {"SIGABRT", 0, SIGABRT}, {"SIGBUS", 0, SIGBUS},
-};
-
-struct Plan {
-  const char* under = "";
-  bool has_fault = false;
-  Kind kind = kAny;
-  long number = 0;  // 0: all
-  Action action{};
-  const char* path = "";
-  int log = -1;
-  const char* keep = nullptr;
-};
-
-[[noreturn]] void refuse(const char* what) {
-  std::fprintf(stderr, "fault shim: cannot use XKDE_FAULT: %s\n", what);
-  ::_exit(127);
-}
-
-void parse(const char* text, Plan& plan) {
-  static char copy[4096];
-  std::snprintf(copy, sizeof copy, "%s", text);
-  char* parts[4] = {copy};
-  for (int i = 1; i < 4; ++i) {
-    char* colon = std::strchr(parts[i - 1], ':');
-    if (colon == nullptr) refuse("expected KIND:NUMBER:ACTION:PATH");
-    *colon = '\0';
-    parts[i] = colon + 1;
-  }
-  bool known = false;
-  for (int kind = 0; kind <= kAny; ++kind) {
-    if (std::strcmp(kKinds[kind], parts[0]) != 0) continue;
-    plan.kind = static_cast<Kind>(kind);
-    known = true;
-  }
-  if (!known) refuse("unknown kind of call");
-  plan.number = std::strcmp(parts[1], "all") == 0 ? 0 : std::atol(parts[1]);
-  if (plan.number == 0 && std::strcmp(parts[1], "all") != 0) refuse("expected a number or all");
-  known = false;
-  for (const Action& action : kActions) {
-    if (std::strcmp(action.name, parts[2]) != 0) continue;
-    plan.action = action;
-    known = true;
-  }
-  if (!known) refuse("unknown action");
-  plan.path = parts[3];
-  plan.has_fault = true;
-}
-
-bool is_another_rank(const char* wanted) {
-  const char* rank = std::getenv("OMPI_COMM_WORLD_RANK");
-  return wanted != nullptr && (rank == nullptr || std::strcmp(rank, wanted) != 0);
-}
-
-Plan make_plan() {
-  Plan plan;
-  if (const char* under = std::getenv("XKDE_FAULT_UNDER")) plan.under = under;
-  const char* fault = std::getenv("XKDE_FAULT");
-  if (fault != nullptr && !is_another_rank(std::getenv("XKDE_FAULT_RANK"))) parse(fault, plan);
-  if (const char* log = std::getenv("XKDE_FAULT_LOG"))
-    plan.log = NEXT(open)(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-  plan.keep = std::getenv("XKDE_FAULT_KEEP");
-  return plan;
-}
-
-const Plan& the_plan() {
-  static const Plan plan = make_plan();
-  return plan;
-}
-
-class KeptErrno {
- public:
-  KeptErrno() : value_(errno) {}
-  ~KeptErrno() { errno = value_; }
-  KeptErrno(const KeptErrno&) = delete;
-  KeptErrno& operator=(const KeptErrno&) = delete;
-
- private:
-  int value_;
-};
-
-/// The path behind a descriptor, or of a name in a folder's descriptor. Up to two long paths.
-struct Path {
-  explicit Path(int fd) { behind(fd); }
-  explicit Path(const char* name) { std::snprintf(text, sizeof text, "%s", name); }
-  Path(int folder, const char* name) {
-    if (folder == AT_FDCWD || name[0] == '/') {
-      std::snprintf(text, sizeof text, "%s", name);
-      return;
-    }
-    behind(folder);
-    const size_t length = std::strlen(text);
-    std::snprintf(text + length, sizeof text - length, "/%s", name);
-  }
-  void behind(int fd) {
-    const KeptErrno kept;
-    char link[40];
-    std::snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-    const ssize_t length = ::readlink(link, text, PATH_MAX);
-    text[length < 0 ? 0 : length] = '\0';
-  }
-  char text[2 * PATH_MAX + 8];
-};
-
-bool is_watched(const Path& path) { return std::strstr(path.text, the_plan().under) != nullptr; }
-
-void log_call(Kind kind, bool hit, const Path& path) {
-  const KeptErrno kept;
-  char line[sizeof path.text + 32];
-  const int length =
-      std::snprintf(line, sizeof line, "%s\t%s\t%s\n", kKinds[kind], hit ? "!" : "-", path.text);
-  [[maybe_unused]] const long written = ::syscall(SYS_write, the_plan().log, line, length);
-}
-
-/// Counts a call. Returns the error that it must fail with, kShort, or 0 for a call that passes.
-int judge(Kind kind, const Path& path) {
-  static std::atomic<long> calls{0};
-  const Plan& plan = the_plan();
-  if (!is_watched(path)) return 0;
-  bool hit = plan.has_fault && (plan.kind == kAny || plan.kind == kind) &&
-             std::strstr(path.text, plan.path) != nullptr;
-  if (hit) {
-    const long call = ++calls;
-    hit = plan.number == 0 || call == plan.number;
-  }
-  if (plan.log >= 0) log_call(kind, hit, path);
-  if (!hit) return 0;
-  if (plan.action.signal != 0) ::kill(::getpid(), plan.action.signal);
-  if (plan.action.error != kPause) return plan.action.error;
-  ::sleep(kPauseSeconds);
-  return 0;
-}
-
-/// Lets `call` pass, or returns -1 with the error that is due.
-template <typename Call>
-auto guarded(Kind kind, const Path& path, const Call& call) -> decltype(call()) {
-  const int error = judge(kind, path);
-  if (error > 0) {
-    errno = error;
-    return -1;
-  }
-  return call();
-}
-
-/// Like guarded(), for `call(bytes)` that may do less than asked.
-template <typename Call>
-ssize_t guarded_bytes(Kind kind, int fd, size_t bytes, const Call& call) {
-  const int error = judge(kind, Path(fd));
-  if (error > 0) {
-    errno = error;
-    return -1;
-  }
-  return call(error == kShort && bytes > 1 ? bytes / 2 : bytes);
-}
-
-// What a power cut leaves.
-
-std::recursive_mutex g_keeping;  // one event at a time
-
-std::string name_of_file(const char* path) {
-  struct statx info {};
-  if (::statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_INO | STATX_BTIME | STATX_TYPE, &info) !=
-      0)
-    return "";
-  char text[80];
-  std::snprintf(text, sizeof text, "%s%llu-%lld.%u", S_ISDIR(info.stx_mode) ? "d" : "",
-                static_cast<unsigned long long>(info.stx_ino),
-                static_cast<long long>(info.stx_btime.tv_sec), info.stx_btime.tv_nsec);
-  return text;
-}
-
-void write_event(const std::string& line) {
-  const std::string path = std::string(the_plan().keep) + "/events";
-  const int fd = NEXT(open)(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-  if (fd < 0) return;
-  [[maybe_unused]] const ssize_t written = NEXT(write)(fd, line.data(), line.size());
-  NEXT(close)(fd);
-}
-
-std::string next_number() {
-  static long number = 0;  // under g_keeping
-  return std::to_string(number++);
-}
-
-bool keeps(const Path& path) { return the_plan().keep != nullptr && is_watched(path); }
-
-void keep_folder(const char* letter, const std::string& folder) {
-  const KeptErrno kept;
-  const std::lock_guard lock(g_keeping);
-  std::string line = std::string(letter) + "\t" + next_number() + "\t" +
-                     name_of_file(folder.c_str()) + "\t" + folder;
-  DIR* open_folder = NEXT(opendir)(folder.c_str());
-  if (open_folder == nullptr) return;
-  while (const dirent* entry = ::readdir(open_folder)) {
-    const std::string name = entry->d_name;
-    if (name == "." || name == "..") continue;
-    line += "\t" + name + "\t" + name_of_file((folder + "/" + name).c_str());
-  }
-  ::closedir(open_folder);
-  write_event(line + "\n");
-}
-
-/// After a call that gave, changed or took away the name `path`.
-void keep_name(const Path& path) {
-  if (!keeps(path)) return;
-  const std::string text = path.text;
-  const size_t slash = text.rfind('/');
-  if (slash != std::string::npos && slash > 0) keep_folder("L", text.substr(0, slash));
-}
-
-void keep_synced(int fd) {
-  const Path path(fd);
-  if (!keeps(path)) return;
-  const KeptErrno kept;
-  struct stat info {};
-  if (NEXT(fstat)(fd, &info) != 0) return;
-  if (S_ISDIR(info.st_mode)) return keep_folder("D", path.text);
-  const std::lock_guard lock(g_keeping);
-  const std::string number = next_number();
-  const std::string copy = std::string(the_plan().keep) + "/" + number;
-  char link[40];
-  std::snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-  const int from = NEXT(open)(link, O_RDONLY | O_CLOEXEC);
-  const int to = NEXT(open)(copy.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-  char piece[65536];
-  ssize_t got = 0;
-  while (from >= 0 && to >= 0 && (got = NEXT(read)(from, piece, sizeof piece)) > 0) {
-    [[maybe_unused]] const ssize_t written = NEXT(write)(to, piece, static_cast<size_t>(got));
-  }
-  if (from >= 0) NEXT(close)(from);
-  if (to >= 0) NEXT(close)(to);
-  write_event("S\t" + number + "\t" + name_of_file(path.text) + "\n");
-}
+using namespace xkde::fault;
 
 template <typename Open>
 int open_guarded(const Path& path, int flags, const Open& open) {
@@ -450,8 +171,8 @@ int renameat2(int from_folder, const char* from, int to_folder, const char* to,
               unsigned flags) noexcept {
   const Path source(from_folder, from), target(to_folder, to);
   Path both = source;
-  const size_t length = std::strlen(both.text);
-  std::snprintf(both.text + length, sizeof both.text - length, " -> %s", target.text);
+  both.append(" -> ");
+  both.append(target.text);
   const int status = guarded(
       kRename, both, [&] { return NEXT(renameat2)(from_folder, from, to_folder, to, flags); });
   if (status == 0) {
