@@ -10,6 +10,7 @@
 #include "core/io/file.h"
 #include "core/io/sha256.h"
 #include "stages/pipeline/stage_parsers.h"
+#include "tests/stages/pipeline/all_stages.h"
 #include "tests/support/temp_folder.h"
 
 namespace xkde::recipe {
@@ -22,19 +23,6 @@ using ::testing::IsEmpty;
 using ::testing::Pair;
 using ::testing::UnorderedElementsAre;
 
-constexpr const char* kRecipe = R"(model: {model_name_or_path: m}
-output_dir: run
-stages:
-  - evaluate: {benchmark: mzsre, data: d, edit_languages: [en], test_languages: [es]}
-  - build_data:
-      sources: [{benchmark: mzsre, data: d, edit_languages: [en], test_languages: [es]}]
-  - sft: {}
-  - sample: {}
-  - rank: {}
-  - orpo: {}
-  - evaluate: {benchmark: mzsre, data: d, edit_languages: [en], test_languages: [es]}
-  - export: {path: run/hf}
-)";
 constexpr size_t kBuildData = 1, kSft = 2, kOrpo = 5, kEvaluate = 6, kExport = 7;
 
 /// A folder with a model and the data of the recipe.
@@ -56,7 +44,7 @@ class CoveredKeys : public ::testing::Test {
                                  "output_dir=" + at("run"),
                                  "export.path=" + at("run/hf")};
     all.insert(all.end(), overrides.begin(), overrides.end());
-    return parse_recipe(kRecipe, "r.yaml", kStageParsers, all);
+    return parse_recipe(test::all_stages_evaluated_before(), "r.yaml", kStageParsers, all);
   }
   Json covers(size_t stage, const std::vector<std::string>& overrides = {}) const {
     const Recipe read = recipe(overrides);

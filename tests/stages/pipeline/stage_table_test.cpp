@@ -9,6 +9,7 @@
 #include "core/base/error.h"
 #include "stages/pipeline/stage_parsers.h"
 #include "stages/recipe/recipe.h"
+#include "tests/stages/pipeline/all_stages.h"
 #include "tests/support/message_of.h"
 
 namespace xkde::recipe {
@@ -17,21 +18,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-/// A recipe with each stage once.
-Recipe recipe_of_all_stages() {
-  return parse_recipe(R"(model: {model_name_or_path: m}
-stages:
-  - build_data:
-      sources: [{benchmark: mzsre, data: d, edit_languages: [en], test_languages: [es]}]
-  - sft: {}
-  - sample: {}
-  - rank: {}
-  - orpo: {}
-  - evaluate: {benchmark: mzsre, data: d, edit_languages: [en], test_languages: [es]}
-  - export: {path: p}
-)",
-                      "r.yaml", kStageParsers);
-}
+Recipe recipe_of_all_stages() { return parse_recipe(test::all_stages(), "r.yaml", kStageParsers); }
 
 TEST(StageTable, HasARunnerForEveryParserAndNoOther) {
   std::vector<std::string> names;
