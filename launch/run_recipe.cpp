@@ -2,7 +2,9 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <functional>
 #include <memory>
+#include <string>
 #include <thread>
 #include <utility>
 
@@ -111,14 +113,16 @@ double patience_for(ExitCode code) {
   }
 }
 
-/// Tells how the run ended, once where all ranks end alike, and ends it: in peace where they do, so
-/// that mpirun has nothing to add, else at once for all.
+/// Tells how the run ended, each text once where all ranks end alike, and ends it: in peace where
+/// they do, so that mpirun has nothing to add, else at once for all.
 int end_with(const Failure& failure, const dist::MpiEnvironment& mpi, dist::Heartbeat* heartbeat) {
   const auto code = static_cast<ExitCode>(failure.exit_code);
-  const bool together = mpi.ends_together(failure.exit_code, patience_for(code));
+  const dist::RankEnd own{failure.exit_code, std::hash<std::string>()(failure.message)};
+  const auto ends = mpi.ends_of_ranks(own, patience_for(code));
+  const bool together = ends && end_alike(*ends);
   if (mpi.rank() == 0 && code == ExitCode::kStopped) {
     log::info(failure.message + "; to go on, run the same command again");
-  } else if (!together || mpi.rank() == 0) {
+  } else if (!together || (speaks(*ends, mpi.rank()) && code != ExitCode::kStopped)) {
     log::error(failure.kind, failure.message);
   }
   if (together) return failure.exit_code;

@@ -1,7 +1,11 @@
 #include "distributed/comm/agreement.h"
 
+#include <algorithm>
 #include <filesystem>
+#include <set>
+#include <span>
 #include <string_view>
+#include <utility>
 
 #include "core/base/error.h"
 #include "core/base/memory_failure.h"
@@ -40,12 +44,36 @@ template <typename... Kinds>
   throw InternalError(what);
 }
 
-[[noreturn]] void rethrow(std::string_view message) {
-  constexpr size_t kHead = 1 + sizeof(int32_t);
-  const auto code = HostBytes<int32_t>::from(message.substr(1, sizeof(int32_t)));
+constexpr size_t kHead = 1 + sizeof(int32_t);  ///< of a failure, before its text
+
+/// What the ranks say that failed: the first one's text, and those of others that differ.
+std::string texts_of(std::span<const std::string> messages) {
+  std::string all;
+  std::set<std::string> told;
+  int untold = 0;
+  for (size_t rank = 0; rank < messages.size(); ++rank) {
+    if (messages[rank][0] == kDone) continue;
+    std::string text = messages[rank].substr(kHead);
+    if (told.contains(text)) continue;
+    if (std::ssize(told) == kMostFailures) {
+      ++untold;
+      continue;
+    }
+    all += told.empty() ? text : concat("; rank ", rank, ": ", text);
+    told.insert(std::move(text));
+  }
+  return untold == 0 ? all : concat(all, "; and ", untold, " more ranks with other texts");
+}
+
+/// Throws the error of the first rank that failed, if one did.
+void rethrow(std::span<const std::string> messages) {
+  const auto failed = std::ranges::find_if(
+      messages, [](const std::string& message) { return message[0] != kDone; });
+  if (failed == messages.end()) return;
+  const auto code = HostBytes<int32_t>::from(std::string_view(*failed).substr(1, sizeof(int32_t)));
   throw_kind<UsageError, ConfigError, DataError, MissingInputError, DeviceError, MemoryError,
              IoError, StopRequested, NumericError, CheckpointError, CopiesError>(
-      static_cast<ExitCode>(code), std::string(message.substr(kHead)));
+      static_cast<ExitCode>(code), texts_of(messages));
 }
 
 }  // namespace
@@ -53,11 +81,10 @@ template <typename... Kinds>
 std::vector<std::string> agree_on_bytes(Communicator& comm,
                                         const std::function<std::string()>& local) {
   std::vector<std::string> messages = comm.all_gather_bytes(run(local));
-  for (std::string& message : messages) {
+  for (const std::string& message : messages)
     XKDE_CHECK(!message.empty(), InternalError, "agreement: a rank sent no message");
-    if (message[0] != kDone) rethrow(message);
-    message.erase(0, 1);
-  }
+  rethrow(messages);
+  for (std::string& message : messages) message.erase(0, 1);
   return messages;
 }
 

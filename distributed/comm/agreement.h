@@ -11,6 +11,9 @@
 
 namespace xkde::dist {
 
+/// Texts of different failures that one error names.
+inline constexpr int kMostFailures = 4;
+
 /// agree() for work whose result is bytes.
 std::vector<std::string> agree_on_bytes(Communicator& comm,
                                         const std::function<std::string()>& local);
@@ -18,7 +21,8 @@ std::vector<std::string> agree_on_bytes(Communicator& comm,
 /// Runs `local`, which makes no collective calls, on every rank, and tells all ranks how it went.
 /// Returns its results (of a type that gather() carries) in rank order. If it threw on some rank,
 /// every rank throws the error of the first such rank: an Error as what it is, all others as
-/// InternalError. A CommError passes through on the rank that has it. Collective.
+/// InternalError. Behind its text stand those of other ranks that say something else, up to
+/// kMostFailures in all. A CommError passes through on the rank that has it. Collective.
 template <typename Local>
 std::vector<std::invoke_result_t<const Local&>> agree(Communicator& comm, const Local& local) {
   using Result = std::invoke_result_t<const Local&>;

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <exception>
 #include <thread>
+#include <type_traits>
 #include <utility>
 
 #include <dlfcn.h>
@@ -89,22 +90,27 @@ void MpiEnvironment::finalize() noexcept {
   MPI_Finalize();
 }
 
-bool MpiEnvironment::ends_together(int exit_code, double patience_s) const noexcept {
-  if (size_ == 1) return true;
-  // Of the codes and of their negatives. A request that is given up keeps writing to them.
-  static std::array<int, 2> own, largest;
-  own = {exit_code, -exit_code};
+std::optional<std::vector<RankEnd>> MpiEnvironment::ends_of_ranks(const RankEnd& own,
+                                                                  double patience_s) const {
+  if (size_ == 1) return std::vector<RankEnd>{own};
+  // A request that is given up keeps reading and writing: what it has stays for ever.
+  static_assert(std::is_trivially_copyable_v<RankEnd>);
+  static auto& told = *new RankEnd;
+  static auto& all = *new std::vector<RankEnd>;
+  told = own;
+  all.resize(static_cast<size_t>(size_));
   MPI_Request request = MPI_REQUEST_NULL;
-  if (MPI_Iallreduce(own.data(), largest.data(), 2, MPI_INT, MPI_MAX, MPI_Comm_f2c(end_comm_),
-                     &request) != MPI_SUCCESS)
-    return false;
+  if (MPI_Iallgather(&told, sizeof told, MPI_BYTE, all.data(), sizeof told, MPI_BYTE,
+                     MPI_Comm_f2c(end_comm_), &request) != MPI_SUCCESS)
+    return std::nullopt;
   const Stopwatch watch;
   int done = 0;
   while (MPI_Test(&request, &done, MPI_STATUS_IGNORE) == MPI_SUCCESS && done == 0) {
-    if (watch.seconds() > patience_s) return false;
+    if (watch.seconds() > patience_s) return std::nullopt;
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
-  return done != 0 && largest[0] == exit_code && largest[1] == -exit_code;
+  if (done == 0) return std::nullopt;
+  return all;
 }
 
 void MpiEnvironment::abort(int exit_code) const noexcept {

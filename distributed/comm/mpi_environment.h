@@ -1,12 +1,20 @@
 #ifndef XKDE_DISTRIBUTED_COMM_MPI_ENVIRONMENT_H_
 #define XKDE_DISTRIBUTED_COMM_MPI_ENVIRONMENT_H_
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "distributed/job/launcher.h"
 
 namespace xkde::dist {
+
+/// How a rank ends, as the others hear of it.
+struct RankEnd {
+  int64_t exit_code = 0;
+  uint64_t text = 0;  ///< a hash of what it says: ranks that say the same have the same
+};
 
 /// MPI from construction to destruction; main makes it first, once in a process. Without mpirun or
 /// srun it is one rank. MPI may be called from any thread if has_threads().
@@ -29,9 +37,10 @@ class MpiEnvironment {
   bool has_threads() const noexcept { return has_threads_; }
   const std::vector<std::string>& hostnames() const noexcept { return hostnames_; }  ///< [size()]
 
-  /// Whether all ranks end with `exit_code`, as far as they say so within `patience_s`: then each
-  /// may leave by itself, and nothing has to be aborted. Each rank that ends calls it once.
-  bool ends_together(int exit_code, double patience_s) const noexcept;
+  /// How all ranks end, by rank; nothing where one of them does not say so within `patience_s`.
+  /// Where all end alike, each may leave by itself, and nothing has to be aborted. Each rank that
+  /// ends calls it once.
+  std::optional<std::vector<RankEnd>> ends_of_ranks(const RankEnd& own, double patience_s) const;
   /// Ends every rank at once; mpirun returns `exit_code`. For main, after it printed the error.
   /// This rank ends after 5 s also where MPI hangs.
   [[noreturn]] void abort(int exit_code) const noexcept;
@@ -46,7 +55,7 @@ class MpiEnvironment {
   int local_rank_ = 0;
   int local_size_ = 1;
   bool has_threads_ = false;
-  int end_comm_ = 0;  ///< MPI_Comm_c2f of a communicator that only ends_together() uses
+  int end_comm_ = 0;  ///< MPI_Comm_c2f of a communicator that only ends_of_ranks() uses
   std::vector<std::string> hostnames_;
 };
 

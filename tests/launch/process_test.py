@@ -87,6 +87,28 @@ class StandardOutput(TinyRunTest):
         self.assertEqual(wrong.returncode, 78)
         self.assertEqual(wrong.stderr.count("ConfigError: "), 1, wrong.stderr)
 
+    def test_ranks_that_fail_alike_for_other_reasons_all_say_so(self):
+        for name in ("here", "there"):
+            with open(f"{self.root}/{name}.yaml", "w") as file:
+                file.write(f"{name}: 1\n")
+        root = ["--allow-run-as-root"] if os.geteuid() == 0 else []
+        command = ["mpirun", *root, "--oversubscribe", "-n", "2", self.binary, f"{self.root}/here.yaml",
+                   ":", "-n", "1", self.binary, f"{self.root}/there.yaml"]
+        result = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, env=self.environment())
+        self.assertEqual(result.returncode, 78, result.stderr)
+        for rank, name in ((0, "here"), (2, "there")):
+            self.assertIn(f"[rank {rank}/3] ConfigError: {self.root}/{name}.yaml: ", result.stderr)
+        self.assertEqual(result.stderr.count("ConfigError: "), 2, result.stderr)
+
+    def test_a_library_without_memory_before_main_is_out_of_memory(self):
+        early = os.path.join(os.path.dirname(self.binary), "../tests/launch/libxkde_no_memory.so")
+        if not os.path.exists(early):
+            self.skipTest(f"no {early}: a build with sanitizers has none")
+        result = subprocess.run([self.binary, "--version"], capture_output=True, text=True, timeout=PATIENCE,
+                                env=self.environment() | {"LD_PRELOAD": os.path.abspath(early)})
+        self.assertEqual((result.returncode, result.stdout), (71, ""))
+        self.assertEqual(result.stderr, "MemoryError: out of host memory before the program began\n")
+
     def test_a_closed_standard_output_is_an_error(self):
         result = subprocess.run(f'"{self.binary}" env >&-', shell=True, stderr=subprocess.PIPE, text=True)
         self.assertEqual(result.returncode, 74)

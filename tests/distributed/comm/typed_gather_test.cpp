@@ -77,6 +77,21 @@ TEST(TypedGather, ValuesOfAnotherTypeAreNamedByTheirBytes) {
   EXPECT_THROW(HostBytes<std::vector<std::string>>::from("12345"), InternalError);
 }
 
+TEST(Agreement, OfManyTextsAFewAreTold) {
+  run_ranks(6, [](Communicator& comm) {
+    std::string told = "no error";
+    try {
+      agree_on(comm, [&] { throw IoError(concat("disk ", comm.rank())); });
+    } catch (const IoError& error) {
+      told = error.what();
+    }
+
+    EXPECT_EQ(told,
+              "disk 0; rank 1: disk 1; rank 2: disk 2; rank 3: disk 3; and 2 more ranks with "
+              "other texts");
+  });
+}
+
 TEST(Agreement, ResultsKeepTheirType) {
   run_ranks(2, [](Communicator& comm) {
     EXPECT_THAT(agree(comm, [&] { return comm.rank() + 1; }), ElementsAre(1, 2));
@@ -84,9 +99,9 @@ TEST(Agreement, ResultsKeepTheirType) {
 }
 
 TEST(Agreement, EveryRankThrowsTheErrorOfTheFirstThatFailed) {
-  run_ranks(3, [](Communicator& comm) {
+  run_ranks(8, [](Communicator& comm) {
     const auto refuse = [&]() -> int64_t {
-      XKDE_CHECK(comm.rank() == 0, ConfigError, "rank ", comm.rank(), " says no");
+      XKDE_CHECK(comm.rank() == 0, ConfigError, comm.rank() / 2, " says no");
       return 0;
     };
 
@@ -94,7 +109,8 @@ TEST(Agreement, EveryRankThrowsTheErrorOfTheFirstThatFailed) {
       agree(comm, refuse);
       ADD_FAILURE() << "no error";
     } catch (const ConfigError& error) {
-      EXPECT_STREQ(error.what(), "rank 1 says no");
+      EXPECT_STREQ(error.what(),
+                   "0 says no; rank 2: 1 says no; rank 4: 2 says no; rank 6: 3 says no");
     }
   });
 }
