@@ -54,6 +54,10 @@ std::string text_of(const Json& json) {
   return json.dump(1, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace);
 }
 
+std::string checksum_of(const Json& files, const Json& derived) {
+  return sha256_hex(text_of(files) + (derived.empty() ? "" : text_of(derived)));
+}
+
 }  // namespace
 
 DigestCache::DigestCache(fs::path file, const Options& options)
@@ -70,7 +74,8 @@ DigestCache::DigestCache(fs::path file, const Options& options)
 void DigestCache::read() {
   const Json all = read_json_file(file_);
   const Json& files = all.at("files");
-  XKDE_CHECK(all.at("format") == kFormat && all.at("sha256") == sha256_hex(text_of(files)),
+  const Json derived = all.value("derived", Json::object());
+  XKDE_CHECK(all.at("format") == kFormat && all.at("sha256") == checksum_of(files, derived),
              DataError, file_.string(), ": expected its own checksum, found another");
   for (const auto& [path, kept] : files.items()) {
     Entry entry{.state = {.bytes = kept.at("bytes").get<int64_t>(),
@@ -83,6 +88,7 @@ void DigestCache::read() {
                ": expected 64 hexadecimal digits, found ", entry.sha256);
     kept_.emplace(path, std::move(entry));
   }
+  kept_derived_ = derived.get<std::map<std::string, std::string>>();
 }
 
 const std::string& DigestCache::digest_of(const fs::path& path) {
@@ -109,6 +115,14 @@ const std::string& DigestCache::digest_of(const fs::path& path) {
   return entry.sha256;
 }
 
+const std::string& DigestCache::derived(const std::string& key,
+                                        const std::function<std::string()>& make) {
+  const auto known = derived_.find(key);
+  if (known != derived_.end()) return known->second;
+  const auto kept = kept_derived_.find(key);
+  return derived_[key] = kept == kept_derived_.end() ? make() : kept->second;
+}
+
 void DigestCache::save() const {
   Json files = Json::object();
   for (const auto& [path, entry] : known_) {
@@ -117,8 +131,10 @@ void DigestCache::save() const {
                    {"changed_ns", entry.state.changed_ns}, {"device", entry.state.device},
                    {"inode", entry.state.inode},           {"sha256", entry.sha256}};
   }
-  const std::string checksum = sha256_hex(text_of(files));
-  const Json all{{"format", kFormat}, {"sha256", checksum}, {"files", std::move(files)}};
+  const Json derived(derived_);
+  Json all{{"format", kFormat}, {"sha256", checksum_of(files, derived)}};
+  all["files"] = std::move(files);
+  if (!derived_.empty()) all["derived"] = derived;
   write_file_atomically(file_, text_of(all) + "\n");
 }
 

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <string>
 #include <utility>
@@ -31,9 +32,12 @@ class DigestCache {
   /// The digest of a file as sha256_of_file gives it; reads the file at most once. Throws
   /// MissingInputError or IoError.
   const std::string& digest_of(const std::filesystem::path& path);
+  /// A digest that follows from what `key` names: contents by their digests, and settings. `make`
+  /// is called where no earlier start kept one.
+  const std::string& derived(const std::string& key, const std::function<std::string()>& make);
   /// How many files were read for digest_of().
   int64_t files_read() const noexcept { return files_read_; }
-  /// Writes the digests of the files that were asked for, atomically. Throws IoError.
+  /// Writes the digests that were asked for, atomically. Throws IoError.
   void save() const;
 
   /// What tells one state of a file from another.
@@ -58,6 +62,7 @@ class DigestCache {
   int64_t settle_ns_;
   std::map<std::string, Entry> kept_;   ///< of earlier starts, by absolute path
   std::map<std::string, Entry> known_;  ///< asked for, by absolute path
+  std::map<std::string, std::string> kept_derived_, derived_;  ///< by key
   int64_t files_read_ = 0;
 };
 

@@ -1,6 +1,7 @@
 #include "stages/build_data/built_data.h"
 
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,7 +10,9 @@
 #include "core/base/stop_signals.h"
 #include "core/data/benchmarks/benchmarks.h"
 #include "core/edit/build_data.h"
+#include "core/edit/edit_questions.h"
 #include "core/edit/quadrants.h"
+#include "core/io/sha256.h"
 
 namespace xkde::recipe {
 namespace {
@@ -147,6 +150,29 @@ BuiltData build_data(const BuildDataStage& stage, const Recipe& recipe, LoadedDa
              built.removed_test_questions, " were test questions)");
   built.conversations = to_conversations(examples);
   return built;
+}
+
+std::string left_out_questions(const BuildDataStage& stage, const Recipe& recipe,
+                               LoadedData& files) {
+  std::set<std::string> offered;
+  for (const BuildDataSource& source : stage.sources) {
+    for (const std::string& edit : source.edit_languages) {
+      for (const std::string& test : source.test_languages) {
+        check_stop();
+        for (const EditRecord& record : source.load(edit, test, Split::kTrain, files).records) {
+          for (const auto& [language, side] : record.sides) {
+            for (EditQuestion& one : edit_questions(side)) offered.insert(std::move(one.question));
+          }
+        }
+      }
+    }
+  }
+  const TestQuestions asked = questions_that_are_asked(stage, recipe, files);
+  Json left_out = Json::array();
+  for (const std::string& question : offered) {
+    if (asked.contains(question)) left_out.push_back(question);
+  }
+  return sha256_hex(left_out.dump());
 }
 
 const BuiltData& built_ahead(const BuildDataStage& stage, const Recipe& recipe, RunData& data) {

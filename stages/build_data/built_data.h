@@ -18,6 +18,11 @@ BuiltData build_data(const BuildDataStage& stage, const Recipe& recipe, LoadedDa
 /// The same, built at the first call and kept in `data`.
 const BuiltData& built_ahead(const BuildDataStage& stage, const Recipe& recipe, RunData& data);
 
+/// A digest of the questions of the stage's sources that it leaves out, because another stage of
+/// `recipe` asks them or `exclude` names them. Reads the data; throws as build_data().
+std::string left_out_questions(const BuildDataStage& stage, const Recipe& recipe,
+                               LoadedData& files);
+
 /// What statistics.json holds: the number of samples and of removed test questions, and the counts.
 Json statistics_of(const BuiltData& built);
 /// The same in a line: "12 samples (in_with_edit 6, out_with_edit 6), 0 test questions left out".

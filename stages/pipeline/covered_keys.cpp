@@ -6,6 +6,7 @@
 
 #include "core/base/dtype.h"
 #include "core/base/error.h"
+#include "core/data/benchmarks/benchmarks.h"
 #include "stages/pipeline/stage_parsers.h"
 #include "stages/recipe/recipe_inputs.h"
 #include "stages/run/output_path.h"
@@ -120,6 +121,25 @@ Json covered_keys(const Recipe& recipe, size_t index, std::span<const fs::path> 
   return covers;
 }
 
+Json asked_questions(const Recipe& recipe, const DigestOf& digest_of) {
+  Json all = Json::array();
+  for (const StagePtr& stage : recipe.stages) {
+    const EditSelection* const asked = stage->asks();
+    if (asked == nullptr) continue;
+    Json one = selection_json(*asked);
+    one.erase("data");
+    // Of a set of one language every file is asked (build_data).
+    const BenchmarkSource& source = benchmark_of(asked->benchmark);
+    std::set<fs::path> files = asked->files(Split::kTest);
+    if (source.has_one_language()) {
+      for (const fs::path& file : source.all_files(asked->data)) files.insert(file);
+    }
+    for (const fs::path& file : files) one["files"].push_back(digest_of(file));
+    all.push_back(std::move(one));
+  }
+  return all;
+}
+
 std::map<std::string, size_t> built_on(const Recipe& recipe, size_t index) {
   std::map<std::string, size_t> stages;
   if (const auto source = recipe.stages[index]->source())
@@ -142,6 +162,7 @@ std::vector<KeyChange> changed_keys(const Json& before, const Json& now, const S
       if (*old != value) changes.push_back({key, *old, value});
       continue;
     }
+    if (key == concat(stage.name(), ".", kLeftOut)) continue;
     const auto standard = defaults.find(with_first_items(key));
     if (standard == defaults.end() || *standard != value) changes.push_back({key, none, value});
   }

@@ -27,6 +27,14 @@ using DigestOf = std::function<std::string(const std::filesystem::path& file)>;
 Json covered_keys(const Recipe& recipe, size_t stage,
                   std::span<const std::filesystem::path> model_files, const DigestOf& digest_of);
 
+/// The key, behind the stage's name, of the digest of the questions that a stage leaves out because
+/// others ask them (StageRunner::left_out). A folder of a version that did not cover it counts as
+/// unchanged.
+inline constexpr const char* kLeftOut = "left_out_questions";
+/// All that the questions which stages of the recipe ask follow from: keys, and the contents of
+/// files. Does not read data.
+Json asked_questions(const Recipe& recipe, const DigestOf& digest_of);
+
 /// The stages above on whose results a stage builds, by the key that names them in what it covers:
 /// "builds_on.weights" is the nearest one that trains, "builds_on.NAME" the source of its input.
 std::map<std::string, size_t> built_on(const Recipe& recipe, size_t stage);

@@ -21,6 +21,7 @@
 #include "core/evaluate/results_table.h"
 #include "core/io/digest_cache.h"
 #include "core/io/file_reader.h"
+#include "core/io/sha256.h"
 #include "distributed/comm/agreement.h"
 #include "distributed/comm/typed_gather.h"
 #include "stages/pipeline/covered_keys.h"
@@ -115,12 +116,25 @@ class Pipeline {
     std::vector<Json> covers;
     for (size_t i = 0; i < recipe_.stages.size(); ++i)
       covers.push_back(covered_keys(recipe_, i, context_.pretrained().files, digest_of));
+    for (size_t i = 0; i < recipe_.stages.size(); ++i)
+      cover_left_out(*recipe_.stages[i], digests, digest_of, covers[i]);
     digests.save();
     places_ = place_stages(recipe_, covers, folder.before(), changed);
     std::vector<std::string> names;
     for (const StagePlace& place : places_) names.push_back(place.folder);
     folder.write_start(recipe_, facts, names);
     folder.add_inputs(inputs);
+  }
+
+  /// Adds what a stage leaves out because others ask it. Data is read where no start before knew
+  /// the same files and keys.
+  void cover_left_out(const Stage& stage, DigestCache& digests, const DigestOf& digest_of,
+                      Json& covers) {
+    const auto left_out = runner_of(stage).left_out;
+    if (left_out == nullptr) return;
+    const Json all{{"covers", covers}, {"asked", asked_questions(recipe_, digest_of)}};
+    covers[concat(stage.name(), ".", kLeftOut)] = digests.derived(
+        sha256_hex(all.dump()), [&] { return left_out(stage, recipe_, context_.data().files); });
   }
 
   /// Tells the other ranks of the places, but for the fingerprints.

@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "core/base/error.h"
+#include "stages/build_data/built_data.h"
 #include "stages/build_data/stage.h"
 #include "stages/evaluate/stage.h"
 #include "stages/export/stage.h"
@@ -32,7 +33,11 @@ TrainWorkload survey(const Stage& stage, const SurveyInputs& inputs) {
 constexpr StageRunner kRunners[] = {
     {.name = BuildDataStage::kName,
      .run = call<BuildDataStage, run_build_data>,
-     .leaves = LeftFile{ArtifactKind::kTrainData, kTrainFile}},
+     .leaves = LeftFile{ArtifactKind::kTrainData, kTrainFile},
+     .left_out =
+         [](const Stage& stage, const Recipe& recipe, LoadedData& files) {
+           return left_out_questions(as<BuildDataStage>(stage), recipe, files);
+         }},
     {.name = SftStage::kName,
      .run = call<SftStage, run_sft>,
      .restore = call<SftStage, restore_sft>,

@@ -4,8 +4,10 @@
 #include <filesystem>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 
+#include "stages/recipe/recipe.h"
 #include "stages/recipe/stage.h"
 #include "stages/run/artifacts.h"
 #include "stages/run/run_context.h"
@@ -26,6 +28,9 @@ struct StageRunner {
                   RunContext& context) = nullptr;
   /// Finds what training asks of a rank; null where the stage does not train.
   TrainWorkload (*survey)(const Stage& stage, const SurveyInputs& inputs) = nullptr;
+  /// A digest of the questions that the stage leaves out because others of the recipe ask them;
+  /// null where it leaves out none. Reads their data.
+  std::string (*left_out)(const Stage& stage, const Recipe& recipe, LoadedData& files) = nullptr;
   /// What would need less memory: "a smaller sample.max_sequences". Empty where no key does.
   std::string_view lighter = "";
 };

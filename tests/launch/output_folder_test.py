@@ -24,6 +24,11 @@ stages:
   - sft: {{train_data: {root}/train.json, global_batch_size: 2, max_steps: STEPS, learning_rate: 1.0e-2, save_steps: 1}}
   - evaluate: {{benchmark: mzsre, data: {root}/edits_enes.json, edit_languages: [en], test_languages: [es], records: "18:"}}
 """
+BUILDS = "".join(RECIPE.splitlines(keepends=True)[:5]) + """\
+  - build_data:
+      sources: [{{benchmark: mzsre, data: {root}/edits_enes.json, edit_languages: [en], test_languages: [es], records: "0:4"}}]
+  - evaluate: {{benchmark: mzsre, data: {root}/edits_enes.json, edit_languages: [en], test_languages: [es], records: "18:"}}
+"""
 EXPORT = "  - export: {{path: {root}/h, dtype: float32}}\n"
 
 
@@ -126,6 +131,18 @@ class OutputFolder(TinyRunTest):
         self.assertEqual(result.stderr.count("done before, unchanged"), 1, result.stderr)
         self.assertEqual(self.text_of("changed", "02-sft.old-1/mine.txt"), b"mine")
         self.assertTrue(os.path.exists(f"{self.root}/changed/02-sft.old-1/checkpoints/LATEST"))
+
+    def test_a_training_set_stays_as_long_as_it_leaves_out_the_same_questions(self):
+        path = self.recipe("asked", BUILDS)
+        self.expect(0, [path])
+        changed = "01-build_data (01-build_data.old-1 with --fresh): build_data.left_out_questions "
+        other = self.expect(78, [path, "evaluate.records=16:"], "02-evaluate (")  # none of them is trained on
+        self.assertNotIn("01-build_data", other.stderr)
+        self.expect(78, [path, "evaluate.records=2:"], changed, "02-evaluate (")
+        self.expect(0, [path, "--fresh", "evaluate.records=2:"], "test questions left out")
+        rows = [len(json.loads(self.text_of("asked", f"01-build_data{old}/train.json"))) for old in ("", ".old-1")]
+        self.assertLess(*rows)
+        self.expect(0, [path, "evaluate.records=2:"], "01-build_data: done before, unchanged")
 
     def test_stages_keep_their_folders_and_reports_show_those_of_the_recipe(self):
         path = self.recipe("moved", with_steps(1))

@@ -70,6 +70,26 @@ TEST_F(DigestCacheTest, AnUnchangedFileStaysKnownOverManyStarts) {
   for (const int64_t reads : {1, 0, 0, 0}) EXPECT_EQ(start().files_read, reads);
 }
 
+TEST_F(DigestCacheTest, WhatFollowsFromDigestsIsMadeOnceForAllStarts) {
+  int made = 0;
+  const auto start_with = [&](const std::string& key, const DigestCache::Options& options) {
+    DigestCache cache(kept_, options);
+    cache.digest_of(file_);
+    std::string digest;
+    for (int i = 0; i < 2; ++i)
+      digest = cache.derived(key, [&] { return "made " + std::to_string(++made); });
+    cache.save();
+    return digest;
+  };
+
+  EXPECT_EQ(start_with("a", kAtOnce), "made 1");
+  EXPECT_EQ(start_with("a", kAtOnce), "made 1");
+  EXPECT_EQ(start().files_read, 0);  // one that asks for none keeps none
+  EXPECT_EQ(start_with("a", kAtOnce), "made 2");
+  EXPECT_EQ(start_with("b", kAtOnce), "made 3");
+  EXPECT_EQ(start_with("b", {.trust_kept = false}), "made 4");
+}
+
 TEST_F(DigestCacheTest, AChangedFileIsReadAgain) {
   start();
   folder_.write("data", "other data, of another size");

@@ -171,6 +171,23 @@ TEST_F(BuiltDataTest, ExcludeHoldsForListedQuestionsToo) {
   EXPECT_EQ(built.conversations.size(), 48U);
 }
 
+TEST_F(BuiltDataTest, WhatIsLeftOutIsToldByWhatItHasOfWhatIsAsked) {
+  const auto left_out = [&](const std::string& rows) {
+    LoadedData files;
+    Recipe read = recipe(parallel_, "");
+    auto evaluate = std::make_shared<EvaluateStage>(as<EvaluateStage>(*read.stages.at(1)));
+    evaluate->records = rows;
+    read.stages.at(1) = evaluate;
+    return left_out_questions(as<BuildDataStage>(*read.stages.at(0)), read, files);
+  };
+
+  // Of the rows 18 to 21 that are asked, two are trained on.
+  EXPECT_EQ(left_out(""), left_out("0:2"));
+  EXPECT_EQ(left_out("0:3"), left_out("0:2"));
+  EXPECT_NE(left_out("0:1"), left_out("0:2"));
+  EXPECT_NE(left_out("2:"), left_out("0:1"));
+}
+
 TEST_F(BuiltDataTest, NothingLeftIsADataError) {
   try {
     build(recipe(parallel_,

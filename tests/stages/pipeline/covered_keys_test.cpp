@@ -148,6 +148,32 @@ TEST_F(CoveredKeys, ThatWereNotKnownBeforeCountAsTheirDefaults) {
   EXPECT_THAT(changed_keys(data, covers(kBuildData), *read.stages[kBuildData]), IsEmpty());
 }
 
+TEST_F(CoveredKeys, WithoutWhatWasLeftOutAreThoseOfAnEarlierVersion) {
+  const Recipe read = recipe();
+  const Json before = covers(kBuildData);
+  Json now = before, later = before;
+  now["build_data.left_out_questions"] = "few";
+  later["build_data.left_out_questions"] = "many";
+
+  EXPECT_THAT(changed_keys(before, now, *read.stages[kBuildData]), IsEmpty());
+  const auto changed = changed_keys(now, later, *read.stages[kBuildData]);
+  ASSERT_EQ(changed.size(), 1U);
+  EXPECT_EQ(text_of(changed[0]), "build_data.left_out_questions few : many");
+}
+
+TEST_F(CoveredKeys, SayWhatIsAskedByKeysAndContents) {
+  const auto asked = [&](const std::vector<std::string>& overrides) {
+    return asked_questions(recipe(overrides),
+                           [](const fs::path& file) { return sha256_hex(text_of_file(file)); });
+  };
+
+  EXPECT_EQ(asked({}).size(), 2U);
+  EXPECT_EQ(asked({"stages.6.data=" + at("copy"), "stages.6.mode=single"}), asked({}));
+  EXPECT_NE(asked({"stages.6.records=0:3"}), asked({}));
+  root_.write("copy/mzsre_test_duplicate_enes.json", "others");
+  EXPECT_NE(asked({"stages.6.data=" + at("copy")}), asked({}));
+}
+
 TEST_F(CoveredKeys, ThatAreKnownNoMoreAreChanges) {
   const Recipe read = recipe();
   Json before = covers(kSft);
