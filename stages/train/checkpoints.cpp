@@ -21,6 +21,7 @@ namespace {
 constexpr double kWriterShare = 0.06;
 
 constexpr const char* kDevLosses = "dev_losses";  // in state.json
+constexpr const char* kUnevaluated = "unevaluated";
 
 using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
 
@@ -110,6 +111,7 @@ TrainPoint TrainCheckpoints::load(const std::filesystem::path& folder) {
   if (const auto losses = progress.find(kDevLosses); losses != progress.end()) {
     point.dev_losses = losses->get<std::vector<double>>();
   }
+  point.unevaluated = progress.value(kUnevaluated, Json());
   return point;
 }
 
@@ -131,6 +133,7 @@ dist::CheckpointInfo TrainCheckpoints::info(const TrainPoint& point, SaveScore s
   info.progress.update(options_.facts);
   if (!options_.metrics.empty()) info.synced_first = {options_.metrics};
   if (point.dev_losses) info.progress[kDevLosses] = *point.dev_losses;
+  if (!point.unevaluated.is_null()) info.progress[kUnevaluated] = point.unevaluated;
   if (score == SaveScore::kNone) return info;
   if (options_.keeps_best && losses_ > 0) info.score = loss_sum_ / static_cast<double>(losses_);
   if (options_.keeps_best && score_) info.score = score_;

@@ -38,6 +38,9 @@ struct TrainPoint {
   /// All losses of the dev set so far; nothing: the run has no dev set, or its checkpoint was
   /// written before checkpoints kept them.
   std::optional<std::vector<double>> dev_losses = std::nullopt;
+  /// The line of the last step, where the run stopped within the evaluation of the dev set that
+  /// belongs to it; else null. metrics.jsonl does not have it yet.
+  Json unevaluated = nullptr;
 };
 
 /// Whether a save counts where checkpoints are compared. One that was asked for must not: the best

@@ -97,8 +97,9 @@ class Trainer {
     step_ = start.step;
     const std::filesystem::path metrics = host_.folder / kMetricsFile;
     if (is_root()) {
-      const int64_t reached = keep_lines_up_to(metrics, "step", step_).value_or(0);
-      if (reached < step_) warn_of_hole(metrics, reached, step_);
+      const int64_t told = step_ - (start.unevaluated.is_null() ? 0 : 1);
+      const int64_t reached = keep_lines_up_to(metrics, "step", told).value_or(0);
+      if (reached < told) warn_of_hole(metrics, reached, told);
       lines_ = std::make_unique<JsonLinesWriter>(metrics);
     }
     prepare_dev(start, metrics);
@@ -106,15 +107,19 @@ class Trainer {
     reset_peak_bytes(device_);
     Progress progress(task_.name(), total_steps_, step_, host_.logging_steps, is_root());
     watch_.restart();
+    if (!start.unevaluated.is_null()) {
+      Json line = start.unevaluated;
+      StepTally all;
+      all.loss = line.at("loss").get<double>();
+      tell(line, progress);
+      end_step(all);
+    }
     prepare_step(step_);
     rounds_ = dist::largest_of_ranks(comm_, std::ssize(next_.packs));
     while (step_ < total_steps_ && !ends_early()) {
       const StepReport report = train_step();
       Json line = to_json(report);
-      const bool evaluates = has_dev_ && (step_ % dev_.eval_steps == 0 || step_ == total_steps_);
-      if (evaluates) evaluate(line);
-      if (lines_) lines_->append(line);
-      progress.update(step_, summary(report, line));
+      tell(line, progress);
       end_step(report.all);
     }
     if (total_steps_ == 0) {
@@ -145,9 +150,32 @@ class Trainer {
 
   bool ends_early() const { return dev_.patience > 0 && history_.stale() >= dev_.patience; }
 
+  /// Evaluates the dev set where that is due after a step, and writes the step's line.
+  void tell(Json& line, Progress& progress) {
+    if (has_dev_ && (step_ % dev_.eval_steps == 0 || step_ == total_steps_)) evaluate(line);
+    if (lines_) lines_->append(line);
+    progress.update(step_, summary(line));
+  }
+
+  /// Saves the state before the evaluation, whose line the next start completes, where a rank was
+  /// asked to stop.
+  void heed_stop_while_evaluating(const Json& line, int64_t round) {
+    if (!dist::largest_of_ranks(comm_, host_.stop_requested())) return;
+    TrainPoint point = here();
+    point.unevaluated = line;
+    checkpoints_.save(point, SaveScore::kNone);
+    checkpoints_.finish();
+    throw StopRequested(concat("stopped on request after step ", step_, " of ", total_steps_,
+                               ", at batch ", round, " of ", dev_rounds_,
+                               " of the dev set, checkpoint saved in ",
+                               (host_.folder / "checkpoints").string()));
+  }
+
   void evaluate(Json& line) {
+    comm_.set_step(fmt::format("{} step {}, dev set", task_.name(), step_));
     at::Tensor loss = at::zeros({}, at::TensorOptions(at::kDouble).device(device_));
     for (int64_t i = 0; i < dev_rounds_; ++i) {
+      heed_stop_while_evaluating(line, i);
       const bool has_pack = i < std::ssize(dev_packs_);
       const TrainPack* pack = has_pack ? &dev_packs_[static_cast<size_t>(i)] : nullptr;
       const at::Tensor log_probs = model_.log_probs(has_pack ? &pack->batch : nullptr);
@@ -290,22 +318,25 @@ class Trainer {
     return line;
   }
 
-  static std::string summary(const StepReport& r, const Json& line) {
+  static std::string summary(const Json& line) {
+    const auto number = [&](const char* key) { return line.at(key).get<double>(); };
     std::string text =
-        fmt::format("loss {:.4f}  norm {:.2f}  lr {:.2e}  {:.0f} tokens/s", r.all.loss,
-                    r.all.grad_norm, r.learning_rate, static_cast<double>(r.tokens) / r.seconds);
+        fmt::format("loss {:.4f}  norm {:.2f}  lr {:.2e}  {:.0f} tokens/s", number("loss"),
+                    number("grad_norm"), number("learning_rate"), number("tokens_per_second"));
     if (const auto dev = line.find("eval_loss"); dev != line.end()) {
       text += fmt::format("  dev loss {:.4f}", dev->get<double>());
     }
     return text;
   }
 
-  void save(SaveScore score) {
+  TrainPoint here() const {
     const int64_t per_epoch = task_.steps_per_epoch();
     TrainPoint point{.step = step_, .epoch = step_ / per_epoch, .position = step_ % per_epoch};
     if (has_dev_) point.dev_losses = history_.losses();
-    checkpoints_.save(point, score);
+    return point;
   }
+
+  void save(SaveScore score) { checkpoints_.save(here(), score); }
 
   TrainTask& task_;
   const TrainKeys& keys_;

@@ -81,7 +81,8 @@ struct TrainHost {
 /// Trains host.model from where the folder's checkpoints are: one line of metrics.jsonl a step,
 /// "eval_" keys where the dev set was evaluated, checkpoints as the keys say and at the end.
 /// Returns the checkpoint to end with when dev.load_best asks for one. Throws StopRequested after a
-/// checkpoint when a rank was asked to stop, and NumericError, before the step changed any weight,
+/// checkpoint when a rank was asked to stop, also between two batches of the dev set, whose
+/// evaluation the next start makes again, and NumericError, before the step changed any weight,
 /// when the loss or the norm of the gradients is not finite, or when a save finds a weight or a
 /// moment that is not; the older checkpoints stay. Throws CopiesError when the state of two copies
 /// differs. On all ranks. Collective.

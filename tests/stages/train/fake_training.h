@@ -86,12 +86,13 @@ class FakeTask final : public TrainTask {
       const double loss = dev_losses.at(next_dev++);
       return LabelLoss{at::full({}, loss, at::kDouble), {}};
     };
-    return {dev};
+    return std::vector<TrainPack>(dev_packs_made, dev);
   }
 
   int64_t packs = 1;
   std::vector<double> dev_losses;
   size_t next_dev = 0;
+  size_t dev_packs_made = 1;   ///< each with the next of dev_losses
   std::vector<int64_t> asked;  ///< the steps that were asked for, from 0
 
  private:

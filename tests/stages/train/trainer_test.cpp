@@ -324,6 +324,55 @@ TEST_F(TrainerTest, DevLossesOfTheFirstRunCountInTheSecond) {
   }
 }
 
+/// What two equal runs have in common: all of a line but times.
+std::vector<Json> without_times(std::vector<Json> lines) {
+  for (Json& line : lines) {
+    for (const char* key : {"step_seconds", "tokens_per_second", "sol", "peak_bytes"})
+      line.erase(key);
+  }
+  return lines;
+}
+
+TEST_F(TrainerTest, AStopWithinAnEvaluationIsHeardAndEvaluatedAgain) {
+  const DevOptions dev{.eval_steps = 2, .load_best = true};
+  for (const int64_t step : {2, 4, 6}) {  // a save is due after 3 and at the end
+    std::filesystem::remove_all(folder_);
+    std::filesystem::create_directories(folder_);
+    FakeModel whole, first, second;
+    FakeTask task, broken, again;
+    task.dev_losses = {2.0, 3.0, 4.0, 1.0, 1.5, 2.5, 9.0, 8.0, 7.0};
+    task.dev_packs_made = broken.dev_packs_made = again.dev_packs_made = 3;
+    const auto whole_best = run(whole, task, keys_of(6, 3), dev);
+    const std::vector<Json> whole_lines = without_times(lines());
+    const std::filesystem::path kept = folder_ / "kept";
+    std::filesystem::rename(folder_ / "checkpoints", kept);
+    std::filesystem::remove(folder_ / "metrics.jsonl");
+    broken.dev_losses = task.dev_losses;
+
+    const auto stops = [&] {
+      run(first, broken, keys_of(6, 3), dev,
+          [&] { return first.steps == step && broken.next_dev % 3 == 2; });
+    };
+
+    EXPECT_THAT(test::message_of<StopRequested>(stops),
+                HasSubstr(concat("stopped on request after step ", step,
+                                 " of 6, at batch 2 of 3 of "
+                                 "the dev set, checkpoint saved in ")));
+    EXPECT_EQ(std::ssize(lines()), step - 1);
+    again.dev_losses.assign(task.dev_losses.begin() + 3 * (step / 2 - 1), task.dev_losses.end());
+    const auto best = run(second, again, keys_of(6, 3), dev);
+
+    EXPECT_EQ(second.steps, 6 - step);
+    EXPECT_TRUE(at::equal(second.master(), whole.master()));
+    EXPECT_EQ(without_times(lines()), whole_lines);
+    EXPECT_EQ(best->filename(), whole_best->filename());
+    for (const char* name : {"step-00000003", "step-00000006"}) {
+      Json expected = read_json_file(kept / name / "state.json");
+      EXPECT_EQ(read_json_file(folder_ / "checkpoints" / name / "state.json"), expected) << name;
+    }
+  }
+}
+
 TEST_F(TrainerTest, AHoleInTheCurveIsTold) {
   FakeModel first, second, third;
   FakeTask task;
