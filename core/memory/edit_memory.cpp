@@ -29,6 +29,8 @@ struct EditMemory::Impl {
   std::vector<MemoryFact> facts;
   at::Tensor rows;  ///< fp32 [room, width], the first facts.size() of which are in use
   fs::path file;    ///< empty: in memory only
+  MemoryIds ids;    ///< of the file
+  std::string id;   ///< of all facts: the file's after the next fold
   std::optional<Journal> journal;
 
   int64_t size() const { return std::ssize(facts); }
@@ -55,23 +57,30 @@ struct EditMemory::Impl {
     }
     rows.narrow(0, before, std::ssize(more)).copy_(embeddings);
     facts.insert(facts.end(), more.begin(), more.end());
+    if (!file.empty()) id = id_with(id, more, embeddings);
   }
 
   void replay(std::string_view entry) {
     const std::string name = journal_of(file).string();
     const JournalFacts read = read_journal_entry(entry, kind, name);
-    const int64_t end = read.first + std::ssize(read.stored.facts);
+    const int64_t end = read.place.first + std::ssize(read.stored.facts);
+    const bool is_own = read.place.file == ids.own;
     // A fold that was killed after it had renamed its file leaves entries that are in it.
-    if (end <= size()) return;
-    XKDE_CHECK(read.first == size(), DataError, name, ": expected facts from ", size(),
-               " on, found them from ", read.first, " on");
+    if (end <= size() && (is_own || read.place.file == ids.before)) return;
+    XKDE_CHECK(
+        is_own, DataError, name, ": expected facts of the memory ", file.filename().string(),
+        " as it is, found those of another one; a memory and its journal are copied together");
+    XKDE_CHECK(read.place.first == size(), DataError, name, ": expected facts from ", size(),
+               " on, found them from ", read.place.first, " on");
     add(read.stored.facts, read.stored.embeddings);
   }
 
   at::Tensor used() const { return rows.narrow(0, 0, size()); }
 
   void fold() {
-    write_memory_file(file, kind, facts, used());
+    const MemoryIds next = id == ids.own ? ids : MemoryIds{id, ids.own};
+    write_memory_file(file, kind, next, facts, used());
+    ids = next;
     journal->clear();
   }
 
@@ -103,8 +112,8 @@ EditMemory EditMemory::create(const fs::path& file, const MemoryKind& kind,
   EditMemory memory(kind);
   Impl& impl = *memory.impl_;
   impl.check(facts, embeddings);
-  impl.add(facts, embeddings);
   impl.file = file;
+  impl.add(facts, embeddings.contiguous());
   impl.journal.emplace(journal_of(file), Journal::Use::kAppend, [](std::string_view) {});
   XKDE_CHECK(!is_there(file, FileOrigin::kOwn), IoError, file.string(),
              ": expected no such file yet, found one");
@@ -124,9 +133,11 @@ EditMemory EditMemory::open(const fs::path& file, const MemoryKind& kind, Access
   bool is_read = false;
   const auto read_file = [&] {
     if (std::exchange(is_read, true)) return;
-    StoredFacts stored = read_memory_file(file, kind);
-    impl.facts = std::move(stored.facts);
-    impl.rows = std::move(stored.embeddings);
+    StoredMemory read = read_memory_file(file, kind);
+    impl.ids = std::move(read.ids);
+    impl.id = impl.ids.own;
+    impl.facts = std::move(read.stored.facts);
+    impl.rows = std::move(read.stored.embeddings);
   };
   const bool appends = access == Access::kAppend;
   Journal journal(journal_of(file), appends ? Journal::Use::kAppend : Journal::Use::kRead,
@@ -152,14 +163,16 @@ void EditMemory::append(std::span<const MemoryFact> facts, const at::Tensor& emb
   if (!impl.journal) return impl.add(facts, rows);
   const int64_t before = impl.size();
   if (!impl.outgrows(impl.journal->bytes() + bytes)) {
-    impl.journal->append(journal_entry(before, impl.kind, facts, rows));
+    impl.journal->append(journal_entry({impl.ids.own, before}, impl.kind, facts, rows));
     return impl.add(facts, rows);
   }
+  const std::string id = impl.id;
   impl.add(facts, rows);
   try {
     impl.fold();
   } catch (...) {
     impl.facts.resize(static_cast<size_t>(before));
+    impl.id = id;
     throw;
   }
 }

@@ -11,14 +11,15 @@
 #include "core/io/atomic_file.h"
 #include "core/io/file_reader.h"
 #include "core/io/hdf5_file.h"
+#include "core/io/sha256.h"
 
 namespace xkde {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int64_t kFormatVersion = 1;
-constexpr int64_t kParts = 3;  ///< of a fact's text: prompt, target, language
+constexpr int64_t kFormatVersion = 2;  ///< version 1 has no ids
+constexpr int64_t kParts = 3;          ///< of a fact's text: prompt, target, language
 constexpr int64_t kChunkRows = 1024;
 constexpr int64_t kChunkBytes = 1 << 20;
 constexpr int64_t kBatchRows = 16 * kChunkRows;
@@ -75,16 +76,18 @@ Hdf5Dataset dataset_of(const Hdf5File& file, const std::string& path, const std:
   return dataset;
 }
 
-void check_attributes(const Hdf5File& file, const std::string& path, const MemoryKind& kind) {
+MemoryIds read_attributes(const Hdf5File& file, const std::string& path, const MemoryKind& kind) {
   const int64_t version = file.integer_attribute("format_version");
-  XKDE_CHECK(version == kFormatVersion, DataError, path, ": format_version: expected ",
-             kFormatVersion, ", found ", version);
+  XKDE_CHECK(version == 1 || version == kFormatVersion, DataError, path,
+             ": format_version: expected 1 or ", kFormatVersion, ", found ", version);
   const int64_t width = file.integer_attribute("width");
   XKDE_CHECK(width == kind.width, DataError, path, ": width of embeddings: expected ", kind.width,
              " as the encoder's, found ", width);
   const std::string encoder = file.string_attribute("encoder");
   XKDE_CHECK(encoder == kind.encoder, DataError, path, ": encoder: expected ", kind.encoder,
              ", found ", encoder);
+  if (version == 1) return {};
+  return {file.string_attribute("id"), file.string_attribute("id_before")};
 }
 
 std::vector<MemoryFact> read_texts(const Hdf5File& file, const std::string& path, int64_t count) {
@@ -112,6 +115,10 @@ std::vector<MemoryFact> read_texts(const Hdf5File& file, const std::string& path
   }
   return facts;
 }
+
+/// Begins an entry, before the id of its memory's file. An earlier version wrote none, and began
+/// with an index.
+constexpr int64_t kHasId = -2;
 
 /// A fact of an entry has three lengths and a record at least.
 constexpr size_t kFactBytes = (kParts + 1) * sizeof(int64_t);
@@ -156,10 +163,28 @@ void put(std::string& out, const std::string& text) {
   put(out, std::ssize(text));
   out += text;
 }
+void put(std::string& out, std::span<const MemoryFact> facts) {
+  for (const MemoryFact& fact : facts) {
+    for (const std::string* part : {&fact.prompt, &fact.target, &fact.language}) put(out, *part);
+    put(out, fact.record);
+  }
+}
 
 }  // namespace
 
-void write_memory_file(const fs::path& file, const MemoryKind& kind,
+std::string id_with(const std::string& before, std::span<const MemoryFact> facts,
+                    const at::Tensor& embeddings) {
+  std::string texts;
+  put(texts, before);
+  put(texts, facts);
+  Sha256 hash;
+  hash.update(texts.data(), texts.size());
+  const std::span<const float> numbers = floats(embeddings);
+  hash.update(numbers.data(), numbers.size_bytes());
+  return hash.hex();
+}
+
+void write_memory_file(const fs::path& file, const MemoryKind& kind, const MemoryIds& ids,
                        std::span<const MemoryFact> facts, const at::Tensor& embeddings) {
   const fs::path temporary = file.string() + ".tmp";
   fs::remove(temporary);  // of a writer that was killed
@@ -168,6 +193,8 @@ void write_memory_file(const fs::path& file, const MemoryKind& kind,
     out.set_attribute("format_version", kFormatVersion);
     out.set_attribute("width", kind.width);
     out.set_attribute("encoder", kind.encoder);
+    out.set_attribute("id", ids.own);
+    out.set_attribute("id_before", ids.before);
     const auto count = std::ssize(facts);
     Hdf5Dataset rows = out.create_chunked("embeddings", Hdf5Type::kFloat32, {count, kind.width},
                                           chunk_of(count, kChunkRows));
@@ -184,12 +211,12 @@ void write_memory_file(const fs::path& file, const MemoryKind& kind,
   }
 }
 
-StoredFacts read_memory_file(const fs::path& file, const MemoryKind& kind) {
+StoredMemory read_memory_file(const fs::path& file, const MemoryKind& kind) {
   const std::string path = file.string();
   XKDE_CHECK(is_there(file, FileOrigin::kOwn), MissingInputError, path,
              ": expected a file of an edit memory, found none");
   const Hdf5File in = Hdf5File::open(file, Hdf5Use::kReadingData);
-  check_attributes(in, path, kind);
+  MemoryIds ids = read_attributes(in, path, kind);
   const Hdf5Dataset rows = dataset_of(in, path, "embeddings", {-1, kind.width});
   const int64_t count = rows.shape()[0];
   const at::Tensor embeddings = at::empty({count, kind.width}, at::kFloat);
@@ -198,20 +225,19 @@ StoredFacts read_memory_file(const fs::path& file, const MemoryKind& kind) {
     rows.read(first, std::span(embeddings.mutable_data_ptr<float>() + first * kind.width,
                                static_cast<size_t>(part * kind.width)));
   }
-  return {read_texts(in, path, count), embeddings};
+  return {std::move(ids), {read_texts(in, path, count), embeddings}};
 }
 
-std::string journal_entry(int64_t first, const MemoryKind& kind, std::span<const MemoryFact> facts,
-                          const at::Tensor& embeddings) {
+std::string journal_entry(const JournalPlace& place, const MemoryKind& kind,
+                          std::span<const MemoryFact> facts, const at::Tensor& embeddings) {
   std::string entry;
-  put(entry, first);
+  put(entry, kHasId);
+  put(entry, place.file);
+  put(entry, place.first);
   put(entry, std::ssize(facts));
   put(entry, kind.width);
   put(entry, kind.encoder);
-  for (const MemoryFact& fact : facts) {
-    for (const std::string* part : {&fact.prompt, &fact.target, &fact.language}) put(entry, *part);
-    put(entry, fact.record);
-  }
+  put(entry, facts);
   const std::span<const float> numbers = floats(embeddings);
   entry.append(reinterpret_cast<const char*>(numbers.data()), numbers.size_bytes());
   return entry;
@@ -221,7 +247,11 @@ JournalFacts read_journal_entry(std::string_view entry, const MemoryKind& kind,
                                 const std::string& journal) {
   EntryReader reader(entry, journal);
   JournalFacts out;
-  out.first = reader.number();
+  out.place.first = reader.number();
+  if (out.place.first == kHasId) {
+    out.place.file = reader.text();
+    out.place.first = reader.number();
+  }
   const int64_t count = reader.count(kFactBytes);
   const int64_t width = reader.number();
   const std::string encoder = reader.text();

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <optional>
 #include <random>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -17,6 +18,8 @@
 #include <unistd.h>
 
 #include "core/base/error.h"
+#include "core/io/hdf5_file.h"
+#include "core/io/journal.h"
 #include "core/memory/memory_file.h"
 #include "tests/support/message_of.h"
 #include "tests/support/temp_folder.h"
@@ -68,6 +71,33 @@ void expect_first_facts(const EditMemory& memory, int64_t count) {
 std::string bytes_of(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
+}
+
+/// The first facts in a file as the first version wrote it.
+void write_first_version(const fs::path& path, int64_t count) {
+  fs::remove(path);
+  std::string text;
+  std::vector<int64_t> ends, records;
+  for (const MemoryFact& fact : facts_of(0, count)) {
+    for (const std::string* part : {&fact.prompt, &fact.target, &fact.language}) {
+      text += *part;
+      ends.push_back(std::ssize(text));
+    }
+    records.push_back(fact.record);
+  }
+  Hdf5File file = Hdf5File::create(path);
+  file.set_attribute("format_version", 1);
+  file.set_attribute("width", kWidth);
+  file.set_attribute("encoder", kKind.encoder);
+  const at::Tensor rows = embeddings_of(0, count);
+  const std::span<const float> values(rows.const_data_ptr<float>(),
+                                      static_cast<size_t>(rows.numel()));
+  file.create_chunked("embeddings", Hdf5Type::kFloat32, {count, kWidth}, 16).write(0, values);
+  file.create_chunked("text", Hdf5Type::kUint8, {std::ssize(text)}, 16)
+      .write(0, {reinterpret_cast<const uint8_t*>(text.data()), text.size()});
+  file.create_chunked("text_ends", Hdf5Type::kInt64, {count, 3}, 16).write(0, ends);
+  file.create_chunked("records", Hdf5Type::kInt64, {count}, 16).write(0, records);
+  file.close();
 }
 
 class EditMemoryTest : public testing::Test {
@@ -337,24 +367,92 @@ TEST_F(EditMemoryTest, RefusesAJournalOfAnotherMemory) {
       HasSubstr("other.h5.journal: expected facts of width 7 and encoder other, found 6 and sha"));
   EXPECT_THAT(
       message_of<DataError>([&] { (void)EditMemory::open(folder_.path() / "gap.h5", kKind); }),
-      HasSubstr("gap.h5.journal: expected facts from 0 on, found them from 1 on"));
+      HasSubstr("gap.h5.journal: expected facts of the memory gap.h5 as it is, found those of "
+                "another one; a memory and its journal are copied together"));
+}
+
+TEST_F(EditMemoryTest, AJournalKnowsItsMemory) {
+  const auto make = [&](const std::string& name, const std::string& answer) {
+    EditMemory memory = EditMemory::create(folder_.path() / name, kKind);
+    memory.append(std::vector<MemoryFact>{{"Who?", answer, "en", 0}}, embeddings_of(0, 1));
+    memory.save();
+    memory.append(std::vector<MemoryFact>{{"Where?", answer, "en", 1}}, embeddings_of(1, 1));
+    return bytes_of(folder_.path() / (name + ".journal"));
+  };
+  const std::string journal = make("one.h5", "Ada");
+  make("twin.h5", "Ada");
+  make("other.h5", "Bob");
+  folder_.write("twin.h5.journal", journal);
+  folder_.write("other.h5.journal", journal);
+
+  // As many facts of the same encoder are in both.
+  EXPECT_THAT(message_of<DataError>([&] { EditMemory::open(folder_.path() / "other.h5", kKind); }),
+              HasSubstr("other.h5.journal: expected facts of the memory other.h5 as it is, found "
+                        "those of another one"));
+  // What was added to a twin is what would have been added here.
+  EXPECT_EQ(EditMemory::open(folder_.path() / "twin.h5", kKind).fact(1).target, "Ada");
+
+  // One that was folded since is another one, too.
+  EditMemory folded = EditMemory::open(folder_.path() / "one.h5", kKind);
+  folded.append(facts_of(2, 1), embeddings_of(2, 1));
+  const std::string later = bytes_of(folder_.path() / "one.h5.journal");
+  folded.close();
+  folder_.write("twin.h5.journal", later);
+  folder_.write("one.h5.journal", make("late.h5", "Eve"));
+  EXPECT_EQ(EditMemory::open(folder_.path() / "twin.h5", kKind).size(), 3);
+  EXPECT_THROW(EditMemory::open(folder_.path() / "one.h5", kKind), DataError);
+}
+
+TEST_F(EditMemoryTest, OfAnEarlierVersionIsReadAndGoesOn) {
+  {
+    EditMemory memory = create();
+    grow(memory, 3);
+    memory.save();
+  }
+  // Such a file has no ids, and its journal's entries begin with the index.
+  const auto entry_without_id = [](int64_t first, int64_t count) {
+    const std::string entry =
+        journal_entry({"", first}, kKind, facts_of(first, count), embeddings_of(first, count));
+    return entry.substr(2 * sizeof(int64_t));
+  };
+  const JournalFacts read = read_journal_entry(entry_without_id(3, 2), kKind, "journal");
+  EXPECT_EQ(read.place.file, "");
+  EXPECT_EQ(read.place.first, 3);
+  EXPECT_EQ(read.stored.facts, facts_of(3, 2));
+  {
+    Journal journal(journal_, Journal::Use::kAppend, [](std::string_view) {});
+    journal.append(entry_without_id(3, 2));
+  }
+  EXPECT_THROW(open(), DataError);  // this file has ids
+
+  write_first_version(file_, 3);
+
+  {
+    EditMemory memory = open();
+    expect_first_facts(memory, 5);
+    grow(memory, 1);
+  }
+  expect_first_facts(open(), 6);
+  open().save();
+  expect_first_facts(open(), 6);
 }
 
 TEST_F(EditMemoryTest, CountsOfAnEntryAreHeldAgainstItsBytes) {
-  const std::string entry = journal_entry(0, kKind, facts_of(0, 1), embeddings_of(0, 1));
+  const std::string entry = journal_entry({"", 0}, kKind, facts_of(0, 1), embeddings_of(0, 1));
   const auto error_with = [&](size_t number, int64_t value) {
     std::string forged = entry;
     std::memcpy(forged.data() + number * sizeof value, &value, sizeof value);
     return message_of<DataError>([&] { (void)read_journal_entry(forged, kKind, "journal"); });
   };
   for (const int64_t count : {int64_t{-1}, int64_t{1} << 40, int64_t{1} << 62}) {
-    for (const size_t number : {size_t{1}, size_t{3}}) {  // facts; bytes of the encoder's name
+    // Bytes of the memory's id; facts; bytes of the encoder's name.
+    for (const size_t number : {size_t{1}, size_t{3}, size_t{5}}) {
       EXPECT_THAT(error_with(number, count), HasSubstr("journal: expected a number of at most"));
     }
   }
-  EXPECT_THAT(error_with(2, -1), HasSubstr("journal: expected facts of width 6"));
-  const JournalFacts none =
-      read_journal_entry(journal_entry(7, kKind, {}, embeddings_of(0, 0)), kKind, "journal");
+  EXPECT_THAT(error_with(4, -1), HasSubstr("journal: expected facts of width 6"));
+  const JournalFacts none = read_journal_entry(
+      journal_entry({"id", 7}, kKind, {}, embeddings_of(0, 0)), kKind, "journal");
   EXPECT_EQ(none.stored.embeddings.size(0), 0);
 }
 

@@ -25,8 +25,10 @@ def fact_of(i: int) -> tuple:
 
 def check(path: pathlib.Path) -> None:
     with h5py.File(path, "r") as file:
-        assert file.attrs["format_version"] == 1 and file.attrs["width"] == WIDTH
+        assert file.attrs["format_version"] == 2 and file.attrs["width"] == WIDTH
         assert file.attrs["encoder"].decode() == "sha256 of an encoder"
+        ids = [file.attrs[name].decode() for name in ("id", "id_before")]
+        assert all(len(one) == 64 for one in ids) and ids[0] != ids[1], ids
         for name in ("embeddings", "text", "text_ends", "records"):
             assert file[name].fletcher32 and file[name].maxshape[0] is None, name
         expected = (numpy.arange(COUNT * WIDTH, dtype=numpy.float32) / 7).reshape(COUNT, WIDTH)
