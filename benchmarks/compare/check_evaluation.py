@@ -176,7 +176,7 @@ class Decoder:
                 start = len(self.tokenizer(user)["input_ids"])
                 own, at = ids[start:], range(start - 1, len(ids) - 1)
             elif self.plain:
-                ids = self.tokenizer(f"{user} {target}", add_special_tokens=False)["input_ids"]
+                ids = self.tokenizer(f"{user} {target}")["input_ids"]  # no EOS: the published models' add none
                 at = range(len(ids) - len(own) - 1, len(ids) - 1)
             else:
                 text = self.tokenizer.apply_chat_template([{"role": "user", "content": user}], tokenize=False,

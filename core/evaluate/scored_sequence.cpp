@@ -1,6 +1,8 @@
 #include "core/evaluate/scored_sequence.h"
 
+#include <algorithm>
 #include <string>
+#include <vector>
 
 #include "core/base/error.h"
 
@@ -29,6 +31,15 @@ WholeText whole_text(const ChatTemplate& chat_template, std::string_view user,
   throw InternalError("chat template: not one of the formats");
 }
 
+/// The ids of a text behind those that the tokenizer begins every text with: BOS, or none.
+std::vector<int64_t> with_beginning(const Tokenizer& tokenizer, std::string_view text) {
+  const std::vector<int64_t> ids = tokenizer.encode(text);
+  std::vector<int64_t> all = tokenizer.encode(text, /*add_special_tokens=*/true);
+  const auto own = std::ranges::search(all, ids);
+  all.erase(own.end(), all.end());
+  return all;
+}
+
 }  // namespace
 
 ScoredSequence scored_sequence(const Tokenizer& tokenizer, const ChatTemplate& chat_template,
@@ -36,7 +47,9 @@ ScoredSequence scored_sequence(const Tokenizer& tokenizer, const ChatTemplate& c
   const WholeText whole = whole_text(chat_template, user, target);
   ScoredSequence scored;
   scored.target_ids = tokenizer.encode(target);
-  scored.ids = tokenizer.encode(whole.text);
+  scored.ids = chat_template.format() == ChatTemplate::Format::kPlain
+                   ? with_beginning(tokenizer, whole.text)
+                   : tokenizer.encode(whole.text);
   if (chat_template.wants_bos()) {
     XKDE_CHECK(tokenizer.bos_id(), ConfigError,
                "chat_template: expected a tokenizer with a BOS token, found none");

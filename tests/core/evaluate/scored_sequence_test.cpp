@@ -59,6 +59,23 @@ TEST(ScoredSequence, PlainJoinsWithABlank) {
   EXPECT_EQ(scored.first_prediction, 2);
 }
 
+TEST(ScoredSequence, PlainBeginsAsTheTokenizerDoesByItself) {
+  const ChatTemplate plain = ChatTemplate::select("plain", "");
+
+  const ScoredSequence scored =
+      scored_sequence(byte_tokenizer(/*adds_bos=*/true), plain, "q?", "yes");
+
+  Ids expected{0};
+  for (const int64_t id : byte_ids("q? ye")) expected.push_back(id);
+  EXPECT_EQ(scored.ids, expected);
+  EXPECT_EQ(scored.target_ids, byte_ids("yes"));
+  EXPECT_EQ(scored.first_prediction, 3);
+  // Llama-2's own format has its BOS once all the same.
+  const ChatTemplate llama = ChatTemplate::select("llama2", "");
+  EXPECT_EQ(scored_sequence(byte_tokenizer(true), llama, "q?", "yes").ids,
+            scored_sequence(byte_tokenizer(false), llama, "q?", "yes").ids);
+}
+
 TEST(ScoredSequence, ComparisonStaysPositionalWhenContextCutsOtherPieces) {
   // In "a" + "b" the context forms one token where the target alone has one and the prompt another.
   const ChatTemplate chatml = ChatTemplate::select("chatml_no_system", "");
