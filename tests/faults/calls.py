@@ -38,12 +38,13 @@ def right_codes(path, action):
     return {0, 74, 82} if "/checkpoints" in path else {0, 74}
 
 
-def fail_one(attempt, calls, text):
+def fail_one(attempt, calls, text, index=None, action=None):
     """Lets one of `calls` fail in a run of `text`, which must say so or not be hurt; then the run goes on."""
-    index = attempt.rng.randrange(len(calls)) if attempt.bench.is_quick else (attempt.number - 1) % len(calls)
+    if index is None:
+        index = attempt.rng.randrange(len(calls)) if attempt.bench.is_quick else (attempt.number - 1) % len(calls)
     kind, path = calls[index]
     number = sum(1 for other, _ in calls[:index + 1] if other == kind)
-    action = attempt.rng.choice(ACTIONS[kind])
+    action = action or attempt.rng.choice(ACTIONS[kind])
     fault = f"{kind}:{number}:{action}:"
     attempt.note(f"{fault} ({path})")
     arguments = attempt.recipe(text)
@@ -90,3 +91,28 @@ def io_resumed(attempt):
     attempt.copy_of(attempt.bench.interrupted(ALL_STAGES, interruption))
     calls = calls_that_go_on(attempt.bench, interruption)
     fail_one(attempt, calls, ALL_STAGES)
+
+
+# Of a run that goes on: kind, end of the path, which of such calls, and what it meets. Each was told as something else
+# once.
+OWN_FILES = (
+    ("open", "/out/run.json", -1, "EACCES"),  # the last time is under the lock
+    ("status", "/out/run.json", -1, "EACCES"),
+    ("read", "/out/run.json", -1, "EIO"),
+    ("open", "/out", 0, "EINTR"),
+    ("remove", "-0", 0, "EIO"),  # the lock's temporary file
+)
+
+
+@scenario("R5", quick=len(OWN_FILES), long=len(OWN_FILES))
+def own_files(attempt):
+    """The run's own run.json that cannot be read is an I/O error, a folder's listing that a signal interrupts is made
+    again, and the lock leaves no temporary file."""
+    kind, end, which, action = OWN_FILES[(attempt.number - 1) % len(OWN_FILES)]
+    interruption = INTERRUPTIONS[2]
+    attempt.copy_of(attempt.bench.interrupted(ALL_STAGES, interruption))
+    calls = calls_that_go_on(attempt.bench, interruption)
+    found = [i for i, (other, path) in enumerate(calls) if other == kind and path.endswith(end)]
+    if not found:
+        raise Wrong(f"no {kind} of a path that ends in {end}")
+    fail_one(attempt, calls, ALL_STAGES, found[which], action)
