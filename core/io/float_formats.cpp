@@ -2,26 +2,18 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
-#include <cmath>
 #include <cstring>
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/io/blocks/block_formats.h"
 #include "core/io/file.h"
 
 namespace xkde {
 namespace {
 
-constexpr std::array<StorageFormat, 9> kFormats = {{{"F64", 1, 8},
-                                                    {"F32", 1, 4},
-                                                    {"F16", 1, 2},
-                                                    {"BF16", 1, 2},
-                                                    {"Q4_0", 32, 18},
-                                                    {"Q4_1", 32, 20},
-                                                    {"Q5_0", 32, 22},
-                                                    {"Q5_1", 32, 24},
-                                                    {"Q8_0", 32, 34}}};
+constexpr std::array<StorageFormat, 4> kPlainFormats = {
+    {{"F32", 1, 4}, {"F16", 1, 2}, {"BF16", 1, 2}, {"F64", 1, 8}}};
 
 // Whole blocks, and decoded while the processor's cache still holds what was read.
 constexpr size_t kPieceValues = size_t{1} << 17;
@@ -38,44 +30,11 @@ void decode_plain(const std::byte* in, std::span<float> out, const Convert& conv
   for (size_t i = 0; i < out.size(); ++i) out[i] = convert(load<Stored>(in + i * sizeof(Stored)));
 }
 
-/// Blocks of 32 numbers of 4 or 5 bits: fp16 scale, fp16 minimum (where `has_minimum`), the fifth
-/// bits (where `has_fifth`), then 16 bytes whose low halves are the first 16 numbers.
-void decode_nibbles(const std::byte* in, std::span<float> out, bool has_minimum, bool has_fifth) {
-  const float centre = has_minimum ? 0.0F : (has_fifth ? 16.0F : 8.0F);
-  for (size_t block = 0; block < out.size() / 32; ++block) {
-    const float scale = float_from_half(load<uint16_t>(in));
-    in += 2;
-    float minimum = 0.0F;
-    if (has_minimum) {
-      minimum = float_from_half(load<uint16_t>(in));
-      in += 2;
-    }
-    uint32_t fifth = 0;
-    if (has_fifth) {
-      fifth = load<uint32_t>(in);
-      in += 4;
-    }
-    float* to = out.data() + block * 32;
-    for (uint32_t j = 0; j < 16; ++j) {
-      const auto pair = load<uint8_t>(in + j);
-      const uint32_t low = (pair & 0x0FU) | (((fifth >> j) & 1U) << 4U);
-      const uint32_t high = (pair >> 4U) | (((fifth >> (j + 16U)) & 1U) << 4U);
-      to[j] = (static_cast<float>(low) - centre) * scale + minimum;
-      to[j + 16] = (static_cast<float>(high) - centre) * scale + minimum;
-    }
-    in += 16;
+const BlockFormat* block_format(std::string_view name) {
+  for (const BlockFormat& format : block_formats()) {
+    if (format.name == name) return &format;
   }
-}
-
-void decode_q8_0(const std::byte* in, std::span<float> out) {
-  for (size_t block = 0; block < out.size() / 32; ++block) {
-    const float scale = float_from_half(load<uint16_t>(in));
-    in += 2;
-    for (size_t j = 0; j < 32; ++j) {
-      out[block * 32 + j] = static_cast<float>(load<int8_t>(in + j)) * scale;
-    }
-    in += 32;
-  }
+  return nullptr;
 }
 
 /// The format, which holds `values` numbers in `bytes` bytes.
@@ -89,32 +48,22 @@ StorageFormat checked_format(std::string_view name, int64_t bytes, int64_t value
 
 }  // namespace
 
-float float_from_half(uint16_t bits) noexcept {
-  const uint32_t sign = (bits & 0x8000U) << 16U;
-  const uint32_t exponent = (bits >> 10U) & 0x1FU;
-  const uint32_t mantissa = bits & 0x3FFU;
-  if (exponent == 0x1F) return std::bit_cast<float>(sign | 0x7F800000U | (mantissa << 13U));
-  if (exponent != 0)
-    return std::bit_cast<float>(sign | ((exponent + 112U) << 23U) | (mantissa << 13U));
-  const float subnormal = std::ldexp(static_cast<float>(mantissa), -24);
-  return sign != 0 ? -subnormal : subnormal;
-}
-
-float float_from_bfloat16(uint16_t bits) noexcept {
-  return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16U);
-}
-
-uint16_t bfloat16_from_float(float value) noexcept {
-  const auto bits = std::bit_cast<uint32_t>(value);
-  if (std::isnan(value)) return static_cast<uint16_t>((bits >> 16U) | 0x40U);
-  return static_cast<uint16_t>((bits + 0x7FFFU + ((bits >> 16U) & 1U)) >> 16U);
-}
-
 std::optional<StorageFormat> storage_format(std::string_view name) {
-  const auto found = std::find_if(kFormats.begin(), kFormats.end(),
-                                  [&](const StorageFormat& format) { return format.name == name; });
-  if (found == kFormats.end()) return std::nullopt;
-  return *found;
+  for (const StorageFormat& format : kPlainFormats) {
+    if (format.name == name) return format;
+  }
+  if (const BlockFormat* format = block_format(name)) {
+    return StorageFormat{format->name, format->values, format->bytes};
+  }
+  return std::nullopt;
+}
+
+std::string storage_format_names() {
+  std::string names;
+  for (const StorageFormat& format : kPlainFormats) names += concat(format.name, ", ");
+  for (const BlockFormat& format : block_formats()) names += concat(format.name, ", ");
+  names.resize(names.size() - 2);
+  return names;
 }
 
 void decode_to_f32(std::string_view format, std::span<const std::byte> in, std::span<float> out) {
@@ -128,10 +77,9 @@ void decode_to_f32(std::string_view format, std::span<const std::byte> in, std::
     decode_plain<uint16_t>(data, out, float_from_half);
   } else if (format == "BF16") {
     decode_plain<uint16_t>(data, out, float_from_bfloat16);
-  } else if (format == "Q8_0") {
-    decode_q8_0(data, out);
   } else {
-    decode_nibbles(data, out, format.back() == '1', format.starts_with("Q5"));
+    const BlockFormat& blocks = *block_format(format);
+    blocks.decode(data, out.data(), out.size() / static_cast<size_t>(blocks.values));
   }
 }
 

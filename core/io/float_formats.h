@@ -5,16 +5,14 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
+
+#include "core/io/blocks/half_floats.h"
 
 namespace xkde {
 
 class FileHandle;
-
-float float_from_half(uint16_t bits) noexcept;
-float float_from_bfloat16(uint16_t bits) noexcept;
-/// Rounds to nearest, ties to even; NaN stays NaN.
-uint16_t bfloat16_from_float(float value) noexcept;
 
 /// How a file stores numbers: blocks of `values` numbers in `bytes` bytes (1 number where not
 /// quantized).
@@ -23,11 +21,12 @@ struct StorageFormat {
   int64_t values = 1;
   int64_t bytes = 4;
 };
-/// "F64", "F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0"; nothing for others.
+/// "F64", "F32", "F16", "BF16" and block_formats(); nothing for others.
 std::optional<StorageFormat> storage_format(std::string_view name);
+/// All of them, parted by commas, for messages.
+std::string storage_format_names();
 
 /// Stored numbers as fp32. `in` holds exactly the blocks of `out`.
-/// Source of the block layouts: https://github.com/ggml-org/ggml/blob/master/src/ggml-common.h
 void decode_to_f32(std::string_view format, std::span<const std::byte> in, std::span<float> out);
 
 /// Bytes of a file.

@@ -200,9 +200,9 @@ struct GgufFile::Impl {
 
   int64_t bytes_of(const Tensor& tensor) const {
     const auto format = storage_format(tensor.dtype);
-    XKDE_CHECK(format, DataError, path.string(), ": tensor ", tensor.name,
-               ": expected one of F32, F16, BF16, F64, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, found ",
-               tensor.dtype);
+    XKDE_CHECK(format, DataError, path.string(), ": tensor ", tensor.name, ": expected one of ",
+               storage_format_names(), ", found ", tensor.dtype,
+               "; take another file of the model, such as Q4_K_M");
     const int64_t columns = tensor.shape.back();
     XKDE_CHECK(columns % format->values == 0, DataError, path.string(), ": tensor ", tensor.name,
                ": expected rows of a multiple of ", format->values, " values, found ", columns);

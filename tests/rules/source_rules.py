@@ -11,6 +11,7 @@ import re
 # A folder includes only itself and folders above it in this list.
 ORDER = (
     "core/base",
+    "core/io/blocks",
     "core/io",
     "core/text/regex",
     "core/text/tokenizer",

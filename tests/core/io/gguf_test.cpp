@@ -101,7 +101,12 @@ TEST(Gguf, RejectsEveryDamagedHeader) {
   EXPECT_THAT(damage([](Parts& p) { p.shape[1] = 3; }), HasSubstr("before the end of the file"));
   EXPECT_THAT(damage([](Parts& p) { p.offset = 32; }), HasSubstr("before the end of the file"));
   EXPECT_THAT(damage([](Parts& p) { p.offset = 8; }), HasSubstr("multiple of 32"));
-  EXPECT_THAT(damage([](Parts& p) { p.type = 12; }), HasSubstr("found Q4_K"));
+  EXPECT_THAT(damage([](Parts& p) { p.type = 12; }),
+              HasSubstr("expected rows of a multiple of 256 values, found 2"));
+  EXPECT_THAT(damage([](Parts& p) { p.type = 16; }),
+              HasSubstr("expected one of F32, F16, BF16, F64, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K, "
+                        "Q3_K, Q4_K, Q5_K, Q6_K, IQ4_NL, IQ4_XS, found IQ2_XXS; take another file "
+                        "of the model, such as Q4_K_M"));
   EXPECT_THAT(damage([](Parts& p) { p.type = 99; }), HasSubstr("found type 99"));
   EXPECT_THAT(damage([](Parts& p) { p.type = 2; }), HasSubstr("multiple of 32 values"));
   EXPECT_THAT(damage([](Parts& p) {

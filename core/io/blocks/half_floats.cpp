@@ -1,0 +1,29 @@
+#include "core/io/blocks/half_floats.h"
+
+#include <bit>
+#include <cmath>
+
+namespace xkde {
+
+float float_from_half(uint16_t bits) noexcept {
+  const uint32_t sign = (bits & 0x8000U) << 16U;
+  const uint32_t exponent = (bits >> 10U) & 0x1FU;
+  const uint32_t mantissa = bits & 0x3FFU;
+  if (exponent == 0x1F) return std::bit_cast<float>(sign | 0x7F800000U | (mantissa << 13U));
+  if (exponent != 0)
+    return std::bit_cast<float>(sign | ((exponent + 112U) << 23U) | (mantissa << 13U));
+  const float subnormal = std::ldexp(static_cast<float>(mantissa), -24);
+  return sign != 0 ? -subnormal : subnormal;
+}
+
+float float_from_bfloat16(uint16_t bits) noexcept {
+  return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16U);
+}
+
+uint16_t bfloat16_from_float(float value) noexcept {
+  const auto bits = std::bit_cast<uint32_t>(value);
+  if (std::isnan(value)) return static_cast<uint16_t>((bits >> 16U) | 0x40U);
+  return static_cast<uint16_t>((bits + 0x7FFFU + ((bits >> 16U) & 1U)) >> 16U);
+}
+
+}  // namespace xkde
