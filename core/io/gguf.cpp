@@ -7,6 +7,8 @@
 #include <set>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "core/base/error.h"
 #include "core/io/file_reader.h"
 #include "core/io/float_formats.h"
@@ -186,17 +188,38 @@ GgufFile::Value read_value(Reader& reader) {
 
 }  // namespace
 
+/// One file; the first of several has the others.
 struct GgufFile::Impl {
   std::filesystem::path path;
   FileHandle file;
   uint64_t size;  ///< of the file
   std::map<std::string, Value> metadata;
-  std::vector<Tensor> tensors;
+  std::vector<Tensor> tensors;                ///< of the first file: of all
+  std::vector<std::unique_ptr<Impl>> others;  ///< from the second on
 
   explicit Impl(const std::filesystem::path& from)
       : path(from),
         file(open_to_read(from, FileOrigin::kInput)),
-        size(static_cast<uint64_t>(file.status().bytes)) {}
+        size(static_cast<uint64_t>(file.status().bytes)) {
+    Reader reader(file, size);
+    const auto magic = reader.number<uint32_t>("a magic number");
+    XKDE_CHECK(magic == 0x46554747U, DataError, path.string(),
+               ": expected a GGUF file (\"GGUF\" at byte 0), found other bytes");
+    const auto version = reader.number<uint32_t>("a version");
+    XKDE_CHECK(version == 2 || version == 3, DataError, path.string(),
+               ": expected GGUF version 2 or 3, found ", version);
+    constexpr size_t kSmallestTensor = 8 + 4 + 8 + 4 + 8;
+    constexpr size_t kSmallestPair = 8 + 4 + 1;
+    const uint64_t num_tensors = reader.count("tensors", kSmallestTensor);
+    const uint64_t num_pairs = reader.count("metadata pairs", kSmallestPair);
+    read_metadata(reader, num_pairs);
+    for (uint64_t i = 0; i < num_tensors; ++i) tensors.push_back(read_tensor(reader));
+    place_tensors(reader.offset());
+  }
+
+  const Impl& holder_of(const Tensor& tensor) const {
+    return tensor.file == 0 ? *this : *others[tensor.file - 1];
+  }
 
   int64_t bytes_of(const Tensor& tensor) const {
     const auto format = storage_format(tensor.dtype);
@@ -287,6 +310,59 @@ struct GgufFile::Impl {
       tensor.offset += data;
     }
   }
+
+  int64_t get_or(const std::string& key, int64_t fallback) const {
+    return metadata.contains(key) ? get<int64_t>(key, "an integer") : fallback;
+  }
+
+  /// Opens the files beside the first of a split model and takes over their tensors.
+  void open_others() {
+    const int64_t count = get_or("split.count", 1);
+    const int64_t number = get_or("split.no", 0);
+    XKDE_CHECK(number == 0, DataError, path.string(),
+               ": expected the first file of a split model, NAME-00001-of-",
+               fmt::format("{:05}", count), ".gguf, found one whose split.no is ", number);
+    if (count <= 1) return;
+    const std::string name = path.filename().string();
+    const std::string ending = split_ending(1, count);
+    XKDE_CHECK(name.ends_with(ending), DataError, path.string(),
+               ": expected a name that ends with ", ending, ", as split.count is ", count,
+               ", found ", name);
+    const std::string stem = name.substr(0, name.size() - ending.size());
+    std::set<std::string> names;
+    for (const Tensor& tensor : tensors) names.insert(tensor.name);
+    for (int64_t i = 2; i <= count; ++i) {
+      others.push_back(
+          std::make_unique<Impl>(path.parent_path() / (stem + split_ending(i, count))));
+      take(*others.back(), i, count, names);
+    }
+    const int64_t total = get_or("split.tensors.count", std::ssize(tensors));
+    XKDE_CHECK(total == std::ssize(tensors), DataError, path.string(),
+               ": split.tensors.count: expected ", std::ssize(tensors), ", the tensors of all ",
+               count, " files, found ", total);
+  }
+
+ private:
+  static std::string split_ending(int64_t number, int64_t count) {
+    return fmt::format("-{:05}-of-{:05}.gguf", number, count);
+  }
+
+  /// Moves the tensors of file `number` of `count` here.
+  void take(Impl& other, int64_t number, int64_t count, std::set<std::string>& names) {
+    const std::string name = other.path.string();
+    const int64_t its_count = other.get_or("split.count", 1);
+    XKDE_CHECK(its_count == count, DataError, name, ": split.count: expected ", count,
+               ", as in the first file, found ", its_count);
+    const int64_t its_number = other.get_or("split.no", 0);
+    XKDE_CHECK(its_number == number - 1, DataError, name, ": split.no: expected ", number - 1,
+               ", found ", its_number);
+    for (Tensor& tensor : other.tensors) {
+      tensor.file = others.size();
+      XKDE_CHECK(names.insert(tensor.name).second, DataError, name, ": tensor ", tensor.name,
+                 ": expected it in one file only, found it in an earlier one, too");
+      tensors.push_back(std::move(tensor));
+    }
+  }
 };
 
 GgufFile::GgufFile(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -296,24 +372,16 @@ GgufFile::~GgufFile() = default;
 
 GgufFile GgufFile::open(const std::filesystem::path& path) {
   auto impl = std::make_unique<Impl>(path);
-  Reader reader(impl->file, impl->size);
-  const auto magic = reader.number<uint32_t>("a magic number");
-  XKDE_CHECK(magic == 0x46554747U, DataError, path.string(),
-             ": expected a GGUF file (\"GGUF\" at byte 0), found other bytes");
-  const auto version = reader.number<uint32_t>("a version");
-  XKDE_CHECK(version == 2 || version == 3, DataError, path.string(),
-             ": expected GGUF version 2 or 3, found ", version);
-  constexpr size_t kSmallestTensor = 8 + 4 + 8 + 4 + 8;
-  constexpr size_t kSmallestPair = 8 + 4 + 1;
-  const uint64_t num_tensors = reader.count("tensors", kSmallestTensor);
-  const uint64_t num_pairs = reader.count("metadata pairs", kSmallestPair);
-  impl->read_metadata(reader, num_pairs);
-  for (uint64_t i = 0; i < num_tensors; ++i) impl->tensors.push_back(impl->read_tensor(reader));
-  impl->place_tensors(reader.offset());
+  impl->open_others();
   return GgufFile(std::move(impl));
 }
 
 const std::filesystem::path& GgufFile::path() const { return impl_->path; }
+std::vector<std::filesystem::path> GgufFile::files() const {
+  std::vector<std::filesystem::path> files = {impl_->path};
+  for (const auto& other : impl_->others) files.push_back(other->path);
+  return files;
+}
 bool GgufFile::has(const std::string& key) const { return impl_->metadata.count(key) != 0; }
 int64_t GgufFile::integer(const std::string& key) const {
   return impl_->get<int64_t>(key, "an integer");
@@ -338,9 +406,14 @@ const std::vector<double>& GgufFile::numbers(const std::string& key) const {
 }
 const std::vector<GgufFile::Tensor>& GgufFile::tensors() const { return impl_->tensors; }
 
+void GgufFile::check_readable(const Tensor& tensor) const {
+  impl_->holder_of(tensor).bytes_of(tensor);
+}
+
 void GgufFile::read_f32(const Tensor& tensor, std::span<float> out) const {
+  const Impl& holder = impl_->holder_of(tensor);
   const auto begin = static_cast<int64_t>(tensor.offset);
-  read_as_f32(impl_->file, {begin, begin + impl_->bytes_of(tensor)}, tensor.dtype, out);
+  read_as_f32(holder.file, {begin, begin + holder.bytes_of(tensor)}, tensor.dtype, out);
 }
 
 }  // namespace xkde

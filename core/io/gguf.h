@@ -13,8 +13,9 @@
 namespace xkde {
 
 /// A GGUF file (version 2 or 3, little endian), opened read-only: metadata and tensors. Every
-/// count, length and offset is checked against the file's size before use. Source:
-/// https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
+/// count, length and offset is checked against the file's size before use. A model that was split
+/// is opened by its first file, NAME-00001-of-0000N.gguf, which has the metadata; the others lie
+/// beside it. Source: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 class GgufFile {
  public:
   using Value = std::variant<uint64_t, int64_t, double, bool, std::string, std::vector<std::string>,
@@ -22,8 +23,9 @@ class GgufFile {
   struct Tensor {
     std::string name;            ///< GGUF name, e.g. "blk.0.attn_q.weight"
     std::vector<int64_t> shape;  ///< outermost first (reverse of the file's order): [rows, columns]
-    std::string dtype;           ///< "F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1", ...
-    uint64_t offset = 0;         ///< of the data, from the start of the file
+    std::string dtype;           ///< "F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_K", ...
+    uint64_t offset = 0;         ///< of the data, from the start of its file
+    size_t file = 0;             ///< of files()
   };
 
   /// Throws MissingInputError, or DataError naming file, place, what was expected and what was
@@ -34,6 +36,7 @@ class GgufFile {
   ~GgufFile();
 
   const std::filesystem::path& path() const;
+  std::vector<std::filesystem::path> files() const;  ///< path() first
   bool has(const std::string& key) const;
   /// Typed metadata. The first form throws DataError when `key` is missing; both when its type is
   /// another.
@@ -45,7 +48,9 @@ class GgufFile {
   const std::vector<int64_t>& integers(const std::string& key) const;
   const std::vector<double>& numbers(const std::string& key) const;
 
-  const std::vector<Tensor>& tensors() const;
+  const std::vector<Tensor>& tensors() const;  ///< of all files
+  /// Throws DataError where read_f32() would, as the tensor's dtype cannot be decoded.
+  void check_readable(const Tensor& tensor) const;
   /// The tensor's values as fp32, row-major; `out` has exactly its number of elements.
   void read_f32(const Tensor& tensor, std::span<float> out) const;
 

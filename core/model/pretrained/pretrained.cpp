@@ -97,7 +97,7 @@ PretrainedModel open_gguf(const fs::path& path) {
           .tokenizer = Tokenizer::from_gguf(*file),
           .chat_template = chat,
           .weights = open_gguf_weights(file, config),
-          .files = {path}};
+          .files = file->files()};
 }
 
 PretrainedModel open_folder(const fs::path& folder) {

@@ -9,6 +9,7 @@
 #include "core/base/error.h"
 #include "core/io/float_formats.h"
 #include "tests/support/byte_file.h"
+#include "tests/support/temp_folder.h"
 
 namespace xkde {
 namespace {
@@ -135,6 +136,77 @@ TEST(Gguf, RejectsEveryTruncation) {
   for (size_t length = 0; length < whole.size(); ++length) {
     EXPECT_NE(error_of(whole.substr(0, length)), "no error") << length;
   }
+}
+
+/// Three files of one model: the first has the metadata and no tensor, as llama.cpp can write it.
+class SplitGguf : public testing::Test {
+ protected:
+  static std::string pair(const char* key, uint32_t value) {
+    return ByteFile().string(key).number(kUint32).number(value).bytes();
+  }
+  static std::string part(uint32_t number, const std::string& tensor, uint32_t count = 3) {
+    Parts parts;
+    parts.num_pairs = 3;
+    parts.pairs =
+        pair("split.no", number) + pair("split.count", count) + pair("split.tensors.count", 2);
+    parts.name = tensor;
+    return parts.bytes();
+  }
+  static std::string first() {
+    ByteFile file;
+    file.raw("GGUF").number(uint32_t{3}).number(uint64_t{0}).number(uint64_t{4});
+    file.raw(pair("split.no", 0) + pair("split.count", 3) + pair("split.tensors.count", 2));
+    file.string("general.name").number(kString).string("tiny");
+    return file.bytes();
+  }
+  std::string error() const {
+    try {
+      GgufFile::open(folder_.path() / "m-00001-of-00003.gguf");
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "no error";
+  }
+  void write(const std::string& second, const std::string& third) const {
+    folder_.write("m-00001-of-00003.gguf", first());
+    folder_.write("m-00002-of-00003.gguf", second);
+    folder_.write("m-00003-of-00003.gguf", third);
+  }
+
+  test::TempFolder folder_;
+};
+
+TEST_F(SplitGguf, OpensAsOneFile) {
+  write(part(1, "a"), part(2, "b"));
+
+  const GgufFile file = GgufFile::open(folder_.path() / "m-00001-of-00003.gguf");
+
+  EXPECT_EQ(file.string("general.name"), "tiny");
+  EXPECT_EQ(file.files().size(), 3U);
+  ASSERT_EQ(file.tensors().size(), 2U);
+  for (const GgufFile::Tensor& tensor : file.tensors()) {
+    std::vector<float> values(4);
+    file.read_f32(tensor, values);
+    EXPECT_EQ(values, (std::vector<float>{1, 2, 3, -4})) << tensor.name;
+  }
+}
+
+TEST_F(SplitGguf, SaysWhichFileIsMissingOrAnother) {
+  using testing::HasSubstr;
+  write(part(1, "a"), part(2, "a"));
+  EXPECT_THAT(error(), HasSubstr("m-00003-of-00003.gguf: tensor a: expected it in one file only"));
+  write(part(2, "a"), part(2, "b"));
+  EXPECT_THAT(error(), HasSubstr("m-00002-of-00003.gguf: split.no: expected 1, found 2"));
+  write(part(1, "a", 4), part(2, "b"));
+  EXPECT_THAT(error(), HasSubstr("m-00002-of-00003.gguf: split.count: expected 3, as in the first "
+                                 "file, found 4"));
+  std::filesystem::remove(folder_.path() / "m-00002-of-00003.gguf");
+  EXPECT_THAT(error(), HasSubstr("m-00002-of-00003.gguf"));
+  folder_.write("m-00001-of-00003.gguf", part(1, "a"));
+  EXPECT_THAT(error(), HasSubstr("expected the first file of a split model, NAME-00001-of-00003"
+                                 ".gguf, found one whose split.no is 1"));
+  folder_.write("m-00001-of-00003.gguf", part(0, "a", 4));
+  EXPECT_THAT(error(), HasSubstr("expected a name that ends with -00001-of-00004.gguf"));
 }
 
 std::vector<float> decode(const char* format, const std::string& bytes) {
