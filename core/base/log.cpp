@@ -34,6 +34,10 @@ void warning(std::string_view message) {
   write_line(prefix() + "warning: " + std::string(message));
 }
 
+void shared_warning(std::string_view message) {
+  if (g_rank == 0) write_line("warning: " + std::string(message));
+}
+
 void error(std::string_view kind, std::string_view message) {
   write_line(prefix() + std::string(kind) + ": " + std::string(message));
 }

@@ -11,6 +11,8 @@ namespace xkde::log {
 void set_rank(int rank, int size);
 void info(std::string_view message);     ///< standard error, rank 0 only
 void warning(std::string_view message);  ///< standard error, every rank
+/// A warning of what every rank finds alike: standard error, rank 0 only.
+void shared_warning(std::string_view message);
 /// "[rank 3/8] DataError: ..." in one write, so that lines of ranks never mix.
 void error(std::string_view kind, std::string_view message);
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/base/log.h"
 #include "core/text/regex/unicode.h"
 #include "core/text/tokenizer/bpe.h"
 
@@ -17,6 +18,8 @@ namespace xkde {
 namespace {
 
 constexpr std::string_view kSpace = "\xE2\x96\x81";  // U+2581, SentencePiece's blank
+
+constexpr const char* kPre = "tokenizer.ggml.pre";
 
 /// Values of tokenizer.ggml.token_type.
 enum TokenType : int64_t {
@@ -43,15 +46,28 @@ struct ByteLevelKind {
   bool adds_bos;  ///< where the file does not say
 };
 
-constexpr std::array<ByteLevelKind, 8> kByteLevelKinds = {{
+constexpr std::array<ByteLevelKind, 7> kByteLevelKinds = {{
     {"smollm", nullptr, true, false, false, false},
     {"gpt-2", nullptr, false, false, false, false},
-    {"default", nullptr, false, false, false, false},
     {"qwen2", kQwen2Pattern, false, true, false, false},
     {"deepseek-r1-qwen", kQwen2Pattern, false, true, false, false},
     {"llama-bpe", kLlama3Pattern, false, false, true, true},
     {"llama3", kLlama3Pattern, false, false, true, true},
     {"llama-v3", kLlama3Pattern, false, false, true, true},
+}};
+
+/// The kind of files that do not say it, as those made before May 2024: that of the architecture's
+/// own models.
+struct ArchitectureKind {
+  std::string_view architecture;
+  std::string_view token;  ///< which only those models have; empty: all have one kind
+  std::string_view kind;
+};
+constexpr std::array<ArchitectureKind, 4> kArchitectureKinds = {{
+    {"gpt2", "", "gpt-2"},
+    {"llama", "<|begin_of_text|>", "llama-bpe"},
+    {"qwen2", "", "qwen2"},
+    {"qwen3", "", "qwen2"},
 }};
 
 class GgufVocabulary {
@@ -285,15 +301,40 @@ class GgufVocabulary {
   }
 
   const ByteLevelKind& byte_level_kind() const {
-    const std::string name = file_.has("tokenizer.ggml.pre") ? file_.string("tokenizer.ggml.pre")
-                                                             : std::string("default");
-    std::string known;
+    const std::string said = file_.has(kPre) ? file_.string(kPre) : "";
+    // llama.cpp's converter once wrote "default" where it knew no better.
+    const std::string_view name = said.empty() || said == "default" ? usual_kind(said) : said;
     for (const ByteLevelKind& kind : kByteLevelKinds) {
       if (kind.name == name) return kind;
-      known += concat(known.empty() ? "" : ", ", kind.name);
     }
     throw DataError(
-        concat(name_, ": tokenizer.ggml.pre: expected one of ", known, ", found \"", name, "\""));
+        concat(name_, ": ", kPre, ": expected one of ", kind_names(), ", found \"", name, "\""));
+  }
+
+  /// The kind of the architecture, as the file says nothing or "default".
+  std::string_view usual_kind(const std::string& said) const {
+    const std::string found = said.empty() ? "none" : concat("\"", said, "\"");
+    const std::string architecture =
+        file_.has("general.architecture") ? file_.string("general.architecture") : "";
+    for (const ArchitectureKind& known : kArchitectureKinds) {
+      if (known.architecture != architecture) continue;
+      if (!known.token.empty() && !ids_.contains(known.token)) continue;
+      log::shared_warning(concat(name_, ": ", kPre, ": found ", found, "; text is split as ",
+                                 known.kind, ", as is usual for ", architecture, " files"));
+      return known.kind;
+    }
+    throw DataError(concat(name_, ": ", kPre, ": expected one of ", kind_names(), ", found ", found,
+                           ", and \"", architecture,
+                           "\" files have no usual one; write it once: gguf-new-metadata "
+                           "--pre-tokenizer NAME IN.gguf OUT.gguf (PyPI's gguf)"));
+  }
+
+  static std::string kind_names() {
+    std::string names;
+    for (const ByteLevelKind& kind : kByteLevelKinds) {
+      names += concat(names.empty() ? "" : ", ", kind.name);
+    }
+    return names;
   }
 
   void byte_level(Json& tokenizer) const {

@@ -30,7 +30,8 @@ std::string error_with(const GgufWriter& writer) {
   return error_of([&] { tokenizer_of(writer); });
 }
 
-/// A vocabulary and merges of a synthetic tokenizer.json as a GGUF file states them.
+/// A vocabulary and merges of a synthetic tokenizer.json as a GGUF file states them. `pre`: empty
+/// leaves the key out.
 GgufWriter from_golden(const std::string& name, const std::string& pre) {
   const Json json = read_json_file(golden_folder() / (name + ".tokenizer.json"));
   std::vector<std::pair<int64_t, std::string>> by_id;
@@ -54,9 +55,9 @@ GgufWriter from_golden(const std::string& name, const std::string& pre) {
                          ? merge.get<std::string>()
                          : merge[0].get<std::string>() + " " + merge[1].get<std::string>());
   }
-  return GgufWriter()
-      .add("tokenizer.ggml.model", std::string("gpt2"))
-      .add("tokenizer.ggml.pre", pre)
+  GgufWriter writer;
+  if (!pre.empty()) writer.add("tokenizer.ggml.pre", pre);
+  return writer.add("tokenizer.ggml.model", std::string("gpt2"))
       .add("tokenizer.ggml.tokens", tokens)
       .add("tokenizer.ggml.token_type", types)
       .add("tokenizer.ggml.merges", merges);
@@ -74,6 +75,32 @@ TEST(GgufVocabulary, ByteLevelKindsGiveTheIdsOfTheirTokenizerJson) {
               "")
         << name;
   }
+}
+
+TEST(GgufVocabulary, AFileThatNamesNoSplitHasThatOfItsArchitecture) {
+  const Json golden = read_json_file(golden_folder() / "qwen2_style.golden.json");
+  for (const std::string said : {"", "default"}) {
+    GgufWriter writer = from_golden("qwen2_style", said);
+    writer.add("general.architecture", std::string("qwen2"));
+    testing::internal::CaptureStderr();
+
+    const std::string found = differences(tokenizer_of(writer), golden);
+
+    EXPECT_EQ(found, "");
+    EXPECT_THAT(testing::internal::GetCapturedStderr(),
+                HasSubstr(concat("m.gguf: tokenizer.ggml.pre: found ",
+                                 said.empty() ? "none" : "\"default\"",
+                                 "; text is split as qwen2, as is usual for qwen2 files")));
+  }
+}
+
+TEST(GgufVocabulary, AFileThatNamesNoSplitOfManyIsRefused) {
+  GgufWriter writer = from_golden("smollm_style", "");
+  writer.add("general.architecture", std::string("llama"));
+
+  EXPECT_THAT(error_with(writer),
+              HasSubstr("found none, and \"llama\" files have no usual one; write it once: "
+                        "gguf-new-metadata --pre-tokenizer NAME IN.gguf OUT.gguf"));
 }
 
 TEST(GgufVocabulary, SaysWhetherBosAndEosAreAdded) {
@@ -152,7 +179,7 @@ TEST(GgufVocabulary, UnknownKindsAreDataErrors) {
                              .add("tokenizer.ggml.pre", std::string("viking"))
                              .add("tokenizer.ggml.tokens", Strings{"a"})
                              .add("tokenizer.ggml.merges", Strings{})),
-              HasSubstr("m.gguf: tokenizer.ggml.pre: expected one of smollm, gpt-2, default, "
+              HasSubstr("m.gguf: tokenizer.ggml.pre: expected one of smollm, gpt-2, "
                         "qwen2, deepseek-r1-qwen, "
                         "llama-bpe, llama3, llama-v3, found \"viking\""));
   EXPECT_THAT(error_with(sentence_piece().add("tokenizer.ggml.remove_extra_whitespaces", true)),
@@ -178,6 +205,7 @@ TEST(GgufVocabulary, VocabularyAndMergesAreChecked) {
       HasSubstr("tokenizer.ggml.merges[0]: expected two tokens parted by one blank, found \"ab\""));
   EXPECT_THAT(error_with(GgufWriter()
                              .add("tokenizer.ggml.model", std::string("gpt2"))
+                             .add("tokenizer.ggml.pre", std::string("gpt-2"))
                              .add("tokenizer.ggml.tokens", Strings{"a"})),
               HasSubstr("expected metadata tokenizer.ggml.merges, found none"));
 }
