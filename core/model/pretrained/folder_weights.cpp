@@ -1,5 +1,6 @@
 #include "core/model/pretrained/folder_weights.h"
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <system_error>
@@ -59,33 +60,54 @@ fs::path real_path(const fs::path& path) {
   XKDE_CHECK(!error, MissingInputError, path.string(),
              ": expected a path that can be followed, found ", error.message());
   return real;
-}
 
-std::vector<fs::path> files_of_index(const fs::path& index) {
-  const Json json = read_json_file(index);
-  XKDE_CHECK(json.is_object() && json.contains("weight_map") && json["weight_map"].is_object(),
-             DataError, index.string(), ": expected an object weight_map, found none");
-  std::set<fs::path> files;
-  const fs::path folder = real_path(index.parent_path());
-  for (const auto& [tensor, name] : json["weight_map"].items()) {
-    XKDE_CHECK(name.is_string(), DataError, index.string(), ": weight_map.", tensor,
-               ": expected a file name, found ", name.dump());
-    const fs::path file = folder / name.get<std::string>();
-    XKDE_CHECK(is_there(file, FileOrigin::kInput), MissingInputError, index.string(),
-               ": weight_map.", tensor, ": expected the file ", file.string(), ", found none");
-    const fs::path real = real_path(file);
-    XKDE_CHECK(real.parent_path() == folder, DataError, index.string(), ": weight_map.", tensor,
-               ": expected a file of the model's folder, found ", name.dump());
-    files.insert(real);
+  /// A file of an index may be a link that leads elsewhere. Its name may not.
+  bool stays_in_folder(const std::string& name) {
+    return !name.empty() && fs::path(name).filename() == name && name != "." && name != "..";
   }
-  return {files.begin(), files.end()};
-}
+
+  /// A folder of huggingface_hub's cache, CACHE/models--A--B/snapshots/REVISION, has links to
+  /// CACHE/models--A--B/blobs: none of them leaves the cache.
+  void check_link(const fs::path& file) {
+    const fs::path folder = real_path(file.parent_path());
+    if (folder.parent_path().filename() != "snapshots") return;
+    const fs::path cache = folder.parent_path().parent_path().parent_path();
+    const fs::path real = real_path(file);
+    const auto ends = std::mismatch(cache.begin(), cache.end(), real.begin(), real.end());
+    XKDE_CHECK(ends.first == cache.end(), DataError, file.string(),
+               ": expected a file of the cache ", cache.string(), ", found a link to ",
+               real.string());
+  }
+
+  std::vector<fs::path> files_of_index(const fs::path& index) {
+    const Json json = read_json_file(index);
+    XKDE_CHECK(json.is_object() && json.contains("weight_map") && json["weight_map"].is_object(),
+               DataError, index.string(), ": expected an object weight_map, found none");
+    std::set<fs::path> files;
+    for (const auto& [tensor, name] : json["weight_map"].items()) {
+      XKDE_CHECK(name.is_string(), DataError, index.string(), ": weight_map.", tensor,
+                 ": expected a file name, found ", name.dump());
+      XKDE_CHECK(stays_in_folder(name.get<std::string>()), DataError, index.string(),
+                 ": weight_map.", tensor, ": expected a file of the model's folder, found ",
+                 name.dump());
+      const fs::path file = index.parent_path() / name.get<std::string>();
+      if (files.contains(file)) continue;
+      XKDE_CHECK(is_there(file, FileOrigin::kInput), MissingInputError, index.string(),
+                 ": weight_map.", tensor, ": expected the file ", file.string(), ", found none");
+      check_link(file);
+      files.insert(file);
+    }
+    return {files.begin(), files.end()};
+  }
 
 }  // namespace
 
 std::vector<fs::path> safetensors_files(const fs::path& folder) {
-  if (is_there(folder / "model.safetensors", FileOrigin::kInput))
-    return {folder / "model.safetensors"};
+  const fs::path whole = folder / "model.safetensors";
+  if (is_there(whole, FileOrigin::kInput)) {
+    check_link(whole);
+    return {whole};
+  }
   const fs::path index = folder / "model.safetensors.index.json";
   if (is_there(index, FileOrigin::kInput)) return files_of_index(index);
   return {};

@@ -11,7 +11,8 @@
 namespace xkde {
 
 /// model.safetensors of a Hugging Face folder, or every file that its index names; empty where
-/// neither is there. Throws MissingInputError or DataError for an index that cannot be followed.
+/// neither is there. A file may be a link, but within huggingface_hub's cache none that leaves it.
+/// Throws MissingInputError or DataError for an index that cannot be followed.
 std::vector<std::filesystem::path> safetensors_files(const std::filesystem::path& folder);
 
 /// The same, but MissingInputError where there are none; where only pickled weights are there, the

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -72,6 +73,15 @@ class Pretrained : public testing::Test {
       return error.what();
     }
     return "no error";
+  }
+
+  static std::string first_shard(const fs::path& folder) {
+    std::set<std::string> names;
+    for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
+      const std::string name = entry.path().filename().string();
+      if (name.ends_with(".safetensors")) names.insert(name);
+    }
+    return *names.begin();
   }
 
   static void rewrite(const fs::path& path, const std::string& from, const std::string& to) {
@@ -151,14 +161,61 @@ TEST_F(Pretrained, ATokenThatNoTextGivesNeedsNoRow) {
   EXPECT_EQ(error_of(folder_ / "model"), "no error");
 }
 
-TEST_F(Pretrained, AnIndexStaysInsideItsFolder) {
-  const fs::path outside = folder_ / "outside.safetensors";
+TEST_F(Pretrained, AnIndexNamesFilesOfItsFolderOnly) {
+  for (const std::string name : {"../outside.safetensors", "/etc/passwd", "..", "a/b", ""}) {
+    const fs::path path = exported(100);
+    const std::string first = "model-00001-of-";
+    rewrite(path / "model.safetensors.index.json", "\"" + first,
+            "\"" + name + "\", \"x\": \"" + first);
+    EXPECT_THAT(error_of(path),
+                HasSubstr("expected a file of the model's folder, found \"" + name + "\""));
+  }
+}
+
+/// As huggingface_hub keeps a model: a folder of links to files named by their hash.
+class CachedModel : public Pretrained {
+ protected:
+  fs::path cached() const {
+    const fs::path blobs = folder_ / "hub/models--a--b/blobs";
+    const fs::path snapshot = folder_ / "hub/models--a--b/snapshots/0123";
+    fs::create_directories(blobs);
+    fs::create_directories(snapshot);
+    int number = 0;
+    for (const fs::directory_entry& entry : fs::directory_iterator(exported(100))) {
+      const std::string blob = "blob" + std::to_string(number++);
+      fs::rename(entry.path(), blobs / blob);
+      fs::create_symlink(fs::path("../../blobs") / blob, snapshot / entry.path().filename());
+    }
+    return snapshot;
+  }
+};
+
+TEST_F(CachedModel, OpensByItsLinks) {
+  const PretrainedModel model = open_pretrained(cached());
+
+  std::vector<float> got(8), expected(8);
+  model.weights->read_f32("model.layers.1.self_attn.k_proj.weight", got);
+  fill("model.layers.1.self_attn.k_proj.weight", expected);
+  EXPECT_EQ(got, expected);
+}
+
+TEST_F(CachedModel, ALinkOutOfTheCacheIsRefused) {
+  const fs::path snapshot = cached();
+  const std::string name = first_shard(snapshot);
+  fs::rename(fs::canonical(snapshot / name), folder_ / "elsewhere");
+  fs::remove(snapshot / name);
+  fs::create_symlink(folder_ / "elsewhere", snapshot / name);
+
+  EXPECT_THAT(error_of(snapshot), HasSubstr(name + ": expected a file of the cache "));
+}
+
+TEST_F(Pretrained, ALinkOutOfAFolderThatIsNoCacheIsFollowed) {
   const fs::path path = exported(100);
-  const std::string first = "model-00001-of-";
-  fs::copy_file(path / "config.json", outside);
-  rewrite(path / "model.safetensors.index.json", "\"" + first,
-          "\"../outside.safetensors\", \"x\": \"" + first);
-  EXPECT_THAT(error_of(path), HasSubstr("expected a file of the model's folder"));
+  const std::string name = first_shard(path);
+  fs::rename(path / name, folder_ / "elsewhere");
+  fs::create_symlink(folder_ / "elsewhere", path / name);
+
+  EXPECT_EQ(error_of(path), "no error");
 }
 
 TEST_F(Pretrained, AFailedExportLeavesNothing) {
