@@ -112,9 +112,30 @@ SafetensorsFile SafetensorsFile::open(const std::filesystem::path& path) {
   return SafetensorsFile(open_to_read(path, FileOrigin::kInput));
 }
 
-void SafetensorsFile::read_f32(const Tensor& tensor, std::span<float> out) const {
+void SafetensorsFile::check_readable(const Tensor& tensor) const {
   XKDE_CHECK(storage_format(tensor.dtype), DataError, path().string(), ": tensor ", tensor.name,
-             ": expected F32, F16, BF16 or F64, found ", tensor.dtype);
+             ": expected F32, F16, BF16 or F64, found ", tensor.dtype,
+             "; take the model's folder in bf16 or one of its GGUF files");
+}
+
+bool SafetensorsFile::holds_same(const Tensor& mine, const SafetensorsFile& other,
+                                 const Tensor& its) const {
+  if (mine.dtype != its.dtype || mine.shape != its.shape) return false;
+  constexpr uint64_t kPieceBytes = uint64_t{1} << 20;
+  std::string here;
+  std::string there;
+  for (uint64_t at = 0; at < mine.end - mine.begin; at += kPieceBytes) {
+    here.resize(std::min(kPieceBytes, mine.end - mine.begin - at));
+    there.resize(here.size());
+    file_.pread_all(here, static_cast<int64_t>(mine.begin + at));
+    other.file_.pread_all(there, static_cast<int64_t>(its.begin + at));
+    if (here != there) return false;
+  }
+  return true;
+}
+
+void SafetensorsFile::read_f32(const Tensor& tensor, std::span<float> out) const {
+  check_readable(tensor);
   read_as_f32(file_, {static_cast<int64_t>(tensor.begin), static_cast<int64_t>(tensor.end)},
               tensor.dtype, out);
 }

@@ -32,6 +32,10 @@ class SafetensorsFile {
 
   const std::filesystem::path& path() const noexcept { return file_.path(); }
   const std::vector<Tensor>& tensors() const noexcept { return tensors_; }  ///< in file order
+  /// Throws DataError where read_f32() would, as the tensor's dtype cannot be decoded.
+  void check_readable(const Tensor& tensor) const;
+  /// Whether two tensors of one dtype and shape hold the same bytes.
+  bool holds_same(const Tensor& mine, const SafetensorsFile& other, const Tensor& its) const;
   /// Row-major fp32 values; `out` has exactly the tensor's number of elements. Throws
   /// IoError where the file has become shorter since it was opened.
   void read_f32(const Tensor& tensor, std::span<float> out) const;

@@ -56,8 +56,6 @@ void refuse_what_would_be_wrong(const ConfigReader& reader, const ModelConfig& c
     XKDE_CHECK(reader.string("hidden_act") == "silu", DataError, reader.place(),
                ": hidden_act: expected silu, found ", reader.string("hidden_act"));
   }
-  XKDE_CHECK(!reader.has("quantization_config"), DataError, reader.place(),
-             ": quantization_config: expected unquantized weights, found a quantized model");
   const bool slides = reader.boolean_or("use_sliding_window", false) &&
                       reader.size_or("max_window_layers", 0) < config.num_hidden_layers;
   XKDE_CHECK(!slides, DataError, reader.place(),

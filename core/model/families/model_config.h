@@ -46,8 +46,7 @@ struct ModelConfig {
 
   /// From a Hugging Face config.json: both generations (rope_theta + rope_scaling |
   /// rope_parameters). Throws DataError (file, key, expected, found) on a missing or impossible
-  /// value, an unknown model_type, an activation other than silu, sliding windows in use or
-  /// quantized weights.
+  /// value, an unknown model_type, an activation other than silu or sliding windows in use.
   static ModelConfig from_json(const Json& config, const std::string& name);
   /// A config.json that transformers (v4 and v5) loads; `dtype` is that of its weights.
   Json to_json(Dtype dtype) const;

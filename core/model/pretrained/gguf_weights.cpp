@@ -34,6 +34,13 @@ class GgufWeights : public WeightFile {
   std::vector<int64_t> shape(const std::string& name) const override {
     return find(name).tensor->shape;
   }
+  void check_readable(const std::string& name) const override {
+    file_->check_readable(*find(name).tensor);
+  }
+  /// A GGUF file holds one tensor of every kind.
+  bool holds_same(const std::string& one, const std::string& other) const override {
+    return one == other;
+  }
 
   void read_f32(const std::string& name, std::span<float> out) const override {
     const Stored& stored = find(name);

@@ -6,6 +6,7 @@
 
 #include "core/base/error.h"
 #include "core/base/float_check.h"
+#include "core/base/log.h"
 #include "core/base/shape_text.h"
 #include "core/io/file_reader.h"
 #include "core/model/families/family.h"
@@ -49,6 +50,24 @@ std::string template_of(const fs::path& folder, const Json& config) {
   return "";
 }
 
+/// Names the tensors that no model of this config has, which nothing reads.
+void warn_of_others(const PretrainedModel& model, const std::set<std::string>& known) {
+  constexpr size_t kMostNames = 5;
+  std::vector<std::string> others;
+  for (const std::string& name : model.weights->names()) {
+    const bool is_derived = name.ends_with("rotary_emb.inv_freq");
+    if (!known.contains(name) && !is_derived) others.push_back(name);
+  }
+  if (others.empty()) return;
+  const size_t shown = std::min(kMostNames, others.size());
+  std::string names;
+  for (size_t i = 0; i < shown; ++i) names += concat(i == 0 ? "" : ", ", others[i]);
+  if (shown < others.size()) names += concat(" and ", others.size() - shown, " more");
+  log::shared_warning(concat(model.path.string(), ": left out what a ",
+                             model.config.family->model_type,
+                             " model of this config does not have: ", names));
+}
+
 /// The first tensor that is missing ends the check: the config may promise any number of layers.
 void check_tensors(const PretrainedModel& model) {
   std::set<std::string> known;
@@ -57,6 +76,8 @@ void check_tensors(const PretrainedModel& model) {
       known.insert(tensor.name);
       XKDE_CHECK(model.weights->has(tensor.name), DataError, model.path.string(),
                  ": expected tensor ", tensor.name, " ", shape_text(tensor.shape), ", found none");
+      // Packed numbers have other shapes, too: say first that they cannot be read.
+      model.weights->check_readable(tensor.name);
       const std::vector<int64_t> found = model.weights->shape(tensor.name);
       XKDE_CHECK(found == tensor.shape, DataError, model.path.string(), ": tensor ", tensor.name,
                  ": expected shape ", shape_text(tensor.shape), ", found ", shape_text(found));
@@ -64,11 +85,27 @@ void check_tensors(const PretrainedModel& model) {
   }
   // A tied model may have its output matrix on disk, too.
   for (const TensorSpec& spec : model.config.family->head) known.emplace(spec.name);
-  for (const std::string& name : model.weights->names()) {
-    XKDE_CHECK(known.count(name) != 0 || name.ends_with("rotary_emb.inv_freq"), DataError,
-               model.path.string(), ": expected only tensors of a ",
-               model.config.family->model_type, " model, found ", name);
+  warn_of_others(model, known);
+}
+
+/// The Hugging Face name of the first tensor that has this role; empty: there is none.
+std::string name_of(TensorRole role, std::span<const TensorSpec> specs) {
+  for (const TensorSpec& spec : specs) {
+    if (spec.role == role) return std::string(spec.name);
   }
+  return {};
+}
+
+/// A config may call a model tied whose folder has a head of its own, which is then what counts.
+void untie_own_head(PretrainedModel& model) {
+  if (!model.config.tie_word_embeddings) return;
+  const std::string head = name_of(TensorRole::kOutput, model.config.family->head);
+  const std::string embedding = name_of(TensorRole::kEmbedding, model.config.family->embedding);
+  if (!model.weights->has(head) || !model.weights->has(embedding)) return;
+  if (model.weights->holds_same(head, embedding)) return;
+  model.config.tie_word_embeddings = false;
+  log::shared_warning(concat(model.path.string(), ": config.json says tie_word_embeddings, but ",
+                             head, " and ", embedding, " differ: they are read as two"));
 }
 
 /// Every token that a text can give has a row in the embedding. More rows than tokens are usual.
@@ -84,6 +121,20 @@ void check_ids(const PretrainedModel& model) {
       concat(file.string(), ": token ", token, ": expected an id below the ", rows,
              " rows of the embedding, found ", largest.id,
              "; add rows once with transformers: model.resize_token_embeddings(len(tokenizer))"));
+}
+
+/// Tensors decide whether a model is quantized, as some keep the key when they no longer are. What
+/// cannot be decoded is refused by its dtype; here those that have other tensors in their place.
+void check_quantization(const Json& json, const std::string& name, const ModelConfig& config,
+                        const WeightFile& weights) {
+  if (!json.contains("quantization_config") || !json["quantization_config"].is_object()) return;
+  for (const UnitTensor& tensor : unit_at(config, 1).tensors) {
+    XKDE_CHECK(weights.has(tensor.name), DataError, name,
+               ": quantization_config: expected weights in full precision, found ",
+               json["quantization_config"].value("quant_method", Json("some method")).dump(),
+               " and no tensor ", tensor.name,
+               "; take the model's folder in bf16 or one of its GGUF files");
+  }
 }
 
 PretrainedModel open_gguf(const fs::path& path) {
@@ -102,7 +153,8 @@ PretrainedModel open_gguf(const fs::path& path) {
 
 PretrainedModel open_folder(const fs::path& folder) {
   const fs::path config_file = folder / "config.json";
-  ModelConfig config = ModelConfig::from_json(read_json_file(config_file), config_file.string());
+  const Json json = read_json_file(config_file);
+  ModelConfig config = ModelConfig::from_json(json, config_file.string());
   const fs::path tokenizer_file = folder / "tokenizer.json";
   const fs::path tokenizer_config_file = folder / "tokenizer_config.json";
   Json tokenizer_config;
@@ -113,12 +165,14 @@ PretrainedModel open_folder(const fs::path& folder) {
   }
   const std::vector<fs::path> weights = weight_files(folder);
   files.insert(files.end(), weights.begin(), weights.end());
+  std::unique_ptr<WeightFile> tensors = open_safetensors(weights);
+  check_quantization(json, config_file.string(), config, *tensors);
   return {.path = folder,
           .config = std::move(config),
           .tokenizer = Tokenizer::from_json(read_json_file(tokenizer_file), tokenizer_config,
                                             tokenizer_file.string()),
           .chat_template = template_of(folder, tokenizer_config),
-          .weights = open_safetensors(weights),
+          .weights = std::move(tensors),
           .files = std::move(files)};
 }
 
@@ -137,6 +191,7 @@ PretrainedModel open_pretrained(const fs::path& path) {
   XKDE_CHECK(kind != PathKind::kNothing, MissingInputError, path.string(),
              ": expected a Hugging Face folder or a .gguf file, found nothing");
   PretrainedModel model = kind == PathKind::kFolder ? open_folder(path) : open_gguf(path);
+  untie_own_head(model);
   check_tensors(model);
   check_ids(model);
   return model;

@@ -22,6 +22,10 @@ class WeightFile {
   virtual std::vector<std::string> names() const = 0;
   virtual bool has(const std::string& name) const = 0;
   virtual std::vector<int64_t> shape(const std::string& name) const = 0;
+  /// Throws DataError where read_f32() would, as the tensor's format cannot be decoded.
+  virtual void check_readable(const std::string& name) const = 0;
+  /// Whether two tensors hold the same bytes in one format. False says nothing about their values.
+  virtual bool holds_same(const std::string& one, const std::string& other) const = 0;
   /// Row-major fp32 values; `out` has exactly the tensor's number of elements. Throws DataError.
   virtual void read_f32(const std::string& name, std::span<float> out) const = 0;
 };
@@ -32,7 +36,8 @@ void read_finite_f32(const WeightFile& weights, const std::string& place, const 
                      std::span<float> out);
 
 /// A model on disk: a Hugging Face folder (config.json, model.safetensors or its sharded index,
-/// tokenizer.json, tokenizer_config.json, chat_template.jinja) or one .gguf file.
+/// tokenizer.json, tokenizer_config.json, chat_template.jinja) or a .gguf file (the first of them
+/// where the model was split).
 struct PretrainedModel {
   std::filesystem::path path;
   ModelConfig config;
@@ -42,9 +47,12 @@ struct PretrainedModel {
   std::vector<std::filesystem::path> files;  ///< everything read, for run.json's SHA-256 list
 };
 
-/// Opens all parts and checks that every tensor of the config is there with its shape, before any
-/// is read, and that every id that the tokenizer can give has a row of the embedding. Pickled
-/// weights (.bin, .pt) are refused with a hint. Throws MissingInputError or DataError.
+/// Opens all parts and checks that every tensor of the config is there with its shape and in a
+/// format that can be decoded, before any is read, and that every id that the tokenizer can give
+/// has a row of the embedding. Tensors that such a model does not have are left out, and one
+/// warning names them. A head of its own unties a model whose config calls it tied, as in
+/// transformers 5. Pickled weights (.bin, .pt) are refused with a hint. Throws MissingInputError or
+/// DataError.
 PretrainedModel open_pretrained(const std::filesystem::path& path);
 
 }  // namespace xkde

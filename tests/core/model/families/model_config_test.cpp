@@ -83,7 +83,6 @@ TEST(ModelConfig, RefusesWhatItWouldComputeWrong) {
   EXPECT_THAT(with("num_key_value_heads", 3), HasSubstr("expected a divisor of 4, found 3"));
   EXPECT_THAT(with("rope_scaling", {{"type", "yarn"}}),
               HasSubstr("default, linear or llama3, found yarn"));
-  EXPECT_THAT(with("quantization_config", Json::object()), HasSubstr("unquantized"));
   EXPECT_THAT(with("head_dim", 15), HasSubstr("even number, found 15"));
   EXPECT_THAT(with("hidden_size", 65), HasSubstr("multiple of num_attention_heads"));
   EXPECT_THAT(with("use_sliding_window", true), HasSubstr("use_sliding_window"));

@@ -2,8 +2,10 @@
 
 #include <cmath>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <set>
 #include <string>
 #include <vector>
@@ -33,7 +35,8 @@ class Pretrained : public testing::Test {
   ~Pretrained() override { fs::remove_all(folder_); }
 
   /// A tiny exported model whose values tell their tensor's name.
-  fs::path exported(int64_t max_shard_bytes = 1 << 20) const {
+  using Fill = std::function<void(const std::string&, std::span<float>)>;
+  fs::path exported(int64_t max_shard_bytes = 1 << 20, const Fill& values = fill) const {
     ModelConfig config;
     config.vocab_size = 4;
     config.hidden_size = 4;
@@ -56,7 +59,7 @@ class Pretrained : public testing::Test {
     const fs::path path = folder_ / "model";
     fs::remove_all(path);
     export_pretrained(path, config, Tokenizer::from_json(tokenizer, nullptr, "t"), "",
-                      Dtype::kFloat32, fill, max_shard_bytes);
+                      Dtype::kFloat32, values, max_shard_bytes);
     return path;
   }
 
@@ -82,6 +85,22 @@ class Pretrained : public testing::Test {
       if (name.ends_with(".safetensors")) names.insert(name);
     }
     return *names.begin();
+  }
+
+  /// Calls the 16 bytes of the last norm another type.
+  static void rewrite_dtype(const fs::path& file, const std::string& dtype) {
+    std::ifstream in(file, std::ios::binary);
+    std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+    uint64_t length = 0;
+    std::memcpy(&length, text.data(), sizeof length);
+    Json header = Json::parse(text.substr(8, length));
+    header["model.norm.weight"]["dtype"] = dtype;
+    header["model.norm.weight"]["shape"] = {16};
+    const std::string changed = header.dump();
+    text.replace(8, length, changed);
+    length = changed.size();
+    std::memcpy(text.data(), &length, sizeof length);
+    std::ofstream(file, std::ios::binary) << text;
   }
 
   static void rewrite(const fs::path& path, const std::string& from, const std::string& to) {
@@ -132,8 +151,73 @@ TEST_F(Pretrained, AWrongShapeOrTensorIsNamed) {
               HasSubstr("mlp.gate_proj.weight: expected shape [7, 4], found [6, 4]"));
   rewrite(exported() / "config.json", "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3");
   EXPECT_THAT(error_of(folder_ / "model"), HasSubstr("expected tensor model.layers.2."));
+}
+
+TEST_F(Pretrained, TensorsOfAnotherModelAreLeftOutWithOneWarning) {
   rewrite(exported() / "config.json", "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 1");
-  EXPECT_THAT(error_of(folder_ / "model"), HasSubstr("found model.layers.1."));
+  testing::internal::CaptureStderr();
+
+  const PretrainedModel model = open_pretrained(folder_ / "model");
+
+  EXPECT_EQ(model.config.num_hidden_layers, 1);
+  EXPECT_EQ(testing::internal::GetCapturedStderr(),
+            "warning: " + model.path.string() +
+                ": left out what a llama model of this config does not have: "
+                "model.layers.1.input_layernorm.weight, model.layers.1.mlp.down_proj.weight, "
+                "model.layers.1.mlp.gate_proj.weight, model.layers.1.mlp.up_proj.weight, "
+                "model.layers.1.post_attention_layernorm.weight and 4 more\n");
+}
+
+TEST_F(Pretrained, AHeadOfItsOwnUntiesAModel) {
+  rewrite(exported() / "config.json", "\"tie_word_embeddings\": false",
+          "\"tie_word_embeddings\": true");
+  testing::internal::CaptureStderr();
+
+  const PretrainedModel model = open_pretrained(folder_ / "model");
+
+  EXPECT_FALSE(model.config.tie_word_embeddings);
+  EXPECT_THAT(testing::internal::GetCapturedStderr(),
+              HasSubstr("config.json says tie_word_embeddings, but lm_head.weight and "
+                        "model.embed_tokens.weight differ: they are read as two"));
+}
+
+TEST_F(Pretrained, AHeadThatIsTheEmbeddingStaysTied) {
+  const auto same = [](const std::string& name, std::span<float> out) {
+    fill(name == "lm_head.weight" ? "model.embed_tokens.weight" : name, out);
+  };
+  rewrite(exported(1 << 20, same) / "config.json", "\"tie_word_embeddings\": false",
+          "\"tie_word_embeddings\": true");
+  testing::internal::CaptureStderr();
+
+  const PretrainedModel model = open_pretrained(folder_ / "model");
+
+  EXPECT_TRUE(model.config.tie_word_embeddings);
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+}
+
+TEST_F(Pretrained, ATensorThatCannotBeDecodedIsRefusedBeforeAnyIsRead) {
+  const fs::path file = exported() / "model.safetensors";
+  for (const std::string dtype : {"F8_E4M3", "I8"}) {
+    exported();
+    rewrite_dtype(file, dtype);
+    EXPECT_THAT(error_of(folder_ / "model"),
+                HasSubstr("model.safetensors: tensor model.norm.weight: expected F32, F16, BF16 or "
+                          "F64, found " +
+                          dtype + "; take the model's folder in bf16"));
+  }
+}
+
+TEST_F(Pretrained, TensorsAndNotTheConfigSayWhatIsQuantized) {
+  const std::string key = R"("quantization_config": {"quant_method": "gptq"}, "vocab_size")";
+  rewrite(exported() / "config.json", "\"vocab_size\"", key);
+  EXPECT_EQ(error_of(folder_ / "model"), "no error");
+
+  rewrite(folder_ / "model/model.safetensors", "layers.0.mlp.up_proj.weight",
+          "layers.0.mlp.up_proj.qeight");
+
+  EXPECT_THAT(error_of(folder_ / "model"),
+              HasSubstr("config.json: quantization_config: expected weights in full precision, "
+                        "found \"gptq\" and no tensor model.layers.0.mlp.up_proj.weight"));
 }
 
 TEST_F(Pretrained, AnyNumberOfLayersIsHeldAgainstTheFile) {
