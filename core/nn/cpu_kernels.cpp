@@ -43,7 +43,7 @@ XKDE_INLINE float lane_sum(int64_t n, Term term) {
   return sum;
 }
 
-template <typename T>
+template <typename T, bool kPlusOne>
 // NOLINTNEXTLINE(readability-function-size): pointers and sizes of a kernel
 XKDE_INLINE void rms_norm_body(const T* x, const T* weight, T* out, float* scale, int64_t rows,
                                int64_t width, float eps) {
@@ -55,12 +55,16 @@ XKDE_INLINE void rms_norm_body(const T* x, const T* weight, T* out, float* scale
     const float inverse = 1.0F / std::sqrt(squares / static_cast<float>(width) + eps);
     scale[t] = inverse;
     for (int64_t i = 0; i < width; ++i) {
-      store(to + i, load(weight + i) * rounded<T>(load(row + i) * inverse));
+      if constexpr (kPlusOne) {
+        store(to + i, load(row + i) * inverse * (1.0F + load(weight + i)));
+      } else {
+        store(to + i, load(weight + i) * rounded<T>(load(row + i) * inverse));
+      }
     }
   }
 }
 
-template <typename T>
+template <typename T, bool kPlusOne>
 // NOLINTNEXTLINE(readability-function-size): pointers and sizes of a kernel
 XKDE_INLINE void rms_norm_backward_body(const T* out_grad, const T* x, const T* weight,
                                         const float* scale, T* x_grad, float* weight_grad,
@@ -70,66 +74,84 @@ XKDE_INLINE void rms_norm_backward_body(const T* out_grad, const T* x, const T* 
     const T* row = x + t * width;
     T* to = x_grad + t * width;
     const float inverse = scale[t];
-    const float dot = lane_sum(width, [g, weight, row](int64_t i) {
-      return load(g + i) * load(weight + i) * load(row + i);
-    });
+    const auto factor = [weight](int64_t i) {
+      return kPlusOne ? 1.0F + load(weight + i) : load(weight + i);
+    };
+    const float dot = lane_sum(
+        width, [g, factor, row](int64_t i) { return load(g + i) * factor(i) * load(row + i); });
     const float along = dot * inverse * inverse / static_cast<float>(width);
     for (int64_t i = 0; i < width; ++i) {
-      store(to + i, inverse * (load(g + i) * load(weight + i) - load(row + i) * along));
-      weight_grad[i] += load(g + i) * rounded<T>(load(row + i) * inverse);
+      store(to + i, inverse * (load(g + i) * factor(i) - load(row + i) * along));
+      const float normed = load(row + i) * inverse;
+      weight_grad[i] += load(g + i) * (kPlusOne ? normed : rounded<T>(normed));
     }
   }
 }
 
-template <typename T>
-XKDE_INLINE void swiglu_body(const T* gate_up, T* out, int64_t rows, int64_t width) {
+/// Both activations are g * sigmoid(z(g)); slope(g) is z'(g).
+struct Silu {
+  XKDE_INLINE static float argument(float g) { return g; }
+  XKDE_INLINE static float slope(float) { return 1.0F; }
+};
+/// 0.5 g (1 + tanh(u)) = g sigmoid(2 u) with u = sqrt(2 / pi) (g + 0.044715 g^3).
+struct GeluTanh {
+  static constexpr float kTwice = 1.5957691216057308F;  // 2 sqrt(2 / pi)
+  static constexpr float kCubic = 0.044715F;
+  XKDE_INLINE static float argument(float g) { return kTwice * (g + kCubic * g * g * g); }
+  XKDE_INLINE static float slope(float g) { return kTwice * (1.0F + 3.0F * kCubic * g * g); }
+};
+
+template <typename Activation, typename T>
+XKDE_INLINE void gated_body(const T* gate_up, T* out, int64_t rows, int64_t width) {
   for (int64_t t = 0; t < rows; ++t) {
     const T* gate = gate_up + 2 * t * width;
     const T* up = gate + width;
     T* to = out + t * width;
     for (int64_t i = 0; i < width; ++i) {
       const float g = load(gate + i);
-      const float silu = rounded<T>(g / (1.0F + exponential(-g)));
-      store(to + i, silu * load(up + i));
+      const float active = rounded<T>(g / (1.0F + exponential(-Activation::argument(g))));
+      store(to + i, active * load(up + i));
     }
   }
 }
 
 // Rows come as parameters: that is where the compiler believes __restrict.
-template <typename T>
-XKDE_INLINE void swiglu_backward_row(const T* __restrict grad, const T* __restrict gate,
-                                     const T* __restrict up, T* __restrict to_gate,
-                                     T* __restrict to_up, int64_t width) {
+template <typename Activation, typename T>
+XKDE_INLINE void gated_backward_row(const T* __restrict grad, const T* __restrict gate,
+                                    const T* __restrict up, T* __restrict to_gate,
+                                    T* __restrict to_up, int64_t width) {
   for (int64_t i = 0; i < width; ++i) {
     const float g = load(gate + i);
     const float d = load(grad + i);
-    const float sigmoid = 1.0F / (1.0F + exponential(-g));
-    store(to_gate + i, d * load(up + i) * sigmoid * (1.0F + g * (1.0F - sigmoid)));
+    const float sigmoid = 1.0F / (1.0F + exponential(-Activation::argument(g)));
+    const float slope = Activation::slope(g);
+    store(to_gate + i, d * load(up + i) * sigmoid * (1.0F + g * (1.0F - sigmoid) * slope));
     store(to_up + i, d * rounded<T>(g * sigmoid));
   }
 }
 
-template <typename T>
-XKDE_INLINE void swiglu_backward_body(const T* out_grad, const T* gate_up, T* gate_up_grad,
-                                      int64_t rows, int64_t width) {
+template <typename Activation, typename T>
+XKDE_INLINE void gated_backward_body(const T* out_grad, const T* gate_up, T* gate_up_grad,
+                                     int64_t rows, int64_t width) {
   for (int64_t t = 0; t < rows; ++t) {
     const T* gate = gate_up + 2 * t * width;
     T* to = gate_up_grad + 2 * t * width;
-    swiglu_backward_row(out_grad + t * width, gate, gate + width, to, to + width, width);
+    gated_backward_row<Activation>(out_grad + t * width, gate, gate + width, to, to + width, width);
   }
 }
 
 template <typename X, typename T>
 XKDE_INLINE void rotate_body(const X* __restrict x, const T* __restrict cos,
-                             const T* __restrict sin, T* __restrict out, int64_t width,
+                             const T* __restrict sin, T* __restrict out, HeadWidth width,
                              float sign) {
-  const int64_t half = width / 2;
+  const int64_t half = width.turning / 2;
   for (int64_t i = 0; i < half; ++i) {
     const float a = load(x + i);
     const float b = load(x + half + i);
     store(out + i, a * load(cos + i) - sign * b * load(sin + i));
     store(out + half + i, b * load(cos + half + i) + sign * a * load(sin + half + i));
   }
+  for (int64_t i = width.turning; i < width.whole; ++i) store(out + i, load(x + i));
 }
 
 template <typename T>
@@ -172,6 +194,24 @@ XKDE_INLINE void softmax_backward_body(const T* probabilities, T* gradient, int6
   }
 }
 
+XKDE_INLINE float tanh_of(float x) { return 1.0F - 2.0F / (1.0F + exponential(2.0F * x)); }
+
+template <typename T>
+XKDE_INLINE void soft_cap_body(T* scores, int64_t n, float scale, float cap) {
+  const float inner = scale / cap;
+  for (int64_t i = 0; i < n; ++i) store(scores + i, cap * tanh_of(inner * load(scores + i)));
+}
+
+template <typename T>
+XKDE_INLINE void soft_cap_backward_body(const T* __restrict scores, T* __restrict gradient,
+                                        int64_t n, float scale, float cap) {
+  const float inner = scale / cap;
+  for (int64_t i = 0; i < n; ++i) {
+    const float capped = tanh_of(inner * load(scores + i));
+    store(gradient + i, load(gradient + i) * scale * (1.0F - capped * capped));
+  }
+}
+
 template <typename T>
 XKDE_INLINE void add_to_body(const T* x, float* sum, int64_t width) {
   for (int64_t i = 0; i < width; ++i) sum[i] += load(x + i);
@@ -182,48 +222,62 @@ XKDE_INLINE void add_to_body(const T* x, float* sum, int64_t width) {
 // One definition for each dtype: the attribute does not reach templates.
 #define XKDE_FOR_BOTH(define) define(float) define(BFloat16)
 
-#define XKDE_RMS_NORM(T)                                                                     \
-  XKDE_CLONES void rms_norm(const T* x, const T* weight, T* out, float* scale, int64_t rows, \
-                            int64_t width, float eps) {                                      \
-    rms_norm_body(x, weight, out, scale, rows, width, eps);                                  \
-  }                                                                                          \
-  XKDE_CLONES void rms_norm_backward(const T* out_grad, const T* x, const T* weight,         \
-                                     const float* scale, T* x_grad, float* weight_grad,      \
-                                     int64_t rows, int64_t width) {                          \
-    rms_norm_backward_body(out_grad, x, weight, scale, x_grad, weight_grad, rows, width);    \
+#define XKDE_RMS_NORM(T, name, plus_one)                                                       \
+  XKDE_CLONES void name(const T* x, const T* weight, T* out, float* scale, int64_t rows,       \
+                        int64_t width, float eps) {                                            \
+    rms_norm_body<T, plus_one>(x, weight, out, scale, rows, width, eps);                       \
+  }                                                                                            \
+  XKDE_CLONES void name##_backward(const T* out_grad, const T* x, const T* weight,             \
+                                   const float* scale, T* x_grad, float* weight_grad,          \
+                                   int64_t rows, int64_t width) {                              \
+    rms_norm_backward_body<T, plus_one>(out_grad, x, weight, scale, x_grad, weight_grad, rows, \
+                                        width);                                                \
   }
-XKDE_FOR_BOTH(XKDE_RMS_NORM)
+#define XKDE_RMS_NORMS(T)           \
+  XKDE_RMS_NORM(T, rms_norm, false) \
+  XKDE_RMS_NORM(T, rms_norm_plus_one, true)
+XKDE_FOR_BOTH(XKDE_RMS_NORMS)
 
-#define XKDE_SWIGLU(T)                                                                   \
-  XKDE_CLONES void swiglu(const T* gate_up, T* out, int64_t rows, int64_t width) {       \
-    swiglu_body(gate_up, out, rows, width);                                              \
+#define XKDE_GATED(T, name, Activation)                                                  \
+  XKDE_CLONES void name(const T* gate_up, T* out, int64_t rows, int64_t width) {         \
+    gated_body<Activation>(gate_up, out, rows, width);                                   \
   }                                                                                      \
-  XKDE_CLONES void swiglu_backward(const T* out_grad, const T* gate_up, T* gate_up_grad, \
+  XKDE_CLONES void name##_backward(const T* out_grad, const T* gate_up, T* gate_up_grad, \
                                    int64_t rows, int64_t width) {                        \
-    swiglu_backward_body(out_grad, gate_up, gate_up_grad, rows, width);                  \
+    gated_backward_body<Activation>(out_grad, gate_up, gate_up_grad, rows, width);       \
   }
-XKDE_FOR_BOTH(XKDE_SWIGLU)
+#define XKDE_ACTIVATIONS(T)   \
+  XKDE_GATED(T, swiglu, Silu) \
+  XKDE_GATED(T, geglu, GeluTanh)
+XKDE_FOR_BOTH(XKDE_ACTIVATIONS)
 
-#define XKDE_ROTATE(T)                                                                   \
-  XKDE_CLONES void rotate(const T* x, const T* cos, const T* sin, T* out, int64_t width, \
-                          bool inverse) {                                                \
-    rotate_body(x, cos, sin, out, width, inverse ? -1.0F : 1.0F);                        \
-  }                                                                                      \
-  XKDE_CLONES void rotate_back(const float* x, const T* cos, const T* sin, T* out,       \
-                               int64_t width) {                                          \
-    rotate_body(x, cos, sin, out, width, -1.0F);                                         \
+#define XKDE_ROTATE(T)                                                                     \
+  XKDE_CLONES void rotate(const T* x, const T* cos, const T* sin, T* out, HeadWidth width, \
+                          bool inverse) {                                                  \
+    rotate_body(x, cos, sin, out, width, inverse ? -1.0F : 1.0F);                          \
+  }                                                                                        \
+  XKDE_CLONES void rotate_back(const float* x, const T* cos, const T* sin, T* out,         \
+                               HeadWidth width) {                                          \
+    rotate_body(x, cos, sin, out, width, -1.0F);                                           \
   }
 XKDE_FOR_BOTH(XKDE_ROTATE)
 
-#define XKDE_SOFTMAX(T)                                                                 \
-  XKDE_CLONES void masked_softmax(T* scores, int64_t begin, int64_t end, int64_t width, \
-                                  float scale) {                                        \
-    masked_softmax_body(scores, begin, end, width, scale);                              \
-  }                                                                                     \
-  XKDE_CLONES void softmax_backward(const T* probabilities, T* gradient, int64_t width, \
-                                    float scale) {                                      \
-    softmax_backward_body(probabilities, gradient, width, scale);                       \
-  }                                                                                     \
+#define XKDE_SOFTMAX(T)                                                                    \
+  XKDE_CLONES void masked_softmax(T* scores, int64_t begin, int64_t end, int64_t width,    \
+                                  float scale) {                                           \
+    masked_softmax_body(scores, begin, end, width, scale);                                 \
+  }                                                                                        \
+  XKDE_CLONES void softmax_backward(const T* probabilities, T* gradient, int64_t width,    \
+                                    float scale) {                                         \
+    softmax_backward_body(probabilities, gradient, width, scale);                          \
+  }                                                                                        \
+  XKDE_CLONES void soft_cap(T* scores, int64_t n, float scale, float cap) {                \
+    soft_cap_body(scores, n, scale, cap);                                                  \
+  }                                                                                        \
+  XKDE_CLONES void soft_cap_backward(const T* scores, T* gradient, int64_t n, float scale, \
+                                     float cap) {                                          \
+    soft_cap_backward_body(scores, gradient, n, scale, cap);                               \
+  }                                                                                        \
   XKDE_CLONES void add_to(const T* x, float* sum, int64_t width) { add_to_body(x, sum, width); }
 XKDE_FOR_BOTH(XKDE_SOFTMAX)
 

@@ -17,9 +17,15 @@ namespace xkde {
 struct KvCacheShape {
   int64_t num_layers = 0;
   AttentionShape heads;
+  /// Of each layer: the nearest tokens that a row sees, itself included; 0 or none said: all.
+  std::vector<int64_t> windows = {};
   int64_t num_slots = 0;      ///< of answers; prompts have as many
   int64_t prompt_tokens = 0;  ///< of one prompt, at most
   int64_t answer_tokens = 0;  ///< of one answer, at most
+
+  int64_t window(int64_t layer) const {
+    return windows.empty() ? 0 : windows[static_cast<size_t>(layer)];
+  }
 };
 
 /// A prompt that was computed: which row of the batch holds each of its tokens.

@@ -58,13 +58,18 @@ struct StepTensors {
 };
 
 /// One key head of one group, and how its scores lie: a line of `stride` for each query, the
-/// prompt's pages first, then those of the query's own answer.
+/// prompt's pages first, from the first that any row of the group sees, then those of the query's
+/// own answer.
 struct HeadTask {
   int64_t layer, head;
   Group group;
   int64_t queries;       ///< n: rows of the group times query heads of the key head
+  int64_t first_page;    ///< of the prompt
   int64_t prompt_width;  ///< of the prompt's part of a line, whole pages
   int64_t stride;
+
+  int64_t first_token() const { return first_page * kPageTokens; }
+  int64_t prompt_pages() const { return prompt_width / kPageTokens; }
 };
 
 /// What a thread computes with, used again from task to task.
@@ -79,6 +84,7 @@ class PagedCache final : public KvCache {
  public:
   explicit PagedCache(const KvCacheShape& shape)
       : heads_(shape.heads),
+        layers_(shape),
         shape_{shape.num_layers, shape.heads.num_kv_heads, shape.heads.head_dim},
         prompts_(static_cast<size_t>(shape.num_slots)),
         answers_(static_cast<size_t>(shape.num_slots)) {}
@@ -112,12 +118,13 @@ class PagedCache final : public KvCache {
                const RotaryTable& rotary, int64_t row) const {
     const int64_t width = heads_.head_dim;
     const T* from = qkv.const_data_ptr<T>() + row * row_width() + heads_.num_heads * width;
-    const T* cos = rotary.cos.const_data_ptr<T>() + row * width;
-    const T* sin = rotary.sin.const_data_ptr<T>() + row * width;
+    const cpu::HeadWidth head_width{width, rotary.width()};
+    const T* cos = rotary.cos.const_data_ptr<T>() + row * head_width.turning;
+    const T* sin = rotary.sin.const_data_ptr<T>() + row * head_width.turning;
     std::vector<T> rotated(static_cast<size_t>(width));
     const int64_t place = token % kPageTokens;
     for (int64_t head = 0; head < heads_.num_kv_heads; ++head) {
-      cpu::rotate(from + head * width, cos, sin, rotated.data(), width, false);
+      cpu::rotate(from + head * width, cos, sin, rotated.data(), head_width, false);
       const T* value = from + (heads_.num_kv_heads + head) * width;
       float* keys = pages.keys(shape_, token / kPageTokens, layer, head);
       float* values = keys + shape_.half() + place * width;
@@ -178,15 +185,20 @@ class PagedCache final : public KvCache {
   }
 
   HeadTask task_of(int64_t layer, int64_t head, const Group& group) const {
-    const int64_t prompt_width = pages_of(row(group.begin).prompt_tokens) * kPageTokens;
+    const int64_t prompt_tokens = row(group.begin).prompt_tokens;
     int64_t longest = 0;
+    int64_t first = prompt_tokens;
     for (int64_t i = group.begin; i < group.end; ++i) {
       longest = std::max(longest, row(i).answer_tokens + 1);
+      first = std::min(first, first_visible(layer, i));
     }
+    const int64_t first_page = first / kPageTokens;
+    const int64_t prompt_width = (pages_of(prompt_tokens) - first_page) * kPageTokens;
     return {.layer = layer,
             .head = head,
             .group = group,
             .queries = (group.end - group.begin) * per_key(),
+            .first_page = first_page,
             .prompt_width = prompt_width,
             .stride = prompt_width + pages_of(longest) * kPageTokens};
   }
@@ -200,16 +212,16 @@ class PagedCache final : public KvCache {
     scratch.sums.assign(static_cast<size_t>(task.queries * width), 0.0F);
     take_queries<T>(task, step, scratch);
     const Pages& prompt = prompts_[static_cast<size_t>(row(task.group.begin).prompt_slot)];
-    for (int64_t page = 0; page * kPageTokens < task.prompt_width; ++page) {
+    for (int64_t page = 0; page < task.prompt_pages(); ++page) {
       cpu::page_scores(scratch.queries.data(), task.queries,
-                       prompt.keys(shape_, page, task.layer, task.head), width, scale(),
-                       scratch.scores.data() + page * kPageTokens, task.stride);
+                       prompt.keys(shape_, task.first_page + page, task.layer, task.head), width,
+                       scale(), scratch.scores.data() + page * kPageTokens, task.stride);
     }
     for (int64_t i = task.group.begin; i < task.group.end; ++i) attend_answer(task, i, scratch);
-    for (int64_t page = 0; page * kPageTokens < task.prompt_width; ++page) {
+    for (int64_t page = 0; page < task.prompt_pages(); ++page) {
+      const float* keys = prompt.keys(shape_, task.first_page + page, task.layer, task.head);
       cpu::add_page_values(scratch.scores.data() + page * kPageTokens, task.queries, task.stride,
-                           prompt.keys(shape_, page, task.layer, task.head) + shape_.half(), width,
-                           scratch.sums.data());
+                           keys + shape_.half(), width, scratch.sums.data());
     }
     write_out<T>(task, scratch, step.out);
   }
@@ -223,10 +235,11 @@ class PagedCache final : public KvCache {
     for (int64_t i = task.group.begin; i < task.group.end; ++i) {
       const T* from =
           step.qkv.const_data_ptr<T>() + i * row_width() + task.head * per_key() * width;
-      const T* cos = step.rotary.cos.const_data_ptr<T>() + i * width;
-      const T* sin = step.rotary.sin.const_data_ptr<T>() + i * width;
+      const cpu::HeadWidth head_width{width, step.rotary.width()};
+      const T* cos = step.rotary.cos.const_data_ptr<T>() + i * head_width.turning;
+      const T* sin = step.rotary.sin.const_data_ptr<T>() + i * head_width.turning;
       for (int64_t g = 0; g < per_key(); ++g) {
-        cpu::rotate(from + g * width, cos, sin, rotated.data(), width, false);
+        cpu::rotate(from + g * width, cos, sin, rotated.data(), head_width, false);
         to = std::transform(rotated.begin(), rotated.end(), to,
                             [](T value) { return static_cast<float>(value); });
       }
@@ -249,15 +262,38 @@ class PagedCache final : public KvCache {
     }
     for (int64_t g = 0; g < per_key(); ++g) {
       float* line = lines + g * task.stride;
-      std::fill(line + row(i).prompt_tokens, line + task.prompt_width, -INFINITY);
-      scratch.totals[static_cast<size_t>(first + g)] = cpu::softmax_numerators(
-          line, task.prompt_width + row(i).answer_tokens + 1, task.prompt_width + own_width);
+      const int64_t length = task.prompt_width + row(i).answer_tokens + 1;
+      if (heads_.softcap > 0.0) {
+        cpu::soft_cap(line, length, 1.0F, static_cast<float>(heads_.softcap));
+      }
+      hide_unseen(task, i, line);
+      scratch.totals[static_cast<size_t>(first + g)] =
+          cpu::softmax_numerators(line, length, task.prompt_width + own_width);
     }
     for (int64_t page = 0; page * kPageTokens < own_width; ++page) {
       cpu::add_page_values(lines + task.prompt_width + page * kPageTokens, per_key(), task.stride,
                            own.keys(shape_, page, task.layer, task.head) + shape_.half(), width,
                            scratch.sums.data() + first * width);
     }
+  }
+
+  /// Takes from the line of a query of row i what the row does not see: the prompt's tail within
+  /// its last page, and all that is before the window.
+  void hide_unseen(const HeadTask& task, int64_t i, float* line) const {
+    const int64_t prompt_tokens = row(i).prompt_tokens;
+    std::fill(line + prompt_tokens - task.first_token(), line + task.prompt_width, -INFINITY);
+    const int64_t first = first_visible(task.layer, i);
+    if (first == 0) return;
+    std::fill(line, line + std::min(first, prompt_tokens) - task.first_token(), -INFINITY);
+    float* answer = line + task.prompt_width;
+    std::fill(answer, answer + std::max<int64_t>(0, first - prompt_tokens), -INFINITY);
+  }
+
+  /// The first token of its sequence that row i sees.
+  int64_t first_visible(int64_t layer, int64_t i) const {
+    const int64_t window = layers_.window(layer);
+    const int64_t tokens = row(i).prompt_tokens + row(i).answer_tokens + 1;
+    return window == 0 ? 0 : std::max<int64_t>(0, tokens - window);
   }
 
   template <typename T>
@@ -275,9 +311,12 @@ class PagedCache final : public KvCache {
 
   const DecodeRow& row(int64_t i) const { return rows_[static_cast<size_t>(i)]; }
   int64_t per_key() const { return heads_.num_heads / heads_.num_kv_heads; }
-  float scale() const { return 1.0F / std::sqrt(static_cast<float>(heads_.head_dim)); }
+  float scale() const {
+    return 1.0F / std::sqrt(static_cast<float>(heads_.score_divisor_squared()));
+  }
 
   AttentionShape heads_;
+  KvCacheShape layers_;
   PageShape shape_;
   std::vector<Pages> prompts_, answers_;
   std::vector<DecodeRow> rows_;  ///< of the present step

@@ -71,7 +71,9 @@ PathGroup group_of(std::vector<const Path*> paths) {
 
 struct Sizes {
   int64_t query_heads, key_heads, width;
+  float scale, cap;  ///< of scores; cap 0: none
   int64_t per_key() const { return query_heads / key_heads; }
+  float softmax_scale() const { return cap > 0.0F ? 1.0F : scale; }
   int64_t row() const { return (query_heads + 2 * key_heads) * width; }
 };
 
@@ -84,6 +86,7 @@ template <typename T>
 Gathered gather(const PathGroup& group, const Sizes& sizes, const at::Tensor& qkv,
                 const RotaryTable& rotary) {
   const int64_t width = sizes.width;
+  const cpu::HeadWidth head_width{width, rotary.width()};
   const int64_t batch = group.paths * sizes.key_heads;
   Gathered out{at::empty({batch, sizes.per_key() * group.queries, width}, qkv.options()),
                at::empty({batch, group.keys, width}, qkv.options()),
@@ -110,7 +113,8 @@ Gathered gather(const PathGroup& group, const Sizes& sizes, const at::Tensor& qk
         }
         const T* row = source + rows[slot] * sizes.row();
         const T* from_k = row + (sizes.query_heads + head) * width;
-        cpu::rotate(from_k, cos + rows[slot] * width, sin + rows[slot] * width, to_k, width, false);
+        const int64_t angles = rows[slot] * head_width.turning;
+        cpu::rotate(from_k, cos + angles, sin + angles, to_k, head_width, false);
         std::copy_n(from_k + sizes.key_heads * width, width, to_v);
       }
       for (int64_t g = 0; g < sizes.per_key(); ++g) {
@@ -122,7 +126,8 @@ Gathered gather(const PathGroup& group, const Sizes& sizes, const at::Tensor& qk
           }
           const int64_t row = rows[group.keys - group.queries + i];
           const T* from = source + row * sizes.row() + (head * sizes.per_key() + g) * width;
-          cpu::rotate(from, cos + row * width, sin + row * width, to, width, false);
+          const int64_t angles = row * head_width.turning;
+          cpu::rotate(from, cos + angles, sin + angles, to, head_width, false);
         }
       }
     }
@@ -147,7 +152,7 @@ void for_queries(const PathGroup& group, const Sizes& sizes, const Run& run) {
 }
 
 template <typename T>
-void softmax(const PathGroup& group, const Sizes& sizes, at::Tensor& scores, float scale) {
+void softmax(const PathGroup& group, const Sizes& sizes, int64_t window, at::Tensor& scores) {
   T* data = scores.mutable_data_ptr<T>();
   at::parallel_for(0, group.paths * sizes.key_heads, 1, [&](int64_t begin, int64_t end) {
     for (int64_t b = begin; b < end; ++b) {
@@ -159,9 +164,12 @@ void softmax(const PathGroup& group, const Sizes& sizes, at::Tensor& scores, flo
         T* row = data + (b * sizes.per_key() * group.queries + line) * group.keys;
         if (i < dead) {
           std::fill_n(row, group.keys, T(0.0F));
-        } else {
-          cpu::masked_softmax(row, padding, group.keys - group.queries + i + 1, group.keys, scale);
+          continue;
         }
+        const int64_t last = group.keys - group.queries + i + 1;
+        const int64_t first = window == 0 ? padding : std::max(padding, last - window);
+        if (sizes.cap > 0.0F) cpu::soft_cap(row + first, last - first, sizes.scale, sizes.cap);
+        cpu::masked_softmax(row, first, last, group.keys, sizes.softmax_scale());
       }
     }
   });
@@ -176,6 +184,20 @@ void softmax_backward(const at::Tensor& probabilities, at::Tensor& gradient, flo
     for (int64_t row = begin; row < end; ++row) {
       cpu::softmax_backward(p + row * width, g + row * width, width, scale);
     }
+  });
+}
+
+/// Turns the gradient of capped scores into that of the products of queries and keys, which are
+/// computed again.
+template <typename T>
+void soft_cap_backward(const Gathered& in, const Sizes& sizes, at::Tensor& gradient) {
+  const at::Tensor products = at::bmm(in.q, in.k.transpose(1, 2));
+  const int64_t width = products.size(-1);
+  const T* from = products.const_data_ptr<T>();
+  T* to = gradient.mutable_data_ptr<T>();
+  at::parallel_for(0, products.numel() / width, 64, [&](int64_t begin, int64_t end) {
+    cpu::soft_cap_backward(from + begin * width, to + begin * width, (end - begin) * width,
+                           sizes.scale, sizes.cap);
   });
 }
 
@@ -214,11 +236,12 @@ void scatter_query_gradient(const PathGroup& group, const Sizes& sizes, const at
   const T* cos = rotary.cos.const_data_ptr<T>();
   const T* sin = rotary.sin.const_data_ptr<T>();
   T* target = qkv_grad.mutable_data_ptr<T>();
-  const int64_t width = sizes.width;
+  const cpu::HeadWidth width{sizes.width, rotary.width()};
   for_queries(group, sizes, [&](int64_t b, int64_t, int64_t g, int64_t i, int64_t row) {
     const int64_t head = b % sizes.key_heads * sizes.per_key() + g;
-    cpu::rotate(source + ((b * sizes.per_key() + g) * group.queries + i) * width, cos + row * width,
-                sin + row * width, target + row * sizes.row() + head * width, width, true);
+    cpu::rotate(source + ((b * sizes.per_key() + g) * group.queries + i) * width.whole,
+                cos + row * width.turning, sin + row * width.turning,
+                target + row * sizes.row() + head * width.whole, width, true);
   });
 }
 
@@ -260,8 +283,9 @@ void write_key_gradients(const Sizes& sizes, const at::Tensor& sums, const Rotar
     for (int64_t row = begin; row < end; ++row) {
       for (int64_t head = 0; head < sizes.key_heads; ++head) {
         T* key = to + row * sizes.row() + (sizes.query_heads + head) * width;
-        cpu::rotate_back(from + (head * tokens + row) * width, cos + row * width, sin + row * width,
-                         key, width);
+        const int64_t angles = row * rotary.width();
+        cpu::rotate_back(from + (head * tokens + row) * width, cos + angles, sin + angles, key,
+                         {width, rotary.width()});
         const float* value = from + ((sizes.key_heads + head) * tokens + row) * width;
         for (int64_t i = 0; i < width; ++i) {
           key[sizes.key_heads * width + i] = static_cast<T>(value[i]);
@@ -285,47 +309,48 @@ struct PathAttention : torch::autograd::Function<PathAttention<T>> {
                             const at::Tensor& sin, const Sizes& sizes,
                             const std::shared_ptr<const PathPlan>& plan) {
     const RotaryTable rotary{cos, sin};
-    const float scale = 1.0F / std::sqrt(static_cast<float>(sizes.width));
     at::Tensor out = at::empty({plan->rows, sizes.query_heads * sizes.width}, qkv.options());
     variable_list saved = {cos, sin};
     for (const PathGroup& group : plan->groups) {
       const Gathered in = gather<T>(group, sizes, qkv, rotary);
       at::Tensor probabilities = at::bmm(in.q, in.k.transpose(1, 2));
-      softmax<T>(group, sizes, probabilities, scale);
+      softmax<T>(group, sizes, plan->window, probabilities);
       scatter_queries<T>(group, sizes, at::bmm(probabilities, in.v), out);
       saved.insert(saved.end(), {in.q, in.k, in.v, probabilities});
     }
     context->save_for_backward(saved);
     context->saved_data["sizes"] =
         std::vector<int64_t>{sizes.query_heads, sizes.key_heads, sizes.width};
+    context->saved_data["scores"] = std::vector<double>{sizes.scale, sizes.cap};
     context->saved_data["plan"] = c10::IValue::make_capsule(c10::make_intrusive<Holder>(plan));
     return out;
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
     const auto counts = context->saved_data["sizes"].toIntVector();
-    const Sizes sizes{counts[0], counts[1], counts[2]};
+    const auto scores = context->saved_data["scores"].toDoubleVector();
+    const Sizes sizes{counts[0], counts[1], counts[2], static_cast<float>(scores[0]),
+                      static_cast<float>(scores[1])};
     const auto capsule = context->saved_data["plan"].toCapsule();
     const PathPlan& plan = *static_cast<const Holder&>(*capsule).plan;
     const variable_list saved = context->get_saved_variables();
     const RotaryTable rotary{saved[0], saved[1]};
-    const float scale = 1.0F / std::sqrt(static_cast<float>(sizes.width));
     const at::Tensor out_grad = gradients[0].contiguous();
     at::Tensor qkv_grad = at::empty({plan.rows, sizes.row()}, out_grad.options());
     at::Tensor key_sums = at::zeros({2, sizes.key_heads, plan.rows, sizes.width},
                                     out_grad.options().dtype(at::kFloat));
     for (size_t i = 0; i < plan.groups.size(); ++i) {
       const PathGroup& group = plan.groups[i];
-      const at::Tensor& q = saved[2 + 4 * i];
-      const at::Tensor& k = saved[3 + 4 * i];
-      const at::Tensor& v = saved[4 + 4 * i];
+      const Gathered in{saved[2 + 4 * i], saved[3 + 4 * i], saved[4 + 4 * i]};
       const at::Tensor& probabilities = saved[5 + 4 * i];
       const at::Tensor grad = gather_queries<T>(group, sizes, out_grad);
       const at::Tensor v_grad = at::bmm(probabilities.transpose(1, 2), grad);
-      at::Tensor score_grad = at::bmm(grad, v.transpose(1, 2));
-      softmax_backward<T>(probabilities, score_grad, scale);
-      scatter_query_gradient<T>(group, sizes, at::bmm(score_grad, k), rotary, qkv_grad);
-      add_key_gradients<T>(group, sizes, at::bmm(score_grad.transpose(1, 2), q), v_grad, key_sums);
+      at::Tensor score_grad = at::bmm(grad, in.v.transpose(1, 2));
+      softmax_backward<T>(probabilities, score_grad, sizes.softmax_scale());
+      if (sizes.cap > 0.0F) soft_cap_backward<T>(in, sizes, score_grad);
+      scatter_query_gradient<T>(group, sizes, at::bmm(score_grad, in.k), rotary, qkv_grad);
+      add_key_gradients<T>(group, sizes, at::bmm(score_grad.transpose(1, 2), in.q), v_grad,
+                           key_sums);
     }
     write_key_gradients<T>(sizes, key_sums, rotary, qkv_grad);
     return {qkv_grad, at::Tensor(), at::Tensor(), at::Tensor(), at::Tensor()};
@@ -334,11 +359,12 @@ struct PathAttention : torch::autograd::Function<PathAttention<T>> {
 
 }  // namespace
 
-std::shared_ptr<const PathPlan> make_path_plan(const std::vector<TreeNode>& nodes) {
+std::shared_ptr<const PathPlan> make_path_plan(const std::vector<TreeNode>& nodes, int64_t window) {
   constexpr int64_t kLongest = 1024;  // its probabilities take 2 MiB a head in bf16
   const std::vector<Path> paths = paths_of(nodes);
   std::vector<const Path*> order;
   auto plan = std::make_shared<PathPlan>();
+  plan->window = window;
   for (const Path& path : paths) {
     if (static_cast<int64_t>(path.rows.size()) > kLongest) return nullptr;
     plan->rows += path.own;
@@ -358,9 +384,11 @@ std::shared_ptr<const PathPlan> make_path_plan(const std::vector<TreeNode>& node
   return plan;
 }
 
-at::Tensor path_attention(const at::Tensor& qkv, const HeadCounts& heads, const RotaryTable& rotary,
-                          std::shared_ptr<const PathPlan> plan) {
-  const Sizes sizes{heads.queries, heads.keys, qkv.size(1) / (heads.queries + 2 * heads.keys)};
+at::Tensor path_attention(const at::Tensor& qkv, const AttentionShape& shape,
+                          const RotaryTable& rotary, std::shared_ptr<const PathPlan> plan) {
+  const Sizes sizes{shape.num_heads, shape.num_kv_heads, shape.head_dim,
+                    1.0F / std::sqrt(static_cast<float>(shape.score_divisor_squared())),
+                    static_cast<float>(shape.softcap)};
   XKDE_CHECK(qkv.size(0) == plan->rows, InternalError, "path_attention: ", qkv.size(0),
              " rows for a plan of ", plan->rows);
   const at::Tensor rows = qkv.contiguous();

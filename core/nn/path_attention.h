@@ -7,6 +7,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "core/nn/attention_shape.h"
 #include "core/nn/rope.h"
 #include "core/nn/tree_attention.h"
 
@@ -26,20 +27,18 @@ struct PathGroup {
 };
 struct PathPlan {
   std::vector<PathGroup> groups;
-  int64_t rows = 0;  ///< of the pack
+  int64_t rows = 0;    ///< of the pack
+  int64_t window = 0;  ///< keys that a row sees, itself included; 0: all of its path
 };
 
 /// Nothing where a path is so long that its matrix of probabilities should not be kept.
-std::shared_ptr<const PathPlan> make_path_plan(const std::vector<TreeNode>& nodes);
+std::shared_ptr<const PathPlan> make_path_plan(const std::vector<TreeNode>& nodes,
+                                               int64_t window = 0);
 
-struct HeadCounts {
-  int64_t queries = 0;
-  int64_t keys = 0;
-};
 /// qkv [T, (H + 2K) E], fp32 or bf16 in host memory, before the rotation -> [T, H E]. `plan` and
 /// the table (of qkv's dtype) live on with the graph.
-at::Tensor path_attention(const at::Tensor& qkv, const HeadCounts& heads, const RotaryTable& rotary,
-                          std::shared_ptr<const PathPlan> plan);
+at::Tensor path_attention(const at::Tensor& qkv, const AttentionShape& shape,
+                          const RotaryTable& rotary, std::shared_ptr<const PathPlan> plan);
 
 }  // namespace xkde
 

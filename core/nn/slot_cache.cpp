@@ -7,6 +7,7 @@
 #include <ATen/ATen.h>
 
 #include "core/nn/device_copy.h"
+#include "core/nn/layers.h"
 
 namespace xkde {
 namespace {
@@ -16,6 +17,7 @@ class SlotCache final : public KvCache {
  public:
   SlotCache(const KvCacheShape& shape, at::ScalarType dtype, at::Device device)
       : heads_(shape.heads),
+        layers_(shape),
         capacity_(shape.prompt_tokens + shape.answer_tokens),
         spare_slot_(shape.num_slots),
         device_(device) {
@@ -66,11 +68,8 @@ class SlotCache final : public KvCache {
 
   at::Tensor attend(int64_t layer, const at::Tensor& qkv, const RotaryTable& rotary) override {
     const at::Tensor& slots = step_->slots;
-    // All layers of a step hide the same places.
-    if (layer == 0) {
-      const at::Tensor all = at::arange(capacity_, slots.options());
-      step_->hidden = all.unsqueeze(0).gt(step_->places.unsqueeze(1)).view({-1, 1, 1, capacity_});
-    }
+    if (layer == 0) step_->hidden.clear();
+    const at::Tensor& hidden = hidden_places(layers_.window(layer));
     const Parts parts = split(qkv, rotary);
     put(layer, slots, step_->places, parts.k, parts.v);
     const int64_t repeats = heads_.num_heads / heads_.num_kv_heads;
@@ -79,9 +78,10 @@ class SlotCache final : public KvCache {
     // Queries of one key head are the rows of one product: no key is repeated.
     const at::Tensor q =
         parts.q.view({parts.q.size(0), heads_.num_kv_heads, repeats, heads_.head_dim});
-    const double scale = 1.0 / std::sqrt(static_cast<double>(heads_.head_dim));
-    const at::Tensor scores = at::matmul(q, keys.transpose(2, 3)).to(at::kFloat) * scale;
-    const at::Tensor weights = at::softmax(scores.masked_fill(step_->hidden, -INFINITY), -1);
+    const double scale = 1.0 / std::sqrt(heads_.score_divisor_squared());
+    const at::Tensor scores =
+        soft_capped(at::matmul(q, keys.transpose(2, 3)).to(at::kFloat) * scale, heads_.softcap);
+    const at::Tensor weights = at::softmax(scores.masked_fill(hidden, -INFINITY), -1);
     const at::Tensor out = at::matmul(weights.to(values.scalar_type()), values);
     return out.reshape({parts.q.size(0), heads_.num_heads * heads_.head_dim});
   }
@@ -90,6 +90,19 @@ class SlotCache final : public KvCache {
   struct Parts {
     at::Tensor q, k, v;  // [T, heads, E], rotated
   };
+
+  /// The places that the step's rows do not see, the same in all layers of one window.
+  const at::Tensor& hidden_places(int64_t window) {
+    at::Tensor& hidden = step_->hidden[window];
+    if (!hidden.defined()) {
+      const at::Tensor all = at::arange(capacity_, step_->slots.options()).unsqueeze(0);
+      const at::Tensor rows = step_->places.unsqueeze(1);
+      hidden = all.gt(rows);
+      if (window > 0) hidden = hidden.logical_or(all.le(rows - window));
+      hidden = hidden.view({-1, 1, 1, capacity_});
+    }
+    return hidden;
+  }
 
   static at::Tensor indices(const std::vector<int64_t>& values, at::Device device) {
     return copy_to_device(at::tensor(values, at::TensorOptions().dtype(at::kLong)), device);
@@ -113,11 +126,12 @@ class SlotCache final : public KvCache {
 
   /// What steps of one number of rows read, always at the same places.
   struct Step {
-    at::Tensor slots, places;  ///< int64 [M]
-    at::Tensor hidden;         ///< bool [M, 1, 1, capacity]
+    at::Tensor slots, places;              ///< int64 [M]
+    std::map<int64_t, at::Tensor> hidden;  ///< by window: bool [M, 1, 1, capacity]
   };
 
   AttentionShape heads_;
+  KvCacheShape layers_;
   int64_t capacity_;
   int64_t spare_slot_;
   at::Device device_;

@@ -169,7 +169,18 @@ int64_t visible_pairs(const std::vector<TreeNode>& nodes) {
   return pairs;
 }
 
-at::Tensor tree_mask(const std::vector<TreeNode>& nodes) {
+int64_t longest_path(const std::vector<TreeNode>& nodes) {
+  std::vector<int64_t> lengths;  // down to each node's end
+  int64_t longest = 0;
+  for (const TreeNode& node : nodes) {
+    const int64_t above = node.parent < 0 ? 0 : lengths[static_cast<size_t>(node.parent)];
+    lengths.push_back(above + node.length);
+    longest = std::max(longest, lengths.back());
+  }
+  return longest;
+}
+
+at::Tensor tree_mask(const std::vector<TreeNode>& nodes, int64_t window) {
   const Places places = places_of(nodes);
   const int64_t total = places.own_end.empty() ? 0 : places.own_end.back();
   at::Tensor mask = at::zeros({total, total}, at::kBool);
@@ -183,7 +194,9 @@ at::Tensor tree_mask(const std::vector<TreeNode>& nodes) {
       before = row;
     }
   }
-  return mask;
+  if (window == 0) return mask;
+  const at::Tensor depth = mask.sum(1);  // a row sees as many rows as it is deep
+  return mask.logical_and(depth.unsqueeze(1) - depth.unsqueeze(0) < window);
 }
 
 std::shared_ptr<const TreePlan> make_tree_plan(const std::vector<TreeNode>& nodes,

@@ -21,8 +21,12 @@ struct TreeNode {
 /// Pairs of a row and one that it sees: its ancestors and itself.
 int64_t visible_pairs(const std::vector<TreeNode>& nodes);
 
-/// bool [T, T], true where row i sees row j: its ancestors and itself.
-at::Tensor tree_mask(const std::vector<TreeNode>& nodes);
+/// bool [T, T], true where row i sees row j: its ancestors and itself. `window`, where not 0: only
+/// so many of them, the nearest.
+at::Tensor tree_mask(const std::vector<TreeNode>& nodes, int64_t window = 0);
+
+/// Rows of the longest way from a root to a leaf.
+int64_t longest_path(const std::vector<TreeNode>& nodes);
 
 /// Attention over trees as two variable-length calls: each node is a causal sequence, and the rows
 /// below a node see all of the node's keys. The parts are joined by their log-sum-exps.

@@ -133,6 +133,49 @@ TEST(KvCaches, AttendIsCausalAttentionOverTheWholeSequence) {
   }
 }
 
+/// A prompt of 40 tokens, 20 answer tokens: windows that end in the answer, in a page of the prompt
+/// and at the edge of one.
+TEST(KvCaches, AttendIsCausalAttentionWithWindowsCapsAndPartialRotations) {
+  constexpr int64_t kPrompt = 40, kTokens = 60, kTurning = 6;
+  const AttentionShape heads{
+      .num_heads = 4, .num_kv_heads = 2, .head_dim = 8, .query_scalar = 3.0, .softcap = 2.0};
+  for (const int64_t window : {1, 5, 17, 32, 45, 0}) {
+    at::manual_seed(3);
+    const at::Tensor qkv = at::randn({kTokens, kRowWidth});
+    const RotaryTable table = rotary_table(
+        at::arange(kTokens), at::tensor(inverse_frequencies(kTurning, 10000.0)), at::kFloat);
+    const auto rotations = [&](int64_t begin, int64_t count) {
+      return RotaryTable{table.cos.narrow(0, begin, count), table.sin.narrow(0, begin, count)};
+    };
+    const at::Tensor expected = packed_attention(
+        qkv, heads, table, plan_masked_attention({{kTokens, {}}}, at::kCPU, window));
+    const std::vector<CachedPrompt> prompts = {
+        {.prompt_slot = 0, .answer_slots = {0}, .rows = counted(0, kPrompt)}};
+    // Of two layers only the second has the window.
+    const KvCacheShape shape{.num_layers = 2,
+                             .heads = heads,
+                             .windows = {0, window},
+                             .num_slots = 1,
+                             .prompt_tokens = kPrompt,
+                             .answer_tokens = kTokens - kPrompt};
+    for (const bool paged : {true, false}) {
+      const auto cache =
+          paged ? make_paged_cache(shape) : make_slot_cache(shape, at::kFloat, at::kCPU);
+      for (const int64_t layer : {0, 1}) {
+        cache->put_prompts(layer, qkv.narrow(0, 0, kPrompt), rotations(0, kPrompt), prompts);
+      }
+      for (int64_t token = kPrompt; token < kTokens; ++token) {
+        const std::vector<DecodeRow> rows = {{0, 0, kPrompt, token - kPrompt}};
+        cache->begin_step(rows);
+        cache->attend(0, qkv.narrow(0, token, 1), rotations(token, 1));
+        const at::Tensor out = cache->attend(1, qkv.narrow(0, token, 1), rotations(token, 1));
+        EXPECT_LT((out - expected.narrow(0, token, 1)).abs().max().item<float>(), 2e-5F)
+            << (paged ? "paged" : "slots") << ", window " << window << ", token " << token;
+      }
+    }
+  }
+}
+
 TEST(SlotCache, RowsThatOnlyFillAStepUpChangeNoOther) {
   const auto plain = make_slot_cache(kShape, at::kFloat, at::kCPU);
   const auto filled = make_slot_cache(kShape, at::kFloat, at::kCPU);

@@ -46,6 +46,15 @@ at::Tensor plain_swiglu(const std::vector<at::Tensor>& in) {
   return halves[0] * at::sigmoid(halves[0]) * halves[1];
 }
 
+at::Tensor plain_rms_norm_plus_one(const std::vector<at::Tensor>& in) {
+  return plain_rms_norm({in[0], in[1] + 1.0});
+}
+
+at::Tensor plain_geglu(const std::vector<at::Tensor>& in) {
+  const auto halves = in[0].chunk(2, -1);
+  return at::gelu(halves[0], "tanh") * halves[1];
+}
+
 // 300 rows: several blocks of the weight's partial sums; 37 columns: no whole number of lanes.
 class FusedLayers : public testing::TestWithParam<at::ScalarType> {};
 INSTANTIATE_TEST_SUITE_P(Types, FusedLayers, testing::Values(at::kFloat, at::kBFloat16));
@@ -68,6 +77,36 @@ TEST_P(FusedLayers, SwigluAndItsGradientEqualPlainArithmetic) {
   const auto got = with_gradients({gate_up}, [](const auto& in) { return swiglu(in[0]); });
   const auto expected = with_gradients({gate_up.to(at::kDouble)}, plain_swiglu);
   expect_near(got, expected, GetParam() == at::kFloat ? 2e-6 : 1e-2);
+}
+
+TEST_P(FusedLayers, RmsNormPlusOneAndItsGradientsEqualPlainArithmetic) {
+  at::manual_seed(3);
+  const at::Tensor x = (at::randn({300, 37}) * 3).to(GetParam());
+  const at::Tensor weight = (at::randn({37}) * 0.2).to(GetParam());
+  const auto got = with_gradients(
+      {x, weight}, [](const auto& in) { return rms_norm_plus_one(in[0], in[1], kEps); });
+  const auto expected =
+      with_gradients({x.to(at::kDouble), weight.to(at::kDouble)}, plain_rms_norm_plus_one);
+  expect_near(got, expected, GetParam() == at::kFloat ? 2e-6 : 1e-2);
+}
+
+TEST(RmsNormPlusOne, RoundsOnceInBf16) {
+  at::manual_seed(4);
+  const at::Tensor x = at::randn({8, 32}).to(at::kBFloat16);
+  const at::Tensor weight = (at::randn({32}) * 0.2).to(at::kBFloat16);
+  const at::Tensor wide = rms_norm_plus_one(x.to(at::kFloat), weight.to(at::kFloat), kEps);
+
+  EXPECT_TRUE(at::equal(rms_norm_plus_one(x, weight, kEps), wide.to(at::kBFloat16)));
+}
+
+TEST_P(FusedLayers, GegluAndItsGradientEqualPlainArithmetic) {
+  at::manual_seed(2);
+  at::Tensor gate_up = (at::randn({70, 2 * 37}) * 4).to(GetParam());
+  gate_up[0][0] = 120.0;
+  gate_up[0][1] = -120.0;
+  const auto got = with_gradients({gate_up}, [](const auto& in) { return geglu(in[0]); });
+  const auto expected = with_gradients({gate_up.to(at::kDouble)}, plain_geglu);
+  expect_near(got, expected, GetParam() == at::kFloat ? 3e-6 : 1e-2);
 }
 
 TEST_P(FusedLayers, NotANumberStays) {

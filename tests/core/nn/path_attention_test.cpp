@@ -23,10 +23,11 @@ struct Tensors {
   at::Tensor out, grad;
 };
 
-Tensors with_gradient(const at::Tensor& qkv, const AttentionShape& shape,
-                      const AttentionPlan& plan) {
+/// `turning`: the entries of a head that turn.
+Tensors with_gradient(const at::Tensor& qkv, const AttentionShape& shape, const AttentionPlan& plan,
+                      int64_t turning = kHeadDim) {
   const at::Tensor positions = at::arange(kRows, at::kLong).remainder(7);
-  const at::Tensor frequencies = at::tensor(inverse_frequencies(kHeadDim, 10000.0));
+  const at::Tensor frequencies = at::tensor(inverse_frequencies(turning, 10000.0));
   const RotaryTable table = rotary_table(positions, frequencies, qkv.scalar_type());
   const at::Tensor leaf = qkv.clone().requires_grad_(true);
   const at::Tensor out = packed_attention(leaf, shape, table, plan);
@@ -54,6 +55,49 @@ TEST(PathAttention, EqualsMaskedAttentionInFp32) {
 
     EXPECT_LT(distance(got.out, expected.out), 2e-6) << kv_heads;
     EXPECT_LT(distance(got.grad, expected.grad), 5e-6) << kv_heads;
+  }
+}
+
+/// Windows of 1, 3 and 6 rows cut into nodes, between nodes and into the chain of 6.
+TEST(PathAttention, EqualsMaskedAttentionWithWindowsCapsAndPartialRotations) {
+  for (const int64_t window : {1, 3, 6, 100}) {
+    for (const double cap : {0.0, 1.5}) {
+      at::manual_seed(5);
+      const AttentionShape shape{.num_heads = 4,
+                                 .num_kv_heads = 2,
+                                 .head_dim = kHeadDim,
+                                 .query_scalar = 3.0,
+                                 .softcap = cap};
+      const at::Tensor qkv = at::randn({kRows, 8 * kHeadDim});
+
+      const Tensors got = with_gradient(
+          qkv, shape, plan_attention(kSegments, shape, at::kFloat, at::kCPU, window), 6);
+      const Tensors expected =
+          with_gradient(qkv, shape, plan_masked_attention(kSegments, at::kCPU, window), 6);
+
+      EXPECT_LT(distance(got.out, expected.out), 3e-6) << window << ", " << cap;
+      EXPECT_LT(distance(got.grad, expected.grad), 1e-5) << window << ", " << cap;
+    }
+  }
+}
+
+/// A chain of 6 rows with a window of 2: each row is attention over itself and the row before.
+TEST(PathAttention, AWindowHidesAllButTheNearestRows) {
+  at::manual_seed(6);
+  const AttentionShape shape{.num_heads = 1, .num_kv_heads = 1, .head_dim = kHeadDim};
+  const at::Tensor qkv = at::randn({6, 3 * kHeadDim});
+  const RotaryTable table =
+      rotary_table(at::arange(6), at::tensor(inverse_frequencies(kHeadDim, 10000.0)), at::kFloat);
+  const auto attended = [&](int64_t begin, int64_t rows, int64_t window) {
+    const RotaryTable part{table.cos.narrow(0, begin, rows), table.sin.narrow(0, begin, rows)};
+    return packed_attention(qkv.narrow(0, begin, rows), shape, part,
+                            plan_attention({{rows, {}}}, shape, at::kFloat, at::kCPU, window));
+  };
+
+  const at::Tensor got = attended(0, 6, 2);
+
+  for (int64_t row = 1; row < 6; ++row) {
+    EXPECT_LT(distance(got[row], attended(row - 1, 2, 0)[1]), 1e-6) << row;
   }
 }
 
