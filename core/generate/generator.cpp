@@ -86,6 +86,7 @@ class Generator::Run {
     }
     const KvCacheShape shape{.num_layers = decoder_.num_blocks(),
                              .heads = decoder_.attention_shape(),
+                             .windows = decoder_.windows(),
                              .num_slots = slots_,
                              .prompt_tokens = longest,
                              .answer_tokens = options_.max_new_tokens};
@@ -157,8 +158,9 @@ class Generator::Run {
 
     const BlockContext context = decoder_.context(batch, dtype_);
     const auto attend = [&](int64_t layer, const at::Tensor& qkv) {
-      cache_->put_prompts(layer, qkv, context.rotary, cached);
-      return packed_attention(qkv, decoder_.attention_shape(), context.rotary, context.attention);
+      const LayerContext& kind = context.of(layer);
+      cache_->put_prompts(layer, qkv, kind.rotary, cached);
+      return packed_attention(qkv, decoder_.attention_shape(), kind.rotary, kind.attention);
     };
     const at::Tensor x = attended_rows(batch.input_ids, context, attend);  // [T, D]
     std::vector<int64_t> last_rows;
@@ -206,7 +208,7 @@ class Generator::Run {
                           const std::vector<int64_t>& positions) {
     cache_->begin_step(rows);
     return in_host_memory(
-        step_logits(to_device(tokens), decoder_.rotary(to_device(positions), dtype_)));
+        step_logits(to_device(tokens), decoder_.rotations(to_device(positions), dtype_)));
   }
 
   /// A step that was recorded for the next power of two of rows, filled up with rows that stand for
@@ -220,30 +222,34 @@ class Generator::Run {
     tokens.resize(static_cast<size_t>(size), 0);
     positions.resize(static_cast<size_t>(size), 0);
     cache_->begin_step(rows);
-    const RotaryTable rotary = decoder_.rotary(to_device(positions), dtype_);
+    const BlockContext rotations = decoder_.rotations(to_device(positions), dtype_);
     RecordedStep& step = recorded_[size];
     if (!step.work) {
       step.tokens = to_device(tokens);
-      step.rotary = rotary;
+      step.rotations = rotations;
       step.logits =
           at::empty({size, decoder_.config().vocab_size}, step.tokens.options().dtype(at::kFloat));
       step.work = recorder_->record(
-          [this, &step] { step.logits.copy_(step_logits(step.tokens, step.rotary)); });
+          [this, &step] { step.logits.copy_(step_logits(step.tokens, step.rotations)); });
     } else {
       step.tokens.copy_(to_device(tokens));
-      step.rotary.cos.copy_(rotary.cos);
-      step.rotary.sin.copy_(rotary.sin);
+      for (size_t kind = 0; kind < rotations.kinds().size(); ++kind) {
+        const RotaryTable& fresh = rotations.kinds()[kind].rotary;
+        RotaryTable& recorded = step.rotations.kinds()[kind].rotary;
+        recorded.cos.copy_(fresh.cos);
+        recorded.sin.copy_(fresh.sin);
+      }
     }
     step.work->replay();
     return in_host_memory(step.logits.narrow(0, 0, live));
   }
 
   /// [M, V] on the device. Gives it nothing but kernels, the cache's step begun.
-  at::Tensor step_logits(const at::Tensor& tokens, const RotaryTable& rotary) const {
+  at::Tensor step_logits(const at::Tensor& tokens, const BlockContext& rotations) const {
     const auto attend = [&](int64_t layer, const at::Tensor& qkv) {
-      return cache_->attend(layer, qkv, rotary);
+      return cache_->attend(layer, qkv, rotations.of(layer).rotary);
     };
-    return decoder_.logits(attended_rows(tokens, {rotary, {}}, attend), weights_);
+    return decoder_.logits(attended_rows(tokens, rotations, attend), weights_);
   }
 
   /// Decoder::forward with attention of the caller's own: `attend(layer, qkv)` takes [T, (H + 2K)
@@ -288,7 +294,7 @@ class Generator::Run {
   }
 
   int64_t longest_sequence() const {
-    const int64_t context = decoder_.config().max_position_embeddings;
+    const int64_t context = decoder_.config().context_length();
     return options_.max_length > 0 ? std::min(options_.max_length, context) : context;
   }
 
@@ -325,7 +331,7 @@ class Generator::Run {
 
   struct RecordedStep {
     at::Tensor tokens;  ///< int64 [M]
-    RotaryTable rotary;
+    BlockContext rotations;
     at::Tensor logits;  ///< fp32 [M, V]
     std::unique_ptr<RecordedWork> work;
   };

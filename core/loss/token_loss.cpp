@@ -7,14 +7,17 @@
 #include <ATen/ATen.h>
 #include <c10/core/ScalarTypeToTypeMeta.h>
 
+#include "core/nn/layers.h"
+
 namespace xkde {
 
 int64_t default_chunk_rows(at::Device device) { return device.is_cpu() ? 128 : 1024; }
 
-TokenLoss linear_cross_entropy(const at::Tensor& hidden, const at::Tensor& matrix,
+TokenLoss linear_cross_entropy(const at::Tensor& hidden, const OutputLayer& output,
                                const at::Tensor& targets, const at::Tensor& weights,
                                at::Tensor& matrix_grad, int64_t chunk_rows) {
   if (chunk_rows == 0) chunk_rows = default_chunk_rows(hidden.device());
+  const at::Tensor& matrix = output.matrix;
   TokenLoss result;
   result.hidden_grad = at::empty_like(hidden);
   at::Tensor loss = at::zeros({}, hidden.options().dtype(at::kDouble));
@@ -24,12 +27,15 @@ TokenLoss linear_cross_entropy(const at::Tensor& hidden, const at::Tensor& matri
     const at::Tensor target = targets.narrow(0, begin, rows).unsqueeze(1);
     const at::Tensor weight = weights.narrow(0, begin, rows).unsqueeze(1);
 
-    at::Tensor log_probs = at::log_softmax(at::linear(chunk, matrix).to(at::kFloat), 1);
+    at::Tensor logits = soft_capped(at::linear(chunk, matrix).to(at::kFloat), output.cap);
+    at::Tensor log_probs = at::log_softmax(logits, 1);
+    if (output.cap == 0.0) logits.reset();  // the gradient needs only those with a cap
     loss.sub_((log_probs.gather(1, target) * weight).sum(at::kDouble));
 
     at::Tensor grad = log_probs.exp_();  // the log-probabilities are not needed again
     grad.mul_(weight);
     grad.scatter_add_(1, target, -weight);
+    if (output.cap != 0.0) grad.mul_(1.0 - (logits / output.cap).square());
     // On a CPU the fp32 product is added in place: a bf16 one would need a second [V, D].
     if (hidden.is_cpu()) matrix_grad.addmm_(grad.t(), chunk.to(at::kFloat));
     grad = grad.to(hidden.scalar_type());
@@ -41,23 +47,25 @@ TokenLoss linear_cross_entropy(const at::Tensor& hidden, const at::Tensor& matri
 }
 
 int64_t linear_cross_entropy_chunk_bytes(int64_t labels, int64_t width, int64_t vocabulary,
-                                         at::ScalarType dtype, at::Device device) {
+                                         at::ScalarType dtype, at::Device device, bool caps) {
   const auto wide = static_cast<int64_t>(c10::elementSize(at::kFloat));
   const auto element = static_cast<int64_t>(c10::elementSize(dtype));
   const int64_t logits = std::min(default_chunk_rows(device), labels) * vocabulary;
   // log_softmax: logits in the compute dtype, in fp32, and its result.
-  const int64_t forward = ((dtype == at::kFloat ? 0 : element) + 2 * wide) * logits;
+  const int64_t capped = caps ? 2 * wide : 0;  // with the slope of the cap
+  const int64_t forward = ((dtype == at::kFloat ? 0 : element) + 2 * wide + capped) * logits;
   if (device.is_cpu()) return forward;
   return std::max(forward, (element + wide) * logits + element * vocabulary * width);
 }
 
-at::Tensor linear_log_probs(const at::Tensor& hidden, const at::Tensor& matrix,
+at::Tensor linear_log_probs(const at::Tensor& hidden, const OutputLayer& output,
                             const at::Tensor& targets, int64_t chunk_rows) {
   if (chunk_rows == 0) chunk_rows = default_chunk_rows(hidden.device());
   at::Tensor result = at::empty({hidden.size(0)}, hidden.options().dtype(at::kFloat));
   for (int64_t begin = 0; begin < hidden.size(0); begin += chunk_rows) {
     const int64_t rows = std::min(chunk_rows, hidden.size(0) - begin);
-    const at::Tensor logits = at::linear(hidden.narrow(0, begin, rows), matrix).to(at::kFloat);
+    const at::Tensor product = at::linear(hidden.narrow(0, begin, rows), output.matrix);
+    const at::Tensor logits = soft_capped(product.to(at::kFloat), output.cap);
     const at::Tensor target = targets.narrow(0, begin, rows).unsqueeze(1);
     const at::Tensor log_probs = logits.gather(1, target).squeeze(1) - at::logsumexp(logits, {1});
     result.narrow(0, begin, rows).copy_(log_probs);

@@ -1,6 +1,8 @@
 #include "core/model/decoder.h"
 
 #include <array>
+#include <cmath>
+#include <map>
 #include <optional>
 #include <utility>
 
@@ -13,20 +15,35 @@
 namespace xkde {
 namespace {
 
-std::vector<float> rope_frequencies(const ModelConfig& config) {
-  std::vector<float> frequencies = inverse_frequencies(config.head_dim, config.rope.theta);
-  switch (config.rope.scaling) {
+std::vector<float> rope_frequencies(const RopeConfig& rope, int64_t head_dim) {
+  std::vector<float> frequencies = inverse_frequencies(rope.width(head_dim), rope.theta);
+  switch (rope.scaling) {
     case RopeConfig::Scaling::kNone:
+    case RopeConfig::Scaling::kDynamic:  // it begins to scale beyond the context
       break;
     case RopeConfig::Scaling::kLinear:
-      for (float& f : frequencies) f /= static_cast<float>(config.rope.factor);
+      for (float& f : frequencies) f /= static_cast<float>(rope.factor);
+      break;
+    case RopeConfig::Scaling::kYarn:
+      scale_yarn(frequencies,
+                 {.theta = rope.theta,
+                  .factor = rope.factor,
+                  .beta_fast = rope.beta_fast,
+                  .beta_slow = rope.beta_slow,
+                  .original_max_position_embeddings = rope.original_max_position_embeddings,
+                  .truncates = rope.truncate});
+      break;
+    case RopeConfig::Scaling::kLongRope:
+      for (size_t i = 0; i < frequencies.size(); ++i) {
+        frequencies[i] /= static_cast<float>(rope.short_factor[i]);
+      }
       break;
     case RopeConfig::Scaling::kLlama3:
-      scale_llama3(frequencies, {.factor = config.rope.factor,
-                                 .low_freq_factor = config.rope.low_freq_factor,
-                                 .high_freq_factor = config.rope.high_freq_factor,
-                                 .original_max_position_embeddings =
-                                     config.rope.original_max_position_embeddings});
+      scale_llama3(frequencies,
+                   {.factor = rope.factor,
+                    .low_freq_factor = rope.low_freq_factor,
+                    .high_freq_factor = rope.high_freq_factor,
+                    .original_max_position_embeddings = rope.original_max_position_embeddings});
       break;
   }
   return frequencies;
@@ -57,11 +74,23 @@ class Decoder::BlockParameters {
   std::array<const at::Tensor*, kNumTensorRoles> by_role_;
 };
 
-Decoder::Decoder(ModelConfig config)
-    : config_(std::move(config)),
-      units_(units_of(config_)),
-      frequencies_(rope_frequencies(config_)) {
+Decoder::Decoder(ModelConfig config) : config_(std::move(config)), units_(units_of(config_)) {
   for (const DecoderUnit& unit : units_) parameters_.push_back(joined(unit));
+  find_layer_kinds();
+}
+
+void Decoder::find_layer_kinds() {
+  std::map<bool, size_t> kinds;  // by whether they have a window
+  for (int64_t layer = 0; layer < num_blocks(); ++layer) {
+    const auto [place, is_new] = kinds.emplace(config_.windows.slides(layer), kinds_.size());
+    if (is_new) {
+      const RopeConfig& rope = config_.rope_of(layer);
+      kinds_.push_back({.frequencies = rope_frequencies(rope, config_.head_dim),
+                        .rotation_factor = rope.attention_factor,
+                        .window = config_.window(layer)});
+    }
+    kind_of_layer_.push_back(place->second);
+  }
 }
 
 std::vector<Decoder::Parameter> Decoder::joined(const DecoderUnit& unit) {
@@ -88,7 +117,16 @@ std::vector<at::Tensor> Decoder::parameters(size_t unit, const at::Tensor& flat)
 }
 
 at::Tensor Decoder::embed(const at::Tensor& ids, const std::vector<at::Tensor>& parameters) const {
-  return at::embedding(parameters.front(), ids);
+  const at::Tensor rows = at::embedding(parameters.front(), ids);
+  const double scale = embedding_scale(rows.scalar_type());
+  return scale == 1.0 ? rows : rows * scale;
+}
+
+double Decoder::embedding_scale(at::ScalarType dtype) const {
+  if (!config_.family->arithmetic.scales_embedding) return 1.0;
+  const at::Tensor scale =
+      at::scalar_tensor(std::sqrt(static_cast<double>(config_.hidden_size)), at::kFloat);
+  return scale.to(dtype).item<double>();
 }
 
 at::Tensor Decoder::forward(const at::Tensor& ids, const BlockContext& context,
@@ -100,7 +138,8 @@ at::Tensor Decoder::forward(const at::Tensor& ids, const BlockContext& context,
     if (computes && unit == 0) {
       x = embed(ids, parameters);
     } else if (computes) {
-      x = pass.block ? pass.block(unit, parameters, x) : block(parameters, x, context);
+      x = pass.block ? pass.block(unit, parameters, x)
+                     : block(parameters, x, context.of(static_cast<int64_t>(unit) - 1));
     }
     if (pass.done) pass.done(unit);
   }
@@ -109,51 +148,108 @@ at::Tensor Decoder::forward(const at::Tensor& ids, const BlockContext& context,
 
 at::Tensor Decoder::logits(const at::Tensor& rows, const UnitWeights& weights) const {
   const at::Tensor hidden = final_norm(rows, weights(head_unit()).front());
-  return at::linear(hidden, weights(output_unit()).back());
+  return soft_capped(at::linear(hidden, weights(output_unit()).back()), logit_cap());
 }
 
-RotaryTable Decoder::rotary(const at::Tensor& positions, at::ScalarType dtype) const {
+RotaryTable Decoder::rotary(const LayerKind& kind, const at::Tensor& positions,
+                            at::ScalarType dtype) const {
   const at::Tensor frequencies = copy_to_device(
-      at::tensor(frequencies_, at::TensorOptions().dtype(at::kFloat)), positions.device());
-  return rotary_table(positions, frequencies, dtype);
+      at::tensor(kind.frequencies, at::TensorOptions().dtype(at::kFloat)), positions.device());
+  return rotary_table(positions, frequencies, dtype, kind.rotation_factor);
+}
+
+BlockContext Decoder::rotations(const at::Tensor& positions, at::ScalarType dtype) const {
+  std::vector<LayerContext> kinds;
+  for (const LayerKind& kind : kinds_) kinds.push_back({rotary(kind, positions, dtype), {}});
+  return {std::move(kinds), kind_of_layer_};
 }
 
 BlockContext Decoder::context(const PackedBatch& batch, at::ScalarType dtype) const {
-  return {rotary(batch.positions, dtype),
-          plan_attention(batch.segments, attention_shape(), dtype, batch.positions.device())};
+  BlockContext context = rotations(batch.positions, dtype);
+  const int64_t longest = longest_path(nodes_of(batch.segments));
+  std::map<int64_t, AttentionPlan> plans;  // by window; one that reaches all is none
+  for (size_t i = 0; i < kinds_.size(); ++i) {
+    const int64_t window = kinds_[i].window < longest ? kinds_[i].window : 0;
+    const auto [plan, is_new] = plans.try_emplace(window);
+    if (is_new) {
+      plan->second = plan_attention(batch.segments, attention_shape(), dtype,
+                                    batch.positions.device(), window);
+    }
+    context.kinds()[i].attention = plan->second;
+  }
+  return context;
 }
 
 AttentionShape Decoder::attention_shape() const {
-  return {config_.num_attention_heads, config_.num_key_value_heads, config_.head_dim};
+  return {.num_heads = config_.num_attention_heads,
+          .num_kv_heads = config_.num_key_value_heads,
+          .head_dim = config_.head_dim,
+          .query_scalar = config_.query_pre_attn_scalar,
+          .softcap = config_.attn_logit_softcapping};
+}
+
+std::vector<int64_t> Decoder::windows() const {
+  std::vector<int64_t> windows;
+  for (int64_t layer = 0; layer < num_blocks(); ++layer) windows.push_back(config_.window(layer));
+  return windows;
+}
+
+at::Tensor Decoder::norm(const at::Tensor& x, const at::Tensor& weight) const {
+  return config_.family->arithmetic.norms_add_one
+             ? rms_norm_plus_one(x, weight, config_.rms_norm_eps)
+             : rms_norm(x, weight, config_.rms_norm_eps);
+}
+
+/// x itself where the family has no such norm.
+at::Tensor Decoder::norm_or(const at::Tensor& x, const at::Tensor& weight) const {
+  return weight.defined() ? norm(x, weight) : x;
+}
+
+/// qkv [T, (H + 2K) E], each head of queries and keys by its norm.
+at::Tensor Decoder::norm_heads(const at::Tensor& qkv, const BlockParameters& parameters) const {
+  const int64_t queries = config_.num_attention_heads;
+  const int64_t keys = config_.num_key_value_heads;
+  const at::Tensor heads = qkv.view({qkv.size(0), queries + 2 * keys, config_.head_dim});
+  std::vector<at::Tensor> parts = heads.split_with_sizes({queries, keys, keys}, 1);
+  const auto by = [&](const at::Tensor& part, TensorRole role) {
+    return norm(part.reshape({-1, config_.head_dim}), parameters[role]).view(part.sizes());
+  };
+  parts[0] = by(parts[0], TensorRole::kQueryNorm);
+  parts[1] = by(parts[1], TensorRole::kKeyNorm);
+  return at::cat(parts, 1).view(qkv.sizes());
 }
 
 at::Tensor Decoder::block_qkv(const std::vector<at::Tensor>& parameters,
                               const at::Tensor& x) const {
   const BlockParameters p(parameters_[1], parameters);
-  return linear(rms_norm(x, p[TensorRole::kInputNorm], config_.rms_norm_eps), p[TensorRole::kQkv],
-                p[TensorRole::kQkvBias]);
+  const at::Tensor qkv =
+      linear(norm(x, p[TensorRole::kInputNorm]), p[TensorRole::kQkv], p[TensorRole::kQkvBias]);
+  return p[TensorRole::kQueryNorm].defined() ? norm_heads(qkv, p) : qkv;
 }
 
 at::Tensor Decoder::block_rest(const std::vector<at::Tensor>& parameters, const at::Tensor& x,
                                const at::Tensor& attended) const {
   const BlockParameters p(parameters_[1], parameters);
-  const at::Tensor middle = x + linear(attended, p[TensorRole::kAttentionOutput],
-                                       p[TensorRole::kAttentionOutputBias]);  // [T, D]
-  const at::Tensor gate_up =
-      linear(rms_norm(middle, p[TensorRole::kPostNorm], config_.rms_norm_eps),
-             p[TensorRole::kGateUp], p[TensorRole::kGateUpBias]);  // [T, 2F]
-  return middle + linear(swiglu(gate_up), p[TensorRole::kDown], p[TensorRole::kDownBias]);
+  const at::Tensor attention = linear(attended, p[TensorRole::kAttentionOutput],
+                                      p[TensorRole::kAttentionOutputBias]);  // [T, D]
+  const at::Tensor middle = x + norm_or(attention, p[TensorRole::kAttentionOutputNorm]);
+  const at::Tensor gate_up = linear(norm(middle, p[TensorRole::kPostNorm]), p[TensorRole::kGateUp],
+                                    p[TensorRole::kGateUpBias]);  // [T, 2F]
+  const bool is_silu = config_.family->arithmetic.activation == Activation::kSilu;
+  const at::Tensor down = linear(is_silu ? swiglu(gate_up) : geglu(gate_up), p[TensorRole::kDown],
+                                 p[TensorRole::kDownBias]);  // [T, D]
+  return middle + norm_or(down, p[TensorRole::kDownNorm]);
 }
 
 at::Tensor Decoder::block(const std::vector<at::Tensor>& parameters, const at::Tensor& x,
-                          const BlockContext& context) const {
-  const at::Tensor attended = packed_attention(block_qkv(parameters, x), attention_shape(),
-                                               context.rotary, context.attention);
+                          const LayerContext& layer) const {
+  const at::Tensor attended =
+      packed_attention(block_qkv(parameters, x), attention_shape(), layer.rotary, layer.attention);
   return block_rest(parameters, x, attended);
 }
 
 at::Tensor Decoder::final_norm(const at::Tensor& rows, const at::Tensor& weight) const {
-  return rms_norm(rows, weight, config_.rms_norm_eps);
+  return norm(rows, weight);
 }
 
 int64_t Decoder::block_parameters() const {

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <utility>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
@@ -16,10 +17,30 @@
 
 namespace xkde {
 
-/// What all blocks of one forward pass share.
-struct BlockContext {
+/// What the blocks of one kind of layer share in one forward pass.
+struct LayerContext {
   RotaryTable rotary;
   AttentionPlan attention;
+};
+
+/// What all blocks of one forward pass share: layers of one kind, those with a window or those
+/// without, see the same LayerContext. The decoder that made it outlives it.
+class BlockContext {
+ public:
+  BlockContext() = default;  ///< of a pass without rows
+  /// `kind_of_layer` tells which of `kinds` each layer has.
+  BlockContext(std::vector<LayerContext> kinds, const std::vector<size_t>& kind_of_layer)
+      : kinds_(std::move(kinds)), kind_of_layer_(&kind_of_layer) {}
+
+  const LayerContext& of(int64_t layer) const {
+    return kinds_[(*kind_of_layer_)[static_cast<size_t>(layer)]];
+  }
+  std::vector<LayerContext>& kinds() { return kinds_; }
+  const std::vector<LayerContext>& kinds() const { return kinds_; }
+
+ private:
+  std::vector<LayerContext> kinds_;
+  const std::vector<size_t>* kind_of_layer_ = nullptr;
 };
 
 /// Gives Decoder::parameters of a unit.
@@ -65,20 +86,26 @@ class Decoder {
   /// Logits [L, V] of rows [L, D] behind the last block.
   at::Tensor logits(const at::Tensor& rows, const UnitWeights& weights) const;
 
-  /// Table of cosines and sines for a batch, in `dtype`, beside the plan of its attention.
+  /// Tables of cosines and sines for a batch, in `dtype`, beside the plans of its attention.
   BlockContext context(const PackedBatch& batch, at::ScalarType dtype) const;
-  /// x [T, D] -> [T, D] through the block of unit `unit`, whose parameters() are given.
+  /// The tables alone, for positions int64 [T]: for callers that attend by themselves.
+  BlockContext rotations(const at::Tensor& positions, at::ScalarType dtype) const;
+  /// x [T, D] -> [T, D] through a block, whose parameters() and layer are given.
   at::Tensor block(const std::vector<at::Tensor>& parameters, const at::Tensor& x,
-                   const BlockContext& context) const;
+                   const LayerContext& layer) const;
   /// block() in two halves, for callers that attend by themselves: queries, keys and values before
   /// their rotation, [T, (H + 2K) E]; then all that follows the attention, whose output is
   /// `attended` [T, H E].
   at::Tensor block_qkv(const std::vector<at::Tensor>& parameters, const at::Tensor& x) const;
   at::Tensor block_rest(const std::vector<at::Tensor>& parameters, const at::Tensor& x,
                         const at::Tensor& attended) const;
-  /// Table of cosines and sines for positions int64 [T], in `dtype`.
-  RotaryTable rotary(const at::Tensor& positions, at::ScalarType dtype) const;
   AttentionShape attention_shape() const;
+  /// Of each layer: the nearest tokens that a token sees, itself included; 0: all.
+  std::vector<int64_t> windows() const;
+  /// What an embedding is multiplied with, as `dtype` rounds it; 1: nothing.
+  double embedding_scale(at::ScalarType dtype) const;
+  /// Logits are c tanh(l / c) of the products with the output matrix; 0: those.
+  double logit_cap() const noexcept { return config_.final_logit_softcapping; }
   /// Final norm of rows [L, D]; `weight` [D].
   at::Tensor final_norm(const at::Tensor& rows, const at::Tensor& weight) const;
 
@@ -93,12 +120,25 @@ class Decoder {
   };
   class BlockParameters;
   static std::vector<Parameter> joined(const DecoderUnit& unit);
+  /// Layers that rotate and attend alike.
+  struct LayerKind {
+    std::vector<float> frequencies;
+    double rotation_factor = 1.0;
+    int64_t window = 0;
+  };
   at::Tensor embed(const at::Tensor& ids, const std::vector<at::Tensor>& parameters) const;
+  at::Tensor norm(const at::Tensor& x, const at::Tensor& weight) const;
+  at::Tensor norm_or(const at::Tensor& x, const at::Tensor& weight) const;
+  at::Tensor norm_heads(const at::Tensor& qkv, const BlockParameters& parameters) const;
+  void find_layer_kinds();
+  RotaryTable rotary(const LayerKind& kind, const at::Tensor& positions,
+                     at::ScalarType dtype) const;
 
   ModelConfig config_;
   std::vector<DecoderUnit> units_;
   std::vector<std::vector<Parameter>> parameters_;  ///< of each unit
-  std::vector<float> frequencies_;
+  std::vector<LayerKind> kinds_;
+  std::vector<size_t> kind_of_layer_;
 };
 
 }  // namespace xkde

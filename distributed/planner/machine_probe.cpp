@@ -49,8 +49,9 @@ double block_seconds(const Decoder& decoder, const PackedBatch& batch, at::Scala
       at::randn({batch.num_tokens(), decoder.config().hidden_size}, type).requires_grad_(true);
   const at::Tensor gradient = at::randn_like(x);
   inputs.push_back(x);
-  return fastest_seconds(
-      [&] { torch::autograd::grad({decoder.block(weights, x, context)}, inputs, {gradient}); });
+  return fastest_seconds([&] {
+    torch::autograd::grad({decoder.block(weights, x, context.of(0))}, inputs, {gradient});
+  });
 }
 
 /// Operations a second of the loss over a chunk of rows, with a part of a large vocabulary.

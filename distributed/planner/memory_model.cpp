@@ -66,10 +66,14 @@ int64_t attention_bytes(const ModelShape& m, const EngineOptions& options, const
   const int64_t head_dim = m.queries / m.heads;
   return packed_attention_saved_bytes({.rows = pack.tokens,
                                        .pairs = pack.pairs,
+                                       .masked_pairs = pack.masked_pairs,
                                        .path_queries = pack.path_queries,
                                        .path_keys = pack.path_keys},
-                                      {m.heads, m.keys / head_dim, head_dim}, options.compute_dtype,
-                                      options.device.type());
+                                      {.num_heads = m.heads,
+                                       .num_kv_heads = m.keys / head_dim,
+                                       .head_dim = head_dim,
+                                       .softcap = m.score_cap},
+                                      options.compute_dtype, options.device.type());
 }
 
 /// Each operation says what it keeps for its backward pass, and each product keeps its input.
@@ -77,7 +81,12 @@ int64_t kept_bytes(const ModelShape& m, const EngineOptions& options, const Pack
   const int64_t t = pack.tokens;
   const c10::ScalarType dtype = options.compute_dtype;
   const int64_t rows = bytes_of(dtype) * t * m.hidden;
-  const int64_t norms = 2 * rms_norm_saved_bytes(t, m.hidden, dtype, options.device);
+  const auto norm = [&](int64_t count, int64_t width) {
+    return rms_norm_saved_bytes(count, width, dtype, options.device, m.norms_add_one);
+  };
+  const int64_t head_dim = m.queries / m.heads;
+  const int64_t of_heads = m.norms_heads ? norm(t * (m.queries + m.keys) / head_dim, head_dim) : 0;
+  const int64_t norms = m.norms * norm(t, m.hidden) + of_heads;
   const int64_t products = 2 * rows + bytes_of(dtype) * t * (m.queries + m.inner);
   const int64_t activation = swiglu_saved_bytes(t, m.inner, dtype, options.device);
   // The first norm's input is the block's, which is counted by itself.
@@ -110,7 +119,8 @@ BlockBytes block_bytes(const ModelShape& m, const EngineOptions& options, const 
 int64_t head_bytes(const ModelShape& model, const EngineOptions& options, const PackShape& pack) {
   const int64_t w = bytes_of(options.compute_dtype);
   return linear_cross_entropy_chunk_bytes(pack.labels, model.hidden, model.vocabulary,
-                                          options.compute_dtype, options.device) +
+                                          options.compute_dtype, options.device,
+                                          model.caps_logits) +
          pack.labels * model.hidden * (4 * w + kWide);
 }
 
@@ -128,10 +138,18 @@ ModelShape shape_of(const Decoder& decoder) {
                    .queries = extent_of(Extent::kQueries, config),
                    .keys = extent_of(Extent::kKeys, config),
                    .heads = config.num_attention_heads,
+                   .norms = 0,
+                   .norms_add_one = config.family->arithmetic.norms_add_one,
+                   .score_cap = config.attn_logit_softcapping,
+                   .caps_logits = config.final_logit_softcapping > 0.0,
                    .vocabulary = extent_of(Extent::kVocab, config),
                    .unit_numels = {},
                    .block_multiply_adds = decoder.block_parameters()};
   for (const DecoderUnit& unit : decoder.units()) shape.unit_numels.push_back(unit.numel());
+  for (const TensorSpec& spec : config.family->block) {
+    if (std::ranges::count(kNormsOfRows, spec.role) > 0) ++shape.norms;
+    if (spec.role == TensorRole::kQueryNorm) shape.norms_heads = true;
+  }
   return shape;
 }
 
@@ -140,6 +158,7 @@ PackShape shape_of(const PackedBatch& batch, c10::DeviceType type) {
   return {.tokens = batch.num_tokens(),
           .labels = batch.label_rows.size(0),
           .pairs = counts.pairs,
+          .masked_pairs = counts.masked_pairs,
           .path_queries = counts.path_queries,
           .path_keys = counts.path_keys};
 }

@@ -15,11 +15,16 @@ namespace xkde::dist {
 /// The sizes of a decoder that its cost depends on.
 struct ModelShape {
   int64_t layers = 0;
-  int64_t hidden = 0;   ///< D
-  int64_t inner = 0;    ///< F
-  int64_t queries = 0;  ///< width of all query heads, H E
-  int64_t keys = 0;     ///< width of all key heads, K E
-  int64_t heads = 0;    ///< H
+  int64_t hidden = 0;          ///< D
+  int64_t inner = 0;           ///< F
+  int64_t queries = 0;         ///< width of all query heads, H E
+  int64_t keys = 0;            ///< width of all key heads, K E
+  int64_t heads = 0;           ///< H
+  int64_t norms = 2;           ///< of D, in a block
+  bool norms_heads = false;    ///< queries and keys have a norm of each head
+  bool norms_add_one = false;  ///< Arithmetic::norms_add_one
+  double score_cap = 0.0;      ///< AttentionShape::softcap
+  bool caps_logits = false;
   int64_t vocabulary = 0;
   std::vector<int64_t> unit_numels;  ///< parameters of the embedding, each block, the head
   int64_t block_multiply_adds = 0;   ///< of one token in the linear layers of all blocks
@@ -32,6 +37,7 @@ struct PackShape {
   int64_t tokens = 0;
   int64_t labels = 0;
   int64_t pairs = 0;
+  int64_t masked_pairs = 0;  ///< AttentionCounts::masked_pairs
   /// On a CPU, where attention keeps a matrix of probabilities for each path of a token tree: slots
   /// of queries and keys, padding included; 0 where it keeps none.
   int64_t path_queries = 0;

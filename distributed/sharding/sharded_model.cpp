@@ -115,9 +115,9 @@ std::vector<at::Tensor> ShardedModel::parameters(size_t unit, int direction) {
   return decoder_.parameters(unit, weights_.get(unit));
 }
 
-at::Tensor ShardedModel::output_matrix() {
+OutputLayer ShardedModel::output_layer() {
   const size_t owner = decoder_.output_unit();
-  return decoder_.parameters(owner, weights_.get(owner)).back();
+  return {decoder_.parameters(owner, weights_.get(owner)).back(), decoder_.logit_cap()};
 }
 
 BlockContext ShardedModel::begin_forward(const PackedBatch* batch) {
@@ -129,22 +129,22 @@ void ShardedModel::release(size_t unit) {
   if (frees_) weights_.release(unit);
 }
 
-ShardedModel::BlockRun ShardedModel::run_block(const at::Tensor& x, const BlockContext& context,
+ShardedModel::BlockRun ShardedModel::run_block(const at::Tensor& x, const LayerContext& layer,
                                                const std::vector<at::Tensor>& parameters) const {
   const c10::AutoGradMode with_graph(true);
   BlockRun run{.input = leaf(x), .output = {}, .parameters = leaves(parameters)};
-  run.output = decoder_.block(run.parameters, run.input, context);
+  run.output = decoder_.block(run.parameters, run.input, layer);
   return run;
 }
 
 at::Tensor ShardedModel::forward_block(const std::vector<at::Tensor>& weights, const at::Tensor& x,
-                                       const BlockContext& context, BlockRun& run) const {
+                                       const LayerContext& layer, BlockRun& run) const {
   if (options_.recompute == Recompute::kNone) {
-    run = run_block(x, context, weights);
+    run = run_block(x, layer, weights);
     return run.output.detach();
   }
   run.input = x;
-  return decoder_.block(weights, x, context);
+  return decoder_.block(weights, x, layer);
 }
 
 at::Tensor ShardedModel::backward_block(size_t unit, BlockRun& run, const at::Tensor& output_grad,
@@ -152,7 +152,9 @@ at::Tensor ShardedModel::backward_block(size_t unit, BlockRun& run, const at::Te
   const std::vector<at::Tensor> weights = parameters(unit, -1);
   std::vector<at::Tensor> grads;
   if (output_grad.defined()) {
-    if (!run.output.defined()) run = run_block(run.input, context, weights);
+    if (!run.output.defined()) {
+      run = run_block(run.input, context.of(static_cast<int64_t>(unit) - 1), weights);
+    }
     std::vector<at::Tensor> inputs = run.parameters;
     inputs.push_back(run.input);
     grads = torch::autograd::grad({run.output}, inputs, {output_grad});
@@ -172,8 +174,8 @@ at::Tensor ShardedModel::backward_head(const PackedBatch& batch, const at::Tenso
                                        const LossOfLogProbs& loss, at::Tensor& x_grad) {
   const size_t head = decoder_.head_unit();
   const size_t owner = decoder_.output_unit();
-  const at::Tensor matrix = output_matrix();  // [V, D]
-  at::Tensor rows, norm, hidden;              // [L, D], [D], [L, D]
+  const OutputLayer output = output_layer();
+  at::Tensor rows, norm, hidden;  // [L, D], [D], [L, D]
   {
     const c10::AutoGradMode with_graph(true);
     rows = leaf(x.index_select(0, batch.label_rows));
@@ -182,8 +184,8 @@ at::Tensor ShardedModel::backward_head(const PackedBatch& batch, const at::Tenso
   }
   at::Tensor matrix_grad = decoder_.parameters(owner, sums_.accumulator(owner)).back();  // [V, D]
   LabelLoss given{.loss = {}, .weights = batch.label_weights};
-  if (loss) given = loss(linear_log_probs(hidden.detach(), matrix, batch.label_targets));
-  const TokenLoss tokens = linear_cross_entropy(hidden.detach(), matrix, batch.label_targets,
+  if (loss) given = loss(linear_log_probs(hidden.detach(), output, batch.label_targets));
+  const TokenLoss tokens = linear_cross_entropy(hidden.detach(), output, batch.label_targets,
                                                 given.weights, matrix_grad);
   const std::vector<at::Tensor> grads =
       torch::autograd::grad({hidden}, {rows, norm}, {tokens.hidden_grad});  // [L, D], [D]
@@ -200,7 +202,7 @@ at::Tensor ShardedModel::forward_backward(const PackedBatch* batch, bool last,
   const BlockContext context = begin_forward(batch);
   UnitPass pass{.weights = [this](size_t unit) { return parameters(unit, 1); }};
   pass.block = [&](size_t unit, const std::vector<at::Tensor>& weights, const at::Tensor& x) {
-    return forward_block(weights, x, context, runs[unit]);
+    return forward_block(weights, x, context.of(static_cast<int64_t>(unit) - 1), runs[unit]);
   };
   pass.done = [&](size_t unit) {
     // A tied embedding is the head's matrix, too; the last block is needed again at once.
@@ -239,7 +241,7 @@ at::Tensor ShardedModel::log_probs(const PackedBatch* batch) {
   if (batch != nullptr) {
     const at::Tensor hidden =
         decoder_.final_norm(x.index_select(0, batch->label_rows), norm);  // [L, D]
-    result = linear_log_probs(hidden, output_matrix(), batch->label_targets);
+    result = linear_log_probs(hidden, output_layer(), batch->label_targets);
   }
   release(head);
   release(0);
@@ -248,6 +250,8 @@ at::Tensor ShardedModel::log_probs(const PackedBatch* batch) {
 
 void ShardedModel::backward_embedding(const PackedBatch& batch, const at::Tensor& x_grad) {
   at::Tensor rows = x_grad.to(at::kFloat);  // [T, D]
+  const double scale = decoder_.embedding_scale(x_grad.scalar_type());
+  if (scale != 1.0) rows = rows * scale;
   const int64_t pad = decoder_.config().pad_token_id;
   // As torch.nn.Embedding with a padding_idx, which transformers gives it: looking the token up
   // teaches it nothing, even where it is also the end of a turn.

@@ -11,6 +11,7 @@
 #include <ATen/core/Tensor.h>
 
 #include "core/loss/label_loss.h"
+#include "core/loss/token_loss.h"
 #include "core/model/decoder.h"
 #include "core/model/token_tree.h"
 #include "core/optim/adamw.h"
@@ -68,13 +69,13 @@ class ShardedModel final : public TrainableModel {
   void start(size_t unit, int direction);
   /// start(), then the unit's parameters.
   std::vector<at::Tensor> parameters(size_t unit, int direction);
-  at::Tensor output_matrix();  ///< [V, D]; its unit is gathered
+  OutputLayer output_layer();  ///< its unit is gathered
   BlockContext begin_forward(const PackedBatch* batch);
   void release(size_t unit);
-  BlockRun run_block(const at::Tensor& x, const BlockContext& context,
+  BlockRun run_block(const at::Tensor& x, const LayerContext& layer,
                      const std::vector<at::Tensor>& parameters) const;
   at::Tensor forward_block(const std::vector<at::Tensor>& weights, const at::Tensor& x,
-                           const BlockContext& context, BlockRun& run) const;
+                           const LayerContext& layer, BlockRun& run) const;
   at::Tensor backward_block(size_t unit, BlockRun& run, const at::Tensor& output_grad,
                             const BlockContext& context, bool last);
   at::Tensor backward_head(const PackedBatch& batch, const at::Tensor& x,

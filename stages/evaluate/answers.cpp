@@ -116,7 +116,7 @@ class AnswerRunner {
   }
 
   std::vector<Json> score(const EvalChunk& chunk, Counts& counts) {
-    const int64_t longest = context_.decoder().config().max_position_embeddings;
+    const int64_t longest = context_.decoder().config().context_length();
     std::vector<TargetAnswer> answers(chunk.count);
     std::vector<TreeSequence> sequences;
     std::vector<size_t> places;
@@ -212,7 +212,7 @@ class AnswerRunner {
   void generate(const std::vector<std::vector<int64_t>>& prompts, size_t first,
                 const GenerateOptions& options, Counts& counts,
                 const std::function<void(size_t, const GeneratedAnswer&)>& take) {
-    const int64_t context = context_.decoder().config().max_position_embeddings;
+    const int64_t context = context_.decoder().config().context_length();
     const int64_t longest =
         options.max_length > 0 ? std::min(options.max_length, context) : context;
     std::vector<GeneratePrompt> asked;

@@ -197,7 +197,7 @@ class Pipeline {
   void prepare(size_t first) {
     if (std::exchange(prepared_, true)) return;
     at_root([&] {
-      const int64_t context_length = context_.decoder().config().max_position_embeddings;
+      const int64_t context_length = context_.decoder().config().context_length();
       for (size_t i = first; i < recipe_.stages.size(); ++i) {
         check_stop();
         FirstFault inputs(recipe_, i, context_.data().files, context_length);

@@ -82,7 +82,7 @@ GenerateOptions options_of(const SampleStage& stage, const RunContext& context) 
 /// Answers one chunk into its rows; returns what the generator counted for it.
 GenerateCounts answer(std::vector<SamplePrompt>& chunk, const GenerateOptions& options,
                       RunContext& context) {
-  const int64_t longest = context.decoder().config().max_position_embeddings;
+  const int64_t longest = context.decoder().config().context_length();
   std::vector<GeneratePrompt> asked;
   std::vector<size_t> places;
   for (size_t i = 0; i < chunk.size(); ++i) {

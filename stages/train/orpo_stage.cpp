@@ -43,7 +43,7 @@ struct PairSet {
 PairSet encode_pairs(const std::vector<PairRow>& rows, const OrpoStage& stage,
                      const RunContext& context) {
   const OrpoLimits limits{
-      .max_length = std::min(stage.max_length, context.decoder().config().max_position_embeddings),
+      .max_length = std::min(stage.max_length, context.decoder().config().context_length()),
       .max_prompt_length = stage.max_prompt_length,
       .keep_end = stage.truncation_mode == TruncationMode::kKeepEnd};
   PairSet set;

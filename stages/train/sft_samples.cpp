@@ -15,7 +15,7 @@ std::vector<SftSample> encode_samples(const std::vector<Conversation>& conversat
                                       const ChatTemplate& chat_template, int64_t* left_out) {
   std::vector<SftSample> samples;
   int64_t too_long = 0;
-  const int64_t longest = std::min(stage.max_length, model.config.max_position_embeddings);
+  const int64_t longest = std::min(stage.max_length, model.config.context_length());
   for (const Conversation& conversation : conversations) {
     check_stop();
     SftSample sample = stage.sample_format == "xeit_v2"

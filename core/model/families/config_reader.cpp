@@ -15,6 +15,10 @@ bool ConfigReader::has(const char* key) const {
   return json_.contains(key) && !json_[key].is_null();
 }
 
+bool ConfigReader::is_null(const char* key) const {
+  return json_.contains(key) && json_[key].is_null();
+}
+
 const Json& ConfigReader::at(const char* key) const {
   XKDE_CHECK(has(key), DataError, place_, ": expected key ", key, ", found none");
   return json_[key];
@@ -31,6 +35,11 @@ int64_t ConfigReader::size(const char* key) const {
 
 int64_t ConfigReader::size_or(const char* key, int64_t fallback) const {
   return has(key) ? size(key) : fallback;
+}
+
+int64_t ConfigReader::count_or(const char* key, int64_t fallback) const {
+  if (has(key) && at(key) == 0) return 0;
+  return size_or(key, fallback);
 }
 
 double ConfigReader::number(const char* key) const {

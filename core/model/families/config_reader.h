@@ -16,10 +16,12 @@ class ConfigReader {
   ConfigReader(const Json& json, std::string place);
 
   bool has(const char* key) const;
+  bool is_null(const char* key) const;  ///< there, and null
   const Json& at(const char* key) const;
   int64_t size(const char* key) const;  ///< in [1, 2^31)
   int64_t size_or(const char* key, int64_t fallback) const;
-  double number(const char* key) const;  ///< above 0
+  int64_t count_or(const char* key, int64_t fallback) const;  ///< in [0, 2^31)
+  double number(const char* key) const;                       ///< above 0
   double number_or(const char* key, double fallback) const;
   bool boolean_or(const char* key, bool fallback) const;
   std::string string(const char* key) const;

@@ -1,5 +1,10 @@
 #include "core/model/families/families.h"
 
+#include <vector>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include "core/base/error.h"
 #include "core/model/families/family.h"
 
@@ -8,20 +13,22 @@ namespace xkde {
 // A new family is its file in this folder, its declaration and its entry here.
 extern const Family kLlama;
 extern const Family kQwen2;
+extern const Family kQwen3;
+extern const Family kMistral;
 
 namespace {
 
-constexpr const Family* kFamilies[] = {&kLlama, &kQwen2};
+constexpr const Family* kFamilies[] = {&kLlama, &kQwen2, &kQwen3, &kMistral};
 
 /// "a, b or c".
 std::string known_values(std::string_view Family::*key) {
-  std::string text;
-  const auto all = families();
-  for (size_t i = 0; i < all.size(); ++i) {
-    if (i > 0) text += i + 1 == all.size() ? " or " : ", ";
-    text += all[i]->*key;
+  std::vector<std::string_view> values;
+  for (const Family* family : families()) {
+    if (!(family->*key).empty()) values.push_back(family->*key);
   }
-  return text;
+  const std::string_view last = values.back();
+  values.pop_back();
+  return fmt::format("{} or {}", fmt::join(values, ", "), last);
 }
 
 }  // namespace
@@ -31,7 +38,7 @@ std::span<const Family* const> families() { return kFamilies; }
 const Family& family_by(std::string_view Family::*key, std::string_view value,
                         const std::string& place) {
   for (const Family* family : families()) {
-    if (family->*key == value) return *family;
+    if (family->*key == value && !value.empty()) return *family;
   }
   throw DataError(concat(place, ": expected ", known_values(key), ", found ", value));
 }

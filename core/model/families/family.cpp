@@ -23,7 +23,7 @@ DecoderUnit unit_of(std::string name, std::span<const TensorSpec> specs, const M
                             .decays = spec.decays,
                             .role = spec.role,
                             .gguf_name = gguf_prefix + std::string(spec.gguf_name),
-                            .gguf_rows = spec.gguf_rows});
+                            .gguf_form = spec.gguf_form});
   }
   return unit;
 }
@@ -44,6 +44,12 @@ int64_t extent_of(Extent extent, const ModelConfig& config) {
       return config.num_attention_heads * config.head_dim;
     case Extent::kKeys:
       return config.num_key_value_heads * config.head_dim;
+    case Extent::kHead:
+      return config.head_dim;
+    case Extent::kJoinedQkv:
+      return (config.num_attention_heads + 2 * config.num_key_value_heads) * config.head_dim;
+    case Extent::kJoinedGateUp:
+      return 2 * config.intermediate_size;
   }
   throw InternalError(concat("extent ", static_cast<int>(extent), " has no size"));
 }

@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base/named.h"
+#include "core/io/gguf.h"
 #include "core/io/json_file.h"
 #include "core/model/families/config_reader.h"
 #include "core/model/families/model_config.h"
@@ -21,33 +23,45 @@ enum class TensorRole {
   kInputNorm,
   kQkv,
   kQkvBias,
+  kQueryNorm,  ///< of each query head, before its rotation
+  kKeyNorm,
   kAttentionOutput,
   kAttentionOutputBias,
-  kPostNorm,
+  kAttentionOutputNorm,  ///< before the sum with the block's input
+  kPostNorm,             ///< before the MLP
   kGateUp,
   kGateUpBias,
   kDown,
   kDownBias,
+  kDownNorm,  ///< before the sum with the MLP's input
   kFinalNorm,
   kOutput,  ///< from the last rows to logits
 };
+/// The norms of whole rows [T, D] in a block.
+inline constexpr TensorRole kNormsOfRows[] = {TensorRole::kInputNorm,
+                                              TensorRole::kAttentionOutputNorm,
+                                              TensorRole::kPostNorm, TensorRole::kDownNorm};
 inline constexpr size_t kNumTensorRoles = static_cast<size_t>(TensorRole::kOutput) + 1;
 
 /// A size that a shape is made of.
 enum class Extent {
-  kNone,     ///< the dimension is absent
-  kVocab,    ///< V
-  kHidden,   ///< D
-  kInner,    ///< F, of the MLP
-  kQueries,  ///< H E, the width of all query heads
-  kKeys,     ///< K E, the width of all key heads
+  kNone,          ///< the dimension is absent
+  kVocab,         ///< V
+  kHidden,        ///< D
+  kInner,         ///< F, of the MLP
+  kQueries,       ///< H E, the width of all query heads
+  kKeys,          ///< K E, the width of all key heads
+  kHead,          ///< E
+  kJoinedQkv,     ///< (H + 2 K) E
+  kJoinedGateUp,  ///< 2 F
 };
 int64_t extent_of(Extent extent, const ModelConfig& config);
 
-/// How a GGUF file orders the rows of a tensor.
-enum class GgufRows {
+/// How a GGUF file keeps a tensor.
+enum class GgufForm {
   kAsIs,
   kPairs,  ///< the two members of each rotary pair are neighbours; transformers: half a head apart
+  kPlusOne,  ///< every value is one more
 };
 
 /// One tensor as a family declares it.
@@ -61,9 +75,23 @@ struct TensorSpec {
   std::string_view gguf_name;  ///< in a block, what follows "blk.N."
   Shape shape;
   bool decays = true;  ///< takes weight decay (protocol 4.1, Q30)
-  GgufRows gguf_rows = GgufRows::kAsIs;
+  GgufForm gguf_form = GgufForm::kAsIs;
   /// Whether a model of this config has the tensor; null: all have it.
   bool (*exists)(const ModelConfig& config) = nullptr;
+};
+
+/// The function between gate and up of the MLP.
+enum class Activation { kSilu, kGeluTanh };
+inline constexpr Named<Activation> kActivationNames[] = {
+    {"silu", Activation::kSilu}, {"gelu_pytorch_tanh", Activation::kGeluTanh}};
+
+/// How a family computes with its tensors, where families differ.
+struct Arithmetic {
+  Activation activation = Activation::kSilu;
+  bool norms_add_one = false;     ///< norms multiply by 1 + w, rounded once
+  bool scales_embedding = false;  ///< embeddings times sqrt(D), which the compute dtype rounds
+  bool has_windows = false;       ///< layers may see only the nearest tokens
+  bool has_local_rope = false;    ///< those layers have rotations of their own
 };
 
 /// A kind of decoder: what it is called, what its config.json says beyond ModelConfig's common
@@ -71,14 +99,19 @@ struct TensorSpec {
 struct Family {
   std::string_view model_type;         ///< of config.json
   std::string_view architecture;       ///< the class in config.json's `architectures`
-  std::string_view gguf_architecture;  ///< `general.architecture` of a GGUF file
-  /// Reads the keys that only this family has. Throws DataError.
+  std::string_view gguf_architecture;  ///< `general.architecture` of a GGUF file; empty: none
+  /// Reads the keys that only this family has, after all others. Throws DataError.
   void (*read)(const ConfigReader& reader, ModelConfig& config);
   /// Writes them; null: the family has none.
   void (*write)(const ModelConfig& config, Json& json);
   std::span<const TensorSpec> embedding;
   std::span<const TensorSpec> block;  ///< of every block, in the order of its flat vector
   std::span<const TensorSpec> head;
+  /// Adds to `json`, a config.json, what GGUF metadata say of this family alone; null: nothing.
+  void (*read_gguf)(const GgufFile& file, Json& json) = nullptr;
+  Arithmetic arithmetic = {};
+  int64_t default_head_dim = 0;  ///< where config.json has no head_dim; 0: D / H
+  bool ties_by_default = false;  ///< where config.json has no tie_word_embeddings
 };
 
 /// A tensor of a model, its names and shape worked out.
@@ -88,7 +121,7 @@ struct UnitTensor {
   bool decays = true;
   TensorRole role = TensorRole::kEmbedding;
   std::string gguf_name;
-  GgufRows gguf_rows = GgufRows::kAsIs;
+  GgufForm gguf_form = GgufForm::kAsIs;
 
   int64_t numel() const;
 };

@@ -1,31 +1,29 @@
-#include "core/model/families/family.h"
+#include "core/model/families/tensor_lists.h"
 
 namespace xkde {
 namespace {
 
 using enum TensorRole;
 using enum Extent;
-using enum GgufRows;
+using enum GgufForm;
 
-bool has_bias(const ModelConfig& config) { return config.attention_bias; }
 bool has_mlp_bias(const ModelConfig& config) { return config.mlp_bias; }
-bool has_output(const ModelConfig& config) { return !config.tie_word_embeddings; }
 
 // Q30: transformers decays neither biases nor norms of a Llama.
-constexpr bool kDecays = true;
-constexpr bool kStays = false;
-
-constexpr TensorSpec kEmbeddingTensors[] = {
-    {kEmbedding, "model.embed_tokens.weight", "token_embd.weight", {kVocab, kHidden}}};
-
 constexpr TensorSpec kBlockTensors[] = {
     {kInputNorm, "input_layernorm.weight", "attn_norm.weight", {kHidden}, kStays},
     {kQkv, "self_attn.q_proj.weight", "attn_q.weight", {kQueries, kHidden}, kDecays, kPairs},
     {kQkv, "self_attn.k_proj.weight", "attn_k.weight", {kKeys, kHidden}, kDecays, kPairs},
     {kQkv, "self_attn.v_proj.weight", "attn_v.weight", {kKeys, kHidden}},
-    {kQkvBias, "self_attn.q_proj.bias", "attn_q.bias", {kQueries}, kStays, kPairs, has_bias},
-    {kQkvBias, "self_attn.k_proj.bias", "attn_k.bias", {kKeys}, kStays, kPairs, has_bias},
-    {kQkvBias, "self_attn.v_proj.bias", "attn_v.bias", {kKeys}, kStays, kAsIs, has_bias},
+    {kQkvBias,
+     "self_attn.q_proj.bias",
+     "attn_q.bias",
+     {kQueries},
+     kStays,
+     kPairs,
+     has_attention_bias},
+    {kQkvBias, "self_attn.k_proj.bias", "attn_k.bias", {kKeys}, kStays, kPairs, has_attention_bias},
+    {kQkvBias, "self_attn.v_proj.bias", "attn_v.bias", {kKeys}, kStays, kAsIs, has_attention_bias},
     {kAttentionOutput, "self_attn.o_proj.weight", "attn_output.weight", {kHidden, kQueries}},
     {kAttentionOutputBias,
      "self_attn.o_proj.bias",
@@ -33,7 +31,7 @@ constexpr TensorSpec kBlockTensors[] = {
      {kHidden},
      kStays,
      kAsIs,
-     has_bias},
+     has_attention_bias},
     {kPostNorm, "post_attention_layernorm.weight", "ffn_norm.weight", {kHidden}, kStays},
     {kGateUp, "mlp.gate_proj.weight", "ffn_gate.weight", {kInner, kHidden}},
     {kGateUp, "mlp.up_proj.weight", "ffn_up.weight", {kInner, kHidden}},
@@ -41,10 +39,6 @@ constexpr TensorSpec kBlockTensors[] = {
     {kGateUpBias, "mlp.up_proj.bias", "ffn_up.bias", {kInner}, kStays, kAsIs, has_mlp_bias},
     {kDown, "mlp.down_proj.weight", "ffn_down.weight", {kHidden, kInner}},
     {kDownBias, "mlp.down_proj.bias", "ffn_down.bias", {kHidden}, kStays, kAsIs, has_mlp_bias}};
-
-constexpr TensorSpec kHeadTensors[] = {
-    {kFinalNorm, "model.norm.weight", "output_norm.weight", {kHidden}, kStays},
-    {kOutput, "lm_head.weight", "output.weight", {kVocab, kHidden}, kDecays, kAsIs, has_output}};
 
 void read(const ConfigReader& reader, ModelConfig& config) {
   config.attention_bias = reader.boolean_or("attention_bias", false);
@@ -64,8 +58,8 @@ extern constexpr Family kLlama = {.model_type = "llama",
                                   .gguf_architecture = "llama",
                                   .read = read,
                                   .write = write,
-                                  .embedding = kEmbeddingTensors,
+                                  .embedding = kTokenEmbedding,
                                   .block = kBlockTensors,
-                                  .head = kHeadTensors};
+                                  .head = kNormAndOutput};
 
 }  // namespace xkde

@@ -1,42 +1,13 @@
 #include "core/model/families/model_config.h"
 
+#include <algorithm>
+
 #include "core/base/error.h"
 #include "core/model/families/config_reader.h"
 #include "core/model/families/family.h"
 
 namespace xkde {
 namespace {
-
-void read_scaling(const ConfigReader& reader, RopeConfig& rope) {
-  const std::string type = reader.has("rope_type") ? reader.string("rope_type")
-                           : reader.has("type")    ? reader.string("type")
-                                                   : "default";
-  if (type == "default") return;
-  if (type == "linear") {
-    rope.scaling = RopeConfig::Scaling::kLinear;
-    rope.factor = reader.number("factor");
-    return;
-  }
-  XKDE_CHECK(type == "llama3", DataError, reader.place(),
-             ": rope_type: expected default, linear or llama3, found ", type);
-  rope.scaling = RopeConfig::Scaling::kLlama3;
-  rope.factor = reader.number("factor");
-  rope.low_freq_factor = reader.number("low_freq_factor");
-  rope.high_freq_factor = reader.number("high_freq_factor");
-  rope.original_max_position_embeddings = reader.size("original_max_position_embeddings");
-}
-
-RopeConfig read_rope(const ConfigReader& reader) {
-  RopeConfig rope;
-  rope.theta = reader.number_or("rope_theta", 10000.0);
-  if (reader.has("rope_scaling")) read_scaling(reader.object("rope_scaling"), rope);
-  if (reader.has("rope_parameters")) {
-    const ConfigReader parameters = reader.object("rope_parameters");
-    rope.theta = parameters.number_or("rope_theta", rope.theta);
-    read_scaling(parameters, rope);
-  }
-  return rope;
-}
 
 std::vector<int64_t> read_ids(const ConfigReader& reader, const char* key) {
   if (!reader.has(key)) return {};
@@ -52,19 +23,36 @@ std::vector<int64_t> read_ids(const ConfigReader& reader, const char* key) {
 }
 
 void refuse_what_would_be_wrong(const ConfigReader& reader, const ModelConfig& config) {
-  if (reader.has("hidden_act")) {
-    XKDE_CHECK(reader.string("hidden_act") == "silu", DataError, reader.place(),
-               ": hidden_act: expected silu, found ", reader.string("hidden_act"));
+  const Family& family = *config.family;
+  const std::string_view activation = name_of(kActivationNames, family.arithmetic.activation);
+  // Gemma has the older key, too, and reads the newer one.
+  const char* key = reader.has("hidden_activation") ? "hidden_activation" : "hidden_act";
+  if (reader.has(key)) {
+    XKDE_CHECK(reader.string(key) == activation, DataError, reader.place(), ": ", key,
+               ": expected ", activation, ", found ", reader.string(key));
   }
   const bool slides = reader.boolean_or("use_sliding_window", false) &&
                       reader.size_or("max_window_layers", 0) < config.num_hidden_layers;
-  XKDE_CHECK(!slides, DataError, reader.place(),
-             ": use_sliding_window: expected full attention in every layer, found true");
+  XKDE_CHECK(!slides || family.arithmetic.has_windows, DataError, reader.place(),
+             ": use_sliding_window: expected full attention in every layer of a ",
+             family.model_type, " model, found true");
+  XKDE_CHECK(!reader.boolean_or("use_bidirectional_attention", false), DataError, reader.place(),
+             ": use_bidirectional_attention: expected causal attention, found true");
   XKDE_CHECK(config.num_attention_heads % config.num_key_value_heads == 0, DataError,
              reader.place(), ": num_key_value_heads: expected a divisor of ",
              config.num_attention_heads, ", found ", config.num_key_value_heads);
   XKDE_CHECK(config.head_dim % 2 == 0, DataError, reader.place(),
              ": head_dim: expected an even number, found ", config.head_dim);
+  const int64_t turning = config.rope.width(config.head_dim);
+  XKDE_CHECK(turning > 0 && turning % 2 == 0 && turning <= config.head_dim, DataError,
+             reader.place(),
+             ": partial_rotary_factor: expected an even part of head_dim = ", config.head_dim,
+             ", found ", config.rope.partial_rotary_factor);
+  if (config.rope.scaling == RopeConfig::Scaling::kLongRope) {
+    XKDE_CHECK(2 * std::ssize(config.rope.short_factor) == turning, DataError, reader.place(),
+               ": short_factor: expected ", turning / 2, " numbers, found ",
+               config.rope.short_factor.size());
+  }
 }
 
 }  // namespace
@@ -80,30 +68,43 @@ ModelConfig ModelConfig::from_json(const Json& json, const std::string& name) {
   config.num_hidden_layers = reader.size("num_hidden_layers");
   config.num_attention_heads = reader.size("num_attention_heads");
   config.num_key_value_heads = reader.size_or("num_key_value_heads", config.num_attention_heads);
-  if (!reader.has("head_dim")) {
+  const Family& family = *config.family;
+  if (!reader.has("head_dim") && family.default_head_dim == 0) {
     XKDE_CHECK(config.hidden_size % config.num_attention_heads == 0, DataError, name,
                ": hidden_size: expected a multiple of num_attention_heads = ",
                config.num_attention_heads, ", found ", config.hidden_size);
   }
-  config.head_dim = reader.size_or("head_dim", config.hidden_size / config.num_attention_heads);
+  config.head_dim = reader.size_or(
+      "head_dim", family.default_head_dim > 0 ? family.default_head_dim
+                                              : config.hidden_size / config.num_attention_heads);
   config.max_position_embeddings = reader.size_or("max_position_embeddings", 2048);
   config.rms_norm_eps = reader.number_or("rms_norm_eps", 1e-6);
-  config.tie_word_embeddings = reader.boolean_or("tie_word_embeddings", false);
-  config.family->read(reader, config);
-  config.rope = read_rope(reader);
+  config.tie_word_embeddings = reader.boolean_or("tie_word_embeddings", family.ties_by_default);
+  const RopeTables rope = read_rope(reader, config.max_position_embeddings);
+  config.rope = rope.full;
+  config.local_rope = rope.sliding;
   config.eos_token_id = read_ids(reader, "eos_token_id");
   const std::vector<int64_t> bos = read_ids(reader, "bos_token_id");
   const std::vector<int64_t> pad = read_ids(reader, "pad_token_id");
   config.bos_token_id = bos.empty() ? -1 : bos.front();
   config.pad_token_id = pad.empty() ? -1 : pad.front();
+  family.read(reader, config);
+  XKDE_CHECK(!config.local_rope || family.arithmetic.has_local_rope, DataError, name,
+             ": rope_parameters: expected one table for all layers of a ", family.model_type,
+             " model, found one for sliding_attention");
   refuse_what_would_be_wrong(reader, config);
   return config;
+}
+
+int64_t ModelConfig::context_length() const {
+  if (rope.scaling != RopeConfig::Scaling::kLongRope) return max_position_embeddings;
+  return std::min(max_position_embeddings, rope.original_max_position_embeddings);
 }
 
 Json ModelConfig::to_json(Dtype dtype) const {
   Json json = {{"architectures", {family->architecture}},
                {"model_type", family->model_type},
-               {"hidden_act", "silu"},
+               {"hidden_act", name_of(kActivationNames, family->arithmetic.activation)},
                {"vocab_size", vocab_size},
                {"hidden_size", hidden_size},
                {"intermediate_size", intermediate_size},
@@ -119,23 +120,17 @@ Json ModelConfig::to_json(Dtype dtype) const {
                {"use_cache", true},
                {"rope_theta", rope.theta},
                {"torch_dtype", name_of(kDtypes, dtype)}};
-  if (family->write != nullptr) family->write(*this, json);
-  Json parameters = {{"rope_theta", rope.theta}, {"rope_type", "default"}};
-  if (rope.scaling == RopeConfig::Scaling::kLinear) {
-    parameters["rope_type"] = "linear";
-    parameters["factor"] = rope.factor;
-  } else if (rope.scaling == RopeConfig::Scaling::kLlama3) {
-    parameters["rope_type"] = "llama3";
-    parameters["factor"] = rope.factor;
-    parameters["low_freq_factor"] = rope.low_freq_factor;
-    parameters["high_freq_factor"] = rope.high_freq_factor;
-    parameters["original_max_position_embeddings"] = rope.original_max_position_embeddings;
-  }
   // transformers 5 reads rope_parameters, transformers 4 rope_theta and rope_scaling.
+  Json parameters = rope_json(rope);
   json["rope_parameters"] = parameters;
+  if (local_rope) {
+    json["rope_parameters"] = {{"full_attention", parameters},
+                               {"sliding_attention", rope_json(*local_rope)}};
+  }
   parameters.erase("rope_theta");
   const bool scaled = rope.scaling != RopeConfig::Scaling::kNone;
   json["rope_scaling"] = scaled ? parameters : Json(nullptr);
+  if (family->write != nullptr) family->write(*this, json);
   if (bos_token_id >= 0) json["bos_token_id"] = bos_token_id;
   if (pad_token_id >= 0) json["pad_token_id"] = pad_token_id;
   if (eos_token_id.size() == 1) {

@@ -2,27 +2,17 @@
 #define XKDE_CORE_MODEL_FAMILIES_MODEL_CONFIG_H_
 
 #include <cstdint>
-#include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/base/dtype.h"
 #include "core/io/json_file.h"
 #include "core/model/families/families.h"
+#include "core/model/families/rope_config.h"
+#include "core/model/families/windowed_layers.h"
 
 namespace xkde {
-
-/// Rotary embedding: base frequency and the scaling of long-context variants.
-/// Source: transformers modeling_rope_utils.py.
-struct RopeConfig {
-  enum class Scaling { kNone, kLinear, kLlama3 };
-  double theta = 10000.0;
-  Scaling scaling = Scaling::kNone;
-  double factor = 1.0;                           ///< linear and llama3
-  double low_freq_factor = 1.0;                  ///< llama3
-  double high_freq_factor = 4.0;                 ///< llama3
-  int64_t original_max_position_embeddings = 0;  ///< llama3
-};
 
 /// Shapes and constants of a decoder, under their Hugging Face config.json names.
 struct ModelConfig {
@@ -39,17 +29,33 @@ struct ModelConfig {
   bool tie_word_embeddings = false;
   bool attention_bias = false;  ///< the block's attention has biases; which ones, the family says
   bool mlp_bias = false;        ///< the block's MLP has biases
+  double query_pre_attn_scalar = 0.0;    ///< scores are divided by its root; 0: by head_dim's
+  double attn_logit_softcapping = 0.0;   ///< 0: scores stay
+  double final_logit_softcapping = 0.0;  ///< 0: logits stay
   RopeConfig rope;
+  std::optional<RopeConfig> local_rope;  ///< of the layers with a window; nothing: `rope`
+  WindowedLayers windows;
   std::vector<int64_t> eos_token_id;
   int64_t bos_token_id = -1;  ///< -1: none
   int64_t pad_token_id = -1;  ///< -1: none
 
   /// From a Hugging Face config.json: both generations (rope_theta + rope_scaling |
   /// rope_parameters). Throws DataError (file, key, expected, found) on a missing or impossible
-  /// value, an unknown model_type, an activation other than silu or sliding windows in use.
+  /// value, an unknown model_type, an activation that is not the family's, or windows in a family
+  /// that has none.
   static ModelConfig from_json(const Json& config, const std::string& name);
   /// A config.json that transformers (v4 and v5) loads; `dtype` is that of its weights.
   Json to_json(Dtype dtype) const;
+
+  /// The most tokens of one sequence: max_position_embeddings, or the original length of a longrope
+  /// model, beyond which its rotations would be others.
+  int64_t context_length() const;
+  /// The nearest tokens that a token of this layer sees, itself included; 0: all.
+  int64_t window(int64_t layer) const { return windows.slides(layer) ? windows.window : 0; }
+  /// The rotations of a layer.
+  const RopeConfig& rope_of(int64_t layer) const {
+    return local_rope && windows.slides(layer) ? *local_rope : rope;
+  }
 };
 
 }  // namespace xkde

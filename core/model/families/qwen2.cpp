@@ -1,21 +1,14 @@
-#include "core/model/families/family.h"
+#include "core/model/families/qwen_windows.h"
+#include "core/model/families/tensor_lists.h"
 
 namespace xkde {
 namespace {
 
 using enum TensorRole;
 using enum Extent;
-using enum GgufRows;
-
-bool has_output(const ModelConfig& config) { return !config.tie_word_embeddings; }
+using enum GgufForm;
 
 // Q30: transformers decays the norm weights of a Qwen2, but not its biases.
-constexpr bool kDecays = true;
-constexpr bool kStays = false;
-
-constexpr TensorSpec kEmbeddingTensors[] = {
-    {kEmbedding, "model.embed_tokens.weight", "token_embd.weight", {kVocab, kHidden}}};
-
 constexpr TensorSpec kBlockTensors[] = {
     {kInputNorm, "input_layernorm.weight", "attn_norm.weight", {kHidden}},
     {kQkv, "self_attn.q_proj.weight", "attn_q.weight", {kQueries, kHidden}},
@@ -34,7 +27,10 @@ constexpr TensorSpec kHeadTensors[] = {
     {kFinalNorm, "model.norm.weight", "output_norm.weight", {kHidden}},
     {kOutput, "lm_head.weight", "output.weight", {kVocab, kHidden}, kDecays, kAsIs, has_output}};
 
-void read(const ConfigReader&, ModelConfig& config) { config.attention_bias = true; }
+void read(const ConfigReader& reader, ModelConfig& config) {
+  config.attention_bias = true;
+  read_qwen_windows(reader, config);
+}
 
 }  // namespace
 
@@ -43,9 +39,10 @@ extern constexpr Family kQwen2 = {.model_type = "qwen2",
                                   .architecture = "Qwen2ForCausalLM",
                                   .gguf_architecture = "qwen2",
                                   .read = read,
-                                  .write = nullptr,
-                                  .embedding = kEmbeddingTensors,
+                                  .write = write_qwen_windows,
+                                  .embedding = kTokenEmbedding,
                                   .block = kBlockTensors,
-                                  .head = kHeadTensors};
+                                  .head = kHeadTensors,
+                                  .arithmetic = {.has_windows = true}};
 
 }  // namespace xkde

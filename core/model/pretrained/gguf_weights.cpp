@@ -22,7 +22,7 @@ class GgufWeights : public WeightFile {
     for (int64_t i = 0; i < head && take(unit_at(config, i), left); ++i) {
     }
     // What no model of this config has is refused by its own name.
-    for (const auto& [name, tensor] : left) tensors_[name] = {tensor, GgufRows::kAsIs};
+    for (const auto& [name, tensor] : left) tensors_[name] = {tensor, GgufForm::kAsIs};
   }
 
   std::vector<std::string> names() const override {
@@ -45,13 +45,16 @@ class GgufWeights : public WeightFile {
   void read_f32(const std::string& name, std::span<float> out) const override {
     const Stored& stored = find(name);
     file_->read_f32(*stored.tensor, out);
-    if (stored.rows == GgufRows::kPairs) part_pairs(out, stored.tensor->shape.front());
+    if (stored.form == GgufForm::kPairs) part_pairs(out, stored.tensor->shape.front());
+    if (stored.form == GgufForm::kPlusOne) {
+      for (float& value : out) value -= 1.0F;
+    }
   }
 
  private:
   struct Stored {
     const GgufFile::Tensor* tensor;
-    GgufRows rows;
+    GgufForm form;
   };
 
   /// Moves the unit's tensors from `left` to their Hugging Face names; false: it has none there.
@@ -60,7 +63,7 @@ class GgufWeights : public WeightFile {
     for (const UnitTensor& tensor : unit.tensors) {
       const auto place = left.find(tensor.gguf_name);
       if (place == left.end()) continue;
-      tensors_[tensor.name] = {place->second, tensor.gguf_rows};
+      tensors_[tensor.name] = {place->second, tensor.gguf_form};
       left.erase(place);
       found = true;
     }
@@ -74,7 +77,7 @@ class GgufWeights : public WeightFile {
     return found->second;
   }
 
-  /// From GgufRows::kPairs to the order of transformers; `values` has `rows` rows.
+  /// From GgufForm::kPairs to the order of transformers; `values` has `rows` rows.
   void part_pairs(std::span<float> values, int64_t rows) const {
     const std::vector<float> stored(values.begin(), values.end());
     const int64_t half = head_dim_ / 2;
@@ -148,6 +151,7 @@ ModelConfig config_from_gguf(const GgufFile& file) {
     if (tensor.name == first_bias) json["attention_bias"] = true;
   }
   json["tie_word_embeddings"] = tied;
+  if (family.read_gguf != nullptr) family.read_gguf(file, json);
   for (const auto& [gguf, config] : {std::pair{"bos", "bos_token_id"}, {"eos", "eos_token_id"}}) {
     const std::string id = std::string("tokenizer.ggml.") + gguf + "_token_id";
     if (file.has(id)) json[config] = file.integer(id);

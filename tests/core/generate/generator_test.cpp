@@ -1,6 +1,5 @@
 #include "core/generate/generator.h"
 
-#include <filesystem>
 #include <map>
 #include <string>
 #include <vector>
@@ -13,11 +12,11 @@
 #include "core/io/json_file.h"
 #include "core/io/safetensors.h"
 #include "tests/support/byte_tokenizer.h"
+#include "tests/support/golden_models.h"
 
 namespace xkde {
 namespace {
 
-namespace fs = std::filesystem;
 using testing::HasSubstr;
 using testing::ThrowsMessage;
 
@@ -26,14 +25,9 @@ struct TinyModel {
   Decoder decoder;
   std::vector<std::vector<at::Tensor>> weights;
 
-  static ModelConfig config(const fs::path& folder) {
-    const fs::path file = folder / "config.json";
-    return ModelConfig::from_json(read_json_file(file), file.string());
-  }
   explicit TinyModel(const std::string& name, at::ScalarType dtype = at::kFloat)
-      : decoder(config(fs::path(XKDE_SOURCE_DIR) / "tests/golden/models" / name)) {
-    const SafetensorsFile file = SafetensorsFile::open(
-        fs::path(XKDE_SOURCE_DIR) / "tests/golden/models" / name / "model.safetensors");
+      : decoder(golden_config(name)) {
+    const SafetensorsFile file = SafetensorsFile::open(golden_folder(name) / "model.safetensors");
     std::map<std::string, at::Tensor> tensors;
     for (const SafetensorsFile::Tensor& entry : file.tensors()) {
       at::Tensor tensor = at::empty(entry.shape, at::kFloat);
@@ -97,10 +91,37 @@ std::vector<std::vector<std::vector<int64_t>>> ids_of(
   return ids;
 }
 
-class EveryModel : public testing::TestWithParam<const char*> {};
-INSTANTIATE_TEST_SUITE_P(LlamaAndQwen2, EveryModel,
+class GoldenModel : public testing::TestWithParam<std::string> {};
+INSTANTIATE_TEST_SUITE_P(All, GoldenModel, testing::ValuesIn(golden_models()), golden_name);
+
+// Prompts and answers are longer than the windows of those that have one. fp64 has the other cache.
+TEST_P(GoldenModel, GreedyAnswersAreThoseOfTransformers) {
+  for (const at::ScalarType dtype : {at::kFloat, at::kDouble}) {
+    const TinyModel model(GetParam(), dtype);
+    const Tokenizer tokenizer = test::byte_tokenizer();
+    const Json cases = read_json_file(golden_folder(GetParam()) / "greedy.json");
+    std::vector<GeneratePrompt> prompts;
+    for (const Json& entry : cases) {
+      prompts.push_back({entry["prompt"].get<std::vector<int64_t>>(), prompts.size()});
+    }
+
+    const auto answers =
+        Generator(model.decoder, model.give(), tokenizer, greedy(20)).generate(prompts, 1);
+
+    ASSERT_EQ(answers.size(), 2U);
+    for (size_t i = 0; i < cases.size(); ++i) {
+      EXPECT_EQ(answers[i].front().ids, cases[i]["answer"].get<std::vector<int64_t>>())
+          << dtype << ", case " << i;
+    }
+  }
+}
+
+class EveryModel : public testing::TestWithParam<std::string> {};
+INSTANTIATE_TEST_SUITE_P(OneOfEachKind, EveryModel,
                          testing::Values("llama_untied", "llama_tied_head_dim",
-                                         "llama_linear_rope_biases", "qwen2_tied"));
+                                         "llama_linear_rope_biases", "qwen2_tied",
+                                         "qwen3_window_biases"),
+                         golden_name);
 
 TEST_P(EveryModel, GreedyAnswersAreThoseOfAFullForwardPassPerToken) {
   const TinyModel model(GetParam());

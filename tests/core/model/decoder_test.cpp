@@ -11,6 +11,7 @@
 
 #include "core/io/json_file.h"
 #include "core/io/safetensors.h"
+#include "tests/support/golden_models.h"
 
 namespace xkde {
 namespace {
@@ -36,17 +37,14 @@ at::Tensor flat_unit(const DecoderUnit& unit, const std::map<std::string, at::Te
   return at::cat(parts);
 }
 
-class GoldenModel : public testing::TestWithParam<const char*> {
+class GoldenModel : public testing::TestWithParam<std::string> {
  protected:
-  fs::path folder() const { return fs::path(XKDE_SOURCE_DIR) / "tests/golden/models" / GetParam(); }
+  fs::path folder() const { return golden_folder(GetParam()); }
 };
-INSTANTIATE_TEST_SUITE_P(LlamaAndQwen2, GoldenModel,
-                         testing::Values("llama_untied", "llama_tied_head_dim", "llama_llama3_rope",
-                                         "llama_linear_rope_biases", "qwen2_tied", "qwen2_untied"));
+INSTANTIATE_TEST_SUITE_P(All, GoldenModel, testing::ValuesIn(golden_models()), golden_name);
 
 TEST_P(GoldenModel, LogitsEqualThoseOfTransformers) {
-  const fs::path config_file = folder() / "config.json";
-  const Decoder decoder(ModelConfig::from_json(read_json_file(config_file), config_file.string()));
+  const Decoder decoder(golden_config(GetParam()));
   const auto weights = read_tensors(folder() / "model.safetensors");
   const auto golden = read_tensors(folder() / "golden.safetensors");
   std::vector<TreeSequence> sequences;

@@ -1,5 +1,4 @@
 #include <cmath>
-#include <filesystem>
 #include <map>
 #include <string>
 #include <tuple>
@@ -13,23 +12,13 @@
 #include "core/optim/lr_schedule.h"
 #include "distributed/comm/thread_communicator.h"
 #include "distributed/sharding/sharded_model.h"
+#include "tests/support/golden_models.h"
 
 namespace xkde::dist {
 namespace {
 
-namespace fs = std::filesystem;
-
-fs::path folder_of(const std::string& model) {
-  return fs::path(XKDE_SOURCE_DIR) / "tests/golden/models" / model;
-}
-
-ModelConfig config_of(const std::string& model) {
-  const fs::path file = folder_of(model) / "config.json";
-  return ModelConfig::from_json(read_json_file(file), file.string());
-}
-
 void load(ShardedModel& sharded, const std::string& model) {
-  const SafetensorsFile file = SafetensorsFile::open(folder_of(model) / "model.safetensors");
+  const SafetensorsFile file = SafetensorsFile::open(golden_folder(model) / "model.safetensors");
   sharded.load([&](const std::string& name, std::span<float> out) {
     for (const SafetensorsFile::Tensor& tensor : file.tensors()) {
       if (tensor.name == name) return file.read_f32(tensor, out);
@@ -58,16 +47,14 @@ std::vector<TreeSequence> labelled(const Json& sequences) {
   return result;
 }
 
-class GoldenGradients : public testing::TestWithParam<const char*> {};
-INSTANTIATE_TEST_SUITE_P(LlamaAndQwen2, GoldenGradients,
-                         testing::Values("llama_untied", "llama_tied_head_dim", "llama_llama3_rope",
-                                         "llama_linear_rope_biases", "qwen2_tied", "qwen2_untied"));
+class GoldenGradients : public testing::TestWithParam<std::string> {};
+INSTANTIATE_TEST_SUITE_P(All, GoldenGradients, testing::ValuesIn(golden_models()), golden_name);
 
 TEST_P(GoldenGradients, LossAndEveryGradientEqualThoseOfTransformers) {
   const std::string name = GetParam();
-  const Decoder decoder(config_of(name));
-  const Json golden = read_json_file(folder_of(name) / "golden.json");
-  const SafetensorsFile file = SafetensorsFile::open(folder_of(name) / "golden.safetensors");
+  const Decoder decoder(golden_config(name));
+  const Json golden = read_json_file(golden_folder(name) / "golden.json");
+  const SafetensorsFile file = SafetensorsFile::open(golden_folder(name) / "golden.safetensors");
   run_ranks(1, [&](Communicator& comm) {
     ShardedModel model(decoder, comm, {});
     load(model, name);
@@ -107,14 +94,15 @@ TEST_P(GoldenGradients, LossAndEveryGradientEqualThoseOfTransformers) {
 
 class GoldenTraining : public testing::TestWithParam<std::tuple<const char*, const char*, int>> {};
 INSTANTIATE_TEST_SUITE_P(TenSteps, GoldenTraining,
-                         testing::Combine(testing::Values("llama_untied", "qwen2_tied"),
+                         testing::Combine(testing::Values("llama_untied", "qwen2_tied",
+                                                          "qwen3_tied"),
                                           testing::Values("training.json", "training_decay.json"),
                                           testing::Values(1, 3)));
 
 TEST_P(GoldenTraining, LossesAndNormsEqualThoseOfPlainPyTorch) {
   const auto [name, file, ranks] = GetParam();
-  const Decoder decoder(config_of(name));
-  const Json golden = read_json_file(folder_of(name) / file);
+  const Decoder decoder(golden_config(name));
+  const Json golden = read_json_file(golden_folder(name) / file);
   run_ranks(ranks, [&, model_name = std::string(name), size = ranks](Communicator& comm) {
     ShardedModel model(decoder, comm, {});
     load(model, model_name);

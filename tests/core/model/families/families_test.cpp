@@ -1,6 +1,5 @@
 #include "core/model/families/families.h"
 
-#include <filesystem>
 #include <map>
 #include <set>
 #include <string>
@@ -12,27 +11,16 @@
 #include "core/base/error.h"
 #include "core/io/safetensors.h"
 #include "core/model/families/family.h"
+#include "tests/support/golden_models.h"
 
 namespace xkde {
 namespace {
 
-namespace fs = std::filesystem;
 using testing::HasSubstr;
 using testing::ThrowsMessage;
 
-fs::path golden_folder(const std::string& model) {
-  return fs::path(XKDE_SOURCE_DIR) / "tests/golden/models" / model;
-}
-
-ModelConfig config_of(const std::string& model) {
-  const fs::path file = golden_folder(model) / "config.json";
-  return ModelConfig::from_json(read_json_file(file), file.string());
-}
-
-class GoldenModel : public testing::TestWithParam<const char*> {};
-INSTANTIATE_TEST_SUITE_P(LlamaAndQwen2, GoldenModel,
-                         testing::Values("llama_untied", "llama_tied_head_dim", "llama_llama3_rope",
-                                         "llama_linear_rope_biases", "qwen2_tied", "qwen2_untied"));
+class GoldenModel : public testing::TestWithParam<std::string> {};
+INSTANTIATE_TEST_SUITE_P(All, GoldenModel, testing::ValuesIn(golden_models()), golden_name);
 
 TEST_P(GoldenModel, HasTheTensorsOfItsFamilyAndNoOthers) {
   const SafetensorsFile file =
@@ -41,7 +29,7 @@ TEST_P(GoldenModel, HasTheTensorsOfItsFamilyAndNoOthers) {
   for (const SafetensorsFile::Tensor& tensor : file.tensors()) found[tensor.name] = tensor.shape;
 
   std::map<std::string, std::vector<int64_t>> derived;
-  for (const UnitTensor& tensor : tensors_of(config_of(GetParam()))) {
+  for (const UnitTensor& tensor : tensors_of(golden_config(GetParam()))) {
     EXPECT_TRUE(derived.emplace(tensor.name, tensor.shape).second) << tensor.name << " comes twice";
   }
 
@@ -49,7 +37,7 @@ TEST_P(GoldenModel, HasTheTensorsOfItsFamilyAndNoOthers) {
 }
 
 TEST_P(GoldenModel, ConfigThatIsWrittenReadsBackEqual) {
-  const ModelConfig config = config_of(GetParam());
+  const ModelConfig config = golden_config(GetParam());
 
   const Json written = config.to_json(Dtype::kBFloat16);
   const ModelConfig again = ModelConfig::from_json(written, "written");
@@ -62,7 +50,7 @@ TEST_P(GoldenModel, ConfigThatIsWrittenReadsBackEqual) {
 
 TEST_P(GoldenModel, GgufNamesAreDistinct) {
   std::set<std::string> names;
-  const std::vector<UnitTensor> tensors = tensors_of(config_of(GetParam()));
+  const std::vector<UnitTensor> tensors = tensors_of(golden_config(GetParam()));
 
   for (const UnitTensor& tensor : tensors) names.insert(tensor.gguf_name);
 
@@ -77,23 +65,23 @@ const UnitTensor& find(const std::vector<UnitTensor>& tensors, const std::string
 }
 
 TEST(Families, OnlyLlamaKeepsRotaryPairsTogetherInGguf) {
-  const auto llama = tensors_of(config_of("llama_linear_rope_biases"));
-  const auto qwen = tensors_of(config_of("qwen2_untied"));
+  const auto llama = tensors_of(golden_config("llama_linear_rope_biases"));
+  const auto qwen = tensors_of(golden_config("qwen2_untied"));
 
   for (const char* name :
        {"model.layers.1.self_attn.q_proj.", "model.layers.1.self_attn.k_proj."}) {
     for (const char* kind : {"weight", "bias"}) {
-      EXPECT_EQ(find(llama, std::string(name) + kind).gguf_rows, GgufRows::kPairs) << name << kind;
-      EXPECT_EQ(find(qwen, std::string(name) + kind).gguf_rows, GgufRows::kAsIs) << name << kind;
+      EXPECT_EQ(find(llama, std::string(name) + kind).gguf_form, GgufForm::kPairs) << name << kind;
+      EXPECT_EQ(find(qwen, std::string(name) + kind).gguf_form, GgufForm::kAsIs) << name << kind;
     }
   }
   EXPECT_EQ(find(llama, "model.layers.1.self_attn.q_proj.bias").gguf_name, "blk.1.attn_q.bias");
-  EXPECT_EQ(find(llama, "model.layers.1.self_attn.v_proj.weight").gguf_rows, GgufRows::kAsIs);
+  EXPECT_EQ(find(llama, "model.layers.1.self_attn.v_proj.weight").gguf_form, GgufForm::kAsIs);
 }
 
 TEST(Families, BiasesNeverDecayAndNormsOnlyInQwen2) {
-  for (const char* model : {"llama_linear_rope_biases", "qwen2_tied"}) {
-    const ModelConfig config = config_of(model);
+  for (const std::string& model : golden_models()) {
+    const ModelConfig config = golden_config(model);
     for (const UnitTensor& tensor : tensors_of(config)) {
       const bool is_norm = tensor.name.find("norm") != std::string::npos;
       const bool is_bias = tensor.name.ends_with(".bias");
@@ -104,7 +92,7 @@ TEST(Families, BiasesNeverDecayAndNormsOnlyInQwen2) {
 }
 
 TEST(Families, UnitsAreTheEmbeddingEachBlockAndTheHead) {
-  const std::vector<DecoderUnit> units = units_of(config_of("llama_untied"));
+  const std::vector<DecoderUnit> units = units_of(golden_config("llama_untied"));
 
   EXPECT_EQ(units.front().name, "embedding");
   EXPECT_EQ(units[1].name, "block 0");
@@ -114,11 +102,15 @@ TEST(Families, UnitsAreTheEmbeddingEachBlockAndTheHead) {
 }
 
 TEST(Families, AnUnknownOneIsRefusedWithThoseThatAreKnown) {
-  EXPECT_THAT([] { family_named("mistral"); },
-              ThrowsMessage<DataError>(HasSubstr("expected llama or qwen2, found mistral")));
-  EXPECT_THAT([] { family_by(&Family::gguf_architecture, "phi3", "m.gguf: general.architecture"); },
-              ThrowsMessage<DataError>(
-                  HasSubstr("m.gguf: general.architecture: expected llama or qwen2, found phi3")));
+  EXPECT_THAT(
+      [] { family_named("gpt2"); },
+      ThrowsMessage<DataError>("model_type: expected llama, qwen2, qwen3 or mistral, found gpt2"));
+  // Files of a Mistral say that they are a Llama.
+  EXPECT_THAT([] { family_by(&Family::gguf_architecture, "gpt2", "m.gguf: general.architecture"); },
+              ThrowsMessage<DataError>("m.gguf: general.architecture: expected llama, qwen2 or "
+                                       "qwen3, found gpt2"));
+  EXPECT_THAT([] { family_by(&Family::gguf_architecture, "", "m.gguf"); },
+              ThrowsMessage<DataError>(HasSubstr("found ")));
 }
 
 }  // namespace

@@ -75,19 +75,84 @@ TEST(ModelConfig, RefusesWhatItWouldComputeWrong) {
     return error_of(json);
   };
   using testing::HasSubstr;
-  EXPECT_THAT(with("model_type", "mistral"), HasSubstr("expected llama or qwen2, found mistral"));
+  EXPECT_THAT(with("model_type", "gpt2"), HasSubstr("mistral, found gpt2"));
   EXPECT_THAT(with("vocab_size", -1),
               HasSubstr("vocab_size: expected a positive integer, found -1"));
   EXPECT_THAT(with("vocab_size", nullptr), HasSubstr("expected key vocab_size"));
   EXPECT_THAT(with("hidden_act", "gelu"), HasSubstr("expected silu, found gelu"));
   EXPECT_THAT(with("num_key_value_heads", 3), HasSubstr("expected a divisor of 4, found 3"));
-  EXPECT_THAT(with("rope_scaling", {{"type", "yarn"}}),
-              HasSubstr("default, linear or llama3, found yarn"));
+  EXPECT_THAT(
+      with("rope_scaling", {{"type", "mrope"}}),
+      HasSubstr("rope_scaling: rope_type: expected default, linear, dynamic, yarn, longrope, "
+                "llama3, found mrope"));
+  EXPECT_THAT(with("rope_scaling", {{"type", "yarn"}}), HasSubstr("expected key factor"));
+  EXPECT_THAT(with("rope_parameters", {{"sliding_attention", {{"rope_theta", 3.0}}}}),
+              HasSubstr("expected one table for all layers of a llama model"));
+  EXPECT_THAT(with("use_bidirectional_attention", true), HasSubstr("expected causal attention"));
   EXPECT_THAT(with("head_dim", 15), HasSubstr("even number, found 15"));
   EXPECT_THAT(with("hidden_size", 65), HasSubstr("multiple of num_attention_heads"));
   EXPECT_THAT(with("use_sliding_window", true), HasSubstr("use_sliding_window"));
   EXPECT_THAT(with("eos_token_id", "x"), HasSubstr("a token id or a list of them"));
   EXPECT_THAT(error_of(Json::array()), HasSubstr("expected an object"));
+}
+
+Json of_type(const char* type) {
+  Json json = llama();
+  json["model_type"] = type;
+  return json;
+}
+
+/// Which layers have a window, as "010".
+std::string sliding_layers(const ModelConfig& config) {
+  std::string text;
+  for (int64_t i = 0; i < config.num_hidden_layers; ++i) text += config.window(i) > 0 ? '1' : '0';
+  return text;
+}
+
+TEST(ModelConfig, AMistralHasAWindowUnlessItSaysNull) {
+  Json json = of_type("mistral");
+  EXPECT_EQ(ModelConfig::from_json(json, "x").window(1), 4096);
+  json["sliding_window"] = 7;
+  EXPECT_EQ(ModelConfig::from_json(json, "x").window(0), 7);
+  json["sliding_window"] = nullptr;
+  const ModelConfig config = ModelConfig::from_json(json, "x");
+  EXPECT_EQ(config.window(0), 0);
+  EXPECT_TRUE(config.to_json(Dtype::kFloat32).at("sliding_window").is_null());
+}
+
+TEST(ModelConfig, QwenModelsHaveWindowsFromALayerOnOrByList) {
+  for (const char* type : {"qwen2", "qwen3"}) {
+    Json json = of_type(type);
+    json["num_hidden_layers"] = 3;
+    json["sliding_window"] = 5;
+    json["max_window_layers"] = 2;
+    EXPECT_EQ(sliding_layers(ModelConfig::from_json(json, "x")), "000") << "not in use";
+    json["use_sliding_window"] = true;
+    EXPECT_EQ(sliding_layers(ModelConfig::from_json(json, "x")), "001");
+    json["max_window_layers"] = 0;
+    EXPECT_EQ(sliding_layers(ModelConfig::from_json(json, "x")), "111");
+    json["layer_types"] = {"sliding_attention", "full_attention", "sliding_attention"};
+    EXPECT_EQ(sliding_layers(ModelConfig::from_json(json, "x")), "101");
+    json["layer_types"] = {"sliding_attention"};
+    EXPECT_THAT(error_of(json), testing::HasSubstr("num_hidden_layers = 3, found 1"));
+    json["layer_types"] = {"linear_attention", "full_attention", "full_attention"};
+    EXPECT_THAT(error_of(json), testing::HasSubstr("found \"linear_attention\""));
+  }
+}
+
+TEST(ModelConfig, LongRopeEndsTheContextWhereItsRotationsChange) {
+  Json json = llama();
+  json["max_position_embeddings"] = 256;
+  json["original_max_position_embeddings"] = 64;
+  json["rope_scaling"] = {{"type", "longrope"},
+                          {"short_factor", std::vector<double>(8, 1.0)},
+                          {"long_factor", std::vector<double>(8, 2.0)}};
+  const ModelConfig config = ModelConfig::from_json(json, "x");
+
+  EXPECT_EQ(config.context_length(), 64);
+  EXPECT_NEAR(config.rope.attention_factor, 1.1547005383792515, 1e-12);  // sqrt(1 + ln 4 / ln 64)
+  json["rope_scaling"]["short_factor"] = {1.0};
+  EXPECT_THAT(error_of(json), testing::HasSubstr("short_factor: expected 8 numbers, found 1"));
 }
 
 }  // namespace
