@@ -30,6 +30,12 @@ int64_t peak_resident_bytes() {
 
 void reset_peak_resident_bytes() { std::ofstream("/proc/self/clear_refs") << "5\n"; }
 
+int64_t address_space_bytes() {
+  std::ifstream file("/proc/self/statm");
+  int64_t size = 0;
+  return file >> size ? size * ::sysconf(_SC_PAGE_SIZE) : 0;
+}
+
 int64_t host_memory_bytes() {
   const int64_t physical =
       static_cast<int64_t>(::sysconf(_SC_PHYS_PAGES)) * ::sysconf(_SC_PAGE_SIZE);

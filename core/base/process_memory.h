@@ -12,6 +12,9 @@ int64_t peak_resident_bytes();
 /// The peak starts again at resident_bytes(), where the kernel lets it.
 void reset_peak_resident_bytes();
 
+/// Bytes of addresses that this process has mapped, in memory or not; 0 where /proc is not there.
+int64_t address_space_bytes();
+
 /// Bytes that the processes of this host may use together: the physical memory or, where it is
 /// less, the lowest memory limit of the control groups around this process.
 int64_t host_memory_bytes();

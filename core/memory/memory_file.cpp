@@ -12,6 +12,7 @@
 #include "core/io/file_reader.h"
 #include "core/io/hdf5_file.h"
 #include "core/io/sha256.h"
+#include "core/memory/child_process.h"
 
 namespace xkde {
 namespace {
@@ -120,6 +121,34 @@ std::vector<MemoryFact> read_texts(const Hdf5File& file, const std::string& path
 /// with an index.
 constexpr int64_t kHasId = -2;
 
+/// Reads all datasets. Without `keeps_rows`, which is for a try, every batch of embeddings takes
+/// the place of the one before.
+StoredMemory read_datasets(const fs::path& file, const MemoryKind& kind, bool keeps_rows) {
+  const std::string path = file.string();
+  const Hdf5File in = Hdf5File::open(file, Hdf5Use::kReadingData);
+  MemoryIds ids = read_attributes(in, path, kind);
+  const Hdf5Dataset rows = dataset_of(in, path, "embeddings", {-1, kind.width});
+  const int64_t count = rows.shape()[0];
+  const at::Tensor embeddings =
+      at::empty({keeps_rows ? count : std::min(count, kBatchRows), kind.width}, at::kFloat);
+  for (int64_t first = 0; first < count; first += kBatchRows) {
+    const int64_t part = std::min(kBatchRows, count - first);
+    const int64_t place = keeps_rows ? first : 0;
+    rows.read(first, std::span(embeddings.mutable_data_ptr<float>() + place * kind.width,
+                               static_cast<size_t>(part * kind.width)));
+  }
+  return {std::move(ids), {read_texts(in, path, count), embeddings}};
+}
+
+/// The library does not survive every file, and this one may come from anybody.
+void try_memory_file(const fs::path& file, const MemoryKind& kind) {
+  const auto bytes = static_cast<int64_t>(fs::file_size(file));
+  const int64_t seconds = 10 + bytes / 10'000'000;
+  try_in_child(
+      file.string(), "the HDF5 library", [&] { read_datasets(file, kind, false); },
+      {.bytes = (int64_t{1} << 30) + 8 * bytes, .seconds = seconds, .clock_seconds = 10 * seconds});
+}
+
 /// A fact of an entry has three lengths and a record at least.
 constexpr size_t kFactBytes = (kParts + 1) * sizeof(int64_t);
 
@@ -215,17 +244,8 @@ StoredMemory read_memory_file(const fs::path& file, const MemoryKind& kind) {
   const std::string path = file.string();
   XKDE_CHECK(is_there(file, FileOrigin::kOwn), MissingInputError, path,
              ": expected a file of an edit memory, found none");
-  const Hdf5File in = Hdf5File::open(file, Hdf5Use::kReadingData);
-  MemoryIds ids = read_attributes(in, path, kind);
-  const Hdf5Dataset rows = dataset_of(in, path, "embeddings", {-1, kind.width});
-  const int64_t count = rows.shape()[0];
-  const at::Tensor embeddings = at::empty({count, kind.width}, at::kFloat);
-  for (int64_t first = 0; first < count; first += kBatchRows) {
-    const int64_t part = std::min(kBatchRows, count - first);
-    rows.read(first, std::span(embeddings.mutable_data_ptr<float>() + first * kind.width,
-                               static_cast<size_t>(part * kind.width)));
-  }
-  return {std::move(ids), {read_texts(in, path, count), embeddings}};
+  try_memory_file(file, kind);
+  return read_datasets(file, kind, true);
 }
 
 std::string journal_entry(const JournalPlace& place, const MemoryKind& kind,

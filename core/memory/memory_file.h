@@ -39,7 +39,9 @@ struct StoredMemory {
   MemoryIds ids;
   StoredFacts stored;
 };
-/// Reads what write_memory_file() wrote. Throws MissingInputError, DataError.
+/// Reads what write_memory_file() wrote, first in a process of its own
+/// (core/memory/child_process.h): the file may be anybody's. Throws MissingInputError, DataError,
+/// MemoryError.
 StoredMemory read_memory_file(const std::filesystem::path& file, const MemoryKind& kind);
 
 /// Where facts of the journal belong: behind the first `first` ones of a memory whose file has the

@@ -11,6 +11,7 @@ TEST(ProcessMemory, PeakIsAtLeastWhatIsResident) {
   EXPECT_GT(resident, 0);
   EXPECT_GE(peak_resident_bytes(), resident / 2);
   EXPECT_GT(host_memory_bytes(), 0);
+  EXPECT_GE(address_space_bytes(), resident);
 }
 
 }  // namespace
