@@ -58,9 +58,12 @@ target_link_directories(xkde_torch INTERFACE "${XKDE_TORCH_ROOT}/lib")
 target_link_options(xkde_torch INTERFACE "-Wl,-rpath,${XKDE_TORCH_ROOT}/lib"
   "-Wl,--allow-shlib-undefined" "-Wl,--no-as-needed")
 target_link_libraries(xkde_torch INTERFACE torch_cpu c10 Threads::Threads)
-# Without it at::parallel_for, which is inlined, runs on one thread. libgomp is the wheel's own at run time.
-target_compile_options(xkde_torch INTERFACE -fopenmp)
-target_link_options(xkde_torch INTERFACE -fopenmp)
+# Without it at::parallel_for, which is inlined, runs on one thread. libgomp is the wheel's own at run time. Fuzzing,
+# whose clang comes without OpenMP, does not compute.
+if(NOT XKDE_FUZZ)
+  target_compile_options(xkde_torch INTERFACE -fopenmp)
+  target_link_options(xkde_torch INTERFACE -fopenmp)
+endif()
 if(XKDE_CUDA)
   target_link_libraries(xkde_torch INTERFACE torch_cuda c10_cuda)
 endif()

@@ -8,6 +8,10 @@ set(XKDE_WARNINGS -fPIC -fno-math-errno -Wall -Wextra -Wpedantic -Wconversion -W
 if(XKDE_WERROR)
   list(APPEND XKDE_WARNINGS -Werror)
 endif()
+# clang 14 with libstdc++ 12 lacks std::source_location.
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 15)
+  list(APPEND XKDE_WARNINGS -include "${CMAKE_SOURCE_DIR}/tests/fuzz/source_location_for_clang14.h")
+endif()
 
 # What each kind of target gets as one precompiled header. Headers that many of its files include, and no others.
 set(XKDE_PCH_plain <algorithm> <filesystem> <functional> <map> <memory> <optional> <set> <span> <sstream> <string>
