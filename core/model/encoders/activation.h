@@ -5,10 +5,10 @@
 
 namespace xkde {
 
-/// Activation functions of encoder configs, as transformers names them.
-enum class Activation { kRelu, kGelu, kGeluTanh, kSilu };
+/// EncoderActivation functions of encoder configs, as transformers names them.
+enum class EncoderActivation { kRelu, kGelu, kGeluTanh, kSilu };
 /// Throws DataError for any other name.
-Activation activation_of(const JsonPlace& name);
+EncoderActivation activation_of(const JsonPlace& name);
 
 }  // namespace xkde
 

@@ -96,7 +96,7 @@ void add_cross_attention(at::Tensor& hidden, const DecoderLayer& layer, const at
                                                kv.narrow(1, width, width), heads, runs, false)));
 }
 
-void add_ffn(at::Tensor& hidden, const FeedForward& ffn, Activation activation) {
+void add_ffn(at::Tensor& hidden, const FeedForward& ffn, EncoderActivation activation) {
   hidden.add_(ffn.down(activate(ffn.up(ffn.norm(hidden)), activation)));
 }
 

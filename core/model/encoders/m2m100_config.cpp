@@ -32,7 +32,7 @@ M2m100Config M2m100Config::from_file(const std::filesystem::path& file) {
                       .decoder_start_id = id_or("decoder_start_token_id", 2),
                       .scale_embedding = root.boolean_or("scale_embedding", true),
                       .tie_word_embeddings = root.boolean_or("tie_word_embeddings", true),
-                      .activation = Activation::kRelu};
+                      .activation = EncoderActivation::kRelu};
   if (const auto activation = root.find("activation_function")) {
     config.activation = activation_of(*activation);
   }

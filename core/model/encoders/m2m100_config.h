@@ -22,7 +22,7 @@ struct M2m100Config {
   int64_t decoder_start_id = 2;
   bool scale_embedding = true;
   bool tie_word_embeddings = true;
-  Activation activation = Activation::kRelu;
+  EncoderActivation activation = EncoderActivation::kRelu;
 
   /// Throws MissingInputError, or DataError (file, key, expected, found) for a model_type other
   /// than m2m_100 among others.

@@ -29,7 +29,7 @@ struct SentenceEncoderConfig {
   /// Distances of tokens that MPNet's attention tells apart; 0 for the others.
   int64_t distance_buckets = 0;
   double layer_norm_eps = 1e-12;
-  Activation activation = Activation::kGelu;
+  EncoderActivation activation = EncoderActivation::kGelu;
   Pooling pooling = Pooling::kMean;
   bool normalize = false;
   int64_t max_length = 0;  ///< ids of a text, special ones included

@@ -60,15 +60,15 @@ LayerNorm TensorReader::norm(const std::string& prefix, int64_t width, double ep
   return {tensor(prefix + ".weight", {width}), tensor(prefix + ".bias", {width}), eps};
 }
 
-at::Tensor activate(const at::Tensor& x, Activation activation) {
+at::Tensor activate(const at::Tensor& x, EncoderActivation activation) {
   switch (activation) {
-    case Activation::kRelu:
+    case EncoderActivation::kRelu:
       return at::relu(x);
-    case Activation::kGelu:
+    case EncoderActivation::kGelu:
       return at::gelu(x);
-    case Activation::kGeluTanh:
+    case EncoderActivation::kGeluTanh:
       return at::gelu(x, "tanh");
-    case Activation::kSilu:
+    case EncoderActivation::kSilu:
       return at::silu(x);
   }
   return x;

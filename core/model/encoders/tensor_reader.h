@@ -52,7 +52,7 @@ class TensorReader {
   Use use_;
 };
 
-at::Tensor activate(const at::Tensor& x, Activation activation);
+at::Tensor activate(const at::Tensor& x, EncoderActivation activation);
 
 }  // namespace xkde
 
