@@ -32,7 +32,7 @@ void refuse_what_would_be_wrong(const ConfigReader& reader, const ModelConfig& c
                ": expected ", activation, ", found ", reader.string(key));
   }
   const bool slides = reader.boolean_or("use_sliding_window", false) &&
-                      reader.size_or("max_window_layers", 0) < config.num_hidden_layers;
+                      reader.count_or("max_window_layers", 0) < config.num_hidden_layers;
   XKDE_CHECK(!slides || family.arithmetic.has_windows, DataError, reader.place(),
              ": use_sliding_window: expected full attention in every layer of a ",
              family.model_type, " model, found true");
