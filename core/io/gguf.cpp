@@ -4,6 +4,7 @@
 #include <array>
 #include <cstring>
 #include <map>
+#include <numeric>
 #include <set>
 #include <utility>
 
@@ -294,6 +295,7 @@ struct GgufFile::Impl {
     const uint64_t align = alignment();
     const uint64_t data = (header_end + align - 1) / align * align;
     std::set<std::string> names;
+    std::vector<uint64_t> ends;
     for (Tensor& tensor : tensors) {
       XKDE_CHECK(names.insert(tensor.name).second, DataError, path.string(),
                  ": expected distinct tensor names, found ", tensor.name, " twice");
@@ -308,6 +310,23 @@ struct GgufFile::Impl {
                  need, " bytes at offset ", tensor.offset, ", found ", room,
                  " before the end of the file");
       tensor.offset += data;
+      ends.push_back(tensor.offset + need);
+    }
+    check_apart(ends);
+  }
+
+  /// Bytes that belong to many tensors would let a small file ask for any memory. `ends`: where the
+  /// data of each tensor ends.
+  void check_apart(const std::vector<uint64_t>& ends) const {
+    std::vector<size_t> order(tensors.size());
+    std::iota(order.begin(), order.end(), size_t{0});
+    std::ranges::sort(order, {}, [&](size_t i) { return tensors[i].offset; });
+    for (size_t i = 1; i < order.size(); ++i) {
+      const Tensor& before = tensors[order[i - 1]];
+      const Tensor& tensor = tensors[order[i]];
+      XKDE_CHECK(tensor.offset >= ends[order[i - 1]], DataError, path.string(), ": tensor ",
+                 tensor.name, ": expected data from byte ", ends[order[i - 1]],
+                 " on, where that of tensor ", before.name, " ends, found it at ", tensor.offset);
     }
   }
 

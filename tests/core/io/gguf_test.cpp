@@ -1,6 +1,7 @@
 #include "core/io/gguf.h"
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -129,6 +130,27 @@ TEST(Gguf, RejectsEveryDamagedHeader) {
   EXPECT_THAT(
       damage([](Parts& p) { p.pairs = ByteFile().string("k").number<uint32_t>(13).bytes(); }),
       HasSubstr("from 0 to 12, found 13"));
+}
+
+/// Else a small file would be a model of any size.
+TEST(Gguf, RejectsTensorsThatShareBytes) {
+  const auto two = [](uint64_t offset_of_v, uint64_t offset_of_w) {
+    ByteFile file;
+    file.raw("GGUF").number<uint32_t>(3).number<uint64_t>(2).number<uint64_t>(0);
+    for (const auto& [name, offset] : {std::pair("v", offset_of_v), std::pair("w", offset_of_w)}) {
+      file.string(name).number<uint32_t>(1).number<uint64_t>(9).number<uint32_t>(0);
+      file.number<uint64_t>(offset);
+    }
+    return error_of(file.pad_to(32).raw(std::string(100, '\0')).bytes());
+  };
+
+  EXPECT_EQ(two(0, 64), "no error");
+  EXPECT_EQ(two(64, 0), "no error") << "the order of the names is free";
+  for (const uint64_t offset : {uint64_t{0}, uint64_t{32}}) {
+    EXPECT_THAT(two(0, offset),
+                testing::AllOf(testing::HasSubstr("tensor w: expected data from byte "),
+                               testing::HasSubstr(" on, where that of tensor v ends, found it")));
+  }
 }
 
 TEST(Gguf, RejectsEveryTruncation) {
