@@ -19,6 +19,15 @@ inline constexpr size_t kRuleRoom = 64;
 /// Ids that a post-processor may put around a text; published models have up to four.
 inline constexpr size_t kMostIdsAround = 4096;
 
+/// Bytes of a token that the scores of a GGUF file put together: every way to part it is looked up.
+/// Published vocabularies have up to some hundred.
+inline constexpr size_t kLongestScoredToken = 1024;
+
+/// Characters of a word that WordPiece parts, and bytes of its prefix of later pieces: the work
+/// grows with the third power. Published models have 100 and 2.
+inline constexpr int64_t kLongestWord = 1024;
+inline constexpr size_t kLongestWordPrefix = 64;
+
 /// Tokens of an encoder whose attention has a table of the distances of all pairs.
 inline constexpr int64_t kLongestWithDistances = 8192;
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/base/limits.h"
 #include "core/base/log.h"
 #include "core/text/regex/unicode.h"
 #include "core/text/tokenizer/bpe.h"
@@ -199,6 +200,10 @@ class GgufVocabulary {
     for (size_t i = 0; i < tokens_.size(); ++i) {
       if (types_[i] != kNormal) continue;
       const std::string_view token(tokens_[i]);
+      XKDE_CHECK(token.size() <= limits::kLongestScoredToken, DataError,
+                 place("tokenizer.ggml.tokens", i), ": expected at most ",
+                 limits::kLongestScoredToken, " bytes of a token with a score, found ",
+                 token.size());
       const size_t length = unicode::length(token);
       const size_t first = cuts.size();
       size_t end = 0;

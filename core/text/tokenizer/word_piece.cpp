@@ -9,6 +9,7 @@
 #include <unicode/uchar.h>
 
 #include "core/base/error.h"
+#include "core/base/limits.h"
 #include "core/io/file_reader.h"
 #include "core/text/regex/json_place.h"
 #include "core/text/regex/unicode.h"
@@ -75,8 +76,12 @@ void WordPiece::read_tokenizer_json(const Json& json, const fs::path& file) {
   }
   unknown_token_ = model.string_or("unk_token", unknown_token_);
   prefix_ = model.string_or("continuing_subword_prefix", prefix_);
+  if (prefix_.size() > limits::kLongestWordPrefix) {
+    model.at("continuing_subword_prefix")
+        .fail(concat("at most ", limits::kLongestWordPrefix, " bytes"));
+  }
   if (const auto most = model.find("max_input_chars_per_word")) {
-    max_word_ = static_cast<size_t>(most->integer(1, kMost));
+    max_word_ = static_cast<size_t>(most->integer(1, limits::kLongestWord));
   }
   const JsonPlace normalizer = root.at("normalizer");
   if (normalizer.at("type").string() != "BertNormalizer") {

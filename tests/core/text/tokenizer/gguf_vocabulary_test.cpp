@@ -151,6 +151,23 @@ TEST(GgufVocabulary, SentencePieceMergesFollowTheScores) {
   EXPECT_EQ(tokenizer.decode(Ids{1, 13, 6, 4, 5, 2}), "ab \u00e9");
 }
 
+/// Every way to part a token is looked up: the time grows with the square of its bytes.
+TEST(GgufVocabulary, ATokenWithAScoreHasALimitedLength) {
+  const auto with_token_of = [](size_t bytes) {
+    return GgufWriter()
+        .add("tokenizer.ggml.model", std::string("llama"))
+        .add("tokenizer.ggml.tokens", Strings{"<unk>", "a", std::string(bytes, 'a')})
+        .add("tokenizer.ggml.token_type", std::vector<int32_t>{2, 1, 1})
+        .add("tokenizer.ggml.scores", std::vector<float>{0, -1, -2})
+        .add("tokenizer.ggml.unknown_token_id", uint32_t{0});
+  };
+
+  EXPECT_EQ(error_with(with_token_of(1024)), "");
+  EXPECT_THAT(error_with(with_token_of(1025)),
+              HasSubstr("m.gguf: tokenizer.ggml.tokens[2]: expected at most 1024 bytes of a token "
+                        "with a score, found 1025"));
+}
+
 TEST(GgufVocabulary, SentencePieceWithoutPrefixAddsNoBlank) {
   GgufWriter writer = sentence_piece();
   writer.add("tokenizer.ggml.add_space_prefix", false).add("tokenizer.ggml.add_bos_token", false);
