@@ -159,7 +159,8 @@ TEST(GgufVocabulary, ATokenWithAScoreHasALimitedLength) {
         .add("tokenizer.ggml.tokens", Strings{"<unk>", "a", std::string(bytes, 'a')})
         .add("tokenizer.ggml.token_type", std::vector<int32_t>{2, 1, 1})
         .add("tokenizer.ggml.scores", std::vector<float>{0, -1, -2})
-        .add("tokenizer.ggml.unknown_token_id", uint32_t{0});
+        .add("tokenizer.ggml.unknown_token_id", uint32_t{0})
+        .add("tokenizer.ggml.add_bos_token", false);
   };
 
   EXPECT_EQ(error_with(with_token_of(1024)), "");
