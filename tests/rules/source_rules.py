@@ -14,6 +14,8 @@ ORDER = (
     "core/io/blocks",
     "core/io",
     "core/text/regex",
+    "core/text/jinja/python",
+    "core/text/jinja",
     "core/text/tokenizer",
     "core/text",
     "core/metrics",
