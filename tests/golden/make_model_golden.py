@@ -110,6 +110,56 @@ MISTRAL = {
     "bos_token_id": 1,
     "eos_token_id": 2,
 }
+GEMMA2 = {
+    "architectures": ["Gemma2ForCausalLM"],
+    "model_type": "gemma2",
+    "hidden_act": "gelu_pytorch_tanh",
+    "hidden_activation": "gelu_pytorch_tanh",
+    "vocab_size": 79,
+    "hidden_size": 32,
+    "intermediate_size": 40,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "head_dim": 12,
+    "max_position_embeddings": 128,
+    "rms_norm_eps": 1e-6,
+    "query_pre_attn_scalar": 9,
+    "sliding_window": 6,
+    "attention_bias": False,
+    "attn_logit_softcapping": 2.0,
+    "final_logit_softcapping": 3.0,
+    "rope_theta": 10000.0,
+    "pad_token_id": 0,
+    "bos_token_id": 2,
+    "eos_token_id": 1,
+}
+GEMMA3 = {
+    **{k: v for k, v in GEMMA2.items() if k not in ("hidden_act", "rope_theta")},
+    "architectures": ["Gemma3ForCausalLM"],
+    "model_type": "gemma3_text",
+    "num_key_value_heads": 1,
+    "attn_logit_softcapping": None,
+    "final_logit_softcapping": None,
+}
+PHI3 = {
+    "architectures": ["Phi3ForCausalLM"],
+    "model_type": "phi3",
+    "hidden_act": "silu",
+    "vocab_size": 83,
+    "hidden_size": 32,
+    "intermediate_size": 40,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 128,
+    "rms_norm_eps": 1e-5,
+    "tie_word_embeddings": False,
+    "rope_theta": 10000.0,
+    "pad_token_id": 0,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+}
 YARN = {
     "rope_type": "yarn",
     "factor": 4.0,
@@ -202,11 +252,56 @@ MODELS = {
         "rope_scaling": {"rope_type": "dynamic", "factor": 4.0},
     },
 }
-TRAINED = ("llama_untied", "qwen2_tied", "qwen3_tied")
+# Caps low enough to bend scores and logits; the first and third layer have a window.
+MODELS["gemma2"] = GEMMA2
+# The same without caps, untied, and with windows by list.
+MODELS["gemma2_untied_no_caps"] = {
+    **GEMMA2,
+    "tie_word_embeddings": False,
+    "attn_logit_softcapping": None,
+    "final_logit_softcapping": None,
+    "layer_types": ["full_attention", "sliding_attention", "full_attention"],
+}
+# Two rope tables in the keys of transformers 4; every second layer sees all.
+MODELS["gemma3"] = {
+    **GEMMA3,
+    "rope_theta": 100000.0,
+    "rope_local_base_freq": 1000.0,
+    "rope_scaling": {"rope_type": "linear", "factor": 8.0},
+    "sliding_window_pattern": 2,
+}
+MODELS["gemma3_layer_types"] = {
+    **GEMMA3,
+    "layer_types": ["full_attention", "sliding_attention", "sliding_attention"],
+    "rope_parameters": {
+        "full_attention": {"rope_type": "default", "rope_theta": 100000.0},
+        "sliding_attention": {"rope_type": "default", "rope_theta": 1000.0},
+    },
+}
+MODELS["phi3_window"] = {**PHI3, "sliding_window": 7}
+# Three quarters of a head turn; longer than the original length no sequence may be.
+MODELS["phi3_partial_longrope"] = {
+    **PHI3,
+    "tie_word_embeddings": True,
+    "partial_rotary_factor": 0.75,
+    "max_position_embeddings": 256,
+    "original_max_position_embeddings": 64,
+    "rope_scaling": {
+        "type": "longrope",
+        "short_factor": [1.0, 1.5, 2.0],
+        "long_factor": [1.0, 4.0, 8.0],
+    },
+}
+TRAINED = ("llama_untied", "qwen2_tied", "qwen3_tied", "gemma3")
 RUNS = {
     "training.json": {"learning_rate": 1e-3, "weight_decay": 1e-4},
     "training_decay.json": {"learning_rate": 1e-2, "weight_decay": 0.5},
 }
+
+
+def is_gemma(model):
+    """Its norms multiply by 1 + w, and its embeddings are scaled."""
+    return model.config.model_type.startswith("gemma")
 
 
 def make_model(folder, seed):
@@ -220,11 +315,11 @@ def make_model(folder, seed):
         for name, parameter in model.named_parameters():
             noise = torch.randn(parameter.shape, generator=generator)
             if name.endswith("norm.weight"):
-                parameter.copy_(1.0 + 0.1 * noise)
+                parameter.copy_((0.0 if is_gemma(model) else 1.0) + 0.1 * noise)
             elif name.endswith("bias"):
                 parameter.copy_(0.1 * noise)
             elif name.endswith("embed_tokens.weight"):
-                parameter.copy_(0.5 * noise)
+                parameter.copy_((0.1 if is_gemma(model) else 0.5) * noise)
             else:
                 parameter.copy_(1.2 / math.sqrt(parameter.shape[-1]) * noise)
     return model.eval()

@@ -15,10 +15,14 @@ extern const Family kLlama;
 extern const Family kQwen2;
 extern const Family kQwen3;
 extern const Family kMistral;
+extern const Family kGemma2;
+extern const Family kGemma3;
+extern const Family kPhi3;
 
 namespace {
 
-constexpr const Family* kFamilies[] = {&kLlama, &kQwen2, &kQwen3, &kMistral};
+constexpr const Family* kFamilies[] = {&kLlama,  &kQwen2,  &kQwen3, &kMistral,
+                                       &kGemma2, &kGemma3, &kPhi3};
 
 /// "a, b or c".
 std::string known_values(std::string_view Family::*key) {

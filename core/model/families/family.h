@@ -110,8 +110,12 @@ struct Family {
   /// Adds to `json`, a config.json, what GGUF metadata say of this family alone; null: nothing.
   void (*read_gguf)(const GgufFile& file, Json& json) = nullptr;
   Arithmetic arithmetic = {};
-  int64_t default_head_dim = 0;  ///< where config.json has no head_dim; 0: D / H
-  bool ties_by_default = false;  ///< where config.json has no tie_word_embeddings
+  int64_t default_head_dim = 0;         ///< where config.json has no head_dim; 0: D / H
+  double default_rope_theta = 10000.0;  ///< where config.json has no rope_theta
+  bool ties_by_default = false;         ///< where config.json has no tie_word_embeddings
+  /// For docs/models.md: what people call its models, and what cannot be done with them yet.
+  std::string_view models = {};
+  std::span<const std::string_view> limits = {};
 };
 
 /// A tensor of a model, its names and shape worked out.

@@ -60,6 +60,7 @@ extern constexpr Family kLlama = {.model_type = "llama",
                                   .write = write,
                                   .embedding = kTokenEmbedding,
                                   .block = kBlockTensors,
-                                  .head = kNormAndOutput};
+                                  .head = kNormAndOutput,
+                                  .models = "Llama 2, 3, 3.1, 3.2, 3.3, SmolLM2, TinyLlama"};
 
 }  // namespace xkde

@@ -29,6 +29,10 @@ void write(const ModelConfig& config, Json& json) {
   write_windows(config.windows, config.num_hidden_layers, /*lists=*/false, json);
 }
 
+constexpr std::string_view kLimits[] = {
+    "a GGUF file of it says `llama` and has no window: for the first 7B, whose window is 4,096, "
+    "take the Hugging Face folder."};
+
 }  // namespace
 
 /// Source: arXiv:2310.06825. GGUF files of it say that they are a Llama, and have no window.
@@ -40,6 +44,8 @@ extern constexpr Family kMistral = {.model_type = "mistral",
                                     .embedding = kTokenEmbedding,
                                     .block = kBlockTensors,
                                     .head = kNormAndOutput,
-                                    .arithmetic = {.has_windows = true}};
+                                    .arithmetic = {.has_windows = true},
+                                    .models = "Mistral 7B, Nemo, Small (text)",
+                                    .limits = kLimits};
 
 }  // namespace xkde

@@ -80,7 +80,8 @@ ModelConfig ModelConfig::from_json(const Json& json, const std::string& name) {
   config.max_position_embeddings = reader.size_or("max_position_embeddings", 2048);
   config.rms_norm_eps = reader.number_or("rms_norm_eps", 1e-6);
   config.tie_word_embeddings = reader.boolean_or("tie_word_embeddings", family.ties_by_default);
-  const RopeTables rope = read_rope(reader, config.max_position_embeddings);
+  const RopeTables rope =
+      read_rope(reader, config.max_position_embeddings, family.default_rope_theta);
   config.rope = rope.full;
   config.local_rope = rope.sliding;
   config.eos_token_id = read_ids(reader, "eos_token_id");

@@ -32,6 +32,8 @@ void read(const ConfigReader& reader, ModelConfig& config) {
   read_qwen_windows(reader, config);
 }
 
+constexpr std::string_view kLimits[] = {"the rotations of images (mrope) are refused."};
+
 }  // namespace
 
 /// Source: arXiv:2407.10671. Queries, keys and values always have a bias, and nothing else has one.
@@ -43,6 +45,8 @@ extern constexpr Family kQwen2 = {.model_type = "qwen2",
                                   .embedding = kTokenEmbedding,
                                   .block = kBlockTensors,
                                   .head = kHeadTensors,
-                                  .arithmetic = {.has_windows = true}};
+                                  .arithmetic = {.has_windows = true},
+                                  .models = "Qwen2, Qwen2.5",
+                                  .limits = kLimits};
 
 }  // namespace xkde

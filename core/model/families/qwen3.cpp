@@ -48,6 +48,8 @@ void write(const ModelConfig& config, Json& json) {
   write_qwen_windows(config, json);
 }
 
+constexpr std::string_view kLimits[] = {"models with experts (`qwen3_moe`) are another type."};
+
 }  // namespace
 
 /// Source: arXiv:2505.09388. Queries and keys have a norm of each head.
@@ -60,6 +62,8 @@ extern constexpr Family kQwen3 = {.model_type = "qwen3",
                                   .block = kBlockTensors,
                                   .head = kNormAndOutput,
                                   .arithmetic = {.has_windows = true},
-                                  .default_head_dim = 128};
+                                  .default_head_dim = 128,
+                                  .models = "Qwen3",
+                                  .limits = kLimits};
 
 }  // namespace xkde

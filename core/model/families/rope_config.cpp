@@ -88,9 +88,9 @@ void read_scaling(const ConfigReader& reader, const ConfigReader& root, int64_t 
 
 }  // namespace
 
-RopeTables read_rope(const ConfigReader& reader, int64_t max_positions) {
+RopeTables read_rope(const ConfigReader& reader, int64_t max_positions, double default_theta) {
   RopeTables tables;
-  tables.full.theta = reader.number_or("rope_theta", 10000.0);
+  tables.full.theta = reader.number_or("rope_theta", default_theta);
   if (reader.has("rope_scaling")) {
     read_scaling(reader.object("rope_scaling"), reader, max_positions, tables.full);
   }

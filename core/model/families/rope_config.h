@@ -47,8 +47,8 @@ struct RopeTables {
 };
 /// From a config.json of either generation: rope_theta and rope_scaling, or rope_parameters, which
 /// may hold one object for each of "full_attention" and "sliding_attention". `max_positions` is the
-/// context of the model. Throws DataError.
-RopeTables read_rope(const ConfigReader& reader, int64_t max_positions);
+/// context of the model, `default_theta` the base where the config has none. Throws DataError.
+RopeTables read_rope(const ConfigReader& reader, int64_t max_positions, double default_theta);
 
 /// The keys of one table as transformers 5 has them in rope_parameters.
 Json rope_json(const RopeConfig& rope);

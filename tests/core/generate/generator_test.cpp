@@ -120,7 +120,8 @@ class EveryModel : public testing::TestWithParam<std::string> {};
 INSTANTIATE_TEST_SUITE_P(OneOfEachKind, EveryModel,
                          testing::Values("llama_untied", "llama_tied_head_dim",
                                          "llama_linear_rope_biases", "qwen2_tied",
-                                         "qwen3_window_biases"),
+                                         "qwen3_window_biases", "gemma2", "gemma3",
+                                         "phi3_partial_longrope"),
                          golden_name);
 
 TEST_P(EveryModel, GreedyAnswersAreThoseOfAFullForwardPassPerToken) {

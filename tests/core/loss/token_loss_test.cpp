@@ -36,6 +36,32 @@ TEST_P(LinearCrossEntropy, LossAndGradientsEqualAutogradForAnyChunk) {
   }
 }
 
+/// Logits of about 5 under a cap of 4: bent, not flat.
+TEST_P(LinearCrossEntropy, CappedLogitsGiveTheLossAndGradientsOfAutograd) {
+  constexpr double kCap = 4.0;
+  at::manual_seed(4);
+  const at::Tensor hidden = at::randn({19, 12}).to(GetParam());
+  const at::Tensor matrix = at::randn({31, 12}).to(GetParam());
+  const at::Tensor targets = at::randint(31, {19}, at::kLong);
+  const at::Tensor weights = at::rand({19});
+  const at::Tensor h = hidden.to(at::kDouble).requires_grad_(true);
+  const at::Tensor m = matrix.to(at::kDouble).requires_grad_(true);
+  const at::Tensor logits = (at::matmul(h, m.t()) / kCap).tanh() * kCap;
+  const at::Tensor rows = at::log_softmax(logits, 1).gather(1, targets.unsqueeze(1)).squeeze(1);
+  const auto grads = torch::autograd::grad({-(rows * weights).sum()}, {h, m});
+  const double tolerance = GetParam() == at::kFloat ? 1e-5 : 4e-2;
+
+  at::Tensor matrix_grad = at::zeros({31, 12});
+  const TokenLoss got =
+      linear_cross_entropy(hidden, {matrix, kCap}, targets, weights, matrix_grad, 7);
+  const at::Tensor log_probs = linear_log_probs(hidden, {matrix, kCap}, targets, 7);
+
+  EXPECT_NEAR(got.loss.item<double>(), -(rows * weights).sum().item<double>(), 20 * tolerance);
+  EXPECT_LT((got.hidden_grad - grads[0]).abs().max().item<double>(), tolerance);
+  EXPECT_LT((matrix_grad - grads[1]).abs().max().item<double>(), tolerance);
+  EXPECT_LT((log_probs - rows.detach()).abs().max().item<double>(), 10 * tolerance);
+}
+
 TEST(LinearArgmax, TakesTheLowestOfEqualLogits) {
   const at::Tensor matrix = at::tensor({0.0F, 1.0F, 1.0F}).unsqueeze(1);
   EXPECT_EQ(linear_argmax(at::ones({1, 1}), matrix)[0].item<int64_t>(), 1);

@@ -95,7 +95,7 @@ TEST_P(GoldenGradients, LossAndEveryGradientEqualThoseOfTransformers) {
 class GoldenTraining : public testing::TestWithParam<std::tuple<const char*, const char*, int>> {};
 INSTANTIATE_TEST_SUITE_P(TenSteps, GoldenTraining,
                          testing::Combine(testing::Values("llama_untied", "qwen2_tied",
-                                                          "qwen3_tied"),
+                                                          "qwen3_tied", "gemma3"),
                                           testing::Values("training.json", "training_decay.json"),
                                           testing::Values(1, 3)));
 

@@ -102,13 +102,13 @@ TEST(Families, UnitsAreTheEmbeddingEachBlockAndTheHead) {
 }
 
 TEST(Families, AnUnknownOneIsRefusedWithThoseThatAreKnown) {
-  EXPECT_THAT(
-      [] { family_named("gpt2"); },
-      ThrowsMessage<DataError>("model_type: expected llama, qwen2, qwen3 or mistral, found gpt2"));
+  EXPECT_THAT([] { family_named("gpt2"); },
+              ThrowsMessage<DataError>("model_type: expected llama, qwen2, qwen3, mistral, gemma2, "
+                                       "gemma3_text or phi3, found gpt2"));
   // Files of a Mistral say that they are a Llama.
   EXPECT_THAT([] { family_by(&Family::gguf_architecture, "gpt2", "m.gguf: general.architecture"); },
-              ThrowsMessage<DataError>("m.gguf: general.architecture: expected llama, qwen2 or "
-                                       "qwen3, found gpt2"));
+              ThrowsMessage<DataError>("m.gguf: general.architecture: expected llama, qwen2, "
+                                       "qwen3, gemma2, gemma3 or phi3, found gpt2"));
   EXPECT_THAT([] { family_by(&Family::gguf_architecture, "", "m.gguf"); },
               ThrowsMessage<DataError>(HasSubstr("found ")));
 }

@@ -75,7 +75,7 @@ TEST(ModelConfig, RefusesWhatItWouldComputeWrong) {
     return error_of(json);
   };
   using testing::HasSubstr;
-  EXPECT_THAT(with("model_type", "gpt2"), HasSubstr("mistral, found gpt2"));
+  EXPECT_THAT(with("model_type", "gpt2"), HasSubstr("phi3, found gpt2"));
   EXPECT_THAT(with("vocab_size", -1),
               HasSubstr("vocab_size: expected a positive integer, found -1"));
   EXPECT_THAT(with("vocab_size", nullptr), HasSubstr("expected key vocab_size"));
