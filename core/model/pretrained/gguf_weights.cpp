@@ -6,6 +6,7 @@
 
 #include "core/base/error.h"
 #include "core/model/families/family.h"
+#include "core/model/pretrained/gguf_rope.h"
 
 namespace xkde {
 namespace {
@@ -22,7 +23,9 @@ class GgufWeights : public WeightFile {
     for (int64_t i = 0; i < head && take(unit_at(config, i), left); ++i) {
     }
     // What no model of this config has is refused by its own name.
-    for (const auto& [name, tensor] : left) tensors_[name] = {tensor, GgufForm::kAsIs};
+    for (const auto& [name, tensor] : left) {
+      if (!is_gguf_rope_tensor(name)) tensors_[name] = {tensor, GgufForm::kAsIs};
+    }
   }
 
   std::vector<std::string> names() const override {
@@ -136,17 +139,11 @@ ModelConfig config_from_gguf(const GgufFile& file) {
     json["head_dim"] = file.integer(key("attention.key_length"));
   }
   if (file.has(key("rope.freq_base"))) json["rope_theta"] = file.number(key("rope.freq_base"));
-  if (file.has(key("rope.scaling.type")) && file.string(key("rope.scaling.type")) != "none") {
-    json["rope_scaling"] = {{"rope_type", file.string(key("rope.scaling.type"))},
-                            {"factor", file.number(key("rope.scaling.factor"))}};
-  }
+  read_gguf_rope(file, json);
   const std::string first_bias = concat("blk.0.", gguf_name_of(TensorRole::kQkvBias, family.block));
   const std::string_view output = gguf_name_of(TensorRole::kOutput, family.head);
   bool tied = true;
   for (const GgufFile::Tensor& tensor : file.tensors()) {
-    XKDE_CHECK(tensor.name != "rope_freqs.weight", DataError, name,
-               ": tensor rope_freqs.weight: expected no baked-in RoPE scaling, found one; use the "
-               "Hugging Face folder");
     if (tensor.name == output) tied = false;
     if (tensor.name == first_bias) json["attention_bias"] = true;
   }

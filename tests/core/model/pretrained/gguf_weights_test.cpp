@@ -97,8 +97,8 @@ TEST(GgufWeights, AnUnknownArchitectureIsRefusedWithThoseThatAreKnown) {
     config_from_gguf(file);
     FAIL() << "no error";
   } catch (const DataError& error) {
-    EXPECT_THAT(error.what(),
-                HasSubstr("general.architecture: expected llama, qwen2 or qwen3, found gpt2"));
+    EXPECT_THAT(error.what(), HasSubstr("general.architecture: expected llama, qwen2, qwen3, "
+                                        "gemma2, gemma3 or phi3, found gpt2"));
   }
 }
 

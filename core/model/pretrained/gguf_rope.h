@@ -1,0 +1,22 @@
+#ifndef XKDE_CORE_MODEL_PRETRAINED_GGUF_ROPE_H_
+#define XKDE_CORE_MODEL_PRETRAINED_GGUF_ROPE_H_
+
+#include <string_view>
+
+#include "core/io/gguf.h"
+#include "core/io/json_file.h"
+
+namespace xkde {
+
+/// Adds to `json`, a config.json whose sizes and rope_theta are there, how a GGUF file scales its
+/// rotations: by the keys `rope.scaling.*`, by a tensor rope_freqs.weight (Llama 3.1 and later) or
+/// by two tensors rope_factors_{short,long}.weight (Phi-3). The numbers behind rope_freqs.weight
+/// are found again, so that an export has them. Throws DataError where none give the tensor.
+void read_gguf_rope(const GgufFile& file, Json& json);
+
+/// Whether the tensor only says how rotations scale.
+bool is_gguf_rope_tensor(std::string_view name);
+
+}  // namespace xkde
+
+#endif  // XKDE_CORE_MODEL_PRETRAINED_GGUF_ROPE_H_
