@@ -76,30 +76,13 @@ int64_t attention_bytes(const ModelShape& m, const EngineOptions& options, const
                                       options.compute_dtype, options.device.type());
 }
 
-/// Each operation says what it keeps for its backward pass, and each product keeps its input.
-int64_t kept_bytes(const ModelShape& m, const EngineOptions& options, const PackShape& pack) {
-  const int64_t t = pack.tokens;
-  const c10::ScalarType dtype = options.compute_dtype;
-  const int64_t rows = bytes_of(dtype) * t * m.hidden;
-  const auto norm = [&](int64_t count, int64_t width) {
-    return rms_norm_saved_bytes(count, width, dtype, options.device, m.norms_add_one);
-  };
-  const int64_t head_dim = m.queries / m.heads;
-  const int64_t of_heads = m.norms_heads ? norm(t * (m.queries + m.keys) / head_dim, head_dim) : 0;
-  const int64_t norms = m.norms * norm(t, m.hidden) + of_heads;
-  const int64_t products = 2 * rows + bytes_of(dtype) * t * (m.queries + m.inner);
-  const int64_t activation = swiglu_saved_bytes(t, m.inner, dtype, options.device);
-  // The first norm's input is the block's, which is counted by itself.
-  return norms + products + attention_bytes(m, options, pack) + activation - rows;
-}
-
 BlockBytes block_bytes(const ModelShape& m, const EngineOptions& options, const PackShape& pack) {
   const int64_t w = bytes_of(options.compute_dtype);
   const int64_t t = pack.tokens;
   const int64_t d = m.hidden;
   const int64_t f = m.inner;
   BlockBytes bytes;
-  bytes.kept = kept_bytes(m, options, pack);
+  bytes.kept = block_kept_bytes(m, options, pack);
   const int64_t at_end = w * (largest_block(m, 1) + 2 * t * d);
   // In the activation of the MLP: gradients of the block's output, of both halves, of one matrix.
   if (!options.device.is_cpu()) {
@@ -125,6 +108,22 @@ int64_t head_bytes(const ModelShape& model, const EngineOptions& options, const 
 }
 
 }  // namespace
+
+int64_t block_kept_bytes(const ModelShape& m, const EngineOptions& options, const PackShape& pack) {
+  const int64_t t = pack.tokens;
+  const c10::ScalarType dtype = options.compute_dtype;
+  const int64_t rows = bytes_of(dtype) * t * m.hidden;
+  const auto norm = [&](int64_t count, int64_t width) {
+    return rms_norm_saved_bytes(count, width, dtype, options.device, m.norms_add_one);
+  };
+  const int64_t head_dim = m.queries / m.heads;
+  const int64_t of_heads = m.norms_heads ? norm(t * (m.queries + m.keys) / head_dim, head_dim) : 0;
+  const int64_t norms = m.norms * norm(t, m.hidden) + of_heads;
+  const int64_t products = 2 * rows + bytes_of(dtype) * t * (m.queries + m.inner);
+  const int64_t activation = swiglu_saved_bytes(t, m.inner, dtype, options.device);
+  // The first norm's input is the block's, which is counted by itself.
+  return norms + products + attention_bytes(m, options, pack) + activation - rows;
+}
 
 int64_t ModelShape::parameters() const {
   return std::accumulate(unit_numels.begin(), unit_numels.end(), int64_t{0});

@@ -71,6 +71,11 @@ struct MemoryConstants {
   bool saves_async = false;  ///< from the memory that the model is in
 };
 
+/// Bytes that the forward pass of one block leaves behind for its backward pass, beside its input:
+/// each operation says what it keeps, and each product keeps its input.
+int64_t block_kept_bytes(const ModelShape& model, const EngineOptions& options,
+                         const PackShape& pack);
+
 /// Elements of one rank's flat state, as make_layout pads it.
 int64_t state_numel(const ModelShape& model, int num_shards);
 

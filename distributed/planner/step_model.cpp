@@ -24,12 +24,13 @@ double attention_flops(const ModelShape& model, double pairs) {
 }
 
 /// Elements of one token that the elementwise operations of a block's forward pass read and write:
-/// two norms of 7 D, two sums of 3 D; rotary 9 (q + k); repeated and joined heads 6 q; silu and
+/// norms of 7 D, two sums of 3 D; rotary 9 (q + k); repeated and joined heads 6 q; silu and
 /// product 5 F.
 double touched_elements(const ModelShape& model) {
   const int64_t repeats = model.queries != model.keys ? 4 * model.queries : 0;
-  return static_cast<double>(20 * model.hidden + 9 * (model.queries + model.keys) + repeats +
-                             2 * model.queries + 5 * model.inner);
+  const int64_t of_rows = (7 * model.norms + 6) * model.hidden;
+  const int64_t of_heads = (model.norms_heads ? 16 : 9) * (model.queries + model.keys);
+  return static_cast<double>(of_rows + of_heads + repeats + 2 * model.queries + 5 * model.inner);
 }
 
 double mean_block(const ModelShape& model) {

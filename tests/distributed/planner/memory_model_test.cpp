@@ -5,6 +5,8 @@
 
 #include "benchmarks/published_curves.h"
 #include "distributed/sharding/shard_layout.h"
+#include "tests/support/counting_allocator.h"
+#include "tests/support/golden_models.h"
 
 namespace xkde::dist {
 namespace {
@@ -148,6 +150,33 @@ TEST(MemoryModel, CountsTheSlotsOfPaths) {
   EXPECT_GE(on_cpu.pairs, on_gpu.pairs);
   EXPECT_EQ(on_gpu.path_keys, 0);
   EXPECT_EQ(on_gpu.pairs, 6 + 2 * (3 + 6));
+}
+
+class EveryFamily : public testing::TestWithParam<std::string> {};
+INSTANTIATE_TEST_SUITE_P(All, EveryFamily, testing::ValuesIn(golden_models()), golden_name);
+
+TEST_P(EveryFamily, ABlockKeepsWhatIsPredicted) {
+  const Decoder decoder(golden_config(GetParam()));
+  const std::vector<TreeSequence> sequences = {{{5, 6, 7, 8, 9, 10, 11, 12, 13}, {}},
+                                               {{5, 6, 7, 20, 21}, {}}};
+  const PackedBatch batch = pack_sequences(sequences, {}).front();
+  const PackShape pack_shape = shape_of(batch, c10::kCPU);
+  for (const c10::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
+    const at::Tensor flat = at::randn({decoder.units()[1].numel()}).to(dtype);
+    std::vector<at::Tensor> weights;
+    for (const at::Tensor& weight : decoder.parameters(1, flat)) {
+      weights.push_back(weight.detach().requires_grad_(true));
+    }
+    const BlockContext context = decoder.context(batch, dtype);
+    const at::Tensor x = at::randn({batch.num_tokens(), decoder.config().hidden_size})
+                             .to(dtype)
+                             .requires_grad_(true);
+
+    const int64_t kept = kept_by([&] { return decoder.block(weights, x, context.of(0)); });
+
+    EXPECT_EQ(kept, block_kept_bytes(shape_of(decoder), {.compute_dtype = dtype}, pack_shape))
+        << dtype;
+  }
 }
 
 }  // namespace
