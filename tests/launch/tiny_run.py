@@ -30,15 +30,34 @@ def byte_alphabet():
     return alphabet
 
 
+VOCABULARY = 258
+
+
 def write_model(folder, layers=2):
     """A Hugging Face folder: Llama, 258 tokens (bytes and two turn marks)."""
-    os.makedirs(folder)
-    width, inner, heads, kv, vocabulary = 24, 40, 3, 1, 258
-    head = 8
-    config = dict(model_type="llama", vocab_size=vocabulary, hidden_size=width, intermediate_size=inner,
+    width, inner, heads, kv, head = 24, 40, 3, 1, 8
+    config = dict(model_type="llama", vocab_size=VOCABULARY, hidden_size=width, intermediate_size=inner,
                   num_hidden_layers=layers, num_attention_heads=heads, num_key_value_heads=kv, head_dim=head,
                   max_position_embeddings=2048, rms_norm_eps=1e-5, tie_word_embeddings=True, hidden_act="silu",
                   rope_theta=10000.0, eos_token_id=257, bos_token_id=256)
+    shapes = {"model.embed_tokens.weight": [VOCABULARY, width], "model.norm.weight": [width]}
+    for layer in range(layers):
+        prefix = f"model.layers.{layer}."
+        shapes |= {prefix + "input_layernorm.weight": [width],
+                   prefix + "self_attn.q_proj.weight": [heads * head, width],
+                   prefix + "self_attn.k_proj.weight": [kv * head, width],
+                   prefix + "self_attn.v_proj.weight": [kv * head, width],
+                   prefix + "self_attn.o_proj.weight": [width, heads * head],
+                   prefix + "post_attention_layernorm.weight": [width],
+                   prefix + "mlp.gate_proj.weight": [inner, width],
+                   prefix + "mlp.up_proj.weight": [inner, width],
+                   prefix + "mlp.down_proj.weight": [width, inner]}
+    write_folder(folder, config, shapes)
+
+
+def write_folder(folder, config, shapes, norm=1.0):
+    """config.json, a tokenizer of bytes and two turn marks, random weights; those of norms are `norm`."""
+    os.makedirs(folder)
     with open(f"{folder}/config.json", "w") as file:
         json.dump(config, file)
     vocab = {character: byte for byte, character in byte_alphabet().items()}
@@ -52,25 +71,13 @@ def write_model(folder, layers=2):
                                 ignore_merges=False, vocab=vocab, merges=[]))
     with open(f"{folder}/tokenizer.json", "w") as file:
         json.dump(tokenizer, file)
-    shapes = {"model.embed_tokens.weight": [vocabulary, width], "model.norm.weight": [width]}
-    for layer in range(layers):
-        prefix = f"model.layers.{layer}."
-        shapes |= {prefix + "input_layernorm.weight": [width],
-                   prefix + "self_attn.q_proj.weight": [heads * head, width],
-                   prefix + "self_attn.k_proj.weight": [kv * head, width],
-                   prefix + "self_attn.v_proj.weight": [kv * head, width],
-                   prefix + "self_attn.o_proj.weight": [width, heads * head],
-                   prefix + "post_attention_layernorm.weight": [width],
-                   prefix + "mlp.gate_proj.weight": [inner, width],
-                   prefix + "mlp.up_proj.weight": [inner, width],
-                   prefix + "mlp.down_proj.weight": [width, inner]}
     rng = random.Random(5)
     header, data = {}, b""
     for name, shape in shapes.items():
         count = 1
         for extent in shape:
             count *= extent
-        values = [1.0] * count if "norm" in name else [rng.gauss(0, 0.08) for _ in range(count)]
+        values = [norm] * count if "norm" in name else [rng.gauss(0, 0.08) for _ in range(count)]
         begin = len(data)
         data += struct.pack(f"<{count}f", *values)
         header[name] = dict(dtype="F32", shape=shape, data_offsets=[begin, len(data)])

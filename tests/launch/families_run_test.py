@@ -1,0 +1,108 @@
+#!/usr/bin/env python3
+"""Every family through every stage: a tiny random model of each is trained, sampled, trained on preferences, scored and
+exported, on one rank and on two, with prompts longer than its windows.
+
+usage: families_run_test.py XKDE_DIST_BINARY
+Needs python3 and mpirun only.
+"""
+
+import json
+import struct
+import sys
+import unittest
+
+from preference_run_test import RECIPE
+from tiny_run import VOCABULARY, TinyRunTest, write_folder
+
+WIDTH, INNER, HEADS, KV, HEAD = 24, 40, 3, 1, 8
+COMMON = dict(vocab_size=VOCABULARY, hidden_size=WIDTH, intermediate_size=INNER, num_attention_heads=HEADS,
+              num_key_value_heads=KV, head_dim=HEAD, max_position_embeddings=2048, rms_norm_eps=1e-5,
+              tie_word_embeddings=True, eos_token_id=257, bos_token_id=256, pad_token_id=0)
+GEMMA = dict(hidden_activation="gelu_pytorch_tanh", sliding_window=24, query_pre_attn_scalar=8)
+YARN = dict(rope_type="yarn", factor=4.0, original_max_position_embeddings=512)
+CONFIGS = {
+    "qwen3": dict(model_type="qwen3", num_hidden_layers=2, rope_theta=1e6, rope_scaling=YARN),
+    "mistral": dict(model_type="mistral", num_hidden_layers=2, sliding_window=24, rope_theta=1e4),
+    "gemma2": dict(model_type="gemma2", num_hidden_layers=2, attn_logit_softcapping=2.0,
+                   final_logit_softcapping=3.0, **GEMMA),
+    "gemma3": dict(model_type="gemma3_text", num_hidden_layers=3, sliding_window_pattern=3, rope_theta=1e5,
+                   rope_local_base_freq=1e3, **GEMMA),
+    "phi3": dict(model_type="phi3", num_hidden_layers=2, sliding_window=24, partial_rotary_factor=0.5),
+}
+EXPORT = "  - export: {{path: {out}/hf, dtype: float32}}\n"
+
+
+def shapes_of(config):
+    shapes = {"model.embed_tokens.weight": [VOCABULARY, WIDTH], "model.norm.weight": [WIDTH]}
+    for layer in range(config["num_hidden_layers"]):
+        prefix = f"model.layers.{layer}."
+        norms = ["input_layernorm", "post_attention_layernorm"]
+        if config["model_type"].startswith("gemma"):
+            norms += ["pre_feedforward_layernorm", "post_feedforward_layernorm"]
+        shapes |= {f"{prefix}{norm}.weight": [WIDTH] for norm in norms}
+        if config["model_type"] in ("qwen3", "gemma3_text"):
+            shapes |= {f"{prefix}self_attn.{norm}.weight": [HEAD] for norm in ("q_norm", "k_norm")}
+        attention = {"q_proj": HEADS, "k_proj": KV, "v_proj": KV}
+        mlp = {"gate_proj": INNER, "up_proj": INNER}
+        if config["model_type"] == "phi3":
+            attention, mlp = {"qkv_proj": HEADS + 2 * KV}, {"gate_up_proj": 2 * INNER}
+        shapes |= {f"{prefix}self_attn.{name}.weight": [heads * HEAD, WIDTH] for name, heads in attention.items()}
+        shapes |= {f"{prefix}mlp.{name}.weight": [rows, WIDTH] for name, rows in mlp.items()}
+        shapes |= {prefix + "self_attn.o_proj.weight": [WIDTH, HEADS * HEAD],
+                   prefix + "mlp.down_proj.weight": [WIDTH, INNER]}
+    return shapes
+
+
+def tensors_of(path):
+    """Names and shapes in a safetensors file."""
+    with open(path, "rb") as file:
+        header = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
+    return {name: entry["shape"] for name, entry in header.items() if name != "__metadata__"}
+
+
+class FamiliesRun(TinyRunTest):
+    def check_family(self, name):
+        config = COMMON | CONFIGS[name]
+        norm = 0.0 if name.startswith("gemma") else 1.0
+        write_folder(f"{self.root}/{name}", config, shapes_of(config), norm)
+        text = RECIPE.replace("{root}/model", "{root}/" + name) + EXPORT
+        for ranks in (1, 2):
+            result = self.run_program([self.recipe(f"{name}_{ranks}", text)], ranks)
+            self.assertEqual(result.returncode, 0, result.stderr)
+        losses = self.losses(f"{name}_1")
+        self.assertLess(losses[-1], losses[0])
+        for got, expected in zip(self.losses(f"{name}_2"), losses, strict=True):
+            self.assertAlmostEqual(got, expected, delta=1e-5)
+        for file in ("03-sample/samples.jsonl", "04-rank/pairs.jsonl", "06-evaluate/predictions.jsonl"):
+            self.assertEqual(self.text_of(f"{name}_2", file), self.text_of(f"{name}_1", file), file)
+        self.assertEqual(tensors_of(f"{self.root}/{name}_1/hf/model.safetensors"), shapes_of(config))
+        self.assert_exported_model_opens(name)
+
+    def assert_exported_model_opens(self, name):
+        """What was exported is evaluated as what was trained."""
+        stage = RECIPE[RECIPE.index("  - evaluate:"):]
+        text = RECIPE[:RECIPE.index("stages:")].replace("{root}/model", "{root}/" + name + "_1/hf") + "stages:\n" + stage
+        result = self.run_program([self.recipe(f"{name}_again", text)])
+        self.assertEqual(result.returncode, 0, result.stderr)
+        again = self.lines(f"{name}_again", "01-evaluate/predictions.jsonl")
+        self.assertEqual(again, self.lines(f"{name}_1", "06-evaluate/predictions.jsonl"))
+
+    def test_qwen3(self):
+        self.check_family("qwen3")
+
+    def test_mistral(self):
+        self.check_family("mistral")
+
+    def test_gemma2(self):
+        self.check_family("gemma2")
+
+    def test_gemma3(self):
+        self.check_family("gemma3")
+
+    def test_phi3(self):
+        self.check_family("phi3")
+
+
+if __name__ == "__main__":
+    FamiliesRun.binary = sys.argv.pop(1)
+    unittest.main()
