@@ -37,9 +37,10 @@ TokenLoss linear_cross_entropy(const at::Tensor& hidden, const OutputLayer& outp
     grad.scatter_add_(1, target, -weight);
     if (output.cap != 0.0) grad.mul_(1.0 - (logits / output.cap).square());
     // On a CPU the fp32 product is added in place: a bf16 one would need a second [V, D].
-    if (hidden.is_cpu()) matrix_grad.addmm_(grad.t(), chunk.to(at::kFloat));
+    const bool wants_grad = matrix_grad.defined();
+    if (wants_grad && hidden.is_cpu()) matrix_grad.addmm_(grad.t(), chunk.to(at::kFloat));
     grad = grad.to(hidden.scalar_type());
-    if (!hidden.is_cpu()) matrix_grad.add_(at::matmul(grad.t(), chunk));
+    if (wants_grad && !hidden.is_cpu()) matrix_grad.add_(at::matmul(grad.t(), chunk));
     result.hidden_grad.narrow(0, begin, rows).copy_(at::matmul(grad, matrix));
   }
   result.loss = loss;

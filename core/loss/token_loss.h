@@ -30,8 +30,9 @@ int64_t default_chunk_rows(at::Device device);
 /// Weighted cross-entropy of the output layer applied to labelled rows only, forward and backward
 /// in one pass over chunks of rows, so that no more than `chunk_rows` rows of logits exist at a
 /// time. hidden [L, D] and the matrix [V, D] of one dtype; targets int64 [L]; weights fp32 [L]; the
-/// gradient of the matrix is added to `matrix_grad`, fp32 [V, D]. Cap, log-sum-exp and softmax are
-/// taken in fp32. `chunk_rows` 0: default_chunk_rows().
+/// gradient of the matrix is added to `matrix_grad`, fp32 [V, D]; undefined: nobody needs it, and
+/// no product is made for it. Cap, log-sum-exp and softmax are taken in fp32. `chunk_rows` 0:
+/// default_chunk_rows().
 TokenLoss linear_cross_entropy(const at::Tensor& hidden, const OutputLayer& output,
                                const at::Tensor& targets, const at::Tensor& weights,
                                at::Tensor& matrix_grad, int64_t chunk_rows = 0);

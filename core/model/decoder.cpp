@@ -9,6 +9,7 @@
 #include <ATen/ATen.h>
 #include <c10/util/accumulate.h>
 
+#include "core/model/lora.h"
 #include "core/nn/device_copy.h"
 #include "core/nn/layers.h"
 
@@ -49,17 +50,15 @@ std::vector<float> rope_frequencies(const RopeConfig& rope, int64_t head_dim) {
   return frequencies;
 }
 
-at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
-  return at::linear(x, weight, bias.defined() ? std::make_optional(bias) : std::nullopt);
-}
-
 }  // namespace
 
 /// The parameters of a block by their roles; absent ones are undefined.
 class Decoder::BlockParameters {
  public:
-  /// `tensors` outlive it.
-  BlockParameters(const std::vector<Parameter>& kinds, const std::vector<at::Tensor>& tensors) {
+  /// `tensors` and `adapters`, which may be null, outlive it.
+  BlockParameters(const std::vector<Parameter>& kinds, const std::vector<at::Tensor>& tensors,
+                  const BlockAdapters* adapters)
+      : adapters_(adapters) {
     by_role_.fill(&absent_);
     for (size_t i = 0; i < kinds.size(); ++i) {
       by_role_[static_cast<size_t>(kinds[i].role)] = &tensors[i];
@@ -68,8 +67,17 @@ class Decoder::BlockParameters {
   const at::Tensor& operator[](TensorRole role) const {
     return *by_role_[static_cast<size_t>(role)];
   }
+  /// x by the weight of a role, its bias and its adapters.
+  at::Tensor linear(const at::Tensor& x, TensorRole role, TensorRole bias_role) const {
+    const at::Tensor& weight = (*this)[role];
+    const at::Tensor& bias = (*this)[bias_role];
+    if (const LoraWeights* lora = adapters_ != nullptr ? adapters_->of(role) : nullptr)
+      return lora_linear(x, weight, bias, *lora);
+    return at::linear(x, weight, bias.defined() ? std::make_optional(bias) : std::nullopt);
+  }
 
  private:
+  const BlockAdapters* adapters_;
   at::Tensor absent_;
   std::array<const at::Tensor*, kNumTensorRoles> by_role_;
 };
@@ -114,6 +122,12 @@ std::vector<at::Tensor> Decoder::parameters(size_t unit, const at::Tensor& flat)
     offset += numel;
   }
   return views;
+}
+
+std::vector<TensorRole> Decoder::parameter_roles(size_t unit) const {
+  std::vector<TensorRole> roles;
+  for (const Parameter& parameter : parameters_[unit]) roles.push_back(parameter.role);
+  return roles;
 }
 
 at::Tensor Decoder::embed(const at::Tensor& ids, const std::vector<at::Tensor>& parameters) const {
@@ -219,33 +233,33 @@ at::Tensor Decoder::norm_heads(const at::Tensor& qkv, const BlockParameters& par
   return at::cat(parts, 1).view(qkv.sizes());
 }
 
-at::Tensor Decoder::block_qkv(const std::vector<at::Tensor>& parameters,
-                              const at::Tensor& x) const {
-  const BlockParameters p(parameters_[1], parameters);
+at::Tensor Decoder::block_qkv(const std::vector<at::Tensor>& parameters, const at::Tensor& x,
+                              const BlockAdapters* adapters) const {
+  const BlockParameters p(parameters_[1], parameters, adapters);
   const at::Tensor qkv =
-      linear(norm(x, p[TensorRole::kInputNorm]), p[TensorRole::kQkv], p[TensorRole::kQkvBias]);
+      p.linear(norm(x, p[TensorRole::kInputNorm]), TensorRole::kQkv, TensorRole::kQkvBias);
   return p[TensorRole::kQueryNorm].defined() ? norm_heads(qkv, p) : qkv;
 }
 
 at::Tensor Decoder::block_rest(const std::vector<at::Tensor>& parameters, const at::Tensor& x,
-                               const at::Tensor& attended) const {
-  const BlockParameters p(parameters_[1], parameters);
-  const at::Tensor attention = linear(attended, p[TensorRole::kAttentionOutput],
-                                      p[TensorRole::kAttentionOutputBias]);  // [T, D]
+                               const at::Tensor& attended, const BlockAdapters* adapters) const {
+  const BlockParameters p(parameters_[1], parameters, adapters);
+  const at::Tensor attention = p.linear(attended, TensorRole::kAttentionOutput,
+                                        TensorRole::kAttentionOutputBias);  // [T, D]
   const at::Tensor middle = x + norm_or(attention, p[TensorRole::kAttentionOutputNorm]);
-  const at::Tensor gate_up = linear(norm(middle, p[TensorRole::kPostNorm]), p[TensorRole::kGateUp],
-                                    p[TensorRole::kGateUpBias]);  // [T, 2F]
+  const at::Tensor gate_up = p.linear(norm(middle, p[TensorRole::kPostNorm]), TensorRole::kGateUp,
+                                      TensorRole::kGateUpBias);  // [T, 2F]
   const bool is_silu = config_.family->arithmetic.activation == Activation::kSilu;
-  const at::Tensor down = linear(is_silu ? swiglu(gate_up) : geglu(gate_up), p[TensorRole::kDown],
-                                 p[TensorRole::kDownBias]);  // [T, D]
+  const at::Tensor down = p.linear(is_silu ? swiglu(gate_up) : geglu(gate_up), TensorRole::kDown,
+                                   TensorRole::kDownBias);  // [T, D]
   return middle + norm_or(down, p[TensorRole::kDownNorm]);
 }
 
 at::Tensor Decoder::block(const std::vector<at::Tensor>& parameters, const at::Tensor& x,
-                          const LayerContext& layer) const {
-  const at::Tensor attended =
-      packed_attention(block_qkv(parameters, x), attention_shape(), layer.rotary, layer.attention);
-  return block_rest(parameters, x, attended);
+                          const LayerContext& layer, const BlockAdapters* adapters) const {
+  const at::Tensor attended = packed_attention(block_qkv(parameters, x, adapters),
+                                               attention_shape(), layer.rotary, layer.attention);
+  return block_rest(parameters, x, attended, adapters);
 }
 
 at::Tensor Decoder::final_norm(const at::Tensor& rows, const at::Tensor& weight) const {

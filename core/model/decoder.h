@@ -17,6 +17,8 @@
 
 namespace xkde {
 
+class BlockAdapters;
+
 /// What the blocks of one kind of layer share in one forward pass.
 struct LayerContext {
   RotaryTable rotary;
@@ -77,6 +79,8 @@ class Decoder {
   /// The unit's parameters as the arithmetic wants them: views of `flat` [>= numel], neighbours of
   /// one role (q, k, v; gate, up) joined by rows. In flat order, without gaps.
   std::vector<at::Tensor> parameters(size_t unit, const at::Tensor& flat) const;
+  /// What each of parameters() of a unit is, in their order.
+  std::vector<TensorRole> parameter_roles(size_t unit) const;
 
   /// The rows of tokens `ids` int64 [T] behind the last block: [T, D]. What training, scoring,
   /// prefill and decoding share. The blocks see `context`. Undefined `ids`: visits the same units
@@ -90,15 +94,17 @@ class Decoder {
   BlockContext context(const PackedBatch& batch, at::ScalarType dtype) const;
   /// The tables alone, for positions int64 [T]: for callers that attend by themselves.
   BlockContext rotations(const at::Tensor& positions, at::ScalarType dtype) const;
-  /// x [T, D] -> [T, D] through a block, whose parameters() and layer are given.
+  /// x [T, D] -> [T, D] through a block, whose parameters() and layer are given. `adapters` add to
+  /// its products; null: there are none.
   at::Tensor block(const std::vector<at::Tensor>& parameters, const at::Tensor& x,
-                   const LayerContext& layer) const;
+                   const LayerContext& layer, const BlockAdapters* adapters = nullptr) const;
   /// block() in two halves, for callers that attend by themselves: queries, keys and values before
   /// their rotation, [T, (H + 2K) E]; then all that follows the attention, whose output is
   /// `attended` [T, H E].
-  at::Tensor block_qkv(const std::vector<at::Tensor>& parameters, const at::Tensor& x) const;
+  at::Tensor block_qkv(const std::vector<at::Tensor>& parameters, const at::Tensor& x,
+                       const BlockAdapters* adapters = nullptr) const;
   at::Tensor block_rest(const std::vector<at::Tensor>& parameters, const at::Tensor& x,
-                        const at::Tensor& attended) const;
+                        const at::Tensor& attended, const BlockAdapters* adapters = nullptr) const;
   AttentionShape attention_shape() const;
   /// Of each layer: the nearest tokens that a token sees, itself included; 0: all.
   std::vector<int64_t> windows() const;

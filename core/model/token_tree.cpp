@@ -8,6 +8,7 @@
 
 #include "core/base/common_prefix.h"
 #include "core/base/error.h"
+#include "core/base/rng.h"
 #include "core/nn/device_copy.h"
 
 namespace xkde {
@@ -123,7 +124,41 @@ class BatchBuilder {
   bool branched_ = false;
 };
 
+/// Of each row of a batch, its parent; -1: it has none.
+std::vector<int64_t> parents_of(const std::vector<AttentionSegment>& segments) {
+  std::vector<int64_t> parents;
+  for (const AttentionSegment& segment : segments) {
+    std::vector<int64_t> last_row;  // of each node
+    const std::vector<TreeNode> plain{{segment.length, -1}};
+    for (const TreeNode& node : segment.nodes.empty() ? plain : segment.nodes) {
+      int64_t parent = node.parent < 0 ? -1 : last_row[static_cast<size_t>(node.parent)];
+      for (int64_t i = 0; i < node.length; ++i) {
+        parents.push_back(parent);
+        parent = std::ssize(parents) - 1;
+      }
+      last_row.push_back(parent);
+    }
+  }
+  return parents;
+}
+
 }  // namespace
+
+void add_dropout_seeds(PackedBatch& batch, uint64_t seed, int64_t step) {
+  const at::Tensor ids = batch.input_ids.cpu();
+  const auto* id = ids.const_data_ptr<int64_t>();
+  const uint64_t root = RandomStream(seed, "dropout", static_cast<uint64_t>(step)).next();
+  const std::vector<int64_t> parents = parents_of(batch.segments);
+  std::vector<int64_t> seeds;
+  for (size_t row = 0; row < parents.size(); ++row) {
+    const int64_t parent = parents[row];
+    const uint64_t above =
+        parent < 0 ? root : static_cast<uint64_t>(seeds[static_cast<size_t>(parent)]);
+    const uint64_t own = RandomStream(above, "", static_cast<uint64_t>(id[row])).next();
+    seeds.push_back(static_cast<int64_t>(own));
+  }
+  batch.dropout_seeds = at::tensor(seeds, at::TensorOptions().dtype(at::kLong));
+}
 
 std::vector<PackedBatch> pack_sequences(std::span<const TreeSequence> sequences,
                                         const PackOptions& options) {

@@ -36,6 +36,9 @@ struct PackedBatch {
   /// For label i: which of the given sequences it belongs to (index into the caller's list).
   std::vector<int64_t> label_sequence;
   int64_t sequence_tokens = 0;  ///< tokens of the sequences laid out one by one
+  /// For dropout, int64 [T], in host memory: of the row's tokens from the root on, whatever else
+  /// the batch holds. Undefined: nothing is left out.
+  at::Tensor dropout_seeds;
 
   int64_t num_tokens() const { return input_ids.size(0); }
 };
@@ -46,6 +49,9 @@ struct PackOptions {
   int64_t max_sequences = 0;     ///< per batch; 0: no limit (1: no packing)
   at::Device device = at::kCPU;  ///< of the batches' tensors
 };
+
+/// Fills dropout_seeds, drawn anew for each `step`.
+void add_dropout_seeds(PackedBatch& batch, uint64_t seed, int64_t step);
 
 /// Lays the sequences out in batches, in lexicographic order of their ids, ties in the given order.
 /// Deterministic. Sequences must not be empty.
