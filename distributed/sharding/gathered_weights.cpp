@@ -12,7 +12,7 @@ GatheredWeights::GatheredWeights(const ShardLayout& layout, const at::Tensor& ma
       master_(master),
       shards_(shards),
       options_(options),
-      aliases_(shards.size() == 1 && options.dtype == at::kFloat &&
+      aliases_(shards.size() == 1 && options.dtype == master.scalar_type() &&
                options.device == master.device()),
       units_(layout.units.size()) {}
 

@@ -19,12 +19,13 @@ struct GatherOptions {
   bool stays = true;  ///< invalidate() keeps the memory
 };
 
-/// The weights of whole units in the compute dtype, gathered from fp32 shards. A unit has one
+/// The weights of whole units in the compute dtype, gathered from shards: fp32 masters, or frozen
+/// weights of that dtype. A unit has one
 /// storage, which is filled, emptied and filled again: what a kept graph holds into it is valid
 /// whenever it is filled. Every rank makes the same calls in the same order.
 class GatheredWeights {
  public:
-  /// `layout`, `master` (fp32 [layout.state_numel]) and `shards` outlive it.
+  /// `layout`, `master` ([layout.state_numel]) and `shards` outlive it.
   GatheredWeights(const ShardLayout& layout, const at::Tensor& master, Communicator& shards,
                   GatherOptions options);
 

@@ -8,21 +8,11 @@
 
 #include "core/base/error.h"
 #include "core/loss/token_loss.h"
+#include "distributed/sharding/model_layout.h"
+#include "distributed/sharding/shard_values.h"
 
 namespace xkde::dist {
 namespace {
-
-ShardLayout layout_of(const Decoder& decoder, int ranks) {
-  std::vector<UnitLayout> units;
-  for (const DecoderUnit& unit : decoder.units()) {
-    UnitLayout layout{.name = unit.name, .slots = {}};
-    for (const UnitTensor& tensor : unit.tensors) {
-      layout.slots.push_back({.name = tensor.name, .shape = tensor.shape, .decays = tensor.decays});
-    }
-    units.push_back(std::move(layout));
-  }
-  return make_layout(std::move(units), ranks);
-}
 
 at::TensorOptions state_options(const EngineOptions& options) {
   const auto fp32 = at::TensorOptions().dtype(at::kFloat);
@@ -49,7 +39,8 @@ at::Tensor ids_of(const PackedBatch* batch) {
 }  // namespace
 
 ShardedModel::ShardedModel(const Decoder& decoder, Communicator& comm, EngineOptions options)
-    : decoder_(decoder),
+    : RunModel(decoder, options.compute_dtype),
+      decoder_(decoder),
       options_(options),
       mesh_(comm, options.num_copies(comm.size())),
       layout_(layout_of(decoder, mesh_.num_shards())),
@@ -62,39 +53,13 @@ ShardedModel::ShardedModel(const Decoder& decoder, Communicator& comm, EngineOpt
              .device = options.device,
              .reduce_when = options.policy().reduce_when}) {}
 
-void ShardedModel::load(const std::function<void(const std::string&, std::span<float>)>& read_f32) {
-  for (const UnitLayout& unit : layout_.units) {
-    for (const TensorSlot& slot : unit.slots) {
-      at::Tensor whole = at::empty({slot.numel}, at::TensorOptions().dtype(at::kFloat));
-      read_f32(slot.name, {whole.mutable_data_ptr<float>(), static_cast<size_t>(slot.numel)});
-      for (const ShardPiece& piece : pieces_of(layout_, unit, slot)) {
-        if (piece.shard != mesh_.shard()) continue;
-        master_.narrow(0, piece.state_offset, piece.numel)
-            .copy_(whole.narrow(0, piece.tensor_offset, piece.numel));
-      }
-    }
-  }
+void ShardedModel::load(const ReadTensor& read_f32) {
+  fill_shard(layout_, mesh_.shard(), read_f32, master_);
   masters_changed();
 }
 
 std::vector<DecayRange> ShardedModel::decay_ranges() const {
-  std::vector<DecayRange> ranges;
-  for (const UnitLayout& unit : layout_.units) {
-    for (const TensorSlot& slot : unit.slots) {
-      for (const ShardPiece& piece : pieces_of(layout_, unit, slot)) {
-        if (piece.shard != mesh_.shard()) continue;
-        const int64_t end = piece.state_offset + piece.numel;
-        const bool extends = !ranges.empty() && ranges.back().end == piece.state_offset &&
-                             ranges.back().decays == slot.decays;
-        if (extends) {
-          ranges.back().end = end;
-        } else {
-          ranges.push_back({piece.state_offset, end, slot.decays});
-        }
-      }
-    }
-  }
-  return ranges;
+  return decay_ranges_of(layout_, mesh_.shard());
 }
 
 void ShardedModel::masters_changed() { weights_.invalidate(); }
@@ -270,32 +235,8 @@ std::vector<at::Tensor> ShardedModel::resident_parameters(size_t unit) {
   return decoder_.parameters(unit, weights_.get(unit));
 }
 
-at::Tensor ShardedModel::predict(const PackedBatch& batch) {
-  const c10::AutoGradMode without_graph(false);
-  const auto weights = [this](size_t unit) { return resident_parameters(unit); };
-  const BlockContext context = decoder_.context(batch, options_.compute_dtype);
-  const at::Tensor x = decoder_.forward(batch.input_ids, context, {.weights = weights});  // [T, D]
-  const at::Tensor norm = weights(decoder_.head_unit()).front();
-  const at::Tensor hidden = decoder_.final_norm(x.index_select(0, batch.label_rows), norm);
-  return linear_argmax(hidden, weights(decoder_.output_unit()).back());
-}
-
 std::map<std::string, at::Tensor> ShardedModel::gather_masters() {
-  std::map<std::string, at::Tensor> tensors;
-  for (const UnitLayout& layout : layout_.units) {
-    at::Tensor full = master_.narrow(0, layout.shard_offset, layout.shard_numel);
-    if (mesh_.num_shards() > 1) {
-      const at::Tensor shard = full.to(options_.device);
-      full = at::empty({layout.shard_numel * mesh_.num_shards()}, shard.options());
-      mesh_.shards().all_gather(full, shard)->wait();
-    }
-    if (mesh_.world().rank() != 0) continue;
-    full = full.cpu();
-    for (const TensorSlot& slot : layout.slots) {
-      tensors[slot.name] = full.narrow(0, slot.offset, slot.numel).clone().view(slot.shape);
-    }
-  }
-  return tensors;
+  return gather_tensors(layout_, mesh_, master_, options_.device);
 }
 
 }  // namespace xkde::dist

@@ -20,21 +20,22 @@
 #include "distributed/sharding/gathered_weights.h"
 #include "distributed/sharding/gradient_sums.h"
 #include "distributed/sharding/process_mesh.h"
+#include "distributed/sharding/run_model.h"
 #include "distributed/sharding/shard_layout.h"
-#include "distributed/sharding/trainable_model.h"
+#include "distributed/sharding/shard_values.h"
 
 namespace xkde::dist {
 
 /// A decoder whose parameters are flat fp32 shards, one per rank, and the explicit schedule of a
 /// training step over its units: gather, compute, reduce, free. Every rank makes the same calls in
 /// the same order unless a function says otherwise. Sources: arXiv:1910.02054, arXiv:2304.11277.
-class ShardedModel final : public TrainableModel {
+class ShardedModel final : public RunModel {
  public:
   /// `decoder` and `comm` outlive the model.
   ShardedModel(const Decoder& decoder, Communicator& comm, EngineOptions options);
 
   /// Fills this rank's masters; `read_f32(name, out)` gives whole tensors. Not collective.
-  void load(const std::function<void(const std::string&, std::span<float>)>& read_f32);
+  void load(const ReadTensor& read_f32);
   const ShardLayout& layout() const noexcept override { return layout_; }
   const ProcessMesh& mesh() const noexcept { return mesh_; }
   at::Tensor& master() noexcept override { return master_; }
@@ -48,14 +49,8 @@ class ShardedModel final : public TrainableModel {
   at::Tensor finish_gradients() override { return sums_.finish(); }
   at::Tensor log_probs(const PackedBatch* batch) override;
 
-  /// Gathers all weights, so that predict() may be called by each rank on its own. Until
-  /// masters_changed().
-  void make_resident();
-  /// Decoder::parameters of a unit in the compute dtype. Not collective; needs make_resident().
-  std::vector<at::Tensor> resident_parameters(size_t unit);
-  /// The most likely next token at every label row, int64 [L], as linear_argmax() gives it. Not
-  /// collective; needs make_resident().
-  at::Tensor predict(const PackedBatch& batch);
+  void make_resident() override;
+  std::vector<at::Tensor> resident_parameters(size_t unit) override;
 
   /// All masters by Hugging Face name, in host memory, on rank 0 (empty elsewhere).
   std::map<std::string, at::Tensor> gather_masters();

@@ -1,0 +1,333 @@
+#include "distributed/sharding/adapter_model.h"
+
+#include <cmath>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+#include <gtest/gtest.h>
+
+#include "core/base/error.h"
+#include "core/base/rng.h"
+#include "core/io/json_file.h"
+#include "core/io/safetensors.h"
+#include "core/model/pretrained/peft_adapter.h"
+#include "distributed/comm/thread_communicator.h"
+#include "distributed/sharding/sharded_model.h"
+
+namespace xkde::dist {
+namespace {
+
+namespace fs = std::filesystem;
+
+fs::path golden(const std::string& kind, const std::string& model) {
+  return fs::path(XKDE_SOURCE_DIR) / "tests/golden" / kind / model;
+}
+
+ModelConfig config_of(const std::string& model) {
+  const fs::path file = golden("models", model) / "config.json";
+  return ModelConfig::from_json(read_json_file(file), file.string());
+}
+
+ReadTensor reader_of(const SafetensorsFile& file) {
+  return [&file](const std::string& name, std::span<float> out) {
+    for (const SafetensorsFile::Tensor& tensor : file.tensors()) {
+      if (tensor.name == name) return file.read_f32(tensor, out);
+    }
+    FAIL() << "no tensor " << name;
+  };
+}
+
+at::Tensor read(const SafetensorsFile& file, const std::string& name, at::IntArrayRef shape) {
+  at::Tensor values = at::empty(shape, at::kFloat);
+  reader_of(file)(name, {values.mutable_data_ptr<float>(), static_cast<size_t>(values.numel())});
+  return values;
+}
+
+void load(AdapterModel& model, const std::string& name) {
+  const SafetensorsFile base = SafetensorsFile::open(golden("models", name) / "model.safetensors");
+  model.load_base(reader_of(base));
+  const PeftAdapter adapter = PeftAdapter::open(golden("lora", name), config_of(name));
+  model.load([&](const std::string& tensor, std::span<float> out) { adapter.read(tensor, out); });
+}
+
+LoraOptions options_of(const std::string& name) {
+  return PeftAdapter::open(golden("lora", name), config_of(name)).options();
+}
+
+/// ids with a label for each token behind the prompt; the weights add up to one.
+std::vector<TreeSequence> labelled(const Json& sequences) {
+  int64_t count = 0;
+  for (const Json& sequence : sequences) {
+    count += std::ssize(sequence.at("ids").get<std::vector<int64_t>>()) -
+             sequence.at("prompt_length").get<int64_t>();
+  }
+  std::vector<TreeSequence> result;
+  for (const Json& sequence : sequences) {
+    TreeSequence tree{sequence.at("ids").get<std::vector<int64_t>>(), {}};
+    for (auto t = sequence.at("prompt_length").get<int64_t>(); t < std::ssize(tree.ids); ++t) {
+      tree.labels.push_back(
+          {t - 1, tree.ids[static_cast<size_t>(t)], 1.0 / static_cast<double>(count)});
+    }
+    result.push_back(std::move(tree));
+  }
+  return result;
+}
+
+class GoldenAdapters : public testing::TestWithParam<const char*> {};
+INSTANTIATE_TEST_SUITE_P(OfPeft, GoldenAdapters,
+                         testing::Values("llama_untied", "qwen2_tied", "llama_linear_rope_biases"));
+
+TEST_P(GoldenAdapters, LossAndEveryGradientEqualThoseOfPeft) {
+  const std::string name = GetParam();
+  const Decoder decoder(config_of(name));
+  const Json expected = read_json_file(golden("lora", name) / "golden.json");
+  const SafetensorsFile file = SafetensorsFile::open(golden("lora", name) / "golden.safetensors");
+  run_ranks(1, [&](Communicator& comm) {
+    AdapterModel model(decoder, comm, {}, options_of(name));
+    load(model, name);
+    model.begin_step();
+    double loss = 0;
+    const auto packs = pack_sequences(labelled(expected["sequences"]), {});
+    for (const PackedBatch& batch : packs) {
+      loss += model.forward_backward(&batch, &batch == &packs.back()).item<double>();
+    }
+
+    EXPECT_NEAR(loss, expected["loss"].get<double>(), 1e-5);
+    for (const UnitLayout& unit : model.layout().units) {
+      for (const TensorSlot& slot : unit.slots) {
+        const at::Tensor got =
+            model.gradient().narrow(0, unit.shard_offset + slot.offset, slot.numel);
+        EXPECT_LT((got - read(file, "grad." + slot.name, {slot.numel})).abs().max().item<float>(),
+                  1e-5F)
+            << slot.name;
+      }
+    }
+  });
+}
+
+TEST_P(GoldenAdapters, MergedWeightsGiveTheLogitsOfPeft) {
+  const std::string name = GetParam();
+  const Decoder decoder(config_of(name));
+  const Json expected = read_json_file(golden("lora", name) / "golden.json");
+  const SafetensorsFile file = SafetensorsFile::open(golden("lora", name) / "golden.safetensors");
+  for (const ShardMode shard : {ShardMode::kFull, ShardMode::kNone}) {
+    run_ranks(2, [&](Communicator& comm) {
+      const c10::AutoGradMode without_graph(false);
+      AdapterModel model(decoder, comm, {.shard = shard}, options_of(name));
+      load(model, name);
+      model.make_resident();
+      const auto weights = [&](size_t unit) { return model.resident_parameters(unit); };
+      for (size_t i = 0; i < expected["sequences"].size(); ++i) {
+        const TreeSequence sequence{expected["sequences"][i]["ids"].get<std::vector<int64_t>>(),
+                                    {}};
+        const PackedBatch batch = pack_sequences({&sequence, 1}, {}).front();
+        const at::Tensor x = decoder.forward(batch.input_ids, decoder.context(batch, at::kFloat),
+                                             {.weights = weights});
+        const at::Tensor got = decoder.logits(x, weights);
+        const at::Tensor logits = read(file, concat("logits.", i), got.sizes());
+        // fp32, in another order of sums: logits are of size 3.
+        EXPECT_LT((got - logits).abs().max().item<float>(), 3e-5F) << name << " " << i;
+      }
+    });
+  }
+}
+
+class AdapterTraining : public testing::TestWithParam<std::tuple<const char*, int, ShardMode>> {};
+INSTANTIATE_TEST_SUITE_P(SixSteps, AdapterTraining,
+                         testing::Combine(testing::Values("llama_untied", "qwen2_tied"),
+                                          testing::Values(1, 3),
+                                          testing::Values(ShardMode::kFull, ShardMode::kGrads,
+                                                          ShardMode::kOptimizer,
+                                                          ShardMode::kNone)));
+
+TEST_P(AdapterTraining, LossesAndNormsEqualThoseOfPeft) {
+  const auto [name, ranks, shard] = GetParam();
+  const Decoder decoder(config_of(name));
+  const Json expected = read_json_file(golden("lora", name) / "training.json");
+  for (const Recompute recompute : {Recompute::kBlock, Recompute::kNone}) {
+    const EngineOptions engine{.shard = shard, .recompute = recompute};
+    run_ranks(ranks, [&, model_name = std::string(name), size = ranks](Communicator& comm) {
+      AdapterModel model(decoder, comm, engine, options_of(model_name));
+      load(model, model_name);
+      AdamW optimizer(model.layout().state_numel,
+                      {.beta1 = expected["adam_beta1"].get<double>(),
+                       .beta2 = expected["adam_beta2"].get<double>(),
+                       .epsilon = expected["adam_epsilon"].get<double>(),
+                       .weight_decay = expected["weight_decay"].get<double>()},
+                      model.decay_ranges());
+      const at::Tensor base = model.base().clone();
+      size_t step = 0;
+      for (const Json& line : expected["steps"]) {
+        const std::vector<TreeSequence> all = labelled(line["batch"]);
+        std::vector<TreeSequence> part;
+        for (size_t i = 0; i < all.size(); ++i) {
+          if (static_cast<int>(i) % size == comm.rank()) part.push_back(all[i]);
+        }
+        const auto packs = pack_sequences(part, {.max_sequences = 1});
+        model.begin_step();
+        at::Tensor loss = at::zeros({1}, at::kDouble);
+        for (size_t i = 0; i < all.size(); ++i) {  // more rounds than packs: the rest are empty
+          loss +=
+              model.forward_backward(i < packs.size() ? &packs[i] : nullptr, i + 1 == all.size())
+                  .item<double>();
+        }
+        comm.all_reduce(loss, ReduceOp::kSum)->wait();
+        const at::Tensor norm = model.finish_gradients();
+        optimizer.step(model.master(), model.gradient(), expected["learning_rate"].get<double>(),
+                       clip_scale(norm, 1.0));
+        model.masters_changed();
+        EXPECT_NEAR(loss.item<double>(), line["loss"].get<double>(), 1e-5) << "step " << step;
+        EXPECT_NEAR(norm.item<double>(), line["grad_norm"].get<double>(), 1e-4) << "step " << step;
+        ++step;
+      }
+      EXPECT_EQ(step, 6U);
+      EXPECT_TRUE(model.base().equal(base));
+    });
+  }
+}
+
+/// A model of odd sizes.
+ModelConfig odd_config(bool tied) {
+  ModelConfig config;
+  config.family = &family_named(tied ? "qwen2" : "llama");
+  config.vocab_size = 53;
+  config.hidden_size = 20;
+  config.intermediate_size = 27;
+  config.num_hidden_layers = 3;
+  config.num_attention_heads = 3;
+  config.num_key_value_heads = 1;
+  config.head_dim = 6;
+  config.max_position_embeddings = 64;
+  config.attention_bias = tied;
+  config.tie_word_embeddings = tied;
+  return config;
+}
+
+void random_weights(const std::string& name, std::span<float> out) {
+  RandomStream random(7, name);
+  const bool norm = name.find("norm") != std::string::npos;
+  for (float& value : out) {
+    value = static_cast<float>((random.uniform() - 0.5) * 0.4 + (norm ? 1.0 : 0.0));
+  }
+}
+
+std::vector<TreeSequence> random_sequences(int64_t count) {
+  RandomStream random(11, "sequences");
+  std::vector<TreeSequence> sequences;
+  for (int64_t i = 0; i < count; ++i) {
+    TreeSequence sequence{{1, 2, 3, static_cast<int64_t>(random.below(2))}, {}};
+    while (std::ssize(sequence.ids) < 9)
+      sequence.ids.push_back(static_cast<int64_t>(random.below(53)));
+    for (int64_t t = 5; t < 9; ++t) {
+      sequence.labels.push_back(
+          {t, static_cast<int64_t>(random.below(53)), 1.0 / static_cast<double>(4 * count)});
+    }
+    sequences.push_back(std::move(sequence));
+  }
+  return sequences;
+}
+
+/// Losses of three steps, with dropout.
+std::vector<double> dropped_losses(int ranks, EngineOptions options, PackOptions pack,
+                                   double rate = 0.3) {
+  const Decoder decoder(odd_config(true));
+  std::vector<double> losses;
+  run_ranks(ranks, [&](Communicator& comm) {
+    AdapterModel model(decoder, comm, options, LoraOptions{.r = 4, .alpha = 40, .dropout = rate});
+    model.load_base(random_weights);
+    model.load(random_weights);
+    AdamW optimizer(model.layout().state_numel, {}, model.decay_ranges());
+    const auto all = random_sequences(6);
+    for (int64_t step = 0; step < 3; ++step) {
+      std::vector<TreeSequence> part;
+      for (size_t i = 0; i < all.size(); ++i) {
+        if (static_cast<int>(i) % ranks == comm.rank()) part.push_back(all[i]);
+      }
+      std::vector<PackedBatch> packs = pack_sequences(part, pack);
+      for (PackedBatch& batch : packs) {
+        if (rate > 0) add_dropout_seeds(batch, 5, step);
+      }
+      model.begin_step();
+      at::Tensor loss = at::zeros({1}, at::kDouble);
+      for (size_t i = 0; i < all.size(); ++i) {
+        loss += model.forward_backward(i < packs.size() ? &packs[i] : nullptr, i + 1 == all.size())
+                    .item<double>();
+      }
+      comm.all_reduce(loss, ReduceOp::kSum)->wait();
+      const at::Tensor norm = model.finish_gradients();
+      optimizer.step(model.master(), model.gradient(), 1e-2, clip_scale(norm, 1.0));
+      model.masters_changed();
+      if (comm.rank() == 0) losses.push_back(loss.item<double>());
+    }
+  });
+  return losses;
+}
+
+TEST(AdapterModel, DropsTheSameInputsOnAnyNumberOfRanksAndInAnyPack) {
+  const auto plain = dropped_losses(1, {}, {.share_prefixes = false, .max_sequences = 1});
+  ASSERT_EQ(plain.size(), 3U);
+  const auto none = dropped_losses(1, {}, {}, 0.0);
+  EXPECT_GT(std::abs(plain[0] - none[0]), 1e-3);
+
+  for (const int ranks : {1, 2, 3}) {
+    for (const Recompute recompute : {Recompute::kBlock, Recompute::kNone}) {
+      const auto got = dropped_losses(ranks, {.shard = ShardMode::kFull, .recompute = recompute},
+                                      {.max_sequences = 3});
+      for (size_t i = 0; i < plain.size(); ++i) EXPECT_NEAR(got[i], plain[i], 1e-5) << i;
+    }
+  }
+}
+
+TEST(AdapterModel, ANewAdapterChangesNothing) {
+  for (const bool tied : {true, false}) {
+    const Decoder decoder(odd_config(tied));
+    const auto packs = pack_sequences(random_sequences(4), {});
+    run_ranks(2, [&](Communicator& comm) {
+      ShardedModel full(decoder, comm, {});
+      full.load(random_weights);
+      AdapterModel model(decoder, comm, {}, LoraOptions{.r = 4});
+      model.load_base(random_weights);
+      model.begin_adapter(3);
+
+      EXPECT_TRUE(model.log_probs(&packs.front()).equal(full.log_probs(&packs.front())));
+      full.make_resident();
+      model.make_resident();
+      EXPECT_TRUE(model.predict(packs.front()).equal(full.predict(packs.front())));
+    });
+  }
+}
+
+TEST(AdapterModel, IsAskedWithoutAnAdapterToo) {
+  const Decoder decoder(odd_config(true));
+  const auto packs = pack_sequences(random_sequences(4), {});
+  run_ranks(2, [&](Communicator& comm) {
+    ShardedModel full(decoder, comm, {.compute_dtype = at::kBFloat16});
+    full.load(random_weights);
+    AdapterModel model(decoder, comm, {.compute_dtype = at::kBFloat16}, std::nullopt);
+    model.load_base(random_weights);
+    full.make_resident();
+    model.make_resident();
+
+    EXPECT_TRUE(model.predict(packs.front()).equal(full.predict(packs.front())));
+    EXPECT_EQ(model.layout().state_numel, 0);
+    EXPECT_EQ(model.base().scalar_type(), at::kBFloat16);
+  });
+}
+
+TEST(AdapterModel, RefusesATargetThatTheModelLacks) {
+  const Decoder decoder(odd_config(true));
+  EXPECT_THROW(run_ranks(1,
+                         [&](Communicator& comm) {
+                           AdapterModel(decoder, comm, {},
+                                        LoraOptions{.target_modules = {"c_attn"}});
+                         }),
+               ConfigError);
+}
+
+}  // namespace
+}  // namespace xkde::dist
