@@ -71,12 +71,19 @@ std::string stages_text(const recipe::Recipe& recipe, const RunPlan& run) {
               work.largest.labels);
 }
 
+std::string adapter_text(const dist::ModelShape& model) {
+  if (!model.is_frozen()) return "";
+  return line("         of {:.2f} million in the adapter that is trained; the others are frozen",
+              in_millions(model.trained().parameters()));
+}
+
 std::string layout_text(const RunPlan& run) {
   const dist::EngineOptions& options = run.plan.options;
   const int shards = options.num_shards(run.request.ranks);
   return line("layout   {} shards x {} copies; a rank's shard has {:.1f} million parameters",
               shards, run.request.ranks / shards,
               in_millions(dist::state_numel(run.request.model, shards))) +
+         adapter_text(run.request.model) +
          line("plan     shard {}, recompute {} ({})", options.policy().name,
               name_of(dist::kRecomputeNames, options.recompute), run.plan.reason);
 }
@@ -162,7 +169,8 @@ int64_t host_bytes(const RunPlan& run, const RunPlace& place) {
   if (place.device.is_cpu()) return process + run.plan.memory.peak();
   // Masters and moments: as a save copies them, and once more where they are kept there.
   const dist::EngineOptions& options = run.plan.options;
-  const int64_t numel = dist::state_numel(run.request.model, options.num_shards(run.request.ranks));
+  const int64_t numel =
+      dist::state_numel(run.request.model.trained(), options.num_shards(run.request.ranks));
   const int64_t state = 3 * static_cast<int64_t>(sizeof(float)) * numel;
   return process + state * (options.offload_optimizer ? 2 : 1);
 }

@@ -45,8 +45,9 @@ int64_t gradient_bytes(const ModelShape& model, const EngineOptions& options, in
 }
 
 int64_t gathered_bytes(const ModelShape& model, const EngineOptions& options, int shards) {
-  const bool masters_serve = options.compute_dtype == c10::kFloat &&
-                             !(options.offload_optimizer && options.device.is_cuda());
+  const bool masters_serve =
+      model.is_frozen() || (options.compute_dtype == c10::kFloat &&
+                            !(options.offload_optimizer && options.device.is_cuda()));
   if (shards == 1 && masters_serve) return 0;
   const bool frees = !options.policy().weights_stay && shards > 1;
   const int64_t blocks = std::min<int64_t>(1 + options.prefetch, model.layers);
@@ -76,7 +77,25 @@ int64_t attention_bytes(const ModelShape& m, const EngineOptions& options, const
                                       options.compute_dtype, options.device.type());
 }
 
+/// As block_bytes(), where no weight has a gradient. The gradients of the adapter are small beside
+/// those of activations.
+BlockBytes frozen_block_bytes(const ModelShape& m, const EngineOptions& options,
+                              const PackShape& pack) {
+  const int64_t w = bytes_of(options.compute_dtype);
+  const int64_t t = pack.tokens;
+  BlockBytes bytes;
+  // Dropout keeps the inputs that are left and their factors, of all four products.
+  const int64_t dropped = m.adapter_drops ? 2 * (2 * m.hidden + m.queries + m.inner) : 0;
+  bytes.kept = block_kept_bytes(m, options, pack) + w * t * (m.adapter_width + dropped);
+  const int64_t in_mlp = bytes.kept + w * t * (2 * m.hidden + 2 * m.inner);
+  const int64_t in_attention = w * t * m.hidden + 2 * attention_bytes(m, options, pack) +
+                               w * t * (2 * m.hidden + 2 * m.queries + 2 * m.keys);
+  bytes.backward = std::max(in_mlp, options.device.is_cpu() ? in_attention : 0);
+  return bytes;
+}
+
 BlockBytes block_bytes(const ModelShape& m, const EngineOptions& options, const PackShape& pack) {
+  if (m.is_frozen()) return frozen_block_bytes(m, options, pack);
   const int64_t w = bytes_of(options.compute_dtype);
   const int64_t t = pack.tokens;
   const int64_t d = m.hidden;
@@ -129,7 +148,16 @@ int64_t ModelShape::parameters() const {
   return std::accumulate(unit_numels.begin(), unit_numels.end(), int64_t{0});
 }
 
-ModelShape shape_of(const Decoder& decoder) {
+ModelShape ModelShape::trained() const {
+  if (!is_frozen()) return *this;
+  ModelShape adapter = *this;
+  std::ranges::copy(adapter_numels, adapter.unit_numels.begin() + 1);
+  adapter.unit_numels.front() = 0;
+  adapter.unit_numels.back() = 0;
+  return adapter;
+}
+
+ModelShape shape_of(const Decoder& decoder, const LoraOptions* lora) {
   const ModelConfig& config = decoder.config();
   ModelShape shape{.layers = config.num_hidden_layers,
                    .hidden = extent_of(Extent::kHidden, config),
@@ -149,6 +177,17 @@ ModelShape shape_of(const Decoder& decoder) {
     if (std::ranges::count(kNormsOfRows, spec.role) > 0) ++shape.norms;
     if (spec.role == TensorRole::kQueryNorm) shape.norms_heads = true;
   }
+  if (lora == nullptr) return shape;
+  for (const LoraBlock& block : lora_blocks(config, *lora)) {
+    int64_t numel = 0;
+    shape.adapter_width = 0;
+    for (const LoraTensor& tensor : block.tensors) {
+      numel += tensor.shape[0] * tensor.shape[1];
+      shape.adapter_width += tensor.is_first ? tensor.shape[0] : 0;
+    }
+    shape.adapter_numels.push_back(numel);
+  }
+  shape.adapter_drops = lora->dropout > 0.0;
   return shape;
 }
 
@@ -162,8 +201,9 @@ PackShape shape_of(const PackedBatch& batch, c10::DeviceType type) {
           .path_keys = counts.path_keys};
 }
 
-std::array<std::pair<std::string_view, int64_t>, 9> MemoryByKind::items() const {
-  return {{{"masters", masters},
+std::array<std::pair<std::string_view, int64_t>, 10> MemoryByKind::items() const {
+  return {{{"frozen weights", frozen},
+           {"masters", masters},
            {"optimizer", optimizer},
            {"gradients", gradients},
            {"gathered units", gathered},
@@ -190,12 +230,14 @@ MemoryByKind predict_memory(const ModelShape& model, const EngineOptions& option
                             const PackShape& largest, const MemoryConstants& constants) {
   const int shards = options.num_shards(ranks);
   const int64_t w = bytes_of(options.compute_dtype);
-  const int64_t state = kWide * state_numel(model, shards);
+  const ModelShape trained = model.trained();
+  const int64_t state = kWide * state_numel(trained, shards);
   const bool is_away = options.offload_optimizer && options.device.is_cuda();
   MemoryByKind bytes;
+  bytes.frozen = model.is_frozen() ? w * state_numel(model, shards) : 0;
   bytes.masters = is_away ? 0 : state;
   bytes.optimizer = is_away ? 0 : 2 * state;
-  bytes.gradients = gradient_bytes(model, options, shards);
+  bytes.gradients = gradient_bytes(trained, options, shards);
   bytes.gathered = gathered_bytes(model, options, shards);
   // The copy is made in host memory.
   bytes.checkpoint = constants.saves_async && options.device.is_cpu() ? 3 * state : 0;

@@ -28,9 +28,20 @@ struct ModelShape {
   int64_t vocabulary = 0;
   std::vector<int64_t> unit_numels;  ///< parameters of the embedding, each block, the head
   int64_t block_multiply_adds = 0;   ///< of one token in the linear layers of all blocks
+  /// Of an adapter, where one is trained and the weights are frozen: its matrices in each block,
+  /// and the width of all first products of a block. Empty: all weights are trained.
+  std::vector<int64_t> adapter_numels = {};
+  int64_t adapter_width = 0;
+  bool adapter_drops = false;  ///< it has dropout
+
   int64_t parameters() const;
+  bool is_frozen() const noexcept { return !adapter_numels.empty(); }
+  /// What is trained, as a model of its own: itself, or the adapter in the place of each block and
+  /// nothing in that of embedding and head.
+  ModelShape trained() const;
 };
-ModelShape shape_of(const Decoder& decoder);
+/// `lora`: the adapter that is trained; null: all weights are. Throws as lora_blocks() does.
+ModelShape shape_of(const Decoder& decoder, const LoraOptions* lora = nullptr);
 
 /// The rows of one forward pass, and the pairs of a query and a key that its attention computes.
 struct PackShape {
@@ -49,7 +60,8 @@ PackShape shape_of(const PackedBatch& batch, c10::DeviceType type);
 /// Bytes of one rank at the moment of a step that needs most, by what holds them. On a GPU those of
 /// the device.
 struct MemoryByKind {
-  int64_t masters = 0;        ///< fp32 shards of the weights
+  int64_t frozen = 0;         ///< shards of weights that are not trained, in the compute dtype
+  int64_t masters = 0;        ///< fp32 shards of what is trained
   int64_t optimizer = 0;      ///< fp32 shards of both moments
   int64_t gradients = 0;      ///< fp32 shards of the sums, and whole units on their way there
   int64_t gathered = 0;       ///< whole units in the compute dtype
@@ -61,7 +73,7 @@ struct MemoryByKind {
 
   int64_t peak() const;
   /// The names of the members and their values, in this order.
-  std::array<std::pair<std::string_view, int64_t>, 9> items() const;
+  std::array<std::pair<std::string_view, int64_t>, 10> items() const;
 };
 
 /// What the machine and the run add to a rank's memory, whatever the model.

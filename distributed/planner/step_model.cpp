@@ -15,6 +15,9 @@ constexpr double kOperationsPerBlock = 50.0;
 
 double bytes_of(c10::ScalarType type) { return static_cast<double>(c10::elementSize(type)); }
 
+/// Products of a backward pass for each of a forward pass; frozen weights need none of their own.
+double backward_products(const ModelShape& model) { return model.is_frozen() ? 1.0 : kBackward; }
+
 double forwards(const EngineOptions& options) {
   return options.recompute == Recompute::kBlock ? 2.0 : 1.0;
 }
@@ -59,9 +62,13 @@ Traffic traffic_of(const ModelShape& model, const EngineOptions& options, int ra
   const double ends = static_cast<double>(model.unit_numels.front() + model.unit_numels.back());
   const double r = bytes_of(options.grad_reduce_dtype);
   const double gather = gather_seconds(link, w * block, shards);
-  const double reduce = gather_seconds(link, r * block, shards);
+  const ModelShape trained = model.trained();
+  const double trained_block = mean_block(trained);
+  const double trained_ends =
+      static_cast<double>(trained.unit_numels.front() + trained.unit_numels.back());
+  const double reduce = gather_seconds(link, r * trained_block, shards);
   Traffic traffic;
-  traffic.open = gather_seconds(link, r * ends, shards);
+  traffic.open = gather_seconds(link, r * trained_ends, shards);
   const double gather_ends = gather_seconds(link, w * ends, shards);
   const ShardPolicy& policy = options.policy();
   if (policy.weights_stay) {
@@ -75,8 +82,8 @@ Traffic traffic_of(const ModelShape& model, const EngineOptions& options, int ra
   (policy.reduce_when == ReduceWhen::kEachPack ? traffic.backward : traffic.last) += reduce;
   if (copies > 1) {
     const double part = r / static_cast<double>(shards);
-    traffic.last += all_reduce_seconds(link, part * block, copies, shards);
-    traffic.open += all_reduce_seconds(link, part * ends, copies, shards);
+    traffic.last += all_reduce_seconds(link, part * trained_block, copies, shards);
+    traffic.open += all_reduce_seconds(link, part * trained_ends, copies, shards);
   }
   return traffic;
 }
@@ -127,13 +134,15 @@ void add_compute(StepSeconds& seconds, const ModelShape& model, const EngineOpti
   const double passes = forwards(options) + kBackward;
   const auto w = bytes_of(options.compute_dtype);
   const auto layers = static_cast<double>(model.layers);
-  seconds.matmul = 2.0 * passes * static_cast<double>(model.block_multiply_adds) * work.tokens /
+  seconds.matmul = 2.0 * (forwards(options) + backward_products(model)) *
+                   static_cast<double>(model.block_multiply_adds) * work.tokens /
                    machine.matmul_flops;
   seconds.attention = (forwards(options) + kAttentionBackward) *
                       attention_flops(model, work.pairs) /
                       (machine.matmul_flops * machine.attention_share);
   const double logits = work.labels * static_cast<double>(model.vocabulary);
-  const double head_products = 6.0 * logits * static_cast<double>(model.hidden);
+  const double head_products =
+      2.0 * (1.0 + backward_products(model)) * logits * static_cast<double>(model.hidden);
   // Log-softmax, its gradient and the casts touch each logit about 12 times in fp32.
   seconds.head = machine.head_flops > 0.0
                      ? head_products / machine.head_flops
@@ -154,8 +163,9 @@ void add_compute(StepSeconds& seconds, const ModelShape& model, const EngineOpti
 void add_updates(StepSeconds& seconds, const ModelShape& model, const EngineOptions& options,
                  int shards, const StepWork& work, const MachineConstants& machine) {
   const auto w = bytes_of(options.compute_dtype);
-  const auto all = static_cast<double>(model.parameters());
-  const auto own = static_cast<double>(state_numel(model, shards));
+  const ModelShape trained = model.trained();
+  const auto all = static_cast<double>(trained.parameters());
+  const auto own = static_cast<double>(state_numel(trained, shards));
   // A pack's matrix gradients are read and added to fp32 sums that are read and written.
   seconds.gradients = work.packs * all * (w + 8.0) / machine.memory_bytes_per_s;
   // Cleared, read for the norm; AdamW reads four fp32 states and writes three; cast for the gather.

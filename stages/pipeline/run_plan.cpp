@@ -12,7 +12,7 @@ namespace {
 dist::PlanRequest request_for(const Recipe& recipe, const Decoder& decoder,
                               const TrainWorkload& workload, const RunPlace& place) {
   dist::PlanRequest request;
-  request.model = dist::shape_of(decoder);
+  request.model = dist::shape_of(decoder, recipe.stages[workload.stage]->adapter());
   request.ranks = place.ranks;
   request.options = engine_options(recipe, place.ranks, place.device);
   request.shard = recipe.parallel.shard;
