@@ -1,6 +1,8 @@
 #include "launch/validate.h"
 
 #include "core/base/standard_output.h"
+#include "core/model/families/lora_blocks.h"
+#include "core/model/pretrained/peft_adapter.h"
 #include "core/model/pretrained/pretrained.h"
 #include "core/text/chat_template.h"
 #include "stages/pipeline/stage_parsers.h"
@@ -9,18 +11,40 @@
 #include "stages/run/output_path.h"
 
 namespace xkde {
+namespace {
+
+/// What the adapters of a recipe ask of the model. All references outlive the checks.
+std::vector<recipe::KeyCheck> adapter_checks(const recipe::Recipe& recipe,
+                                             const ModelConfig& config) {
+  std::vector<recipe::KeyCheck> checks;
+  if (!recipe.model.adapter.empty()) {
+    checks.push_back({"model.adapter", [&] { PeftAdapter::open(recipe.model.adapter, config); }});
+  }
+  for (size_t i = 0; i < recipe.stages.size(); ++i) {
+    if (const LoraOptions* lora = recipe.stages[i]->adapter()) {
+      checks.push_back({recipe.origin.stage_paths[i] + ".lora.target_modules",
+                        [&config, lora] { lora_modules(config, *lora); }});
+    }
+  }
+  return checks;
+}
+
+}  // namespace
 
 std::string validate_recipe(const std::filesystem::path& file,
                             const std::vector<std::string>& overrides) {
   const recipe::Recipe recipe = recipe::read_recipe(file, recipe::kStageParsers, overrides);
+  ModelConfig config;  // once the model has been opened
   recipe::validate_inputs(
       recipe,
       [&](const std::filesystem::path& path) {
         const PretrainedModel model = open_pretrained(path);
         ChatTemplate::select(recipe.model.chat_template, model.chat_template);
+        config = model.config;
         return model.config.max_position_embeddings;
       },
-      [&](const recipe::NamedPath& output) { recipe::check_output(recipe, output); });
+      [&](const recipe::NamedPath& output) { recipe::check_output(recipe, output); },
+      adapter_checks(recipe, config));
   return file.string() + ": valid, " + std::to_string(recipe.stages.size()) + " stages\n";
 }
 

@@ -4,7 +4,12 @@ namespace xkde::recipe {
 
 ExportStage ExportStage::parse(StrictMap map) {
   ExportStage stage;
-  map.required("path", stage.path);
+  if (map.has("adapter")) {
+    map.optional("path", stage.path);
+  } else {
+    map.required("path", stage.path);
+  }
+  map.optional("adapter", stage.adapter);
   map.optional("dtype", stage.dtype, kDtypes);
   map.optional("memory", stage.memory);
   map.done();
@@ -12,9 +17,19 @@ ExportStage ExportStage::parse(StrictMap map) {
 }
 
 Json ExportStage::keys() const {
-  Json json{{"path", path.string()}, {"dtype", name_of(kDtypes, dtype)}};
+  Json json = Json::object();
+  if (!path.empty()) json["path"] = path.string();
+  if (!adapter.empty()) json["adapter"] = adapter.string();
+  json["dtype"] = name_of(kDtypes, dtype);
   if (!memory.empty()) json["memory"] = memory.string();
   return json;
+}
+
+std::vector<NamedPath> ExportStage::outputs() const {
+  std::vector<NamedPath> outputs;
+  if (!path.empty()) outputs.push_back({"path", path});
+  if (!adapter.empty()) outputs.push_back({"adapter", adapter});
+  return outputs;
 }
 
 void ExportStage::check_inputs(InputChecker& inputs) const {

@@ -2,10 +2,10 @@
 #define XKDE_STAGES_EXPORT_KEYS_H_
 
 #include <filesystem>
-#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/base/dtype.h"
 #include "stages/recipe/stage.h"
@@ -13,11 +13,13 @@
 
 namespace xkde::recipe {
 
-/// `export:` the model as a Hugging Face folder.
+/// `export:` the model as a Hugging Face folder, its adapter merged in, or the adapter alone, or
+/// both.
 struct ExportStage final : Stage {
   static constexpr std::string_view kName = "export";
 
-  std::filesystem::path path;
+  std::filesystem::path path;      ///< of the model; empty: only the adapter is written
+  std::filesystem::path adapter;   ///< ours: a PEFT folder; empty: none is written
   Dtype dtype = Dtype::kBFloat16;  ///< of the weights written, as the paper's models
   std::filesystem::path memory;    ///< ours: an edit memory to go with them; empty: none
 
@@ -27,7 +29,7 @@ struct ExportStage final : Stage {
   Json keys() const override;
   void check_inputs(InputChecker& inputs) const override;
   std::set<std::filesystem::path> files() const override;
-  std::optional<NamedPath> output() const override { return NamedPath{"path", path}; }
+  std::vector<NamedPath> outputs() const override;
 };
 
 }  // namespace xkde::recipe

@@ -8,10 +8,12 @@
 
 #include <ATen/ATen.h>
 
+#include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/io/file.h"
 #include "core/io/file_reader.h"
 #include "core/model/pretrained/export.h"
+#include "core/model/pretrained/peft_adapter.h"
 #include "stages/run/fresh_folder.h"
 
 namespace xkde::recipe {
@@ -28,17 +30,42 @@ void copy_content(const std::filesystem::path& from, const std::filesystem::path
 
 }  // namespace
 
-void run_export(const ExportStage& stage, RunContext& context) {
-  const std::map<std::string, at::Tensor> masters = context.model().gather_masters();
+namespace {
+
+namespace fs = std::filesystem;
+
+void export_adapter(const ExportStage& stage, RunContext& context) {
+  RunWeights& weights = context.weights();
+  const std::string place = std::string(ExportStage::kName) + ".adapter";
+  XKDE_CHECK(weights.lora().has_value(), ConfigError, place,
+             ": expected a model with an adapter, found one without; a stage with lora above this "
+             "one makes one");
+  XKDE_CHECK(weights.is_base_pretrained(), ConfigError, place,
+             ": expected an adapter of the model's files, found one of weights that a stage has "
+             "trained; export.path writes the model with its adapter merged in");
+  const std::map<std::string, at::Tensor> matrices = weights.gather_adapter(context.options());
   if (!context.is_root()) return;
-  namespace fs = std::filesystem;
+  FreshFolder fresh(stage.adapter);
+  write_peft_adapter(fresh.path(), context.recipe().model.model_name_or_path.string(),
+                     context.decoder().config(), *weights.lora(),
+                     [&](const std::string& name, std::span<float> out) {
+                       const at::Tensor& tensor = matrices.at(name);
+                       std::copy_n(tensor.const_data_ptr<float>(), out.size(), out.data());
+                     });
+  fresh.publish();
+  log::info("export: " + stage.adapter.string());
+}
+
+}  // namespace
+
+void run_export(const ExportStage& stage, RunContext& context) {
+  if (!stage.adapter.empty()) export_adapter(stage, context);
+  if (stage.path.empty()) return;
+  const dist::ReadTensor weights = context.weights().weights_for_export(context.options());
+  if (!context.is_root()) return;
   FreshFolder fresh(stage.path);
   export_pretrained(fresh.path(), context.decoder().config(), context.tokenizer(),
-                    context.pretrained().chat_template, stage.dtype,
-                    [&](const std::string& name, std::span<float> out) {
-                      const at::Tensor& tensor = masters.at(name);
-                      std::copy_n(tensor.const_data_ptr<float>(), out.size(), out.data());
-                    });
+                    context.pretrained().chat_template, stage.dtype, weights);
   if (!stage.memory.empty()) {
     // What its journal holds is not in the file itself yet.
     for (const char* suffix : {"", ".journal"}) {

@@ -9,9 +9,9 @@ namespace xkde::recipe {
 /// Of the edit memory in an exported folder, which `xkde_dist ask` finds there.
 inline constexpr const char* kExportedMemory = "edit_memory.h5";
 
-/// Writes the model with its present weights as a Hugging Face folder, and the
-/// stage's edit memory beside them. It takes the place of an earlier export when it is whole
-/// (FreshFolder). Throws ConfigError where anything else is at `stage.path`. Collective.
+/// Writes the model with its present weights as a Hugging Face folder, and the stage's edit memory
+/// beside them; its adapter as a PEFT folder. It takes the place of an earlier export when it is
+/// whole (FreshFolder). Throws ConfigError where anything else is at `stage.path`. Collective.
 void run_export(const ExportStage& stage, RunContext& context);
 
 }  // namespace xkde::recipe

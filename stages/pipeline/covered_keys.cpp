@@ -7,6 +7,7 @@
 #include "core/base/dtype.h"
 #include "core/base/error.h"
 #include "core/data/benchmarks/benchmarks.h"
+#include "core/model/pretrained/peft_adapter.h"
 #include "stages/pipeline/stage_parsers.h"
 #include "stages/recipe/recipe_inputs.h"
 #include "stages/run/output_path.h"
@@ -111,12 +112,16 @@ Json covered_keys(const Recipe& recipe, size_t index, std::span<const fs::path> 
               {"model.dtype", name_of(kDtypes, recipe.model.dtype)},
               {"model.chat_template", recipe.model.chat_template}};
   add_files("model.files", recipe.model.model_name_or_path, model_files, digest_of, covers);
+  if (!recipe.model.adapter.empty()) {
+    add_files("model.adapter", recipe.model.adapter, PeftAdapter::files(recipe.model.adapter),
+              digest_of, covers);
+  }
   if (stage.changes_model())
     covers["parallel.grad_reduce_dtype"] = name_of(kDtypes, recipe.parallel.grad_reduce_dtype);
   flatten(stage.keys(), std::string(stage.name()), covers);
   cover_inputs(stage, prefix, digest_of, covers);
-  if (const auto output = stage.output())
-    covers[prefix + output->key] = covered_output(output->path, recipe.output_dir);
+  for (const NamedPath& output : stage.outputs())
+    covers[prefix + output.key] = covered_output(output.path, recipe.output_dir);
   for (const std::string_view key : stage.free_keys()) covers.erase(concat(prefix, key));
   return covers;
 }

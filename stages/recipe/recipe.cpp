@@ -103,6 +103,7 @@ ModelSection ModelSection::parse(StrictMap map) {
   map.optional("dtype", model.dtype, kDtypes);
   const std::vector<std::string_view> templates = ChatTemplate::keys();
   map.optional("chat_template", model.chat_template, Names{templates});
+  map.optional("adapter", model.adapter);
   map.done();
   return model;
 }
@@ -201,6 +202,7 @@ Json resolved(const Recipe& recipe) {
   json["model"] = {{"model_name_or_path", model.model_name_or_path.string()},
                    {"dtype", name_of(kDtypes, model.dtype)},
                    {"chat_template", model.chat_template}};
+  if (!model.adapter.empty()) json["model"]["adapter"] = model.adapter.string();
   json["parallel"] = {{"backend", name_or_auto(kBackends, parallel.backend)},
                       {"shard", name_or_auto(dist::kShardPolicies, parallel.shard)},
                       {"replicate", parallel.replicate},

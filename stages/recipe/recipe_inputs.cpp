@@ -137,6 +137,7 @@ std::vector<NamedPath> inputs_of(const Stage& stage) {
 
 std::vector<NamedPath> inputs_of(const Recipe& recipe) {
   std::vector<NamedPath> all{{"model.model_name_or_path", recipe.model.model_name_or_path}};
+  if (!recipe.model.adapter.empty()) all.push_back({"model.adapter", recipe.model.adapter});
   for (size_t i = 0; i < recipe.stages.size(); ++i) {
     for (NamedPath& input : inputs_of(*recipe.stages[i])) {
       input.key = recipe.origin.stage_paths[i] + "." + input.key;
@@ -149,17 +150,20 @@ std::vector<NamedPath> inputs_of(const Recipe& recipe) {
 std::vector<NamedPath> outputs_of(const Recipe& recipe) {
   std::vector<NamedPath> all{{"output_dir", recipe.output_dir}};
   for (size_t i = 0; i < recipe.stages.size(); ++i) {
-    if (const std::optional<NamedPath> output = recipe.stages[i]->output())
-      all.push_back({recipe.origin.stage_paths[i] + "." + output->key, output->path});
+    for (const NamedPath& output : recipe.stages[i]->outputs())
+      all.push_back({recipe.origin.stage_paths[i] + "." + output.key, output.path});
   }
   return all;
 }
 
 void validate_inputs(const Recipe& recipe, const ModelCheck& check_model,
-                     const OutputCheck& check_output) {
+                     const OutputCheck& check_output, const std::vector<KeyCheck>& of_model) {
   Faults faults(recipe);
   LoadedData files;
   const int64_t context_length = check_model_of(recipe, check_model, faults);
+  for (const auto& [key, check] : of_model) {
+    if (context_length > 0) faults.run(key, check);
+  }
   for (size_t i = 0; i < recipe.stages.size(); ++i) {
     StageInputs inputs(recipe.origin.stage_paths[i], faults, files, context_length);
     recipe.stages[i]->check_inputs(inputs);

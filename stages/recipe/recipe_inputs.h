@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <string>
 #include <vector>
 
 #include "stages/recipe/recipe.h"
@@ -21,16 +22,25 @@ std::vector<NamedPath> outputs_of(const Recipe& recipe);
 /// Throws an xkde::Error where it is bad.
 using ModelCheck = std::function<int64_t(const std::filesystem::path& model)>;
 
+/// Looks at the value of a key that only the model can judge; `key` leads from the top of the
+/// recipe. Throws an xkde::Error where it is bad.
+struct KeyCheck {
+  std::string key;
+  std::function<void()> check;
+};
+
 /// Looks at a path that the recipe says to write. Throws an xkde::Error where it must not.
 using OutputCheck = std::function<void(const NamedPath& output)>;
 
-/// Opens and reads every input that the recipe names: the model, and what each stage checks. Then
+/// Opens and reads every input that the recipe names: the model, then `of_model` where it is sound,
+/// and what each stage checks. Then
 /// looks at its outputs, where `check_output` is given.
 /// `check_model` is not called where the model is missing. Throws one error with a line
 /// "file:line:column: path: expected ..., found ..." per fault; its type is MissingInputError if
 /// anything is missing, else that of the first fault.
 void validate_inputs(const Recipe& recipe, const ModelCheck& check_model,
-                     const OutputCheck& check_output = {});
+                     const OutputCheck& check_output = {},
+                     const std::vector<KeyCheck>& of_model = {});
 
 }  // namespace xkde::recipe
 

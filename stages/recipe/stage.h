@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/io/json_file.h"
+#include "core/model/families/lora_options.h"
 #include "stages/recipe/edit_selection.h"
 #include "stages/recipe/strict_map.h"
 
@@ -75,14 +76,15 @@ class Stage {
   virtual std::set<std::filesystem::path> files() const { return {}; }
   /// The earlier stage whose file this one reads; nothing where it reads a file of the recipe.
   virtual std::optional<StageSource> source() const { return std::nullopt; }
-  /// The folder that the stage writes beside its own in the run's folder, with its key; nothing
-  /// where it writes none.
-  virtual std::optional<NamedPath> output() const { return std::nullopt; }
+  /// The folders that the stage writes beside its own in the run's folder, with their keys.
+  virtual std::vector<NamedPath> outputs() const { return {}; }
   /// The edits whose questions the stage asks: build_data keeps them out of its training set. Null
   /// where it asks none.
   virtual const EditSelection* asks() const { return nullptr; }
   /// Whether the model has other weights after the stage.
   virtual bool changes_model() const { return false; }
+  /// The adapter that the stage trains; null where it trains all weights, or none.
+  virtual const LoraOptions* adapter() const { return nullptr; }
 
  protected:
   Stage() = default;

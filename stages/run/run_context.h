@@ -4,6 +4,8 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "core/generate/generator.h"
@@ -11,10 +13,11 @@
 #include "core/model/pretrained/pretrained.h"
 #include "core/text/chat_template.h"
 #include "distributed/comm/communicator.h"
-#include "distributed/sharding/sharded_model.h"
+#include "distributed/sharding/run_model.h"
 #include "stages/recipe/recipe.h"
 #include "stages/run/artifacts.h"
 #include "stages/run/run_data.h"
+#include "stages/weights/run_weights.h"
 
 namespace xkde::recipe {
 
@@ -46,26 +49,22 @@ class RunContext {
   /// The model with the weights that the stages so far lead to; reads them at the first call.
   /// Collective. Throws DataError where the pretrained files, and NumericError where a checkpoint
   /// hold a weight that is not finite.
-  dist::ShardedModel& model();
-  /// Runs `body` with the weights of the pretrained files in model(), and puts back those that were
+  dist::RunModel& model();
+  /// The same to be trained, as RunWeights::model_to_train() says.
+  dist::RunModel& model_to_train(const std::optional<LoraOptions>& lora, const std::string& place);
+  /// Runs `body` with the weights that the run began with in model(), and puts back those that were
   /// there. Collective.
   void with_pretrained_weights(const std::function<void()>& body);
+  /// Where the weights come from, and where they go. Needs model() for what it gives.
+  RunWeights& weights() noexcept { return weights_; }
   /// Answers with model(), which must be resident. The context outlives it. Not collective.
   Generator generator(const GenerateOptions& options);
   /// The ids that end an answer: of the model, its chat template and its tokenizer.
   std::vector<int64_t> stop_ids() const;
-  /// The weights come from a checkpoint that a finished stage left, not from the pretrained files.
-  /// `find` gives its folder; it is called on rank 0 when the weights are needed, which is never
-  /// where nothing is left to run: finding a checkpoint reads all of it. Collective.
-  void use_checkpoint(std::function<std::filesystem::path()> find);
-
   /// used_bytes() right before the model was built; 0 before that.
   int64_t baseline_bytes() const noexcept { return baseline_bytes_; }
 
  private:
-  void load_weights();
-  void load_pretrained();
-
   const Recipe& recipe_;
   dist::Communicator& comm_;
   PretrainedModel pretrained_;
@@ -76,8 +75,7 @@ class RunContext {
   Artifacts artifacts_;
   RunData data_;
   int64_t baseline_bytes_ = 0;
-  std::unique_ptr<dist::ShardedModel> model_;
-  std::function<std::filesystem::path()> find_checkpoint_;  ///< empty: the pretrained files
+  RunWeights weights_;
 };
 
 }  // namespace xkde::recipe

@@ -25,9 +25,10 @@ fs::path finished_checkpoint(const fs::path& root, bool ends_with_best) {
 
 }  // namespace
 
-void restore_training(const fs::path& folder, bool ends_with_best, RunContext& context) {
-  context.use_checkpoint(
-      [=] { return finished_checkpoint(folder / "checkpoints", ends_with_best); });
+void restore_training(const fs::path& folder, bool ends_with_best,
+                      const std::optional<LoraOptions>& lora, RunContext& context, bool has) {
+  context.weights().use_checkpoint(
+      [=] { return finished_checkpoint(folder / "checkpoints", ends_with_best); }, lora, has);
 }
 
 }  // namespace xkde::recipe

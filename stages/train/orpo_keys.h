@@ -50,6 +50,7 @@ struct OrpoStage final : Stage, TrainKeys {
   std::set<std::filesystem::path> files() const override;
   std::optional<StageSource> source() const override;
   bool changes_model() const override { return true; }
+  const LoraOptions* adapter() const override { return lora ? &*lora : nullptr; }
 };
 
 }  // namespace xkde::recipe

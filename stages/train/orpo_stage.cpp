@@ -114,6 +114,12 @@ class OrpoTask final : public TrainTask {
     TrainStep work;
     work.packs =
         packs_of(set_.train, batch, by_micro_batch ? stage_.per_device_train_batch_size : 0);
+    if (stage_.lora && stage_.lora->dropout > 0) {
+      for (TrainPack& pack : work.packs) {
+        add_dropout_seeds(pack.batch, static_cast<uint64_t>(context_.recipe().seed),
+                          epoch * steps_per_epoch() + step);
+      }
+    }
     work.samples = std::ssize(batch);
     work.tokens = tokens_of(set_.train, batch);
     return work;
@@ -209,7 +215,7 @@ void run_orpo(const OrpoStage& stage, const std::filesystem::path& folder, RunCo
 
 void restore_orpo(const OrpoStage& stage, const std::filesystem::path& folder,
                   RunContext& context) {
-  restore_training(folder, stage.load_best_model_at_end, context);
+  restore_training(folder, stage.load_best_model_at_end, stage.lora, context);
 }
 
 }  // namespace xkde::recipe

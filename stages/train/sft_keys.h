@@ -15,8 +15,8 @@
 
 namespace xkde::recipe {
 
-/// `sft:` XE-IT, full-parameter tuning. Defaults are those of the paper's own code (protocol 4.1)
-/// unless a comment names another source.
+/// `sft:` XE-IT, of all weights or of an adapter. Defaults are those of the paper's own code
+/// (protocol 4.1) unless a comment names another source.
 struct SftStage final : Stage, TrainKeys {
   static constexpr std::string_view kName = "sft";
   static constexpr std::string_view kBuiltData = "build_data";
@@ -41,6 +41,7 @@ struct SftStage final : Stage, TrainKeys {
   std::set<std::filesystem::path> files() const override;
   std::optional<StageSource> source() const override;
   bool changes_model() const override { return true; }
+  const LoraOptions* adapter() const override { return lora ? &*lora : nullptr; }
 };
 
 }  // namespace xkde::recipe

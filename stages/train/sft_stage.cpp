@@ -39,6 +39,10 @@ class SftTask final : public TrainTask {
     for (PackedBatch& pack :
          packs_of_step(stage_, samples_, batch, rank, context_.comm().size(), context_.device())) {
       // Without labelled_head there are labels of weight 0: the loss does not need them.
+      if (stage_.lora && stage_.lora->dropout > 0) {
+        add_dropout_seeds(pack, static_cast<uint64_t>(context_.recipe().seed),
+                          epoch * steps_per_epoch() + step);
+      }
       const int64_t labels = stage_.labelled_head
                                  ? pack.label_rows.size(0)
                                  : at::count_nonzero(pack.label_weights).item<int64_t>();
@@ -81,9 +85,8 @@ void run_sft(const SftStage& stage, const std::filesystem::path& folder, RunCont
   run_training(task, stage, stage.keep_best, {}, folder, context);
 }
 
-void restore_sft(const SftStage& /*stage*/, const std::filesystem::path& folder,
-                 RunContext& context) {
-  restore_training(folder, /*ends_with_best=*/false, context);
+void restore_sft(const SftStage& stage, const std::filesystem::path& folder, RunContext& context) {
+  restore_training(folder, /*ends_with_best=*/false, stage.lora, context);
 }
 
 }  // namespace xkde::recipe

@@ -35,6 +35,24 @@ constexpr Condition<double> kWarmup{
       return value >= 0 && value < 1e12 && (value < 1 || value == std::floor(value));
     }};
 
+constexpr Condition<int64_t> kRank{"an integer from 1 to 65536", [](const int64_t& value) {
+                                     return value >= 1 && value <= 65536;
+                                   }};
+
+LoraOptions read_lora(StrictMap map) {
+  LoraOptions lora;
+  map.optional("r", lora.r, kRank);
+  map.optional("alpha", lora.alpha, kPositiveNumber);
+  map.optional("dropout", lora.dropout, kShare);
+  map.optional("target_modules", lora.target_modules);
+  map.optional("rslora", lora.rslora);
+  map.refuse("lora_alpha", "unknown key; did you mean 'alpha'?");
+  map.refuse("lora_dropout", "unknown key; did you mean 'dropout'?");
+  map.refuse("use_rslora", "unknown key; did you mean 'rslora'?");
+  map.done();
+  return lora;
+}
+
 }  // namespace
 
 int64_t TrainKeys::total_steps(int64_t steps_per_epoch) const {
@@ -73,6 +91,7 @@ void TrainKeys::read(StrictMap& map) {
   map.optional("save_total_limit", save_total_limit, kPositive);
   map.optional("async_save", async_save);
   map.optional("resume_from_checkpoint", resume_from_checkpoint, kResumeNames);
+  if (map.has("lora")) lora = read_lora(map.map("lora"));
   for (const auto& [key, why] : kForeignKeys) map.refuse(key, std::string(why));
 }
 
@@ -101,6 +120,12 @@ void TrainKeys::write(Json& json) const {
   json["save_total_limit"] = save_total_limit;
   json["async_save"] = async_save;
   json["resume_from_checkpoint"] = name_of(kResumeNames, resume_from_checkpoint);
+  if (!lora) return;
+  json["lora"] = {{"r", lora->r},
+                  {"alpha", lora->alpha},
+                  {"dropout", lora->dropout},
+                  {"target_modules", lora->target_modules},
+                  {"rslora", lora->rslora}};
 }
 
 }  // namespace xkde::recipe

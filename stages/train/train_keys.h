@@ -2,12 +2,14 @@
 #define XKDE_STAGES_TRAIN_TRAIN_KEYS_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/base/named.h"
 #include "core/io/json_file.h"
+#include "core/model/families/lora_options.h"
 #include "core/optim/lr_schedule.h"
 #include "stages/recipe/strict_map.h"
 
@@ -60,6 +62,7 @@ struct TrainKeys {
   int64_t save_total_limit = 2;                             ///< ours
   bool async_save = true;                                   ///< ours: written beside the next steps
   ResumeFrom resume_from_checkpoint = ResumeFrom::kNewest;  ///< ours
+  std::optional<LoraOptions> lora = std::nullopt;  ///< ours: an adapter is trained, in place of all
 
   /// Items of a step over all ranks.
   int64_t global_batch(int64_t ranks) const {

@@ -295,11 +295,9 @@ class Trainer {
   }
 
   Json to_json(const StepReport& r) const {
-    // Forward and backward of a linear layer are three products: 6 operations for each parameter
-    // and token.
     const double necessary =
-        6.0 * (host_.block_parameters * static_cast<double>(r.all.computed_tokens) +
-               host_.head_parameters * static_cast<double>(r.all.labels));
+        host_.operations * (host_.block_parameters * static_cast<double>(r.all.computed_tokens) +
+                            host_.head_parameters * static_cast<double>(r.all.labels));
     const double rate = static_cast<double>(r.tokens) / r.seconds;
     Json line{{"step", r.step},
               {"epoch", r.epoch},

@@ -74,8 +74,11 @@ struct TrainHost {
   // For the figures of a step.
   double block_parameters = 0.0;  ///< of the linear layers of all blocks
   double head_parameters = 0.0;   ///< of the matrix that makes logits
-  double matmul_rate = 1.0;       ///< floating-point operations a second of all ranks together
-  int64_t baseline_bytes = 0;     ///< in use before the model was built, at the rank with most
+  /// Floating-point operations of a step for each parameter and token: three products, of forward
+  /// and backward, or two where the parameters are frozen.
+  double operations = 6.0;
+  double matmul_rate = 1.0;    ///< floating-point operations a second of all ranks together
+  int64_t baseline_bytes = 0;  ///< in use before the model was built, at the rank with most
 };
 
 /// Trains host.model from where the folder's checkpoints are: one line of metrics.jsonl a step,

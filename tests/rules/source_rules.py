@@ -43,6 +43,7 @@ ORDER = (
     "distributed/memory_search",
     "stages/recipe",
     "stages/report",
+    "stages/weights",
     "stages/run",
     "stages/build_data",
     "stages/train",

@@ -66,6 +66,17 @@ void add_evaluation(std::map<std::string, Json>& sections) {
   for (const auto& [key, value] : plain.items()) sections["evaluate"][key] = value;
   sections["evaluate"]["averaging"] = name_of(kAveragingNames, EvaluateStage().averaging);
   sections["export"]["memory"] = "";
+  sections["export"]["adapter"] = "";
+}
+
+/// What training has only with an adapter.
+void add_adapters(std::map<std::string, Json>& sections) {
+  const std::string text = with(kSmallRecipe, "  - sft: {}", "  - sft: {lora: {}}");
+  const Json sft = resolved(parse_recipe(text, "r.yaml", kStageParsers))["stages"][1]["sft"];
+  sections["sft"]["lora"] = sft["lora"];
+  sections["orpo"]["lora"] = sft["lora"];
+  sections["sft.lora"] = sft["lora"];
+  sections["model"]["adapter"] = "";
 }
 
 /// Keys and resolved values of the parts of a recipe, by the headings of the document.
@@ -79,6 +90,7 @@ std::map<std::string, Json> sections_of(const Recipe& recipe) {
   sections["build_data.sources"] = sections["build_data"]["sources"][0];
   add_optional_sections(sections);
   add_evaluation(sections);
+  add_adapters(sections);
   return sections;
 }
 
@@ -118,7 +130,9 @@ TEST(RecipeDocs, GiveTheDefaultOfEveryKey) {
                       {"retriever", "none"},
                       {"demonstrations", "none"},
                       {"extra_metrics", "none"},
-                      {"threshold", "none"}};
+                      {"threshold", "none"},
+                      {"lora", "none"},
+                      {"adapter", "none"}};
 
   for (const auto& [name, rows] : documented_keys()) {
     for (const auto& [key, value] : rows) {

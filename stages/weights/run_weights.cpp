@@ -1,0 +1,275 @@
+#include "stages/weights/run_weights.h"
+
+#include <algorithm>
+#include <span>
+#include <utility>
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "core/base/error.h"
+#include "core/base/stop_signals.h"
+#include "core/model/families/lora_blocks.h"
+#include "core/model/lora_linear.h"
+#include "distributed/checkpoint/checkpoint.h"
+#include "distributed/checkpoint/tensors.h"
+#include "distributed/comm/agreement.h"
+#include "distributed/comm/typed_gather.h"
+#include "distributed/sharding/model_layout.h"
+
+namespace xkde::recipe {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The matrices that adapt one weight.
+struct Pair {
+  at::Tensor a, b;
+};
+
+/// By the name of the weight.
+std::map<std::string, Pair> pairs_of(const std::vector<LoraBlock>& blocks,
+                                     const std::map<std::string, at::Tensor>& matrices) {
+  std::map<std::string, Pair> pairs;
+  for (const LoraBlock& block : blocks) {
+    for (const LoraTensor& tensor : block.tensors) {
+      Pair& pair = pairs[tensor.base];
+      (tensor.is_first ? pair.a : pair.b) = matrices.at(tensor.name);
+    }
+  }
+  return pairs;
+}
+
+/// `base` with an adapter.
+dist::ReadTensor merged(dist::ReadTensor base, std::map<std::string, Pair> pairs, double scale) {
+  return [base = std::move(base), pairs = std::move(pairs), scale](const std::string& name,
+                                                                   std::span<float> out) {
+    base(name, out);
+    const auto found = pairs.find(name);
+    if (found == pairs.end()) return;
+    const Pair& pair = found->second;
+    const int64_t rows = pair.b.size(0);
+    const at::Tensor weight = at::from_blob(out.data(), {rows, pair.a.size(1)}, at::kFloat);
+    const at::Tensor sum = lora_merged(
+        weight,
+        {.a = pair.a, .b = {pair.b}, .rows = {{.begin = 0, .count = rows}}, .scale = scale});
+    std::copy_n(sum.const_data_ptr<float>(), out.size(), out.data());
+  };
+}
+
+std::string in_words(const ModelConfig& config, const LoraOptions& lora) {
+  return fmt::format("r {}, alpha {}, rslora {}, target_modules {}", lora.r, lora.alpha,
+                     lora.rslora, fmt::join(lora_modules(config, lora), ", "));
+}
+
+}  // namespace
+
+RunWeights::RunWeights(const Recipe& recipe, dist::Communicator& comm,
+                       const PretrainedModel& pretrained, const Decoder& decoder)
+    : recipe_(recipe), comm_(comm), pretrained_(pretrained), decoder_(decoder) {
+  if (recipe.model.adapter.empty()) return;
+  peft_ = PeftAdapter::open(recipe.model.adapter, pretrained.config);
+  lora_ = peft_->options();
+  fill_adapter_ = from_file();
+}
+
+bool RunWeights::freezes() const {
+  if (lora_) return true;
+  bool any = false;
+  for (const StagePtr& stage : recipe_.stages) {
+    if (!stage->changes_model()) continue;
+    if (stage->adapter() == nullptr) return false;
+    any = true;
+  }
+  return any;
+}
+
+void RunWeights::drop() {
+  full_.reset();
+  adapted_.reset();
+}
+
+void RunWeights::build(const dist::EngineOptions& options) {
+  drop();
+  if (freezes()) {
+    adapted_ = std::make_unique<dist::AdapterModel>(decoder_, comm_, options, lora_);
+  } else {
+    full_ = std::make_unique<dist::ShardedModel>(decoder_, comm_, options);
+  }
+  load();
+}
+
+dist::RunModel& RunWeights::model(const dist::EngineOptions& options) {
+  if (!is_built()) build(options);
+  if (full_) return *full_;
+  return *adapted_;
+}
+
+void RunWeights::load() {
+  if (full_ && find_base_) {
+    load_checkpoint_of(find_base_, full_->layout(), full_->master());
+    full_->masters_changed();
+    return;
+  }
+  fill_base(base_reader());
+  if (adapted_ && lora_) fill_adapter_(*adapted_);
+}
+
+void RunWeights::fill_base(const dist::ReadTensor& read) {
+  dist::agree_on(comm_, [&] {
+    if (full_) {
+      full_->load(read);
+    } else {
+      adapted_->load_base(read);
+    }
+  });
+}
+
+void RunWeights::load_checkpoint_of(const FindCheckpoint& find, const dist::ShardLayout& layout,
+                                    at::Tensor& state) {
+  const fs::path checkpoint =
+      dist::broadcast(comm_, comm_.rank() == 0 ? find().string() : std::string());
+  at::Tensor host = at::empty_like(state, at::kCPU);
+  const std::span<float> values(host.mutable_data_ptr<float>(), static_cast<size_t>(host.numel()));
+  dist::load_checkpoint(checkpoint, layout, {{dist::kMasterState, values}}, comm_);
+  state.copy_(host);
+}
+
+dist::ReadTensor RunWeights::pretrained_reader() const {
+  return [this](const std::string& name, std::span<float> out) {
+    check_stop();
+    read_finite_f32(*pretrained_.weights, pretrained_.path.string(), name, out);
+  };
+}
+
+dist::ReadTensor RunWeights::base_reader() {
+  if (!find_base_) return pretrained_reader();
+  const fs::path folder =
+      dist::broadcast(comm_, comm_.rank() == 0 ? find_base_().string() : std::string());
+  std::shared_ptr<dist::CheckpointTensors> tensors;
+  dist::agree_on(comm_, [&] {
+    tensors = std::make_shared<dist::CheckpointTensors>(folder, dist::layout_of(decoder_, 1));
+  });
+  return [tensors](const std::string& name, std::span<float> out) {
+    check_stop();
+    tensors->read(name, out);
+  };
+}
+
+dist::ReadTensor RunWeights::first_reader() const {
+  if (!peft_) return pretrained_reader();
+  const std::vector<LoraBlock> blocks = lora_blocks(pretrained_.config, peft_->options());
+  std::map<std::string, at::Tensor> matrices;
+  for (const LoraBlock& block : blocks) {
+    for (const LoraTensor& tensor : block.tensors) {
+      at::Tensor values = at::empty(tensor.shape, at::TensorOptions().dtype(at::kFloat));
+      peft_->read(tensor.name,
+                  {values.mutable_data_ptr<float>(), static_cast<size_t>(values.numel())});
+      matrices[tensor.name] = std::move(values);
+    }
+  }
+  return merged(pretrained_reader(), pairs_of(blocks, matrices), peft_->options().scale());
+}
+
+RunWeights::FillAdapter RunWeights::from_file() const {
+  return [this](dist::AdapterModel& model) {
+    dist::agree_on(comm_, [&] {
+      model.load([this](const std::string& name, std::span<float> out) { peft_->read(name, out); });
+    });
+  };
+}
+
+RunWeights::FillAdapter RunWeights::from_checkpoint(FindCheckpoint find) {
+  return [this, find = std::move(find)](dist::AdapterModel& model) {
+    load_checkpoint_of(find, model.layout(), model.master());
+    model.masters_changed();
+  };
+}
+
+void RunWeights::use_checkpoint(FindCheckpoint find, const std::optional<LoraOptions>& lora,
+                                bool has) {
+  lora_ = lora;
+  if (lora) {
+    fill_adapter_ = from_checkpoint(std::move(find));
+  } else {
+    find_base_ = std::move(find);
+  }
+  if (has || !is_built()) return;
+  const bool fits = full_ ? !lora : lora && adapted_->lora();
+  if (fits) {
+    load();
+  } else {
+    drop();
+  }
+}
+
+// NOLINTNEXTLINE(readability-function-size): the four ways from one kind of training to another
+dist::RunModel& RunWeights::model_to_train(const std::optional<LoraOptions>& lora,
+                                           const std::string& place,
+                                           const dist::EngineOptions& options) {
+  if (!lora) {
+    if (lora_) {
+      model(options);
+      const std::map<std::string, at::Tensor> matrices = adapted_->gather_adapter(/*all=*/true);
+      const dist::ReadTensor weights =
+          merged(base_reader(), pairs_of(adapted_->blocks(), matrices), lora_->scale());
+      drop();
+      lora_.reset();
+      full_ = std::make_unique<dist::ShardedModel>(decoder_, comm_, options);
+      fill_base(weights);
+    }
+    return model(options);
+  }
+  if (lora_) {
+    const std::string expected = in_words(pretrained_.config, *lora_);
+    const std::string found = in_words(pretrained_.config, *lora);
+    XKDE_CHECK(expected == found, ConfigError, place, ": expected ", expected,
+               ", as the adapter that the model has, found ", found);
+  } else {
+    fill_adapter_ = [seed = static_cast<uint64_t>(recipe_.seed)](dist::AdapterModel& model) {
+      model.begin_adapter(seed);
+    };
+    drop();
+  }
+  lora_ = lora;
+  model(options);
+  adapted_->set_dropout(lora->dropout);
+  return *adapted_;
+}
+
+void RunWeights::with_first_weights(const dist::EngineOptions& options,
+                                    const std::function<void()>& body) {
+  dist::RunModel& held = model(options);
+  const at::Tensor kept = held.master().to(at::kCPU, /*non_blocking=*/false, /*copy=*/true);
+  const bool other_base = full_ || find_base_ || peft_;
+  if (adapted_) held.master().zero_();
+  held.masters_changed();
+  if (other_base) fill_base(first_reader());
+  body();
+  if (adapted_ && other_base) fill_base(base_reader());
+  held.master().copy_(kept);
+  held.masters_changed();
+}
+
+std::map<std::string, at::Tensor> RunWeights::gather_adapter(const dist::EngineOptions& options) {
+  model(options);
+  XKDE_CHECK(adapted_ && lora_, InternalError, "run: the model has no adapter");
+  return adapted_->gather_adapter();
+}
+
+dist::ReadTensor RunWeights::weights_for_export(const dist::EngineOptions& options) {
+  model(options);
+  if (full_) {
+    return [masters = full_->gather_masters()](const std::string& name, std::span<float> out) {
+      std::copy_n(masters.at(name).const_data_ptr<float>(), out.size(), out.data());
+    };
+  }
+  dist::ReadTensor base = base_reader();
+  if (!lora_) return base;
+  const std::map<std::string, at::Tensor> matrices = adapted_->gather_adapter();
+  if (comm_.rank() != 0) return base;
+  return merged(std::move(base), pairs_of(adapted_->blocks(), matrices), lora_->scale());
+}
+
+}  // namespace xkde::recipe

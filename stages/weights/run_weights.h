@@ -1,0 +1,94 @@
+#ifndef XKDE_STAGES_WEIGHTS_RUN_WEIGHTS_H_
+#define XKDE_STAGES_WEIGHTS_RUN_WEIGHTS_H_
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <ATen/core/Tensor.h>
+
+#include "core/model/decoder.h"
+#include "core/model/pretrained/peft_adapter.h"
+#include "core/model/pretrained/pretrained.h"
+#include "distributed/comm/communicator.h"
+#include "distributed/sharding/adapter_model.h"
+#include "distributed/sharding/sharded_model.h"
+#include "stages/recipe/recipe.h"
+
+namespace xkde::recipe {
+
+/// The model of a run, in the form that what comes next needs, and where its weights come from.
+/// Where stages train adapters and none trains all weights, those are frozen from the beginning and
+/// take no more than the compute dtype. Collective, unless a function says otherwise.
+class RunWeights {
+ public:
+  /// Finds the folder of a checkpoint; called on rank 0 when it is needed.
+  using FindCheckpoint = std::function<std::filesystem::path()>;
+
+  /// Opens the adapter that the recipe names. All references outlive the object.
+  RunWeights(const Recipe& recipe, dist::Communicator& comm, const PretrainedModel& pretrained,
+             const Decoder& decoder);
+
+  /// Whether there is a model already, whose options stay.
+  bool is_built() const noexcept { return full_ != nullptr || adapted_ != nullptr; }
+  /// The model with the weights that the stages so far lead to; built and read at the first call.
+  dist::RunModel& model(const dist::EngineOptions& options);
+  /// model(), which from now on trains an adapter of `lora` or, where there is none, all weights.
+  /// An adapter that is there is trained on, or becomes part of the weights. Throws ConfigError,
+  /// which begins with `place`, where it is another than `lora`.
+  dist::RunModel& model_to_train(const std::optional<LoraOptions>& lora, const std::string& place,
+                                 const dist::EngineOptions& options);
+  /// Runs `body` with the weights that the run began with in model(), and puts back those that were
+  /// there.
+  void with_first_weights(const dist::EngineOptions& options, const std::function<void()>& body);
+  /// A finished stage left the weights, or an adapter of `lora`, in a checkpoint. They are read
+  /// where model() is there already, unless it `has` them.
+  void use_checkpoint(FindCheckpoint find, const std::optional<LoraOptions>& lora,
+                      bool has = false);
+
+  /// What the model's adapter is; nothing where it has none.
+  const std::optional<LoraOptions>& lora() const noexcept { return lora_; }
+  /// Whether the adapter belongs to the weights of the model's files. Not collective.
+  bool is_base_pretrained() const noexcept { return !find_base_; }
+  /// The adapter of model(), on rank 0 (empty elsewhere). Needs lora().
+  std::map<std::string, at::Tensor> gather_adapter(const dist::EngineOptions& options);
+  /// Gives the weights of model() on rank 0, as fp32 and an adapter merged in.
+  dist::ReadTensor weights_for_export(const dist::EngineOptions& options);
+
+ private:
+  /// What fills an adapter's matrices.
+  using FillAdapter = std::function<void(dist::AdapterModel&)>;
+
+  bool freezes() const;
+  void build(const dist::EngineOptions& options);
+  void drop();
+  void load();
+  void load_checkpoint_of(const FindCheckpoint& find, const dist::ShardLayout& layout,
+                          at::Tensor& state);
+  /// The weights of the model's files; or those of the last checkpoint of all weights.
+  dist::ReadTensor pretrained_reader() const;
+  dist::ReadTensor base_reader();
+  /// As pretrained_reader(), the recipe's adapter merged in.
+  dist::ReadTensor first_reader() const;
+  FillAdapter from_file() const;
+  FillAdapter from_checkpoint(FindCheckpoint find);
+  void fill_base(const dist::ReadTensor& read);
+
+  const Recipe& recipe_;
+  dist::Communicator& comm_;
+  const PretrainedModel& pretrained_;
+  const Decoder& decoder_;
+  std::optional<PeftAdapter> peft_;  ///< of the recipe
+  std::optional<LoraOptions> lora_;
+  FillAdapter fill_adapter_;
+  FindCheckpoint find_base_;  ///< empty: the model's files
+  std::unique_ptr<dist::ShardedModel> full_;
+  std::unique_ptr<dist::AdapterModel> adapted_;
+};
+
+}  // namespace xkde::recipe
+
+#endif  // XKDE_STAGES_WEIGHTS_RUN_WEIGHTS_H_
