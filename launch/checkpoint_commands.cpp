@@ -70,6 +70,17 @@ dist::ShardLayout layout_of(const ModelConfig& config) {
   return dist::make_layout({unit}, 1);
 }
 
+/// A checkpoint does not tell how often its adapter counts, and where; the recipe does.
+void refuse_adapter(const fs::path& folder) {
+  for (const dist::UnitLayout& unit : dist::read_manifest(folder).layout.units) {
+    for (const dist::TensorSlot& slot : unit.slots) {
+      XKDE_CHECK(slot.name.find(".lora_") == std::string::npos, ConfigError, folder.string(),
+                 ": expected a checkpoint of all weights, found one of an adapter; an export stage "
+                 "behind its stage in the recipe merges it, or writes it for PEFT");
+    }
+  }
+}
+
 }  // namespace
 
 std::string list_checkpoints(const fs::path& path) {
@@ -106,6 +117,7 @@ std::string export_checkpoint(const fs::path& path, const fs::path& out, const f
   recipe::check_apart(out, inputs);
   const PretrainedModel pretrained = open_pretrained(model);
   const fs::path folder = is_checkpoint(path) ? path : verified_checkpoint(path);
+  refuse_adapter(folder);
   dist::CheckpointTensors tensors(folder, layout_of(pretrained.config));
   recipe::FreshFolder fresh(target);
   export_pretrained(

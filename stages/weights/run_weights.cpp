@@ -197,10 +197,12 @@ void RunWeights::use_checkpoint(FindCheckpoint find, const std::optional<LoraOpt
   }
   if (has || !is_built()) return;
   const bool fits = full_ ? !lora : lora && adapted_->lora();
-  if (fits) {
+  if (!fits) {
+    drop();
+  } else if (full_) {
     load();
   } else {
-    drop();
+    fill_adapter_(*adapted_);
   }
 }
 

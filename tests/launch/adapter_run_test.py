@@ -133,6 +133,12 @@ class AdapterRun(TinyRunTest):
         self.refused("based", HEAD + DATA + full + SFT + EXPORT, 78, "export.adapter: expected an adapter of the model's files")
         self.refused("without", HEAD + DATA + full + EXPORT, 78, "export.adapter: expected a model with an adapter")
 
+    def test_a_checkpoint_of_an_adapter_is_not_exported_as_weights(self):
+        root = f"{self.root}/whole/02-sft/checkpoints"
+        result = self.run_program(["ckpt", "export", root, f"{self.root}/x", "--model", f"{self.root}/model"])
+        self.assertEqual(result.returncode, 78, result.stderr)
+        self.assertIn("expected a checkpoint of all weights, found one of an adapter", result.stderr)
+
     def losses(self, out, stage="02-sft"):
         with open(f"{self.root}/{out}/{stage}/metrics.jsonl") as file:
             return [json.loads(line)["loss"] for line in file]

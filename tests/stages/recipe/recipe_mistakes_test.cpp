@@ -84,6 +84,22 @@ TEST(RecipeMistakes, ANameThatIsNotUtf8IsNotTakenFromTheFile) {
   EXPECT_EQ(error_of(text, {}, "runs/r\xFF.yaml"), "");
 }
 
+TEST(RecipeMistakes, AnAdapterHasItsOwnNamesOfPeftsKeys) {
+  const std::string recipe(kRecipe);
+  const auto message = [&](const std::string& lora) {
+    return error_of(with(recipe, "  - sft:\n", "  - sft:\n      lora: {" + lora + "}\n"));
+  };
+  EXPECT_EQ(message("r: 8, alpha: 16, rslora: true, target_modules: [q_proj, v_proj]"), "");
+  EXPECT_THAT(message("lora_alpha: 16"),
+              HasSubstr("sft.lora.lora_alpha: unknown key; did you mean 'alpha'?"));
+  EXPECT_THAT(message("r: 0"),
+              HasSubstr("sft.lora.r: expected an integer from 1 to 65536, found 0"));
+  EXPECT_THAT(message("dropout: 1.0"),
+              HasSubstr("sft.lora.dropout: expected a number in [0, 1), found 1.0"));
+  EXPECT_THAT(message("target_modules: q_proj"),
+              HasSubstr("sft.lora.target_modules: expected a list"));
+}
+
 TEST(RecipeMistakes, MistypedKeysAreFoundWithASuggestion) {
   const Mistake mistakes[] = {
       {"run_name", "runname", "r.yaml:1:1: runname: unknown key; did you mean 'run_name'?"},
