@@ -53,6 +53,37 @@ TEST(MemoryModel, OneRankInFp32HoldsSixteenBytesAParameter) {
   EXPECT_EQ(bytes.gathered, 0);
 }
 
+/// odd_model() with frozen weights and an adapter of 100 parameters a block.
+ModelShape adapted_model() {
+  ModelShape model = odd_model();
+  model.adapter_numels = {100, 100};
+  model.adapter_width = 4;
+  return model;
+}
+
+TEST(MemoryModel, HoldsFrozenWeightsOnceAndTrainsTheAdapterAlone) {
+  const EngineOptions options = in_bf16(ShardMode::kNone);
+  const MemoryByKind bytes = predict_memory(adapted_model(), options, 1, pack(), {});
+  const int64_t padded = 400 + 624 + 624 + 416;
+  const int64_t adapter = 112 + 112;
+
+  EXPECT_EQ(bytes.frozen, 2 * padded);
+  EXPECT_EQ(bytes.gathered, 0);
+  EXPECT_EQ(bytes.masters, 4 * adapter);
+  EXPECT_EQ(bytes.optimizer, 8 * adapter);
+  EXPECT_EQ(bytes.gradients, 4 * adapter);
+  EXPECT_EQ(bytes_of(options, 1).frozen, 0);
+  EXPECT_EQ(state_numel(adapted_model().trained(), 1), adapter);
+}
+
+TEST(MemoryModel, ShardsFrozenWeightsAndGathersTheBlocksAtWork) {
+  const MemoryByKind bytes =
+      predict_memory(adapted_model(), in_bf16(ShardMode::kFull), 2, pack(), {});
+
+  EXPECT_EQ(bytes.frozen, 2 * (208 + 320 + 320 + 208));
+  EXPECT_EQ(bytes.gathered, 2 * (416 + 416 + 640));
+}
+
 TEST(MemoryModel, FullKeepsTheEndsAndTheBlocksAtWork) {
   const int64_t ends = 416 + 416;
   EngineOptions options = in_bf16(ShardMode::kFull);

@@ -130,5 +130,19 @@ TEST(StepModel, LosesEfficiencyAtScaleAsTheRunsDid) {
   EXPECT_NEAR(efficiency, 9670.0 / 10643.0, 0.03);
 }
 
+TEST(StepModel, FrozenWeightsTakeTwoProductsOfThree) {
+  const StepWork work{.packs = 1, .tokens = 1000, .labels = 100, .pairs = 50000};
+  ModelShape adapted = small_model();
+  adapted.adapter_numels.assign(4, 1000);
+
+  const StepSeconds all = predict_step(small_model(), {}, 1, work, round_machine());
+  const StepSeconds frozen = predict_step(adapted, {}, 1, work, round_machine());
+
+  EXPECT_NEAR(frozen.matmul, all.matmul * 2 / 3, 1e-9 * all.matmul);
+  EXPECT_EQ(frozen.attention, all.attention);
+  EXPECT_LT(frozen.optimizer, all.optimizer / 100);
+  EXPECT_LT(frozen.gradients, all.gradients / 100);
+}
+
 }  // namespace
 }  // namespace xkde::dist
