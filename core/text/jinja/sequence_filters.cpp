@@ -133,7 +133,7 @@ Value sum(Evaluator& evaluator, const Value& value, const Arguments& arguments) 
   Context& context = evaluator.context();
   const BoundArguments bound(context, "filter sum", arguments, {"attribute", "start"});
   Value total = bound[1] == nullptr ? Value(int64_t{0}) : *bound[1];
-  for (const Value& item : items_of(context, value)->items)
+  for (const SequencePtr all = items_of(context, value); const Value& item : all->items)
     total = binary(context, Operator::kAdd, total, value_at(evaluator, item, bound[0]));
   return total;
 }
@@ -206,7 +206,7 @@ Value join(Evaluator& evaluator, const Value& value, const Arguments& arguments)
   const std::string between = bound[0] == nullptr ? "" : text_of(context, *bound[0]);
   std::string out;
   bool is_first = true;
-  for (const Value& item : items_of(context, value)->items) {
+  for (const SequencePtr all = items_of(context, value); const Value& item : all->items) {
     if (!is_first) {
       context.make(between.size());
       out += between;
@@ -224,7 +224,7 @@ Value batch(Evaluator& evaluator, const Value& value, const Arguments& arguments
   const int64_t size = whole_of(context, *bound[0], "filter batch");
   if (size < 1) context.refuse("filter batch: expected a positive size, found another");
   std::vector<Value> parts, part;
-  for (const Value& item : items_of(context, value)->items) {
+  for (const SequencePtr all = items_of(context, value); const Value& item : all->items) {
     if (std::ssize(part) == size) parts.push_back(context.sequence(std::exchange(part, {})));
     part.push_back(item);
   }
@@ -281,7 +281,7 @@ Value select(Evaluator& evaluator, const Value& value, const Arguments& argument
     rest.named = arguments.named;
   }
   std::vector<Value> kept;
-  for (const Value& item : items_of(context, value)->items) {
+  for (const SequencePtr all = items_of(context, value); const Value& item : all->items) {
     context.spend();
     const Value looked_at =
         by_attribute ? value_at(evaluator, item, &arguments.positional[0]) : item;

@@ -132,7 +132,8 @@ Value join(Evaluator& evaluator, const Value& self, const Arguments& arguments) 
   const Call call(evaluator, self, "join", arguments, {"parts"}, 1);
   std::string out;
   bool is_first = true;
-  for (const Value& part : items_of(call.context, *call.bound[0])->items) {
+  for (const SequencePtr all = items_of(call.context, *call.bound[0]);
+       const Value& part : all->items) {
     const std::string& text = text_required(call.context, part, call.name);
     call.context.make(text.size() + call.text.size());
     if (!is_first) out += call.text;

@@ -25,6 +25,11 @@ using Numbers = std::map<std::string, double>;
 using Vectors = std::map<std::string, std::vector<float>>;
 using Strings = std::map<std::string, std::string>;
 
+bool is_whole(const std::string& name) {
+  return name.ends_with("length") || name.find("count") != std::string::npos ||
+         name.ends_with("sliding_window");
+}
+
 /// A file of two layers with two heads of 16, its metadata's numbers as fp32 or, where whole,
 /// uint32, and its fp32 vectors. D = 32.
 std::string small_gguf(const std::string& architecture, Numbers numbers, const Vectors& vectors,
@@ -47,7 +52,7 @@ std::string small_gguf(const std::string& architecture, Numbers numbers, const V
   }
   for (const auto& [name, value] : numbers) {
     file.string(architecture + "." + name);
-    if (value == std::floor(value)) {
+    if (is_whole(name)) {
       file.number(kUint32).number(static_cast<uint32_t>(value));
     } else {
       file.number(kFloat32).number(static_cast<float>(value));
