@@ -6,6 +6,7 @@
 #include <c10/core/ScalarTypeToTypeMeta.h>
 
 #include "core/loss/token_loss.h"
+#include "core/model/families/lora_blocks.h"
 #include "core/nn/attention.h"
 #include "core/nn/layers.h"
 #include "distributed/sharding/shard_layout.h"

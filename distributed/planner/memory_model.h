@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/model/decoder.h"
+#include "core/model/families/lora_options.h"
 #include "distributed/sharding/engine_options.h"
 
 namespace xkde::dist {

@@ -170,7 +170,7 @@ class Lexer {
       }
       at_ = here;
     }
-    fail("expected {% endraw %}, found none");
+    if (at_ < text_.size()) fail("expected {% endraw %}, found none");
   }
 
   bool closes(bool is_print) const {

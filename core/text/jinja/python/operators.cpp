@@ -31,11 +31,12 @@ std::optional<int64_t> whole(const Value& value) {
 int64_t floor_divided(int64_t a, int64_t b) { return a / b - (a % b != 0 && (a < 0) != (b < 0)); }
 
 std::optional<int64_t> power(int64_t base, int64_t exponent) {
+  if (exponent == 0 || base == 1) return 1;
+  if (base == 0) return 0;
+  if (base == -1) return exponent % 2 == 0 ? 1 : -1;
   int64_t result = 1;
   for (; exponent > 0; --exponent) {
     if (__builtin_mul_overflow(result, base, &result)) return std::nullopt;
-    if (result == 0 || (result == 1 && base == 1)) return result;
-    if (result == 1 && base == -1) exponent %= 2;
   }
   return result;
 }
@@ -484,11 +485,8 @@ Value item_at(Context& context, const Value& sequence, int64_t index) {
 
 Value slice(Context& context, const Value& value, const SliceBounds& bounds) {
   if (value.is_text()) return sliced_text(context, value.text(), bounds);
-  if (value.sequence() == nullptr || !value.sequence()->has_places()) {
-    if (value.is<Undefined>())
-      context.refuse(concat("expected a text or a list to take a slice of, ", found(value)));
-    return {};  // as Jinja: no such item
-  }
+  if (value.sequence() == nullptr || !value.sequence()->has_places())
+    context.refuse(concat("expected a text or a list to take a slice of, ", found(value)));
   const Sequence& sequence = *value.sequence();
   std::vector<Value> items;
   for (const int64_t i : places(context, std::ssize(sequence.items), bounds))

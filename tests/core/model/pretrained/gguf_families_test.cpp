@@ -4,6 +4,7 @@
 #include <memory>
 #include <numbers>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -25,13 +26,14 @@ using Numbers = std::map<std::string, double>;
 using Vectors = std::map<std::string, std::vector<float>>;
 using Strings = std::map<std::string, std::string>;
 
-bool is_whole(const std::string& name) {
-  return name.ends_with("length") || name.find("count") != std::string::npos ||
-         name.ends_with("sliding_window");
+/// Whether GGUF keeps the number of this key as fp32.
+bool is_real(std::string_view name) {
+  return name.ends_with("epsilon") || name.ends_with("freq_base") || name.ends_with("factor") ||
+         name.ends_with("softcapping");
 }
 
-/// A file of two layers with two heads of 16, its metadata's numbers as fp32 or, where whole,
-/// uint32, and its fp32 vectors. D = 32.
+/// A file of two layers with two heads of 16, its metadata's numbers as fp32 or uint32, and its
+/// fp32 vectors. D = 32.
 std::string small_gguf(const std::string& architecture, Numbers numbers, const Vectors& vectors,
                        const Strings& strings = {}) {
   constexpr uint32_t kUint32 = 4, kFloat32 = 6, kString = 8;
@@ -52,7 +54,7 @@ std::string small_gguf(const std::string& architecture, Numbers numbers, const V
   }
   for (const auto& [name, value] : numbers) {
     file.string(architecture + "." + name);
-    if (is_whole(name)) {
+    if (!is_real(name)) {
       file.number(kUint32).number(static_cast<uint32_t>(value));
     } else {
       file.number(kFloat32).number(static_cast<float>(value));
@@ -157,14 +159,14 @@ TEST(GgufFamilies, NormsOfGemmaAreKeptPlusOne) {
   const TemporaryFile bytes(
       "small.gguf",
       small_gguf("gemma3", {{"rope.freq_base", 1e6}, {"attention.sliding_window", 8}},
-                 {{"blk.1.attn_q_norm.weight", head_norm}, {"output_norm.weight", norm}}));
+                 {{"blk.0.attn_q_norm.weight", head_norm}, {"output_norm.weight", norm}}));
   const auto file = std::make_shared<const GgufFile>(GgufFile::open(bytes.path()));
   const ModelConfig config = config_from_gguf(*file);
   const auto weights = open_gguf_weights(file, config);
   std::vector<float> values(32), head_values(16);
 
   weights->read_f32("model.norm.weight", values);
-  weights->read_f32("model.layers.1.self_attn.q_norm.weight", head_values);
+  weights->read_f32("model.layers.0.self_attn.q_norm.weight", head_values);
 
   EXPECT_EQ(values, std::vector<float>(32, 0.25F));
   EXPECT_EQ(head_values, std::vector<float>(16, -0.5F));

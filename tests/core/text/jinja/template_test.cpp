@@ -160,7 +160,7 @@ TEST(Template, EndsHostileTemplatesByALimit) {
       {"{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "deep in each other"},
       {"{% set ns = namespace(l=[]) %}{% for a in range(999) %}{% set ns.l = [ns.l] %}{% endfor %}",
        "lists at most"},
-      {std::string(5000, '('), "deep"},
+      {"{{ " + std::string(5000, '(') + "1" + std::string(5000, ')') + " }}", "deep"},
       {"{{ " + std::string(5000, '-') + "1 }}", "deep"},
       {"{{ 1" +
            [] {
