@@ -6,6 +6,16 @@ namespace xkde {
 namespace {
 
 constexpr double kHighest = -1e-6;
+/// Half the step of fp32 below 1. Of a probability that rounds to 1 no more is known than that its
+/// logarithm lies between this and 0.
+constexpr double kNearestToOne = -0x1p-25;
+/// Above it e^x is too near to 1 for 1 - e^x to be a difference.
+constexpr double kNearZero = -0x1p-30;
+
+/// log(1 - e^x) for x < 0.
+at::Tensor log_of_rest(const at::Tensor& x) {
+  return at::where(x.gt(kNearZero), at::log(-at::expm1(x)), at::log1p(-at::exp(x)));
+}
 
 }  // namespace
 
@@ -19,9 +29,10 @@ OrpoLoss orpo_loss(const at::Tensor& log_probs, const OrpoTerms& terms,
   const at::Tensor means = at::zeros_like(terms.answer_lengths).index_add(0, owner, wide * share);
   const at::Tensor used = options.clamp ? means.clamp_max(kHighest) : means;
 
-  const at::Tensor chosen = used.index_select(0, terms.chosen);
-  const at::Tensor rejected = used.index_select(0, terms.rejected);
-  const auto log_of_rest = [](const at::Tensor& x) { return at::log1p(-at::exp(x)); };
+  const at::Tensor below_one = at::where(used.exp().ge(1), kNearestToOne, used);
+
+  const at::Tensor chosen = below_one.index_select(0, terms.chosen);
+  const at::Tensor rejected = below_one.index_select(0, terms.rejected);
   const at::Tensor log_odds = (chosen - rejected) - (log_of_rest(chosen) - log_of_rest(rejected));
   const at::Tensor ratio = at::log_sigmoid(log_odds);
   const at::Tensor nll = -(wide * terms.nll_weights).sum();
@@ -38,9 +49,9 @@ OrpoLoss orpo_loss(const at::Tensor& log_probs, const OrpoTerms& terms,
       (terms.nll_weights + share * pull.index_select(0, owner)).to(at::kFloat).contiguous();
 
   const at::Tensor pairs = at::full({}, static_cast<double>(terms.chosen.size(0)), wide.options());
-  result.sums =
-      at::stack({pairs, chosen.sum(), rejected.sum(), chosen.gt(rejected).to(at::kDouble).sum(),
-                 log_odds.sum(), ratio.sum(), nll});
+  result.sums = at::stack(
+      {pairs, used.index_select(0, terms.chosen).sum(), used.index_select(0, terms.rejected).sum(),
+       chosen.gt(rejected).to(at::kDouble).sum(), log_odds.sum(), ratio.sum(), nll});
   return result;
 }
 

@@ -41,8 +41,10 @@ struct OrpoLoss : LabelLoss {
 
 /// ORPO (arXiv:2403.07691) as TRL 0.11.3 computes it (protocol 5.5): sum of nll_weights * -log_prob
 /// minus beta * sum of pair_weights * log sigmoid(log odds), the odds of the mean log-probability
-/// of an answer's tokens. log_probs fp32 [L]; everything is taken in fp64. As in TRL nothing is
-/// clamped unless asked: an answer of probability 1 gives an infinite loss.
+/// of an answer's tokens. log_probs fp32 [L]; everything is taken in fp64. A mean whose
+/// exponential rounds to 1 in fp64 enters the odds as -2^-25: half the step of fp32 below 1. So
+/// loss and weights are finite, and for a chosen answer the weights are those of the limit within
+/// 1e-7; TRL's are NaN there. Nothing else is clamped unless asked.
 OrpoLoss orpo_loss(const at::Tensor& log_probs, const OrpoTerms& terms, const OrpoOptions& options);
 
 }  // namespace xkde

@@ -1,5 +1,6 @@
 #include "core/loss/orpo_loss.h"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 #include <vector>
@@ -79,13 +80,80 @@ TEST(OrpoLoss, WeightsAreTheGradientOfSharedAnswersPairsOneByOne) {
   EXPECT_LT((loss.weights + gradient).abs().max().item<double>(), 1e-6);
 }
 
-TEST(OrpoLoss, AnAnswerOfProbabilityOneIsInfiniteUnlessClamped) {
-  const at::Tensor log_probs = at::tensor({0.0F, -1.0F}, at::kFloat);
+/// -log sigmoid(log odds) of one pair without a difference of logarithms: differentiable in fp64
+/// up to a mean of 0 of the chosen answer.
+at::Tensor pair_loss(const at::Tensor& chosen, const at::Tensor& rejected) {
+  const at::Tensor odds_of_rejected = at::exp(rejected) / -at::expm1(rejected);
+  return at::log1p(odds_of_rejected * -at::expm1(chosen) / at::exp(chosen));
+}
 
-  const OrpoLoss open = orpo_loss(at::tensor({-1.0F, 0.0F}, at::kFloat), one_pair(), {});
-  const OrpoLoss clamped = orpo_loss(log_probs, one_pair(), {.clamp = true});
+struct Certain {
+  double chosen, rejected;
+  double tolerance;  ///< relative to the larger weight; of a mean of 0: what -2^-25 makes
+};
 
-  EXPECT_TRUE(std::isinf(open.loss.item<double>()));
+class OrpoNearOne : public testing::TestWithParam<Certain> {};
+
+TEST_P(OrpoNearOne, LossAndGradientAreThoseOfFp64Autograd) {
+  const Certain& one = GetParam();
+  const auto leaf = [](double value) {
+    return at::full({}, value, at::TensorOptions().dtype(at::kDouble)).requires_grad_(true);
+  };
+  const at::Tensor chosen = leaf(one.chosen), rejected = leaf(one.rejected);
+  const at::Tensor expected = 0.1 * pair_loss(chosen, rejected);
+  const auto gradient = torch::autograd::grad({expected}, {chosen, rejected});
+
+  const OrpoLoss loss = orpo_loss(
+      at::tensor({static_cast<float>(one.chosen), static_cast<float>(one.rejected)}, at::kFloat),
+      one_pair(), {});
+
+  EXPECT_NEAR(loss.loss.item<double>(), expected.item<double>(),
+              one.tolerance * std::max(1.0, std::abs(expected.item<double>())));
+  const double largest =
+      std::max({1.0, std::abs(gradient[0].item<double>()), std::abs(gradient[1].item<double>())});
+  for (const int64_t which : {0, 1}) {
+    const double right = -gradient[static_cast<size_t>(which)].item<double>();
+    EXPECT_NEAR(loss.weights[which].item<float>(), right, one.tolerance * largest);
+  }
+}
+
+// fp32 keeps weights to 6e-8; the means are powers of two, which it holds exactly.
+INSTANTIATE_TEST_SUITE_P(Means, OrpoNearOne,
+                         testing::Values(Certain{0, -0.5, 1e-6}, Certain{0, -0x1p-10, 1e-4},
+                                         Certain{-0x1p-20, -1, 1e-6}, Certain{-1, -0x1p-20, 1e-6},
+                                         Certain{-0x1p-40, -0.5, 1e-6},
+                                         Certain{-0.5, -0x1p-40, 1e-6},
+                                         Certain{-0x1p-50, -0x1p-50, 1e-6},
+                                         Certain{-0x1p-52, -2, 1e-6}));
+
+TEST(OrpoLoss, CertainAnswersHaveAFiniteLossAndGradient) {
+  for (const auto& [chosen, rejected] : {std::pair(-1.0F, 0.0F), std::pair(0.0F, 0.0F),
+                                         std::pair(-1e-30F, -1.0F), std::pair(-1.0F, -1e-30F)}) {
+    const at::Tensor log_probs = at::tensor({chosen, rejected}, at::kFloat);
+
+    const OrpoLoss loss = orpo_loss(log_probs, one_pair(), {});
+
+    EXPECT_TRUE(std::isfinite(loss.loss.item<double>()));
+    EXPECT_TRUE(at::isfinite(loss.weights).all().item<bool>());
+    EXPECT_GE(loss.weights[0].item<float>(), 0);  // up with the chosen one
+    EXPECT_LE(loss.weights[1].item<float>(), 0);
+    EXPECT_TRUE(at::isfinite(loss.sums).all().item<bool>());
+    EXPECT_EQ(loss.sums[kOrpoChosen].item<double>(), chosen);
+    EXPECT_EQ(loss.sums[kOrpoRejected].item<double>(), rejected);
+  }
+}
+
+TEST(OrpoLoss, EquallyCertainAnswersHaveOddsOfOne) {
+  const OrpoLoss loss = orpo_loss(at::zeros({2}), one_pair(), {});
+
+  EXPECT_EQ(loss.sums[kOrpoLogOdds].item<double>(), 0);
+  EXPECT_NEAR(loss.loss.item<double>(), 0.1 * std::log(2.0), 1e-12);
+}
+
+TEST(OrpoLoss, ClampedAnswersTakeNoGradient) {
+  const OrpoLoss clamped =
+      orpo_loss(at::tensor({0.0F, -1.0F}, at::kFloat), one_pair(), {.clamp = true});
+
   EXPECT_TRUE(std::isfinite(clamped.loss.item<double>()));
   EXPECT_EQ(clamped.weights[0].item<float>(), 0.0F);
 }
