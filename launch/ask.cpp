@@ -113,6 +113,8 @@ class Session {
     if (language.empty()) language = evaluate == nullptr ? "en" : evaluate->test_languages.front();
     language_ = &language_of(language);
     if (memory_.size() > 0) index_.append(memory_.embeddings());
+    if (evaluate != nullptr && evaluate->prompt_language == PromptLanguage::kNative)
+      prompt_language_ = PromptLanguage::kNative;
     recipe::restore_last_training(recipe, context_);
     context_.model().make_resident();
   }
@@ -122,7 +124,8 @@ class Session {
     const at::Tensor query = embed_texts(encoder_, std::vector<std::string>{question});
     std::vector<Hit> hits;
     if (memory_.size() > 0) hits = index_.top_k(query, k_).front();
-    PromptParts parts{.facts = {}, .question = question, .language_name = language_->english_name};
+    PromptParts parts{.facts = {}, .question = question, .language = language_};
+    parts.prompt_language = prompt_language_;
     for (const Hit& hit : hits) {
       const MemoryFact& fact = memory_.fact(hit.fact);
       parts.facts.push_back({fact.prompt, fact.target});
@@ -278,6 +281,7 @@ std::string_view AskCommand::summary() const {
          "reads them from standard input, a line each, and edits to remember";
 }
 
+  PromptLanguage prompt_language_ = PromptLanguage::kTest;  ///< as the last evaluation asked
 std::vector<std::string_view> AskCommand::examples() const {
   return {
       "xkde_dist ask recipe.yaml --lang fr \"Quelle organisation exploite l'observatoire Marlow "

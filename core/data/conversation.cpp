@@ -94,10 +94,8 @@ RowLanguages languages_in_id(std::string_view id) {
     const size_t begin = id.rfind('_', end - 1);
     if (begin == std::string_view::npos) break;
     const std::string_view codes = id.substr(begin + 1, end - begin - 1);
-    if (codes.size() == 4 && find_language(codes.substr(0, 2)) != nullptr &&
-        find_language(codes.substr(2)) != nullptr) {
-      return {std::string(codes.substr(0, 2)), std::string(codes.substr(2))};
-    }
+    if (const auto pair = language_pair(codes))
+      return {std::string(pair->first), std::string(pair->second)};
     end = begin;
   }
   return {};

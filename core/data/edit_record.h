@@ -59,9 +59,10 @@ struct EditSide {
   std::string subject;
   std::string src;            ///< the edit question
   std::string alt;            ///< its new answer
-  std::string rephrase;       ///< the question in other words; empty when the layout has none
+  std::string rephrase;       ///< the question in other words; empty when there is none
   std::vector<Probe> probes;  ///< in the order of ProbeKind
   std::vector<std::string> old_answers = {};  ///< what `src` had for an answer; empty when unknown
+  std::vector<std::string> left_out = {};     ///< what the file leaves blank: "loc_ans: empty"
 
   /// The first probe that is_locality (or is not); nullptr when there is none.
   const Probe* first_probe(bool locality) const {

@@ -73,8 +73,8 @@ void append_examples(std::vector<TrainingExample>& examples, const std::vector<E
       const std::optional<QaPair> pair = question_of(asked, kind);
       if (!pair) continue;
       examples.push_back({next_id(question_kind_name(kind)), pair->question,
-                          edit_prompt(facts, pair->question, test.english_name), pair->answer,
-                          languages});
+                          edit_prompt(facts, pair->question, test, options.prompt_language),
+                          pair->answer, languages});
       if (kind != QuestionKind::kLoc || !options.without_edit) continue;
       examples.push_back(
           {next_id("loc_without_edit"), pair->question, pair->question, pair->answer, languages});

@@ -9,6 +9,7 @@
 #include "core/data/conversation.h"
 #include "core/data/edit_record.h"
 #include "core/data/language.h"
+#include "core/edit/prompt.h"
 #include "core/edit/test_questions.h"
 
 namespace xkde {
@@ -27,6 +28,7 @@ struct BuildOptions {
   /// In-scope questions without the edit would need the old answer, which these benchmarks do not
   /// carry.
   bool without_edit = false;
+  PromptLanguage prompt_language = PromptLanguage::kTest;
 };
 
 struct TrainingExample {

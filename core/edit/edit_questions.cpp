@@ -68,8 +68,10 @@ std::vector<EditQuestion> edit_questions(const EditSide& test_side) {
 EvalEdit eval_edit(const EditRecord& record, const Language& edit, const Language& test,
                    QuestionForm form, std::map<std::string, int64_t>& skipped) {
   const EditSide& edited = side_of(record, edit);
+  const EditSide& asked = side_of(record, test);
+  for (const std::string& reason : asked.left_out) ++skipped[reason];
   EvalEdit result{record.index, edited.src, edited.alt, {}};
-  for (EditQuestion& question : edit_questions(side_of(record, test))) {
+  for (EditQuestion& question : edit_questions(asked)) {
     // LTE's loader reads no rephrase.
     const bool is_read = question.probe == 0 && question.kind.metric != Metric::kGenerality;
     if (form == QuestionForm::kLte && !is_read) continue;

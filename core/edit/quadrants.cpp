@@ -165,7 +165,8 @@ class SetBuilder {
     out.examples.push_back(
         {concat("identity_", out.examples.size(), "_", set_.source, "_", pair, "_", name),
          probe.question,
-         with_edit ? edit_prompt(facts, probe.question, set_.test.english_name) : probe.question,
+         with_edit ? edit_prompt(facts, probe.question, set_.test, options_.prompt_language)
+                   : probe.question,
          probe.answer,
          {set_.edit.iso, set_.test.iso}});
     QuadrantStatistics& statistics = out.statistics;

@@ -33,6 +33,7 @@ struct QuadrantOptions {
   int64_t samples_per_pair = 0;    ///< at most, of each source and language pair; 0: all
   int64_t max_samples = 0;         ///< at most, of all, each pair keeping its share; 0: all
   uint64_t seed = 0;
+  PromptLanguage prompt_language = PromptLanguage::kTest;
   SearchMaker search = lexical_search;  ///< where distractors come from
 };
 

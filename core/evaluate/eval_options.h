@@ -9,6 +9,7 @@
 
 #include "core/base/named.h"
 #include "core/data/benchmarks/edit_selection.h"
+#include "core/edit/prompt.h"
 #include "core/edit/test_questions.h"
 #include "core/evaluate/edit_metrics.h"
 #include "core/evaluate/eval_plan.h"
@@ -21,12 +22,6 @@ namespace xkde {
 enum class MemoryScope { kPair, kTestLanguage };
 inline constexpr Named<MemoryScope> kMemoryScopeNames[] = {
     {"pair", MemoryScope::kPair}, {"test_language", MemoryScope::kTestLanguage}};
-
-/// The language that X-KDE's prompt asks for: the test language, or what the published evaluator
-/// names, which is Chinese for every language but English (Q1).
-enum class PromptLanguage { kTest, kXk };
-inline constexpr Named<PromptLanguage> kPromptLanguageNames[] = {{"test", PromptLanguage::kTest},
-                                                                 {"xk", PromptLanguage::kXk}};
 
 /// Whose token accuracy: that of protocol 6.1, or that of 6.2.
 enum class Scoring { kXkde, kEasyEdit };

@@ -138,7 +138,8 @@ class QuestionnaireBuilder {
                     const std::vector<int64_t>& shown) const {
     PromptParts parts{.facts = {},
                       .question = question.question,
-                      .language_name = language_name(inputs_.pairs[pair].second),
+                      .language = &language_of(inputs_.pairs[pair].second),
+                      .prompt_language = options_.prompt_language,
                       .demonstrations = {},
                       .is_stream = options_.mode != EditMode::kSingle};
     for (const int64_t one : shown) {
@@ -148,14 +149,6 @@ class QuestionnaireBuilder {
     if (!demonstrations_.empty() && !shown.empty())
       parts.demonstrations = demonstrations_[stream][static_cast<size_t>(shown.front())];
     return options_.method->prompt(parts);
-  }
-
-  std::string_view language_name(const std::string& code) const {
-    const Language& language = language_of(code);
-    // The published evaluator asks for Chinese in every other language (Q1).
-    if (options_.prompt_language == PromptLanguage::kXk && language.iso != "en")
-      return language_of("zh").english_name;
-    return language.english_name;
   }
 
   std::vector<EvalText> edit_questions(const std::vector<EditMoment>& moments) {

@@ -41,7 +41,11 @@ std::string code_of(const std::optional<std::string>& fixed, const std::string& 
   if (fixed) return *fixed;
   XKDE_CHECK(!language.empty(), ConfigError, "NLLB reward: expected the language of the ", whose,
              " (or a fixed code), found none");
-  return language_of(language).nllb_code;
+  const Language& known = language_of(language);
+  XKDE_CHECK(!known.nllb_code.empty(), ConfigError,
+             "NLLB reward: expected a language of NLLB-200 (", "or a fixed code) for the ", whose,
+             ", found ", known.english_name);
+  return known.nllb_code;
 }
 
 /// Weights and tokenizer fit each other, and the tokenizer has the fixed codes.

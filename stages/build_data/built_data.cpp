@@ -44,10 +44,26 @@ TestQuestions questions_that_are_asked(const BuildDataStage& build, const Recipe
   return questions;
 }
 
+using Counts = std::map<std::string, int64_t>;
+
+/// Counts what the records of a pair go without, and what was left out of its files.
+void count_left_out(const BuildDataSource& source, const Language& edit, const Language& test,
+                    const EditDataset& data, Counts& skipped) {
+  const std::string pair =
+      benchmark_of(source.benchmark).has_one_language() ? "" : concat(" ", edit.iso, test.iso);
+  for (const auto& [reason, count] : data.skipped)
+    skipped[concat(source.benchmark, pair, ": ", reason)] += count;
+  for (const EditRecord& record : data.records) {
+    for (const std::string& reason : side_of(record, test).left_out)
+      ++skipped[concat(source.benchmark, pair, ": ", reason)];
+  }
+}
+
 void append_source(std::vector<TrainingExample>& examples, const BuildDataSource& source,
-                   bool without_edit, LoadedData& files) {
+                   const BuildDataStage& stage, LoadedData& files, Counts& skipped) {
   BuildOptions options;
-  options.without_edit = without_edit;
+  options.without_edit = stage.without_edit;
+  options.prompt_language = stage.prompt_language;
   options.questions.clear();
   for (const std::string& name : source.questions) {
     options.questions.push_back(question_kind_from_name(name));
@@ -56,21 +72,17 @@ void append_source(std::vector<TrainingExample>& examples, const BuildDataSource
     for (const std::string& test : source.test_languages) {
       check_stop();
       const EditDataset data = source.load(edit, test, Split::kTrain, files);
+      count_left_out(source, language_of(edit), language_of(test), data, skipped);
       append_examples(examples, data.records, source.benchmark, language_of(edit),
                       language_of(test), options);
     }
   }
 }
 
-using Counts = std::map<std::string, int64_t>;
-
 std::vector<EditCase> cases_of(const BuildDataSource& source, const Language& edit,
                                const Language& test, LoadedData& files, Counts& skipped) {
   const EditDataset data = source.load(edit.iso, test.iso, Split::kTrain, files);
-  const std::string pair =
-      benchmark_of(source.benchmark).has_one_language() ? "" : concat(" ", edit.iso, test.iso);
-  for (const auto& [reason, count] : data.skipped)
-    skipped[concat(source.benchmark, pair, ": ", reason)] += count;
+  count_left_out(source, edit, test, data, skipped);
   std::vector<EditCase> cases;
   for (const EditRecord& record : data.records) cases.push_back(edit_case(record, edit, test));
   return cases;
@@ -88,6 +100,7 @@ QuadrantOptions options_of(const BuildDataStage& stage, uint64_t seed) {
   options.samples_per_pair = keys.samples_per_pair;
   options.max_samples = stage.max_samples;
   options.seed = seed;
+  options.prompt_language = stage.prompt_language;
   return options;
 }
 
@@ -127,11 +140,13 @@ std::vector<TrainingExample> quadrant_examples(const BuildDataStage& stage, cons
 std::vector<TrainingExample> listed_examples(const BuildDataStage& stage, const Recipe& recipe,
                                              LoadedData& files, BuiltData& built) {
   std::vector<TrainingExample> examples;
+  Counts skipped;
   for (const BuildDataSource& source : stage.sources) {
-    append_source(examples, source, stage.without_edit, files);
+    append_source(examples, source, stage, files, skipped);
   }
   built.removed_test_questions =
       remove_test_questions(examples, questions_that_are_asked(stage, recipe, files));
+  if (!skipped.empty()) built.counts = {{"skipped", skipped}};
   return examples;
 }
 
@@ -190,7 +205,7 @@ Json statistics_of(const BuiltData& built) {
 
 std::string summary_of(const BuiltData& built) {
   std::string quadrants;
-  if (built.counts.is_object()) {
+  if (built.counts.contains("quadrants")) {
     for (const auto& [name, count] : built.counts["quadrants"].items())
       quadrants += concat(quadrants.empty() ? " (" : ", ", name, " ", count.get<int64_t>());
     quadrants += ")";

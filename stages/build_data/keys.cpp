@@ -12,6 +12,10 @@ namespace {
 
 constexpr std::string_view kQuestions[] = {"src", "rephrase", "loc", "portability"};
 
+/// What the published evaluator asks is no way to train.
+constexpr Named<PromptLanguage> kPromptLanguages[] = {{"test", PromptLanguage::kTest},
+                                                      {"native", PromptLanguage::kNative}};
+
 constexpr Condition<double> kWholeShare{
     "a number from 0 to 1", [](const double& value) { return value >= 0 && value <= 1; }};
 
@@ -106,6 +110,7 @@ BuildDataStage BuildDataStage::parse(StrictMap map) {
                   "expected this key only without build_data.quadrants, found both");
   map.optional("without_edit", stage.without_edit);
   map.optional("max_samples", stage.max_samples, kNotNegative);
+  map.optional("prompt_language", stage.prompt_language, kPromptLanguages);
   if (map.has("exclude")) {
     for (StrictMap& excluded : map.maps("exclude"))
       stage.exclude.push_back(ExcludedData::parse(std::move(excluded)));
@@ -136,6 +141,8 @@ Json BuildDataStage::keys() const {
     json["without_edit"] = without_edit;
   }
   json["max_samples"] = max_samples;
+  if (prompt_language != PromptLanguage::kTest)
+    json["prompt_language"] = name_of(kPromptLanguages, prompt_language);
   for (const ExcludedData& excluded : exclude) json["exclude"].push_back(to_json(excluded));
   return json;
 }

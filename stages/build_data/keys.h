@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/edit/prompt.h"
 #include "core/io/json_file.h"
 #include "stages/recipe/edit_selection.h"
 #include "stages/recipe/stage.h"
@@ -58,7 +59,8 @@ struct BuildDataStage final : Stage {
   /// nothing.
   std::optional<QuadrantKeys> quadrants;
   bool without_edit = false;
-  int64_t max_samples = 0;            ///< 0: all
+  int64_t max_samples = 0;  ///< 0: all
+  PromptLanguage prompt_language = PromptLanguage::kTest;
   std::vector<ExcludedData> exclude;  ///< beside what the recipe's evaluate stages ask
 
   static BuildDataStage parse(StrictMap map);

@@ -66,6 +66,8 @@ void check_method(StrictMap& map, const EvaluateStage& stage) {
   if (stage.scoring == Scoring::kEasyEdit && map.has("chat_template"))
     map.add_error("chat_template",
                   "expected scoring: xkde beside this key, found easyedit, which has none");
+  if (stage.prompt_language == PromptLanguage::kNative && stage.method != &xkde_method())
+    map.add_error("prompt_language", "expected method: xkde beside native, found " + name);
   if (!has_averaging(stage.benchmark) && map.has("averaging"))
     map.add_error("averaging",
                   "expected a benchmark of KnowEdit beside this key, found " + stage.benchmark);

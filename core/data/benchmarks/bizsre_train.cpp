@@ -43,24 +43,6 @@ bool has_empty_alt(const Json& row) {
   return alt != row.end() && alt->is_string() && is_blank(alt->get_ref<const std::string&>());
 }
 
-/// `answers` gives the old answer, if any.
-EditSide parse_train_side(const Json& row, const Place& place) {
-  XKDE_CHECK(row.is_object(), DataError, place.file, ": row ", place.row,
-             ": expected an object, found ", found_text(&row));
-  EditSide side = parse_side(row, place);
-  const auto answers = row.find("answers");
-  if (answers == row.end() || answers->is_null()) return side;
-  const Place here = place.at("answers");
-  XKDE_CHECK(answers->is_array(), DataError, here.text(), ": expected a list of texts, found ",
-             found_text(&*answers));
-  if (answers->empty()) return side;
-  XKDE_CHECK(answers->front().is_string(), DataError, here.at("0").text(),
-             ": expected a string, found ", found_text(&answers->front()));
-  if (!is_blank(answers->front().get_ref<const std::string&>()))
-    side.old_answers.push_back(answers->front().get<std::string>());
-  return side;
-}
-
 /// One side a row: Chinese when the name ends in "_chinese", else English. Rows with an empty `alt`
 /// are left out.
 EditFile read(const fs::path& path) {
@@ -75,7 +57,7 @@ EditFile read(const fs::path& path) {
     if (has_empty_alt(json[i])) {
       file.left_out[i] = "alt: empty";
     } else {
-      record.sides.emplace(iso, parse_train_side(json[i], {name, i, ""}));
+      record.sides.emplace(iso, parse_zsre_row(json[i], {name, i, ""}, file.skipped));
     }
     file.row_ids.emplace_back();  // nothing but its number ties a row to its twin
     file.rows.push_back(std::move(record));

@@ -11,21 +11,24 @@ namespace {
 
 namespace fs = std::filesystem;
 
+std::vector<std::string> codes(const Language& language) {
+  return {language.iso, language.file_code, language.train_code};
+}
+
 std::vector<fs::path> files(const fs::path& data, const Language& edit, const Language& test,
                             Split) {
   if (!is_folder(data, FileOrigin::kInput)) return {data};
-  EditFolder folder(data, "zsre_test_");
+  EditFolder folder(data, {"zsre_test_", "counterfact_test_", "wfd_test_"});
   std::vector<fs::path> files;
   for (const Language* language : {&edit, &test}) {
     if (language->iso == "en") continue;
-    fs::path file = folder.first_of({language->iso, language->file_code});
+    fs::path file = folder.first_of(codes(*language));
     if (file.empty()) folder.missing(edit, test);
     if (std::find(files.begin(), files.end(), file) == files.end())
       files.push_back(std::move(file));
   }
   for (auto other = languages().begin(); files.empty() && other != languages().end(); ++other) {
-    if (fs::path file = folder.first_of({other->iso, other->file_code}); !file.empty())
-      files.push_back(file);
+    if (fs::path file = folder.first_of(codes(*other)); !file.empty()) files.push_back(file);
   }
   if (files.empty()) folder.missing(edit, test);
   return files;
@@ -39,7 +42,8 @@ std::vector<fs::path> all_files(const fs::path& data) {
 
 }  // namespace
 
-/// BMIKE-53: one file zsre_test_{xx}.json a language beside English, all with the same row order.
+/// BMIKE-53: one file zsre_test_{xx}.json (counterfact_test_, wfd_test_) a language beside English,
+/// all of a part with the same row order.
 extern const BenchmarkSource kBmike53;
 constinit const BenchmarkSource kBmike53{.name = "bmike53",
                                          .is_evaluated = true,

@@ -1,5 +1,6 @@
 #include "core/data/benchmarks/edit_folder.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -11,21 +12,25 @@ namespace xkde {
 
 namespace fs = std::filesystem;
 
-EditFolder::EditFolder(fs::path path, std::string prefix)
-    : path_(std::move(path)), prefix_(std::move(prefix)) {
+EditFolder::EditFolder(fs::path path, std::vector<std::string> prefixes)
+    : path_(std::move(path)), prefixes_(std::move(prefixes)) {
   for (const fs::path& file : entries_of(path_, FileOrigin::kInput)) {
     if (file.extension() == ".json") files_.push_back(file);
   }
 }
 
 fs::path EditFolder::with_code(const std::string& code) {
-  asked_.push_back(prefix_ + code + ".json");
-  std::vector<fs::path> found;
+  asked_.push_back(prefixes_.front() + code + ".json");
+  std::vector<fs::path> own, others;
   for (const fs::path& file : files_) {
     const std::string stem = file.stem().string();
-    if (stem == prefix_ + code) return file;
-    if (stem.ends_with("_" + code)) found.push_back(file);
+    if (stem == prefixes_.front() + code) return file;
+    const bool is_own = std::any_of(prefixes_.begin(), prefixes_.end(),
+                                    [&](const std::string& one) { return stem == one + code; });
+    if (is_own) own.push_back(file);
+    if (stem.ends_with("_" + code)) others.push_back(file);
   }
+  const std::vector<fs::path>& found = own.empty() ? others : own;
   XKDE_CHECK(
       found.size() <= 1, DataError, path_.string(), ": expected one file *_", code, ".json, found ",
       found.size() > 1 ? found[0].filename().string() + " and " + found[1].filename().string()

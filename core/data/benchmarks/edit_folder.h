@@ -13,10 +13,11 @@ namespace xkde {
 /// A benchmark's folder, asked for files by the end of their names.
 class EditFolder {
  public:
-  EditFolder(std::filesystem::path path, std::string prefix);
+  /// `prefixes` of the benchmark's own names, at least one.
+  EditFolder(std::filesystem::path path, std::vector<std::string> prefixes);
 
-  /// The benchmark's own {prefix}{code}.json, else the only *_{code}.json; empty when there is
-  /// none. Throws DataError when several files fit.
+  /// {prefix}{code}.json with the first prefix, else the only one with another prefix, else the
+  /// only *_{code}.json; empty when there is none. Throws DataError when several files fit.
   std::filesystem::path with_code(const std::string& code);
   /// with_code() of the first of `codes` that gives a file.
   std::filesystem::path first_of(const std::vector<std::string>& codes);
@@ -25,7 +26,7 @@ class EditFolder {
 
  private:
   std::filesystem::path path_;
-  std::string prefix_;
+  std::vector<std::string> prefixes_;
   std::vector<std::filesystem::path> files_;
   std::vector<std::string> asked_;
 };

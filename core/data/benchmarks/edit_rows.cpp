@@ -1,6 +1,6 @@
 #include "core/data/benchmarks/edit_rows.h"
 
-#include <optional>
+#include <algorithm>
 #include <utility>
 
 #include "core/base/error.h"
@@ -25,6 +25,14 @@ std::string required_text(const Json& object, const char* key, const Place& plac
   return value->get<std::string>();
 }
 
+bool has_blank(const Json& object, const char* key) {
+  const Json* value = member(object, key);
+  return value != nullptr && value->is_string() && is_blank(value->get_ref<const std::string&>());
+}
+
+/// "es." of a side; nothing of a row that is one.
+std::string prefix_of(const Place& place) { return place.path.empty() ? "" : place.path + "."; }
+
 Probe probe_of(ProbeKind kind, std::string question, std::string answer) {
   return {.kind = kind,
           .question = std::move(question),
@@ -33,20 +41,77 @@ Probe probe_of(ProbeKind kind, std::string question, std::string answer) {
           .target = answer};
 }
 
-std::optional<Probe> parse_portability(const Json& side, const Place& place) {
-  if (const Json* nested = member(side, "portability"); nested != nullptr && !nested->is_null()) {
+/// A question and its answer. Where the file leaves one of them blank there is no probe; where it
+/// has only one of them, that is an error.
+struct ProbeKeys {
+  ProbeKind kind{};
+  const char* question = nullptr;
+  const char* answer = nullptr;
+};
+
+void read_probe(const Json& object, const ProbeKeys& keys, const Place& place,
+                std::string_view before, EditSide& side) {
+  for (const char* key : {keys.question, keys.answer}) {
+    if (!has_blank(object, key)) continue;
+    side.left_out.push_back(concat(before, key, ": empty"));
+    return;
+  }
+  std::string question = required_text(object, keys.question, place);
+  side.probes.push_back(
+      probe_of(keys.kind, std::move(question), required_text(object, keys.answer, place)));
+}
+
+void read_portability(const Json& json, const Place& place, std::string_view side_path,
+                      EditSide& side, Skipped& skipped) {
+  constexpr std::string_view kKnown[] = {"New Question", "New Answer", "Recalled Relation"};
+  if (const Json* nested = member(json, "portability"); nested != nullptr && !nested->is_null()) {
     const Place inner = place.at("portability");
     XKDE_CHECK(nested->is_object(), DataError, inner.text(), ": expected an object, found ",
                found_text(nested));
-    if (nested->empty()) return std::nullopt;
-    std::string question = required_text(*nested, "New Question", inner);
-    return probe_of(ProbeKind::kPortability, std::move(question),
-                    required_text(*nested, "New Answer", inner));
+    if (nested->empty()) return;
+    count_unknown(*nested, kKnown, concat(side_path, "portability."), skipped);
+    read_probe(*nested, {ProbeKind::kPortability, "New Question", "New Answer"}, inner,
+               "portability.", side);
+    return;
   }
-  if (!side.contains("port") && !side.contains("port_ans")) return std::nullopt;
-  std::string question = required_text(side, "port", place);
-  return probe_of(ProbeKind::kPortability, std::move(question),
-                  required_text(side, "port_ans", place));
+  if (!json.contains("port") && !json.contains("port_ans")) return;
+  read_probe(json, {ProbeKind::kPortability, "port", "port_ans"}, place, "", side);
+}
+
+void read_old_answer(const Json& json, const Place& place, EditSide& side) {
+  const Json* old = member(json, "old");
+  if (old == nullptr || old->is_null() || has_blank(json, "old")) return;
+  side.old_answers.push_back(required_text(json, "old", place));
+}
+
+/// `answers` gives the old answer, if any.
+void read_answers(const Json& json, const Place& place, EditSide& side) {
+  const Json* answers = member(json, "answers");
+  if (answers == nullptr || answers->is_null()) return;
+  const Place here = place.at("answers");
+  XKDE_CHECK(answers->is_array(), DataError, here.text(), ": expected a list of texts, found ",
+             found_text(answers));
+  if (answers->empty()) return;
+  XKDE_CHECK(answers->front().is_string(), DataError, here.at("0").text(),
+             ": expected a string, found ", found_text(&answers->front()));
+  if (!is_blank(answers->front().get_ref<const std::string&>()))
+    side.old_answers.push_back(answers->front().get<std::string>());
+}
+
+/// The fields of a side but for the old answer.
+EditSide read_side(const Json& json, const Place& place, Skipped& skipped) {
+  EditSide side;
+  side.subject = required_text(json, "subject", place);
+  side.src = required_text(json, "src", place);
+  if (has_blank(json, "rephrase")) {
+    side.left_out.emplace_back("rephrase: empty");
+  } else {
+    side.rephrase = required_text(json, "rephrase", place);
+  }
+  side.alt = required_text(json, "alt", place);
+  read_probe(json, {ProbeKind::kLocality, "loc", "loc_ans"}, place, "", side);
+  read_portability(json, place, prefix_of(place), side, skipped);
+  return side;
 }
 
 /// The row's identity, equal in every side that states one.
@@ -66,15 +131,19 @@ std::string parse_case_id(const Json& row, const Place& place) {
   return id;
 }
 
-EditRecord parse_row(const Json& row, const Place& place) {
+EditRecord parse_row(const Json& row, const Place& place, Skipped& skipped) {
   XKDE_CHECK(row.is_object(), DataError, place.file, ": row ", place.row,
              ": expected an object {language: side}, found ", found_text(&row));
   EditRecord record;
   record.index = static_cast<int64_t>(place.row);
   for (const auto& [key, side] : row.items()) {
     const Language* language = find_language(key);
-    if (language == nullptr) continue;
-    const bool is_new = record.sides.emplace(language->iso, parse_side(side, place.at(key))).second;
+    if (language == nullptr) {
+      ++skipped[key + ": unknown field"];
+      continue;
+    }
+    const bool is_new =
+        record.sides.emplace(language->iso, parse_side(side, place.at(key), skipped)).second;
     XKDE_CHECK(is_new, DataError, place.at(key).text(), ": expected each language once, found ",
                language->english_name, " under two codes");
   }
@@ -95,19 +164,35 @@ void check_rows(const Json& json, const std::string& name) {
   XKDE_CHECK(!json.empty(), DataError, name, ": expected at least one row, found none");
 }
 
-EditSide parse_side(const Json& json, const Place& place) {
+void count_unknown(const Json& object, std::span<const std::string_view> known,
+                   std::string_view before, Skipped& skipped) {
+  for (const auto& [key, value] : object.items()) {
+    if (std::find(known.begin(), known.end(), key) == known.end())
+      ++skipped[concat(before, key, ": unknown field")];
+  }
+}
+
+EditSide parse_side(const Json& json, const Place& place, Skipped& skipped) {
+  constexpr std::string_view kKnown[] = {"case_id", "subject",  "src",        "rephrase",
+                                         "alt",     "old",      "loc",        "loc_ans",
+                                         "port",    "port_ans", "portability"};
   XKDE_CHECK(json.is_object(), DataError, place.text(), ": expected an object, found ",
              found_text(&json));
-  EditSide side;
-  side.subject = required_text(json, "subject", place);
-  side.src = required_text(json, "src", place);
-  side.rephrase = required_text(json, "rephrase", place);
-  side.alt = required_text(json, "alt", place);
-  std::string loc = required_text(json, "loc", place);
-  side.probes.push_back(
-      probe_of(ProbeKind::kLocality, std::move(loc), required_text(json, "loc_ans", place)));
-  if (std::optional<Probe> portability = parse_portability(json, place))
-    side.probes.push_back(std::move(*portability));
+  EditSide side = read_side(json, place, skipped);
+  read_old_answer(json, place, side);
+  count_unknown(json, kKnown, prefix_of(place), skipped);
+  return side;
+}
+
+EditSide parse_zsre_row(const Json& json, const Place& place, Skipped& skipped) {
+  constexpr std::string_view kKnown[] = {
+      "case_id", "subject", "src",      "rephrase",    "alt",  "answers", "loc",
+      "loc_ans", "port",    "port_ans", "portability", "pred", "cond"};
+  XKDE_CHECK(json.is_object(), DataError, place.file, ": row ", place.row,
+             ": expected an object, found ", found_text(&json));
+  EditSide side = read_side(json, place, skipped);
+  read_answers(json, place, side);
+  count_unknown(json, kKnown, prefix_of(place), skipped);
   return side;
 }
 
@@ -118,7 +203,7 @@ EditFile read_parallel_file(const std::filesystem::path& path) {
   EditFile file{.path = path};
   for (size_t i = 0; i < json.size(); ++i) {
     const Place place{name, i, ""};
-    EditRecord record = parse_row(json[i], place);
+    EditRecord record = parse_row(json[i], place, file.skipped);
     std::string id = parse_case_id(json[i], place);
     if (const auto english = record.sides.find("en"); id.empty() && english != record.sides.end()) {
       id = english->second.src;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/data/benchmarks/edit_rows.h"
 #include "core/data/found_text.h"
 #include "core/io/file_reader.h"
 #include "core/io/json_file.h"
@@ -59,6 +60,11 @@ class Reader {
   }
 
   EditRecord record(const Json& row) {
+    // `cond` says again what the other fields say, and `case_id` is the row's number.
+    const std::string_view known[] = {layout_.subject,   layout_.prompt, layout_.target,
+                                      "rephrase_prompt", "ground_truth", "portability",
+                                      "locality",        "cond",         "case_id"};
+    count_unknown(row, known, "", file_.skipped);
     EditSide side;
     side.subject = text(row, layout_.subject);
     side.src = text(row, layout_.prompt);
@@ -111,6 +117,8 @@ class Reader {
   std::optional<Probe> probe(const Json& json, ProbeKind kind, const std::string& list, size_t i) {
     const std::string path = concat(list, "[", i, "]");
     if (!json.is_object()) fail(path, "an object {prompt, ground_truth}", &json);
+    constexpr std::string_view kKnown[] = {"prompt", "ground_truth"};
+    count_unknown(json, kKnown, list + ".", file_.skipped);
     Probe probe{.kind = kind,
                 .question = text(json, "prompt", path + "."),
                 .answers = {},
@@ -203,10 +211,14 @@ fs::path find_knowedit_file(const KnowEditLayout& layout, const fs::path& data, 
   return found.front();
 }
 
-EditFile read_knowedit(const KnowEditLayout& layout, const fs::path& path) {
+EditFile parse_knowedit(const KnowEditLayout& layout, const fs::path& path, const Json& json) {
   EditFile file{.path = path};
-  Reader(layout, file).read(read_json_file(path));
+  Reader(layout, file).read(json);
   return file;
+}
+
+EditFile read_knowedit(const KnowEditLayout& layout, const fs::path& path) {
+  return parse_knowedit(layout, path, read_json_file(path));
 }
 
 }  // namespace xkde

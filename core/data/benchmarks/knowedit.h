@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/data/benchmarks/benchmark_source.h"
+#include "core/io/json_file.h"
 
 namespace xkde {
 
@@ -33,10 +34,15 @@ std::filesystem::path find_knowedit_file(const KnowEditLayout& layout,
 /// lists of aliases. EditFile::skipped counts "portability: empty",
 /// "locality.Forgetfulness: empty", "locality.Forgetfulness: empty answer",
 /// "locality.Forgetfulness: no answer" (the probe is left out), "ground_truth: empty answer",
-/// "portability.Other: unknown kind" (its list is passed over). Throws MissingInputError or
+/// "portability.Other: unknown kind" (its list is passed over) and "note: unknown field", also
+/// "locality.Forgetfulness.note: unknown field" of a probe. Throws MissingInputError or
 /// DataError "file: row 17: portability.Reasoning[0].prompt: expected a non-empty string, found
 /// null".
 EditFile read_knowedit(const KnowEditLayout& layout, const std::filesystem::path& file);
+
+/// The same of what such a file holds.
+EditFile parse_knowedit(const KnowEditLayout& layout, const std::filesystem::path& file,
+                        const Json& json);
 
 /// The benchmark with that layout.
 template <const KnowEditLayout& layout>

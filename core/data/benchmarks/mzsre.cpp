@@ -15,7 +15,7 @@ namespace fs = std::filesystem;
 std::vector<fs::path> files(const fs::path& data, const Language& edit, const Language& test,
                             Split) {
   if (!is_folder(data, FileOrigin::kInput)) return {data};
-  EditFolder folder(data, "mzsre_test_duplicate_");
+  EditFolder folder(data, {"mzsre_test_duplicate_"});
   const Language& english = language_of("en");
   if (edit.iso == test.iso) {
     if (edit.iso != "en") {
@@ -40,9 +40,7 @@ std::vector<fs::path> files(const fs::path& data, const Language& edit, const La
 
 std::vector<fs::path> all_files(const fs::path& data) {
   return files_that_fit(data, ".json", [](const fs::path& file) {
-    const std::string code = code_in_name(file);
-    return code.size() == 4 && find_language(code.substr(0, 2)) != nullptr &&
-           find_language(code.substr(2)) != nullptr;
+    return language_pair(code_in_name(file)).has_value();
   });
 }
 

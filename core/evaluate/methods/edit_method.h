@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/data/edit_record.h"
+#include "core/edit/prompt.h"
 #include "core/edit/test_questions.h"
 
 namespace xkde {
@@ -14,7 +15,8 @@ namespace xkde {
 struct PromptParts {
   std::vector<QaPair> facts;  ///< question and new answer in the edit language, best first
   std::string_view question;
-  std::string_view language_name;        ///< of the test language, in English
+  const Language* language = &language_of("en");  ///< the test language; never null
+  PromptLanguage prompt_language = PromptLanguage::kTest;
   std::string_view demonstrations = {};  ///< texts of a Shelf, one after another
   bool is_stream = false;                ///< the edits come in batches or streams
 };

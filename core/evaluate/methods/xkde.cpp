@@ -10,7 +10,8 @@ class Xkde final : public EditMethod {
 
  private:
   std::string prompt_with_facts(const PromptParts& parts) const override {
-    return edit_prompt(fact_texts(parts.facts), parts.question, parts.language_name);
+    return edit_prompt(fact_texts(parts.facts), parts.question, *parts.language,
+                       parts.prompt_language);
   }
 };
 

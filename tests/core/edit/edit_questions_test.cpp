@@ -63,6 +63,17 @@ EvalEdit eval(const EditRecord& record, const char* edit, const char* test) {
   return result;
 }
 
+TEST(EvalEdit, CountsWhatTheTestLanguagesSideGoesWithout) {
+  EditRecord record = edit_record(3);
+  record.sides.at("es").left_out = {"loc_ans: empty"};
+  std::map<std::string, int64_t> skipped;
+
+  eval_edit(record, language_of("en"), language_of("es"), QuestionForm::kEasyEdit, skipped);
+  eval_edit(record, language_of("es"), language_of("en"), QuestionForm::kEasyEdit, skipped);
+
+  EXPECT_EQ(skipped, (std::map<std::string, int64_t>{{"loc_ans: empty", 1}}));
+}
+
 TEST(EvalEdit, FactIsInTheEditLanguageAndQuestionsInTheOther) {
   const EvalEdit edit = eval(edit_record(3), "en", "es");
 

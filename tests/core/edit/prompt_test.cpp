@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "core/base/error.h"
+#include "core/edit/native_instruction.h"
 
 namespace xkde {
 namespace {
@@ -19,6 +20,30 @@ TEST(EditPrompt, SeveralFactsAreNumbered) {
             "Please acknowledge the updated information provided below and respond to the "
             "subsequent query in Czech."
             "\n\n[Updated Information]:\n1. f1\n2. f2\n3. f3\n\n[Query]:\nq");
+}
+
+TEST(EditPrompt, IsInTheTestLanguageWhereAsked) {
+  const auto prompt = [](const char* code, PromptLanguage language) {
+    return edit_prompt({"f1", "f2"}, "q", language_of(code), language);
+  };
+
+  EXPECT_EQ(prompt("ja", PromptLanguage::kTest), edit_prompt({"f1", "f2"}, "q", "Japanese"));
+  EXPECT_EQ(prompt("ja", PromptLanguage::kXk), edit_prompt({"f1", "f2"}, "q", "Chinese"));
+  EXPECT_EQ(
+      prompt("ja", PromptLanguage::kNative),
+      "以下の更新された情報を踏まえ、続く質問に日本語で答えてください。\n\n[更新された情報]:\n"
+      "1. f1\n2. f2\n\n[質問]:\nq");
+}
+
+TEST(EditPrompt, IsInEnglishWhereThereAreNoNativeWords) {
+  int native = 0;
+  for (const Language& language : languages()) {
+    const std::string prompt = edit_prompt({"f"}, "q", language, PromptLanguage::kNative);
+    const bool is_english = prompt == edit_prompt({"f"}, "q", language.english_name);
+    EXPECT_EQ(is_english, native_instruction(language.iso) == nullptr) << language.iso;
+    native += is_english ? 0 : 1;
+  }
+  EXPECT_EQ(native, 41);
 }
 
 TEST(EditPrompt, NoFactIsABug) { EXPECT_THROW(edit_prompt({}, "q", "Czech"), InternalError); }

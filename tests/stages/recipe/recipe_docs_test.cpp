@@ -66,6 +66,8 @@ void add_evaluation(std::map<std::string, Json>& sections) {
   for (const auto& [key, value] : plain.items()) sections["evaluate"][key] = value;
   sections["evaluate"]["averaging"] = name_of(kAveragingNames, EvaluateStage().averaging);
   sections["export"]["memory"] = "";
+  sections["build_data"]["prompt_language"] =
+      name_of(kPromptLanguageNames, BuildDataStage().prompt_language);
   sections["export"]["adapter"] = "";
 }
 

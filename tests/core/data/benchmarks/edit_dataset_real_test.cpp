@@ -23,10 +23,12 @@ class RealEdits : public testing::Test {
   }
 };
 
+constexpr size_t kNumHere = 12;  ///< the languages of MzsRE come first
+
 int64_t rows_without(const std::string& iso) { return iso == "tr" ? 4 : iso == "vi" ? 1 : 0; }
 
 TEST_F(RealEdits, EveryBmikeFileHasItsRows) {
-  for (const Language& language : languages()) {
+  for (const Language& language : languages().first(kNumHere)) {
     const EditDataset dataset =
         load_edits("bmike53", bmike(), "en", language.file_code.c_str(), {});
 
@@ -44,7 +46,7 @@ TEST_F(RealEdits, EveryBmikeFileHasItsRows) {
 
 TEST_F(RealEdits, EveryPairOfLanguagesJoins) {
   for (const char* edit : {"zh", "tr", "cs"}) {
-    for (const Language& test : languages()) {
+    for (const Language& test : languages().first(kNumHere)) {
       const EditDataset dataset = load_edits("bmike53", bmike(), edit, test.iso.c_str(), {});
 
       int64_t skipped = rows_without(edit);

@@ -1,4 +1,5 @@
 #include <functional>
+#include <set>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -41,7 +42,10 @@ TEST(Language, OwnCodeAndIsoCodeAreOneLanguage) {
   EXPECT_EQ(language_of("cz").iso, "cs");
   EXPECT_EQ(language_of("du").english_name, "Dutch");
   EXPECT_EQ(language_of("zh").nllb_code, "zho_Hans");
-  EXPECT_EQ(languages().size(), 12U);
+  EXPECT_EQ(&language_of("zh-cn"), &language_of("zh"));
+  EXPECT_EQ(language_of("ja").english_name, "Japanese");
+  EXPECT_EQ(language_of("ja").nllb_code, "jpn_Jpan");
+  EXPECT_TRUE(language_of("la").nllb_code.empty());
 }
 
 TEST(Language, UnknownCodeIsAConfigErrorThatNamesIt) {
@@ -49,6 +53,28 @@ TEST(Language, UnknownCodeIsAConfigErrorThatNamesIt) {
 
   EXPECT_THAT(message, HasSubstr("found \"xx\""));
   EXPECT_THAT(message, HasSubstr("cs (cz)"));
+}
+
+TEST(Language, AreThe53OfBmikeAndEveryCodeIsOneLanguages) {
+  std::set<std::string> codes, names;
+  for (const Language& language : languages()) {
+    names.insert(language.english_name);
+    for (const std::string& code : std::set{language.iso, language.file_code, language.train_code})
+      EXPECT_TRUE(codes.insert(code).second) << code;
+  }
+
+  EXPECT_EQ(languages().size(), 53U);
+  EXPECT_EQ(names.size(), 53U);
+}
+
+TEST(Language, PairsOfCodesAreTakenApart) {
+  using Pair = std::pair<std::string_view, std::string_view>;
+  EXPECT_EQ(language_pair("enes"), Pair("en", "es"));
+  EXPECT_EQ(language_pair("enceb"), Pair("en", "ceb"));
+  EXPECT_EQ(language_pair("cebja"), Pair("ceb", "ja"));
+  EXPECT_EQ(language_pair("cebceb"), Pair("ceb", "ceb"));
+  for (const char* text : {"", "en", "enxx", "eneses", "zsre", "with", "ceb"})
+    EXPECT_EQ(language_pair(text), std::nullopt) << text;
 }
 
 TEST(Slice, RangesAreThoseOfPython) {
@@ -110,13 +136,65 @@ TEST(EditDataset, SidesAreKeyedByIsoCode) {
   }
 }
 
-TEST(EditDataset, UnknownKeysAndLanguagesArePassedOver) {
+TEST(EditDataset, UnknownKeysAndLanguagesAreCountedByName) {
   Json rows = two_rows();
   rows[0]["id"] = 17;
-  rows[0]["ko"] = "not a side";
+  rows[0]["xx"] = "not a side";
   rows[0]["en"]["extra"] = nullptr;
+  rows[1]["es"]["locality_prompt"] = "q";
+  rows[1]["es"]["portability"]["Old Answer"] = "a";
 
-  EXPECT_EQ(load_text(rows).records.size(), 2U);
+  const EditDataset dataset = load_text(rows);
+
+  EXPECT_EQ(dataset.records.size(), 2U);
+  EXPECT_EQ(dataset.skipped,
+            (std::map<std::string, int64_t>{{"en.extra: unknown field", 1},
+                                            {"es.locality_prompt: unknown field", 1},
+                                            {"es.portability.Old Answer: unknown field", 1},
+                                            {"id: unknown field", 1},
+                                            {"xx: unknown field", 1}}));
+}
+
+TEST(EditDataset, SideGoesWithoutWhatItsFileLeavesBlank) {
+  const std::tuple<const char*, const char*, const char*> cases[] = {
+      {"rephrase", "", "rephrase: empty"},
+      {"loc", " ", "loc: empty"},
+      {"loc_ans", "", "loc_ans: empty"},
+      {"port", "", "port: empty"},
+      {"port_ans", "\n", "port_ans: empty"}};
+  for (const auto& [key, text, reason] : cases) {
+    const TempFolder folder;
+    Json side = bmike_side("es", 0);
+    side[key] = text;
+    const Json rows = Json::array({{{"en", bmike_side("en", 0)}, {"es", side}}});
+
+    const EditDataset data =
+        load_edits("bmike53", folder.write("rows.json", rows.dump()), "en", "es");
+
+    const EditSide& asked = data.records.at(0).sides.at("es");
+    EXPECT_EQ(asked.left_out, std::vector<std::string>{reason});
+    EXPECT_EQ(asked.rephrase.empty(), std::string(key) == "rephrase");
+    EXPECT_EQ(asked.first_probe(true) == nullptr, std::string(reason).starts_with("loc"));
+    EXPECT_EQ(asked.first_probe(false) == nullptr, std::string(reason).starts_with("port"));
+    EXPECT_TRUE(data.records.at(0).sides.at("en").left_out.empty());
+  }
+}
+
+TEST(EditDataset, OldAnswerOfBmikeIsKnown) {
+  const TempFolder folder;
+  Json side = bmike_side("ja", 0);
+  side["old"] = "古い";
+  Json other = bmike_side("ja", 1);
+  other["old"] = "";
+  const Json rows = Json::array(
+      {{{"en", bmike_side("en", 0)}, {"ja", side}}, {{"en", bmike_side("en", 1)}, {"ja", other}}});
+
+  const EditDataset data =
+      load_edits("bmike53", folder.write("wfd_test_ja.json", rows.dump()), "en", "ja");
+
+  EXPECT_EQ(data.records.at(0).sides.at("ja").old_answers, std::vector<std::string>{"古い"});
+  EXPECT_TRUE(data.records.at(1).sides.at("ja").old_answers.empty());
+  EXPECT_TRUE(data.skipped.empty());
 }
 
 TEST(EditDataset, RowsWithoutALanguageAreLeftOutAndCounted) {

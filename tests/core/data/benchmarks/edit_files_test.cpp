@@ -181,6 +181,39 @@ TEST_F(BmikeFolder, JoinedFilesOfDifferentLengthAreADataError) {
               HasSubstr("zsre_test_fr.json: expected 3 rows as in"));
 }
 
+TEST(BmikeParts, FolderOfEachGivesItsTestFile) {
+  for (const char* part : {"counterfact", "wfd"}) {
+    const TempFolder folder;
+    const std::string test = std::string(part) + "_test_ja.json";
+    folder.write(test, rows_text(bmike_side, {"en", "ja"}, 2));
+    folder.write(std::string(part) + "-train_ja.json", rows_text(bmike_side, {"en", "ja"}, 3));
+
+    const EditDataset data = load_edits("bmike53", folder.path(), "en", "ja");
+
+    EXPECT_THAT(names_of(data), ElementsAre(test));
+  }
+}
+
+TEST(BmikeParts, TwoInOneFolderAreADataError) {
+  const TempFolder folder;
+  folder.write("counterfact_test_ja.json", rows_text(bmike_side, {"en", "ja"}, 2));
+  folder.write("wfd_test_ja.json", rows_text(bmike_side, {"en", "ja"}, 2));
+
+  EXPECT_THAT(load_error<DataError>("bmike53", folder, "en", "ja"),
+              HasSubstr("expected one file *_ja.json, found counterfact_test_ja.json and "
+                        "wfd_test_ja.json"));
+}
+
+TEST(BmikeParts, ChineseOfATrainFileIsChinese) {
+  const TempFolder folder;
+  const auto file = folder.write("wfd-train_zh-cn.json", rows_text(bmike_side, {"en", "zh-cn"}, 2));
+
+  EXPECT_EQ(load_edits("bmike53", file, "en", "zh").records.at(0).sides.at("zh").src,
+            "src zh-cn0?");
+  EXPECT_THAT(names_of(load_edits("bmike53", folder.path(), "en", "zh-cn")),
+              ElementsAre("wfd-train_zh-cn.json"));
+}
+
 TEST_F(BmikeFolder, LanguageWithoutAFileIsAMissingInput) {
   EXPECT_THAT(load_error<MissingInputError>("bmike53", folder_, "en", "du"),
               HasSubstr("looked for zsre_test_nl.json, zsre_test_du.json"));

@@ -126,6 +126,40 @@ TEST(KnowEdit, EmptyPartsAreCountedByReason) {
                            Pair("locality.Other: unknown kind", 1)));
 }
 
+TEST(KnowEdit, UnknownFieldsAreCountedByName) {
+  const EditFile data = read("zsre", R"([{"subject": "s", "prompt": "p", "target_new": "t",
+      "rephrase": "p?", "locality_prompt": "q", "cond": "c", "locality": {"Forgetfulness": [
+          {"prompt": "a", "ground_truth": "b", "note": 1}]}}])");
+
+  EXPECT_THAT(data.skipped,
+              UnorderedElementsAre(Pair("rephrase: unknown field", 1),
+                                   Pair("locality_prompt: unknown field", 1),
+                                   Pair("locality.Forgetfulness.note: unknown field", 1)));
+}
+
+TEST(KnowEdit, ZsreReadsTheRowsOfMend) {
+  const char* const row = R"row([{"subject": "Velquin Mill", "src": "Who built Velquin Mill?",
+      "pred": "Ann Orr", "rephrase": "Whose work is Velquin Mill?", "alt": "Bo Lund",
+      "answers": ["Ann Orr"], "loc": "nq question: how many legs has an ant", "loc_ans": "six",
+      "cond": "Ann Orr >> Bo Lund || Who built Velquin Mill?",
+      "portability": {"Recalled Relation": "(Bo Lund, born in, Tarn)",
+                      "New Question": "Where was the builder of Velquin Mill born?",
+                      "New Answer": "Tarn"}}])row";
+
+  const EditFile data = read("zsre", row);
+
+  EXPECT_TRUE(data.skipped.empty());
+  EXPECT_EQ(side(data).src, "Who built Velquin Mill?");
+  EXPECT_EQ(side(data).alt, "Bo Lund");
+  EXPECT_EQ(side(data).rephrase, "Whose work is Velquin Mill?");
+  EXPECT_THAT(side(data).old_answers, ElementsAre("Ann Orr"));
+  ASSERT_EQ(side(data).probes.size(), 2U);
+  EXPECT_EQ(side(data).probes[0].kind, ProbeKind::kLocality);
+  EXPECT_EQ(side(data).probes[0].target, "six");
+  EXPECT_EQ(side(data).probes[1].kind, ProbeKind::kPortability);
+  EXPECT_EQ(side(data).probes[1].target, "Tarn");
+}
+
 TEST(KnowEdit, EmptyOldAnswerIsUnknown) {
   const EditFile data = read(
       "counterfact",

@@ -10,8 +10,9 @@ namespace {
 
 using testing::ElementsAre;
 
-const PromptParts kParts{
-    .facts = {{"Which river?", "Tessel"}}, .question = "And the sea?", .language_name = "Czech"};
+const PromptParts kParts{.facts = {{"Which river?", "Tessel"}},
+                         .question = "And the sea?",
+                         .language = &language_of("cs")};
 
 PromptParts two_facts() {
   PromptParts parts = kParts;
