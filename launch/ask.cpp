@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iostream>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -22,6 +23,7 @@
 #include "core/evaluate/eval_inputs.h"
 #include "core/evaluate/methods/methods.h"
 #include "core/io/file_reader.h"
+#include "core/io/sha256.h"
 #include "core/memory/edit_memory.h"
 #include "core/memory/embed_texts.h"
 #include "core/memory/fact_index.h"
@@ -104,24 +106,28 @@ class Session {
                  dist::has_nccl() && at::hasCUDA() ? at::Device(at::kCUDA, 0) : at::kCPU),
         encoder_folder_(encoder_of(command, recipe)),
         encoder_(SentenceEncoder::open(encoder_folder_)),
+        query_prefix_(
+            prefix_of(recipe, &recipe::RetrieverKeys::query_prefix, SentenceEncoder::Role::kQuery)),
+        document_prefix_(prefix_of(recipe, &recipe::RetrieverKeys::document_prefix,
+                                   SentenceEncoder::Role::kDocument)),
         memory_(open_memory(command)),
         index_(encoder_.width()) {
     const recipe::EvaluateStage* evaluate = last_evaluation(recipe);
+    if (evaluate != nullptr && evaluate->prompt_language == PromptLanguage::kNative)
+      prompt_language_ = PromptLanguage::kNative;
     k_ = evaluate != nullptr && evaluate->retriever ? evaluate->retriever->k : 1;
     if (command.k > 0) k_ = command.k;
     std::string language = command.language;
     if (language.empty()) language = evaluate == nullptr ? "en" : evaluate->test_languages.front();
     language_ = &language_of(language);
     if (memory_.size() > 0) index_.append(memory_.embeddings());
-    if (evaluate != nullptr && evaluate->prompt_language == PromptLanguage::kNative)
-      prompt_language_ = PromptLanguage::kNative;
     recipe::restore_last_training(recipe, context_);
     context_.model().make_resident();
   }
 
   /// The answer, then the facts that were shown with their cosines.
   void ask(const std::string& question) {
-    const at::Tensor query = embed_texts(encoder_, std::vector<std::string>{question});
+    const at::Tensor query = embed({question}, query_prefix_);
     std::vector<Hit> hits;
     if (memory_.size() > 0) hits = index_.top_k(query, k_).front();
     PromptParts parts{.facts = {}, .question = question, .language = language_};
@@ -159,7 +165,11 @@ class Session {
 
  private:
   EditMemory open_memory(const AskCommand& command) {
-    const MemoryKind kind{encoder_.width(), encoder_identity(encoder_folder_)};
+    std::string identity = encoder_identity(encoder_folder_);
+    // A prefix of the encoder's own stands in one of its files.
+    if (document_prefix_ != encoder_.prompt(SentenceEncoder::Role::kDocument))
+      identity = sha256_hex(concat(identity, " ", document_prefix_));
+    const MemoryKind kind{encoder_.width(), identity};
     const fs::path exported = recipe_.model.model_name_or_path / recipe::kExportedMemory;
     if (command.memory.empty() && is_there(exported, FileOrigin::kInput))
       return EditMemory::open(exported, kind);
@@ -182,11 +192,24 @@ class Session {
     for (const MemoryFact& fact : facts) prompts.push_back(fact.prompt);
     // Before the file is made: one without the recipe's edits would be opened as it is from then
     // on.
-    const at::Tensor embeddings = embed_texts(encoder_, prompts);
+    const at::Tensor embeddings = embed(prompts, document_prefix_);
     if (!command.memory.empty()) return EditMemory::create(command.memory, kind, facts, embeddings);
     EditMemory memory(kind);
     memory.append(facts, embeddings);
     return memory;
+  }
+
+  /// The recipe's key, else the encoder's own prompt.
+  std::string prefix_of(const recipe::Recipe& recipe,
+                        std::optional<std::string> recipe::RetrieverKeys::*key,
+                        SentenceEncoder::Role role) const {
+    const recipe::EvaluateStage* evaluate = last_evaluation(recipe);
+    if (evaluate == nullptr || !evaluate->retriever) return encoder_.prompt(role);
+    return ((*evaluate->retriever).*key).value_or(encoder_.prompt(role));
+  }
+
+  at::Tensor embed(const std::vector<std::string>& texts, const std::string& prefix) const {
+    return embed_texts(encoder_, SentenceEncoder::prompted(prefix, texts));
   }
 
   std::string answer(const std::string& user) {
@@ -239,7 +262,7 @@ class Session {
     }
     fact.language = language_->iso;
     fact.record = memory_.size();
-    const at::Tensor embedding = embed_texts(encoder_, std::vector<std::string>{fact.prompt});
+    const at::Tensor embedding = embed({fact.prompt}, document_prefix_);
     memory_.append(std::vector<MemoryFact>{fact}, embedding);
     index_.append(embedding);
     out_ << "remembered, " << memory_.size() << " facts\n";
@@ -253,10 +276,12 @@ class Session {
   recipe::RunContext context_;
   fs::path encoder_folder_;
   SentenceEncoder encoder_;
+  std::string query_prefix_, document_prefix_;  ///< before what is embedded
   EditMemory memory_;
   FactIndex index_;
   int64_t k_ = 1;
   const Language* language_ = nullptr;
+  PromptLanguage prompt_language_ = PromptLanguage::kTest;  ///< as the last evaluation asked
 };
 
 }  // namespace
@@ -281,7 +306,6 @@ std::string_view AskCommand::summary() const {
          "reads them from standard input, a line each, and edits to remember";
 }
 
-  PromptLanguage prompt_language_ = PromptLanguage::kTest;  ///< as the last evaluation asked
 std::vector<std::string_view> AskCommand::examples() const {
   return {
       "xkde_dist ask recipe.yaml --lang fr \"Quelle organisation exploite l'observatoire Marlow "

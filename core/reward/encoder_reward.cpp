@@ -32,8 +32,11 @@ class Texts {
 
 class EncoderReward : public Reward {
  public:
-  EncoderReward(const fs::path& folder, int64_t max_tokens_per_batch)
-      : encoder_(SentenceEncoder::open(folder)), max_tokens_(max_tokens_per_batch) {}
+  EncoderReward(const fs::path& folder, int64_t max_tokens_per_batch,
+                const std::optional<std::string>& prefix)
+      : encoder_(SentenceEncoder::open(folder)),
+        prompt_(prefix.value_or(encoder_.prompt(SentenceEncoder::Role::kText))),
+        max_tokens_(max_tokens_per_batch) {}
 
   std::vector<std::vector<double>> score(std::span<const RewardCase> cases) const override {
     Texts texts;
@@ -48,7 +51,9 @@ class EncoderReward : public Reward {
       }
     }
     if (left.empty()) return scores;
-    const at::Tensor rows = encoder_.embed(texts.all(), max_tokens_).to(at::kDouble);
+    const at::Tensor rows =
+        encoder_.embed(SentenceEncoder::prompted(prompt_, texts.all()), max_tokens_)
+            .to(at::kDouble);
     const at::Tensor cosines =
         at::cosine_similarity(rows.index_select(0, at::tensor(left, at::kLong)),
                               rows.index_select(0, at::tensor(right, at::kLong)), 1);
@@ -65,16 +70,18 @@ class EncoderReward : public Reward {
 
  private:
   SentenceEncoder encoder_;
+  std::string prompt_;  ///< before every text
   int64_t max_tokens_;
 };
 
 }  // namespace
 
-std::unique_ptr<Reward> make_encoder_reward(const fs::path& folder, int64_t max_tokens_per_batch) {
+std::unique_ptr<Reward> make_encoder_reward(const fs::path& folder, int64_t max_tokens_per_batch,
+                                            const std::optional<std::string>& prefix) {
   XKDE_CHECK(max_tokens_per_batch > 0, ConfigError,
              "encoder reward: expected a positive number of tokens per batch, found ",
              max_tokens_per_batch);
-  return std::make_unique<EncoderReward>(folder, max_tokens_per_batch);
+  return std::make_unique<EncoderReward>(folder, max_tokens_per_batch, prefix);
 }
 
 }  // namespace xkde

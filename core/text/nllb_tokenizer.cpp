@@ -54,8 +54,9 @@ NllbTokenizer::NllbTokenizer(SentencePiece pieces, fs::path model)
     : pieces_(std::move(pieces)), two_letters_(pieces_.encode("aa")), files_{std::move(model)} {}
 
 NllbTokenizer NllbTokenizer::open(const fs::path& folder) {
-  const fs::path model = folder / "sentencepiece.bpe.model";
-  NllbTokenizer tokenizer(SentencePiece::open(model), model);
+  fs::path model = SentencePiece::find(folder);
+  if (model.empty()) model = folder / "sentencepiece.bpe.model";
+  NllbTokenizer tokenizer(SentencePiece::open_found(model), model);
   const fs::path file = folder / "tokenizer.json";
   if (is_there(file, FileOrigin::kInput)) {
     tokenizer.read_languages(file);

@@ -24,8 +24,9 @@ class NllbTokenizer {
   static constexpr int64_t kEos = 2;
   static constexpr int64_t kUnknown = 3;
 
-  /// From a folder with sentencepiece.bpe.model; the language codes are those among
-  /// tokenizer.json's added tokens where that file is there, else the 202 of NLLB-200. Throws
+  /// From a folder with sentencepiece.bpe.model or, as transformers 5 saves it, with tokenizer.json
+  /// alone. The language codes are those among tokenizer.json's added tokens where that file is
+  /// there, else the 202 of NLLB-200. Throws
   /// MissingInputError or DataError.
   static NllbTokenizer open(const std::filesystem::path& folder);
 

@@ -24,7 +24,7 @@ XlmrTokenizer::XlmrTokenizer(SentencePiece pieces) : pieces_(std::move(pieces)) 
 }
 
 XlmrTokenizer XlmrTokenizer::open(const std::filesystem::path& model) {
-  return XlmrTokenizer(SentencePiece::open(model));
+  return XlmrTokenizer(SentencePiece::open_found(model));
 }
 
 std::vector<int64_t> XlmrTokenizer::encode(std::string_view text, int64_t max_length) const {

@@ -16,7 +16,8 @@ namespace xkde {
 /// thread-safe.
 class XlmrTokenizer {
  public:
-  /// `model`: sentencepiece.bpe.model. Throws MissingInputError or DataError.
+  /// `model`: sentencepiece.bpe.model, or a tokenizer.json as SentencePiece::open_found() takes it.
+  /// Throws MissingInputError or DataError.
   static XlmrTokenizer open(const std::filesystem::path& model);
 
   /// Pieces beyond `max_length` ids in all are cut off.

@@ -104,6 +104,10 @@ RetrieverKeys RetrieverKeys::parse(StrictMap map) {
   double threshold = 0;
   map.optional("threshold", threshold, kCosine);
   if (map.has("threshold")) keys.threshold = threshold;
+  for (const auto& [key, prefix] : {std::pair{"query_prefix", &keys.query_prefix},
+                                    std::pair{"document_prefix", &keys.document_prefix}}) {
+    if (map.has(key)) map.optional(key, prefix->emplace());
+  }
   map.done();
   return keys;
 }
@@ -160,6 +164,9 @@ Json EvaluateStage::keys() const {
     json["retriever"] = {{"model_name_or_path", retriever->model_name_or_path.string()},
                          {"k", retriever->k}};
     if (retriever->threshold) json["retriever"]["threshold"] = *retriever->threshold;
+    if (retriever->query_prefix) json["retriever"]["query_prefix"] = *retriever->query_prefix;
+    if (retriever->document_prefix)
+      json["retriever"]["document_prefix"] = *retriever->document_prefix;
   }
   json["method"] = method->name();
   if (demonstrations) {

@@ -20,6 +20,8 @@ struct RetrieverKeys {
   std::filesystem::path model_name_or_path;  ///< folder of a sentence encoder
   int64_t k = 1;                             ///< facts in a context, at most
   std::optional<double> threshold;           ///< least cosine; none: every question gets k; ours
+  /// Before each question and each remembered text; none: the encoder's own prompts.
+  std::optional<std::string> query_prefix, document_prefix;
 
   static RetrieverKeys parse(StrictMap map);
 };

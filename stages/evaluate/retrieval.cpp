@@ -61,6 +61,16 @@ at::Tensor EvalRetriever::embed(const std::vector<std::string>& texts) {
   return at::stack(rows);
 }
 
+at::Tensor EvalRetriever::embed_queries(const std::vector<std::string>& texts) {
+  const std::string& own = encoder_.prompt(SentenceEncoder::Role::kQuery);
+  return embed(SentenceEncoder::prompted(keys_.query_prefix.value_or(own), texts));
+}
+
+at::Tensor EvalRetriever::embed_documents(const std::vector<std::string>& texts) {
+  const std::string& own = encoder_.prompt(SentenceEncoder::Role::kDocument);
+  return embed(SentenceEncoder::prompted(keys_.document_prefix.value_or(own), texts));
+}
+
 dist::FactSearch EvalRetriever::search(const at::Tensor& embeddings) {
   dist::Communicator& comm = context_.comm();
   const auto [first, last] = dist::FactSearch::share(embeddings.size(0), comm.rank(), comm.size());
@@ -80,9 +90,9 @@ Retrieved EvalRetriever::facts(const EvalInputs& inputs, const std::vector<EditM
   }
   std::vector<std::vector<std::vector<Hit>>> hits;
   for (size_t i = 0; i < inputs.streams.size(); ++i) {
-    const dist::FactSearch memory = search(embed(questions_of(inputs.streams[i])));
+    const dist::FactSearch memory = search(embed_documents(questions_of(inputs.streams[i])));
     const double least = keys_.threshold.value_or(-std::numeric_limits<double>::infinity());
-    hits.push_back(memory.top_k(embed(queries[i].texts), keys_.k, queries[i].ranges,
+    hits.push_back(memory.top_k(embed_queries(queries[i].texts), keys_.k, queries[i].ranges,
                                 static_cast<float>(least)));
   }
   Retrieved retrieved;
@@ -101,7 +111,7 @@ std::vector<std::vector<std::string>> EvalRetriever::demonstrations(const EvalOp
   for (const LanguagePair& pair : inputs.pairs) {
     shelves.push_back(
         read_shelf(*options.demonstrations, demonstrator, pair, context_.data().files));
-    searches.push_back(search(embed(shelves.back().keys)));
+    searches.push_back(search(embed_documents(shelves.back().keys)));
   }
   // The edits of a language pair are looked up together: one collective, and enough queries for
   // the search's fast path.
@@ -113,7 +123,7 @@ std::vector<std::vector<std::string>> EvalRetriever::demonstrations(const EvalOp
     std::vector<std::string> keys;
     for (const EvalEdit& edit : stream.edits)
       keys.push_back(demonstrator.query({edit.question, edit.target}));
-    const at::Tensor found_by = embed(keys);
+    const at::Tensor found_by = embed_queries(keys);
     std::vector<std::string>& of_stream = prefixes.emplace_back(stream.edits.size());
     for (size_t i = 0; i < stream.edits.size(); ++i) {
       queries[stream.pairs[i]].push_back(found_by[static_cast<int64_t>(i)]);

@@ -35,6 +35,8 @@ class EvalRetriever {
  private:
   /// Normalised embeddings, fp32 [N, D] in the order of `texts`.
   at::Tensor embed(const std::vector<std::string>& texts);
+  at::Tensor embed_queries(const std::vector<std::string>& texts);
+  at::Tensor embed_documents(const std::vector<std::string>& texts);
   /// Over these, of which each rank keeps its share.
   dist::FactSearch search(const at::Tensor& embeddings);
 

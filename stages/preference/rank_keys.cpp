@@ -56,6 +56,10 @@ RankStage RankStage::parse(StrictMap map) {
     add_wrong_reward(key,
                      rewards_that([](const RewardEntry& entry) { return entry.asks_languages; }));
   }
+  if (map.has("prefix")) {
+    map.optional("prefix", stage.prefix.emplace());
+    if (stage.reward != RewardKind::kEncoder) add_wrong_reward("prefix", "encoder");
+  }
   map.optional("gold_test", stage.gold_test, kGoldTests);
   map.optional("max_tokens_per_batch", stage.max_tokens_per_batch, kPositive);
   map.done();
@@ -70,6 +74,7 @@ Json RankStage::keys() const {
     json["source_language"] = source_language;
     json["target_language"] = target_language;
   }
+  if (prefix) json["prefix"] = *prefix;
   json["gold_test"] = name_of(kGoldTests, gold_test);
   json["max_tokens_per_batch"] = max_tokens_per_batch;
   return json;

@@ -58,6 +58,7 @@ struct RankStage final : Stage {
   std::filesystem::path model_name_or_path;  ///< of rewards that have a model
   std::string source_language = "auto";      ///< where asked: the edit's, or a code of the model
   std::string target_language = "auto";  ///< where asked: the question's, or a code of the model
+  std::optional<std::string> prefix;     ///< before every text of an encoder; none: its own prompt
   GoldTest gold_test = GoldTest::kStripBoth;
   int64_t max_tokens_per_batch = 1024;  ///< ours: of one call of the reward model
 

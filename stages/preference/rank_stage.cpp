@@ -66,7 +66,8 @@ std::unique_ptr<Reward> make_reward(const RankStage& stage) {
     case RewardKind::kChrf:
       return make_chrf_reward();
     case RewardKind::kEncoder:
-      return make_encoder_reward(stage.model_name_or_path, stage.max_tokens_per_batch);
+      return make_encoder_reward(stage.model_name_or_path, stage.max_tokens_per_batch,
+                                 stage.prefix);
     case RewardKind::kNllb:
       return make_nllb_reward(stage.model_name_or_path, stage.nllb_options());
   }

@@ -10,8 +10,8 @@ namespace xkde {
 std::vector<std::filesystem::path> sentence_encoder_files(const std::filesystem::path& folder);
 
 /// Everything that an NLLB model and its tokenizer are read from: config.json, the weights,
-/// sentencepiece.bpe.model and, where there, tokenizer.json. Throws MissingInputError, or DataError
-/// for a model of another family.
+/// sentencepiece.bpe.model and, where there, tokenizer.json, which does alone. Throws
+/// MissingInputError, or DataError for a model of another family.
 std::vector<std::filesystem::path> nllb_files(const std::filesystem::path& folder);
 
 }  // namespace xkde

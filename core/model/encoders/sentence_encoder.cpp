@@ -15,6 +15,8 @@
 #include "core/model/encoders/tensor_reader.h"
 #include "core/model/pretrained/folder_weights.h"
 #include "core/nn/run_attention.h"
+#include "core/text/regex/unicode.h"
+#include "core/text/tokenizer/sentencepiece.h"
 #include "core/text/tokenizer/word_piece.h"
 #include "core/text/xlmr_tokenizer.h"
 
@@ -74,6 +76,14 @@ at::Tensor distance_buckets(int64_t length, int64_t buckets) {
   return at::where(steps < exact, steps, far) + (distance > 0).to(at::kLong) * half;
 }
 
+std::string lowercased(const std::string& text) {
+  std::string lower;
+  const size_t invalid = unicode::first_invalid_byte(text);
+  if (invalid != std::string_view::npos) return text;  // which the tokenizer refuses
+  for (size_t at = 0; at < text.size();) unicode::append_lowercase(lower, unicode::next(text, at));
+  return lower;
+}
+
 }  // namespace
 
 struct SentenceEncoder::Impl {
@@ -87,8 +97,7 @@ struct SentenceEncoder::Impl {
   std::vector<Layer> layers;
 
   void open_tokenizer(const fs::path& folder) {
-    const fs::path model = folder / "sentencepiece.bpe.model";
-    if (is_there(model, FileOrigin::kInput)) {
+    if (const fs::path model = SentencePiece::find(folder); !model.empty()) {
       pieces = XlmrTokenizer::open(model);
     } else {
       words = WordPiece::open(folder);
@@ -130,8 +139,12 @@ struct SentenceEncoder::Impl {
   }
 
   Ids ids_of(const std::string& text) const {
-    return pieces ? pieces->encode(text, config.max_length)
-                  : words->encode(text, config.max_length);
+    if (pieces) {
+      return pieces->encode(config.lowercase ? lowercased(text) : text, config.max_length);
+    }
+    // WordPiece's own lower-casing takes accents along.
+    const bool is_done = !config.lowercase || words->lowercases();
+    return words->encode(is_done ? text : lowercased(text), config.max_length);
   }
 
   /// Last hidden rows [T, D] of packed texts.
@@ -184,19 +197,38 @@ SentenceEncoder::~SentenceEncoder() = default;
 SentenceEncoder SentenceEncoder::open(const fs::path& folder) {
   auto impl = std::make_unique<Impl>();
   impl->config = SentenceEncoderConfig::from_folder(folder);
-  impl->open_tokenizer(folder);
-  impl->read_weights(folder, TensorReader::Use::kRead);
+  impl->open_tokenizer(impl->config.folder);
+  impl->read_weights(impl->config.folder, TensorReader::Use::kRead);
   return SentenceEncoder(std::move(impl));
 }
 
 void SentenceEncoder::check(const fs::path& folder) {
   Impl impl;
   impl.config = SentenceEncoderConfig::from_folder(folder);
-  impl.open_tokenizer(folder);
-  impl.read_weights(folder, TensorReader::Use::kCheck);
+  impl.open_tokenizer(impl.config.folder);
+  impl.read_weights(impl.config.folder, TensorReader::Use::kCheck);
 }
 
 int64_t SentenceEncoder::width() const noexcept { return impl_->config.hidden_size; }
+
+const std::string& SentenceEncoder::prompt(Role role) const {
+  switch (role) {
+    case Role::kText:
+      return impl_->config.text_prompt;
+    case Role::kQuery:
+      return impl_->config.query_prompt;
+    case Role::kDocument:
+      return impl_->config.document_prompt;
+  }
+  throw InternalError("role of a text: not one of the enumerators");
+}
+
+std::vector<std::string> SentenceEncoder::prompted(const std::string& prompt,
+                                                   std::span<const std::string> texts) {
+  std::vector<std::string> all;
+  for (const std::string& text : texts) all.push_back(prompt + text);
+  return all;
+}
 
 std::vector<int64_t> SentenceEncoder::token_ids(const std::string& text) const {
   return impl_->ids_of(text);

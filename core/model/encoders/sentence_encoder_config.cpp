@@ -90,6 +90,27 @@ void read_pooling(const fs::path& file, SentenceEncoderConfig& config) {
   config.files.push_back(file);
 }
 
+/// A module's folder below that of the encoder.
+fs::path folder_of(const fs::path& folder, const JsonPlace& part) {
+  const fs::path path = part.string_or("path", "");
+  const bool leaves = path.is_absolute() || std::find(path.begin(), path.end(), "..") != path.end();
+  if (leaves) part.at("path").fail("a folder inside");
+  return path.empty() ? folder : folder / path;
+}
+
+/// Where the model itself lies.
+fs::path transformer_folder(const fs::path& folder) {
+  const fs::path file = folder / "modules.json";
+  if (!is_there(file, FileOrigin::kInput)) return folder;
+  const Json json = read_json_file(file);
+  const JsonPlace modules(json, file.string());
+  for (size_t i = 0; i < modules.array().size(); ++i) {
+    if (modules.item(i).at("type").string().ends_with(".Transformer"))
+      return folder_of(folder, modules.item(i));
+  }
+  return folder;
+}
+
 void read_modules(const fs::path& folder, SentenceEncoderConfig& config) {
   const fs::path file = folder / "modules.json";
   if (!is_there(file, FileOrigin::kInput)) {
@@ -104,34 +125,77 @@ void read_modules(const fs::path& folder, SentenceEncoderConfig& config) {
   for (size_t i = 0; i < modules.array().size(); ++i) {
     const JsonPlace type = modules.item(i).at("type");
     const std::string& name = type.string();
-    const std::string path = modules.item(i).string_or("path", "");
+    const fs::path inside = folder_of(folder, modules.item(i));
     if (name.ends_with(".Pooling")) {
-      read_pooling(folder / path / "config.json", config);
+      read_pooling(inside / "config.json", config);
     } else if (name.ends_with(".Normalize")) {
       config.normalize = true;
     } else if (!name.ends_with(".Transformer")) {
       type.fail("a Transformer, Pooling or Normalize module");
-    } else if (!path.empty()) {
-      modules.item(i).at("path").fail("\"\" (the model in the folder itself)");
     }
   }
+}
+
+/// sentence_bert_config.json; without `max_seq_length` there the tokenizer's own length, where
+/// sentence-transformers 6 writes it.
+void read_lengths(SentenceEncoderConfig& config) {
+  const fs::path file = config.folder / "sentence_bert_config.json";
+  if (is_there(file, FileOrigin::kInput)) {
+    const Json json = read_json_file(file);
+    const JsonPlace root(json, file.string());
+    config.files.push_back(file);
+    config.lowercase = root.object().boolean_or("do_lower_case", false);
+    if (const auto most = root.find("max_seq_length")) {
+      config.max_length = std::min(config.max_length, most->integer(2, kMost));
+      return;
+    }
+  }
+  const fs::path tokenizer = config.folder / "tokenizer_config.json";
+  if (!is_there(tokenizer, FileOrigin::kInput)) return;
+  const Json json = read_json_file(tokenizer);
+  const auto most = JsonPlace(json, tokenizer.string()).object().find("model_max_length");
+  if (!most) return;
+  // Where there is no limit it is 1e30.
+  if (!most->value().is_number()) most->fail("a number");
+  if (most->value().get<double>() >= static_cast<double>(config.max_length)) return;
+  config.max_length = most->integer(2, kMost);
+  config.files.push_back(tokenizer);
+}
+
+/// Of config_sentence_transformers.json, where there is one.
+void read_prompts(const fs::path& folder, SentenceEncoderConfig& config) {
+  const fs::path file = folder / "config_sentence_transformers.json";
+  if (!is_there(file, FileOrigin::kInput)) return;
+  const Json json = read_json_file(file);
+  const JsonPlace root(json, file.string());
+  const auto prompts = root.object().find("prompts");
+  const auto named = [&prompts](const std::string& name) { return prompts->find(name); };
+  const std::string by_default = root.string_or("default_prompt_name", "");
+  if (prompts) {
+    prompts->object();
+    if (!by_default.empty()) config.text_prompt = prompts->at(by_default).string();
+    // A query or document without a prompt of its own does not fall back on the default one.
+    if (const auto query = named("query")) config.query_prompt = query->string();
+    for (const char* name : {"corpus", "passage", "document"}) {  // the last one that is there
+      if (const auto document = named(name)) config.document_prompt = document->string();
+    }
+  } else if (!by_default.empty()) {
+    root.at("default_prompt_name").fail("a name among prompts");
+  }
+  if (!concat(config.text_prompt, config.query_prompt, config.document_prompt).empty())
+    config.files.push_back(file);
 }
 
 }  // namespace
 
 SentenceEncoderConfig SentenceEncoderConfig::from_folder(const fs::path& folder) {
   SentenceEncoderConfig config;
-  config.files = {folder / "config.json"};
+  config.folder = transformer_folder(folder);
+  config.files = {config.folder / "config.json"};
   read_model(config.files.front(), config);
   read_modules(folder, config);
-  const fs::path limits = folder / "sentence_bert_config.json";
-  if (is_there(limits, FileOrigin::kInput)) {
-    const Json json = read_json_file(limits);
-    if (const auto most = JsonPlace(json, limits.string()).object().find("max_seq_length")) {
-      config.max_length = std::min(config.max_length, most->integer(2, kMost));
-    }
-    config.files.push_back(limits);
-  }
+  read_lengths(config);
+  read_prompts(folder, config);
   return config;
 }
 

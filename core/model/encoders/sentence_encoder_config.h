@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <string>
 #include <vector>
 
 #include "core/model/encoders/activation.h"
@@ -33,6 +34,11 @@ struct SentenceEncoderConfig {
   Pooling pooling = Pooling::kMean;
   bool normalize = false;
   int64_t max_length = 0;  ///< ids of a text, special ones included
+  bool lowercase = false;  ///< texts are lower-cased before the tokenizer
+  /// What stands before a text, a query and a document, as encode(), encode_query() and
+  /// encode_document() of sentence-transformers have it.
+  std::string text_prompt, query_prompt, document_prompt;
+  std::filesystem::path folder;  ///< of the Transformer module: config.json, weights, tokenizer
   std::vector<std::filesystem::path> files;
 
   /// Throws MissingInputError or DataError.

@@ -9,8 +9,15 @@
 #include "core/io/file_reader.h"
 #include "core/text/regex/unicode.h"
 #include "core/text/tokenizer/sentencepiece_check.h"
+#include "core/text/tokenizer/unigram_json.h"
 
 namespace xkde {
+
+namespace {
+
+constexpr const char* kTokenizerJson = "tokenizer.json";
+
+}  // namespace
 
 struct SentencePiece::Impl {
   sentencepiece::SentencePieceProcessor processor;
@@ -26,14 +33,36 @@ SentencePiece SentencePiece::open(const std::filesystem::path& path) {
   const std::optional<std::string> bytes = text_if_there(path, FileOrigin::kInput);
   XKDE_CHECK(bytes, MissingInputError, path.string(),
              ": expected a SentencePiece model, found no file");
+  return parse(*bytes, path);
+}
+
+std::filesystem::path SentencePiece::find(const std::filesystem::path& folder) {
+  const std::filesystem::path model = folder / "sentencepiece.bpe.model";
+  if (is_there(model, FileOrigin::kInput)) return model;
+  const std::filesystem::path json_file = folder / kTokenizerJson;
+  if (!is_there(json_file, FileOrigin::kInput)) return {};
+  const Json json = read_json_file(json_file);
+  const auto kind = JsonPlace(json, json_file.string()).object().find("model");
+  const bool is_unigram =
+      kind && kind->is_object() && kind->value().value("type", Json()) == "Unigram";
+  return is_unigram ? json_file : std::filesystem::path();
+}
+
+SentencePiece SentencePiece::open_found(const std::filesystem::path& path) {
+  if (path.filename() != kTokenizerJson) return open(path);
+  const Json json = read_json_file(path);
+  return parse(sentencepiece_model_of(JsonPlace(json, path.string())), path);
+}
+
+SentencePiece SentencePiece::parse(const std::string& bytes, const std::filesystem::path& path) {
   auto impl = std::make_unique<Impl>();
   impl->path = path.string();
-  check_sentencepiece_model(*bytes, path.string());
+  check_sentencepiece_model(bytes, path.string());
   // An empty file parses as a model without pieces.
-  const auto status = impl->processor.LoadFromSerializedProto(*bytes);
+  const auto status = impl->processor.LoadFromSerializedProto(bytes);
   XKDE_CHECK(status.ok() && impl->processor.GetPieceSize() > 0, DataError, path.string(),
              ": expected a SentencePiece model, found ",
-             bytes->empty() ? "an empty file" : "something else: " + status.ToString());
+             bytes.empty() ? "an empty file" : "something else: " + status.ToString());
   return SentencePiece(std::move(impl));
 }
 

@@ -17,6 +17,11 @@ class SentencePiece {
  public:
   /// Throws MissingInputError when the file is not there, DataError naming it when it is no model.
   static SentencePiece open(const std::filesystem::path& path);
+  /// The file that gives a folder's pieces: its sentencepiece.bpe.model, else its tokenizer.json
+  /// where that has a Unigram model; empty where there is neither. Throws DataError.
+  static std::filesystem::path find(const std::filesystem::path& folder);
+  /// From such a file: a tokenizer.json as unigram_json.h says, any other as open().
+  static SentencePiece open_found(const std::filesystem::path& path);
   SentencePiece(SentencePiece&&) noexcept;
   SentencePiece& operator=(SentencePiece&&) noexcept;
   ~SentencePiece();
@@ -31,6 +36,7 @@ class SentencePiece {
   int64_t unknown_id() const;
 
  private:
+  static SentencePiece parse(const std::string& bytes, const std::filesystem::path& path);
   struct Impl;
   explicit SentencePiece(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;

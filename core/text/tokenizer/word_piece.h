@@ -32,6 +32,7 @@ class WordPiece {
   /// Pieces beyond `max_length` ids in all are cut off. Invalid UTF-8 is a DataError.
   std::vector<int64_t> encode(std::string_view text, int64_t max_length) const;
   int64_t size() const noexcept { return size_; }  ///< largest id + 1
+  bool lowercases() const noexcept { return lowercase_; }
   const std::vector<std::filesystem::path>& files() const noexcept { return files_; }
 
  private:

@@ -43,6 +43,16 @@ TEST(EncoderReward, IsTheCosineOfTransformersEmbeddings) {
   EXPECT_NEAR(scores[2].at(0), cosine(row(8), row(4)), 1e-4);
 }
 
+TEST(EncoderReward, PrefixStandsBeforeEveryText) {
+  const std::vector<RewardCase> plain = {{"the bridge", {"a river"}, "", ""}};
+  const std::vector<RewardCase> prefixed = {{"query: the bridge", {"query: a river"}, "", ""}};
+
+  EXPECT_EQ(make_encoder_reward(kFolder, 1024, "query: ")->score(plain),
+            make_encoder_reward(kFolder)->score(prefixed));
+  EXPECT_NE(make_encoder_reward(kFolder, 1024, "query: ")->score(plain),
+            make_encoder_reward(kFolder)->score(plain));
+}
+
 TEST(EncoderReward, OfNoCasesIsEmpty) {
   EXPECT_TRUE(make_encoder_reward(kFolder)->score({}).empty());
 }

@@ -66,6 +66,9 @@ void add_evaluation(std::map<std::string, Json>& sections) {
   for (const auto& [key, value] : plain.items()) sections["evaluate"][key] = value;
   sections["evaluate"]["averaging"] = name_of(kAveragingNames, EvaluateStage().averaging);
   sections["export"]["memory"] = "";
+  sections["evaluate.retriever"]["query_prefix"] = "";
+  sections["evaluate.retriever"]["document_prefix"] = "";
+  sections["rank"]["prefix"] = "";
   sections["build_data"]["prompt_language"] =
       name_of(kPromptLanguageNames, BuildDataStage().prompt_language);
   sections["export"]["adapter"] = "";
@@ -134,7 +137,10 @@ TEST(RecipeDocs, GiveTheDefaultOfEveryKey) {
                       {"extra_metrics", "none"},
                       {"threshold", "none"},
                       {"lora", "none"},
-                      {"adapter", "none"}};
+                      {"adapter", "none"},
+                      {"prefix", "none"},
+                      {"query_prefix", "none"},
+                      {"document_prefix", "none"}};
 
   for (const auto& [name, rows] : documented_keys()) {
     for (const auto& [key, value] : rows) {

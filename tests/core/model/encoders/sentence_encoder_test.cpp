@@ -1,6 +1,8 @@
 #include "core/model/encoders/sentence_encoder.h"
 
+#include <algorithm>
 #include <cstdlib>
+#include <utility>
 
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
@@ -162,6 +164,139 @@ TEST(SentenceEncoder, RefusesModulesAndModelsThatItDoesNotKnow) {
   EXPECT_THAT(
       error_of([&] { SentenceEncoder::open(folder.path()); }),
       AllOf(StartsWith("DataError"), HasSubstr("config.json: model_type"), HasSubstr("t5")));
+}
+
+/// A folder as sentence-transformers 6 saves it; its weights are those of another golden folder.
+void copy_of_version_6(const char* name, const char* weights, const test::TempFolder& folder) {
+  fs::copy(kEncoders / name, folder.path(), fs::copy_options::recursive);
+  fs::copy_file(kEncoders / weights / "model.safetensors", folder.path() / "model.safetensors");
+}
+
+/// 1 - the smallest cosine between an embedding and the library's of the same role.
+double distance_from_library(const SentenceEncoder& encoder, const fs::path& folder) {
+  const Json golden = read_json_file(folder / "golden.json");
+  const auto texts = golden.at("texts").get<std::vector<std::string>>();
+  double worst = 0;
+  for (const auto& [name, role] : {std::pair("text", SentenceEncoder::Role::kText),
+                                   std::pair("query", SentenceEncoder::Role::kQuery),
+                                   std::pair("document", SentenceEncoder::Role::kDocument)}) {
+    const at::Tensor rows =
+        encoder.embed(SentenceEncoder::prompted(encoder.prompt(role), texts)).to(at::kDouble);
+    for (size_t i = 0; i < texts.size(); ++i) {
+      const at::Tensor right =
+          at::tensor(golden.at(name)[i].get<std::vector<double>>(), at::kDouble);
+      const double cosine =
+          at::cosine_similarity(rows[static_cast<int64_t>(i)], right, 0).item<double>();
+      worst = std::max(worst, 1 - cosine);
+    }
+  }
+  return worst;
+}
+
+// Embeddings in the golden files have seven digits.
+TEST(SentenceEncoder, FolderOfSentenceTransformers6GivesItsEmbeddings) {
+  for (const auto& [name, weights] :
+       {std::pair("st6_bert", "bert"), std::pair("st6_xlmr", "xlmr")}) {
+    const test::TempFolder folder;
+    copy_of_version_6(name, weights, folder);
+    SentenceEncoder::check(folder.path());
+
+    EXPECT_LT(distance_from_library(SentenceEncoder::open(folder.path()), folder.path()), 1e-6)
+        << name;
+  }
+}
+
+TEST(SentenceEncoder, TokenizerJsonAloneGivesTheIdsOfTheModelItWasMadeFrom) {
+  const test::TempFolder folder;
+  copy_of_version_6("st6_xlmr", "xlmr", folder);
+  const SentenceEncoder saved = SentenceEncoder::open(folder.path());
+  const SentenceEncoder original = SentenceEncoder::open(kEncoders / "xlmr");
+
+  for (const Json& row : read_json_file(kEncoders / "xlmr/golden.json")) {
+    auto ids = original.token_ids(row.at("text").get<std::string>());
+    if (ids.size() > 40) continue;  // cut by the first
+    EXPECT_EQ(saved.token_ids(row.at("text").get<std::string>()), ids) << row.at("text");
+  }
+}
+
+TEST(SentenceEncoder, LengthIsTheTokenizersWhereSentenceBertConfigHasNone) {
+  const std::string text = "the old bridge of the old bridge of the old bridge of the old bridge";
+  const auto length = [&](const char* limits, const char* tokenizer) {
+    const test::TempFolder folder;
+    fs::copy(kEncoders / "bert", folder.path(), fs::copy_options::recursive);
+    folder.write("sentence_bert_config.json", limits);
+    folder.write("tokenizer_config.json", tokenizer);
+    return SentenceEncoder::open(folder.path()).token_ids(text).size();
+  };
+
+  EXPECT_EQ(length("{}", R"({"model_max_length": 9})"), 9U);
+  EXPECT_EQ(length(R"({"max_seq_length": 7})", R"({"model_max_length": 5})"), 7U);
+  const size_t whole = length("{}", R"({"model_max_length": 1000000000000000019884624838656})");
+  EXPECT_GT(whole, 12U);
+  EXPECT_EQ(length("{}", R"({"model_max_length": 1e30})"), whole);
+  EXPECT_EQ(length("{}", "{}"), whole);
+}
+
+TEST(SentenceEncoder, ModelMayLieInAModulesFolder) {
+  const test::TempFolder folder;
+  fs::copy(kEncoders / "bert", folder.path() / "0_Transformer", fs::copy_options::recursive);
+  fs::create_directories(folder.path() / "1_Pooling");
+  fs::rename(folder.path() / "0_Transformer/1_Pooling/config.json",
+             folder.path() / "1_Pooling/config.json");
+  fs::remove(folder.path() / "0_Transformer/modules.json");
+  Json modules = read_json_file(kEncoders / "bert/modules.json");
+  modules[0]["path"] = "0_Transformer";
+  folder.write("modules.json", modules.dump());
+
+  EXPECT_LT(compare(SentenceEncoder::open(folder.path()), kEncoders / "bert/golden.json"), 1e-4);
+  EXPECT_EQ(sentence_encoder_files(folder.path()).front(),
+            folder.path() / "0_Transformer/config.json");
+  for (const char* path : {"../bert", "/tmp", "a/../../b"}) {
+    modules[0]["path"] = path;
+    folder.write("modules.json", modules.dump());
+    EXPECT_THAT(error_of([&] { SentenceEncoder::open(folder.path()); }),
+                AllOf(StartsWith("DataError"), HasSubstr("modules.json: [0].path"),
+                      HasSubstr("expected a folder inside")));
+  }
+}
+
+TEST(SentenceEncoder, LowerCasesWhereSentenceBertConfigSaysSo) {
+  const test::TempFolder folder;
+  fs::copy(kEncoders / "xlmr", folder.path(), fs::copy_options::recursive);
+  const auto ids_of = [&](const char* text) {
+    return SentenceEncoder::open(folder.path()).token_ids(text);
+  };
+  const auto upper = ids_of("THE BRIDGE");
+  const auto lower = ids_of("the bridge");
+  folder.write("sentence_bert_config.json", R"({"do_lower_case": true})");
+
+  EXPECT_NE(upper, lower);
+  EXPECT_EQ(ids_of("THE BRIDGE"), lower);
+}
+
+TEST(SentenceEncoder, UnknownStepsOfAUnigramTokenizerAreNamed) {
+  const Json good = read_json_file(kEncoders / "st6_xlmr/tokenizer.json");
+  const auto error_with = [&](const char* pointer, const Json& value) {
+    const test::TempFolder folder;
+    copy_of_version_6("st6_xlmr", "xlmr", folder);
+    Json json = good;
+    json[Json::json_pointer(pointer)] = value;
+    folder.write("tokenizer.json", json.dump());
+    return error_of([&] { SentenceEncoder::check(folder.path()); });
+  };
+
+  EXPECT_THAT(error_with("/normalizer", {{"type", "NFD"}}),
+              AllOf(StartsWith("DataError"), HasSubstr("normalizer.type"), HasSubstr("NFD")));
+  EXPECT_THAT(error_with("/pre_tokenizer", {{"type", "ByteLevel"}}),
+              AllOf(StartsWith("DataError"), HasSubstr("pre_tokenizer.type")));
+  EXPECT_THAT(error_with("/model/byte_fallback", true), HasSubstr("model.byte_fallback"));
+  EXPECT_THAT(error_with("/model/vocab/3", Json::array({"x", 0.0})),
+              HasSubstr("expected \"<unk>\""));
+  EXPECT_THAT(error_with("/model/vocab/5", Json::array({"x", "y"})),
+              HasSubstr("expected a number"));
+  EXPECT_THAT(error_with("/normalizer/precompiled_charsmap", "!"),
+              HasSubstr("expected bytes in base 64"));
+  EXPECT_THAT(error_with("/normalizer/precompiled_charsmap", "////"), StartsWith("DataError"));
 }
 
 TEST(SentenceEncoder, NamesEveryFileThatItReads) {
