@@ -67,29 +67,52 @@ pcre2_code* compile(std::string_view pattern, uint32_t options, const std::strin
   return code;
 }
 
+/// Whether a pattern has a character beyond U+FFFF, as it is or by its number, or one that has a
+/// stand-in: a stand-in could be, or not be, what it asks for by name.
+bool spells_out_rare(std::string_view pattern) {
+  if (unicode::first_invalid_byte(pattern) != std::string_view::npos) return true;
+  if (unicode::has_additions(pattern)) return true;
+  for (size_t at = 0; at < pattern.size();) {
+    if (unicode::next(pattern, at) > 0xFFFF) return true;
+  }
+  for (size_t at = pattern.find("\\x{"); at != std::string_view::npos;
+       at = pattern.find("\\x{", at + 1)) {
+    const size_t end = pattern.find('}', at);
+    if (end == std::string_view::npos || end - at > 7) return true;  // five digits
+  }
+  return false;
+}
+
 }  // namespace
 
 struct Regex::Code {
-  explicit Code(pcre2_code* compiled) : code(compiled) {}
+  Code(pcre2_code* compiled, bool takes) : code(compiled), takes_stand_ins(takes) {}
   Code(const Code&) = delete;
   Code& operator=(const Code&) = delete;
   ~Code() { pcre2_code_free(code); }
   pcre2_code* code;
+  bool takes_stand_ins;  ///< characters younger than PCRE2's classes are looked up as older ones
 };
 
 Regex Regex::pattern(std::string_view oniguruma, const std::string& where) {
   // In Ruby syntax ^ and $ always match at line breaks.
   const uint32_t options = PCRE2_UCP | PCRE2_MULTILINE;
   return Regex(
-      std::make_shared<Code>(compile(pcre2_from_oniguruma(oniguruma, where), options, where)));
+      std::make_shared<Code>(compile(pcre2_from_oniguruma(oniguruma, where), options, where),
+                             !spells_out_rare(oniguruma)));
 }
 
 Regex Regex::literal(std::string_view text) {
-  return Regex(std::make_shared<Code>(compile(text, PCRE2_LITERAL, "literal pattern")));
+  return Regex(std::make_shared<Code>(compile(text, PCRE2_LITERAL, "literal pattern"), false));
 }
 
 std::vector<Span> Regex::find_all(std::string_view text) const {
   std::vector<Span> spans;
+  std::string older;
+  if (code_->takes_stand_ins && unicode::has_additions(text)) {
+    older = unicode::with_stand_ins(text);
+    text = older;
+  }
   const MatchRoom& room = match_room();
   const PCRE2_SIZE* ends = pcre2_get_ovector_pointer(room.data());
   size_t from = 0;

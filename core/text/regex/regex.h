@@ -23,8 +23,9 @@ struct Segment {
 };
 
 /// A pattern as the `tokenizers` library understands it (Oniguruma, Ruby syntax, Unicode classes),
-/// run by PCRE2. Immutable, thread-safe. Classes are those of PCRE2's Unicode version (14 in PCRE2
-/// 10.42); the library also knows the letters and numbers that were added to Unicode later.
+/// run by PCRE2. Immutable, thread-safe. Classes are those of Unicode 16, as in the library, also
+/// where PCRE2's are older (14 in PCRE2 10.42), but for patterns that spell out a character beyond
+/// U+FFFF: these have PCRE2's.
 class Regex {
  public:
   /// Throws DataError naming `where` when the pattern is malformed, or uses a construct whose

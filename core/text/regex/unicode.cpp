@@ -1,6 +1,9 @@
 #include "core/text/regex/unicode.h"
 
 #include <algorithm>
+#include <array>
+#include <iterator>
+#include <span>
 #include <utility>
 
 #include <unicode/bytestream.h>
@@ -8,6 +11,7 @@
 #include <unicode/uchar.h>
 
 #include "core/base/error.h"
+#include "core/text/regex/unicode_tables.h"
 
 namespace xkde::unicode {
 namespace {
@@ -128,7 +132,67 @@ bool is_older_than(char32_t character, uint8_t first_unknown_version) {
 
 bool is_whitespace(char32_t character) { return u_isUWhiteSpace(icu(character)) != 0; }
 
-bool is_numeric(char32_t character) { return in_categories(character, U_GC_N_MASK); }
+bool is_numeric(char32_t character) {
+  const std::span<const Range> all = numerals();
+  const auto after =
+      std::upper_bound(all.begin(), all.end(), character,
+                       [](char32_t one, const Range& range) { return one < range.first; });
+  return after != all.begin() && character <= std::prev(after)->last;
+}
+
+namespace {
+
+/// Bytes with which an addition may begin.
+std::array<bool, 256> leads_of_additions() {
+  std::array<bool, 256> leads{};
+  for (const Addition& addition : additions()) {
+    for (const char32_t end : {addition.first, addition.last}) {
+      std::string text;
+      append(text, end);
+      leads[static_cast<unsigned char>(text.front())] = true;
+    }
+  }
+  return leads;
+}
+
+const Addition* addition_at(std::string_view text, size_t position) {
+  const char32_t character = next(text, position);
+  const std::span<const Addition> all = additions();
+  const auto after =
+      std::upper_bound(all.begin(), all.end(), character,
+                       [](char32_t one, const Addition& addition) { return one < addition.first; });
+  if (after == all.begin() || character > std::prev(after)->last) return nullptr;
+  return &*std::prev(after);
+}
+
+/// The first addition at or behind `position`, which it moves there; null where there is none.
+const Addition* next_addition(std::string_view text, size_t& position) {
+  static const std::array<bool, 256> kLeads = leads_of_additions();
+  for (; position < text.size(); ++position) {
+    if (!kLeads[static_cast<unsigned char>(text[position])]) continue;
+    if (const Addition* found = addition_at(text, position)) return found;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+bool has_additions(std::string_view text) {
+  size_t position = 0;
+  return next_addition(text, position) != nullptr;
+}
+
+std::string with_stand_ins(std::string_view text) {
+  std::string result(text);
+  size_t position = 0;
+  while (const Addition* addition = next_addition(text, position)) {
+    std::string other;
+    append(other, addition->stand_in);
+    result.replace(position, other.size(), other);
+    position += other.size();
+  }
+  return result;
+}
 
 bool is_punctuation(char32_t character) {
   if (character < 0x80) {

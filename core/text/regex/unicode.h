@@ -25,11 +25,17 @@ void append(std::string& text, char32_t character);
 std::string replace_ill_formed(std::string_view bytes);
 
 bool is_whitespace(char32_t character);  ///< White_Space
-bool is_numeric(char32_t character);     ///< categories Nd, Nl, No
+bool is_numeric(char32_t character);     ///< categories Nd, Nl, No (Unicode 17)
 bool is_punctuation(
     char32_t character);  ///< ASCII punctuation (symbols included) or category P (Unicode 8)
 bool is_word(char32_t character);  ///< \w of UTS 18: Alphabetic, M, Nd, Pc, Join_Control
 bool is_mark(char32_t character);  ///< categories Mn, Mc, Me (Unicode 9)
+/// Well-formed UTF-8 with every character that came after Unicode 14, up to 16, replaced by an
+/// older one of its category with as many bytes: what patterns see, whose engine may be older than
+/// the library's.
+std::string with_stand_ins(std::string_view text);
+/// Whether there is such a character.
+bool has_additions(std::string_view text);
 /// Normalization form C of well-formed UTF-8: one spelling of each accented letter. Throws
 /// DataError where the text is not well-formed.
 std::string nfc(std::string_view text);
