@@ -4,6 +4,25 @@
 #include "core/data/preference_rows.h"
 
 namespace xkde::recipe {
+namespace {
+
+/// Reads all pairs. What can be told before they are tokens: one of them is trained on.
+void check_pairs(const std::filesystem::path& file) {
+  int64_t dev = 0, equal = 0;
+  for (const PairRow& row : read_pairs(file)) {
+    if (row.chosen == row.rejected) {
+      ++equal;
+    } else if (row.is_dev) {
+      ++dev;
+    } else {
+      return;
+    }
+  }
+  throw DataError(concat(file.string(), ": expected at least one pair to train on, found none (",
+                         dev, " dev pairs, ", equal, " with equal texts)"));
+}
+
+}  // namespace
 
 OrpoStage::OrpoStage() {
   num_train_epochs = 3;
@@ -76,7 +95,7 @@ std::vector<std::string_view> OrpoStage::free_keys() const {
 
 void OrpoStage::check_inputs(InputChecker& inputs) const {
   if (!uses_ranked_pairs() && inputs.opens("pairs", pairs, "rank or a pairs.jsonl"))
-    inputs.reads("pairs", [&] { read_pairs(pairs); });
+    inputs.reads("pairs", [&] { check_pairs(pairs); });
   // max_length is cut to the context: an answer must have a token left.
   const int64_t context = inputs.context_length();
   if (context > 0 && max_prompt_length >= context) {

@@ -222,6 +222,11 @@ TEST_F(RecipeInputs, PairsAndSamplesAreRead) {
   EXPECT_EQ(message(orpo, pair + "\n" + pair), "no such error");
   EXPECT_THAT(message(orpo, pair + "\n{}\n"),
               HasSubstr("orpo.pairs: " + file + ": line 2: prompt: expected a text"));
+  const std::string equal = R"({"prompt": "a", "chosen": "b", "rejected": "b"})";
+  const std::string dev = R"({"prompt": "a", "chosen": "b", "rejected": "c", "split": "dev"})";
+  EXPECT_THAT(message(orpo, equal + "\n" + dev),
+              HasSubstr("expected at least one pair to train on, found none (1 dev pairs, 1 with "
+                        "equal texts)"));
   EXPECT_THAT(message(rank, "[]\n"), HasSubstr("rank.samples: " + file + ": line 1: expected one"));
 }
 
