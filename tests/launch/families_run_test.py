@@ -60,6 +60,11 @@ def tensors_of(path):
     return {name: entry["shape"] for name, entry in header.items() if name != "__metadata__"}
 
 
+def answer_of(line):
+    """Which question a line of predictions.jsonl is about, and what the model says to it."""
+    return {key: line[key] for key in ("record", "metric", "probe", "prompt", "predicted_ids")}
+
+
 class FamiliesRun(TinyRunTest):
     def check_family(self, name):
         config = COMMON | CONFIGS[name]
@@ -85,7 +90,9 @@ class FamiliesRun(TinyRunTest):
         result = self.run_program([self.recipe(f"{name}_again", text)])
         self.assertEqual(result.returncode, 0, result.stderr)
         again = self.lines(f"{name}_again", "01-evaluate/predictions.jsonl")
-        self.assertEqual(again, self.lines(f"{name}_1", "06-evaluate/predictions.jsonl"))
+        trained = self.lines(f"{name}_1", "06-evaluate/predictions.jsonl")
+        # Locality is held against the model before its training: there it is this one.
+        self.assertEqual([answer_of(line) for line in again], [answer_of(line) for line in trained])
 
     def test_qwen3(self):
         self.check_family("qwen3")

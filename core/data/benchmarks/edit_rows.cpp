@@ -138,7 +138,8 @@ EditRecord parse_row(const Json& row, const Place& place, Skipped& skipped) {
   record.index = static_cast<int64_t>(place.row);
   for (const auto& [key, side] : row.items()) {
     const Language* language = find_language(key);
-    if (language == nullptr) {
+    // "id" is Indonesian, and what many files call a number or a name of a row.
+    if (language == nullptr || (key == "id" && !side.is_object())) {
       ++skipped[key + ": unknown field"];
       continue;
     }
