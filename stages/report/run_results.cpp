@@ -79,10 +79,12 @@ RunResults read_run(const fs::path& folder) {
       trained.push_back(*training);
     }
     const fs::path file = stage / "results.json";
-    if (kind != "evaluate" || !is_there(file, FileOrigin::kOwn)) continue;
+    if (kind != "evaluate") continue;
+    const auto text = text_if_there(file, FileOrigin::kOwn);
+    if (!text) continue;
     Evaluation evaluation;
     evaluation.stage = name;
-    evaluation.rows = parse_results(read_json_file(file), file.string());
+    evaluation.rows = parse_results(parse_json(*text, file.string()), file.string());
     evaluation.label = label_of(trained, evaluation.rows);
     results.evaluations.push_back(std::move(evaluation));
   }
