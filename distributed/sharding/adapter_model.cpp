@@ -7,7 +7,6 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include "core/base/error.h"
-#include "core/loss/token_loss.h"
 #include "distributed/sharding/model_layout.h"
 
 namespace xkde::dist {
@@ -46,15 +45,13 @@ AdapterModel::AdapterModel(const Decoder& decoder, Communicator& comm, EngineOpt
       blocks_(blocks_of(decoder, lora_)),
       base_layout_(layout_of(decoder, mesh_.num_shards())),
       layout_(layout_of(blocks_, mesh_.num_shards())),
-      frees_(!options.policy().weights_stay && mesh_.num_shards() > 1),
       base_(zeros(base_layout_.state_numel, options.compute_dtype, options.device)),
       master_(zeros(layout_.state_numel, at::kFloat,
                     options.offload_optimizer ? at::Device(at::kCPU) : options.device,
                     options.offload_optimizer && options.device.is_cuda())),
-      weights_(base_layout_, base_, mesh_.shards(),
-               {.dtype = options.compute_dtype, .device = options.device, .stays = !frees_}),
-      adapters_(layout_, master_, mesh_.shards(),
-                {.dtype = options.compute_dtype, .device = options.device, .stays = !frees_}),
+      weights_(base_layout_, base_, mesh_.shards(), gather_options(options, mesh_.num_shards())),
+      adapters_(layout_, master_, mesh_.shards(), gather_options(options, mesh_.num_shards())),
+      schedule_(decoder, options_, weights_, blocks_.empty() ? nullptr : &adapters_),
       sums_(layout_, mesh_,
             {.reduce_dtype = options.grad_reduce_dtype,
              .device = options.device,
@@ -103,42 +100,13 @@ void AdapterModel::begin_step() {
   sums_.begin_step();
 }
 
-void AdapterModel::start(size_t unit, int direction) {
-  weights_.start(unit);
-  const auto last = static_cast<int64_t>(decoder_.head_unit());
-  for (int64_t ahead = 1; ahead <= options_.prefetch; ++ahead) {
-    const int64_t next = static_cast<int64_t>(unit) + direction * ahead;
-    if (next >= 1 && next <= last) weights_.start(static_cast<size_t>(next));
-  }
-}
-
-std::vector<at::Tensor> AdapterModel::parameters(size_t unit, int direction) {
-  start(unit, direction);
-  return decoder_.parameters(unit, weights_.get(unit));
-}
-
 std::vector<at::Tensor> AdapterModel::matrices(size_t unit) {
   if (blocks_.empty()) return {};
   return lora_matrices(blocks_[unit - 1], lora_->r, adapters_.get(unit - 1));
 }
 
-void AdapterModel::release(size_t unit) {
-  if (!frees_) return;
-  weights_.release(unit);
-  const bool is_block = unit > 0 && unit < decoder_.head_unit();
-  if (is_block && !blocks_.empty()) adapters_.release(unit - 1);
-}
-
-OutputLayer AdapterModel::output_layer() {
-  const size_t owner = decoder_.output_unit();
-  return {decoder_.parameters(owner, weights_.get(owner)).back(), decoder_.logit_cap()};
-}
-
 AdapterModel::Pass AdapterModel::begin_forward(const PackedBatch* batch, bool drops) {
-  start(0, 1);
-  Pass pass{.context = {}, .batch = batch, .drops = drops};
-  if (batch != nullptr) pass.context = decoder_.context(*batch, options_.compute_dtype);
-  return pass;
+  return {.context = schedule_.begin(batch), .batch = batch, .drops = drops};
 }
 
 at::Tensor AdapterModel::block(size_t unit, const std::vector<at::Tensor>& weights,
@@ -163,8 +131,7 @@ AdapterModel::BlockRun AdapterModel::run_block(size_t unit, const std::vector<at
 
 at::Tensor AdapterModel::backward_block(size_t unit, BlockRun& run, const at::Tensor& output_grad,
                                         const Pass& pass, bool last) {
-  const std::vector<at::Tensor> weights = parameters(unit, -1);
-  matrices(unit);  // what a kept graph holds is there
+  const std::vector<at::Tensor> weights = schedule_.parameters(unit, -1);
   std::vector<at::Tensor> grads;
   if (output_grad.defined()) {
     if (!run.output.defined()) run = run_block(unit, weights, run.input, pass);
@@ -173,7 +140,7 @@ at::Tensor AdapterModel::backward_block(size_t unit, BlockRun& run, const at::Te
     grads = torch::autograd::grad({run.output}, inputs, {output_grad});
     run = BlockRun{};  // frees the activations
   }
-  release(unit);
+  schedule_.release(unit);
   at::Tensor input_grad;
   if (!grads.empty() && unit > 1) {
     input_grad = std::move(grads.back());
@@ -183,28 +150,6 @@ at::Tensor AdapterModel::backward_block(size_t unit, BlockRun& run, const at::Te
   return input_grad;
 }
 
-at::Tensor AdapterModel::backward_head(const PackedBatch& batch, const at::Tensor& x,
-                                       const LossOfLogProbs& loss, at::Tensor& x_grad) {
-  const size_t head = decoder_.head_unit();
-  const OutputLayer output = output_layer();
-  at::Tensor rows, hidden;  // [L, D]
-  {
-    const c10::AutoGradMode with_graph(true);
-    rows = x.index_select(0, batch.label_rows).variable_data().requires_grad_(true);
-    hidden = decoder_.final_norm(
-        rows, decoder_.parameters(head, weights_.get(head)).front().variable_data());
-  }
-  LabelLoss given{.loss = {}, .weights = batch.label_weights};
-  if (loss) given = loss(linear_log_probs(hidden.detach(), output, batch.label_targets));
-  at::Tensor no_grad;
-  const TokenLoss tokens =
-      linear_cross_entropy(hidden.detach(), output, batch.label_targets, given.weights, no_grad);
-  const std::vector<at::Tensor> grads =
-      torch::autograd::grad({hidden}, {rows}, {tokens.hidden_grad});
-  x_grad = at::zeros_like(x).index_add_(0, batch.label_rows, grads[0]);  // [T, D]
-  return loss ? given.loss : tokens.loss;
-}
-
 at::Tensor AdapterModel::forward_backward(const PackedBatch* batch, bool last,
                                           const LossOfLogProbs& loss) {
   XKDE_CHECK(!blocks_.empty(), InternalError, "a model without an adapter has nothing to train");
@@ -212,13 +157,7 @@ at::Tensor AdapterModel::forward_backward(const PackedBatch* batch, bool last,
   const size_t head = decoder_.head_unit();
   std::vector<BlockRun> runs(head);
   const Pass pass = begin_forward(batch, batch != nullptr && batch->dropout_seeds.defined());
-  UnitPass units{.weights = [this](size_t unit) {
-    std::vector<at::Tensor> weights = parameters(unit, 1);
-    // A rank without a pack takes part in gathering the adapter, too.
-    if (unit > 0 && unit < decoder_.head_unit()) matrices(unit);
-    return weights;
-  }};
-  units.block = [&](size_t unit, const std::vector<at::Tensor>& weights, const at::Tensor& x) {
+  const auto run = [&](size_t unit, const std::vector<at::Tensor>& weights, const at::Tensor& x) {
     if (options_.recompute == Recompute::kNone) {
       runs[unit] = run_block(unit, weights, x, pass);
       return runs[unit].output.detach();
@@ -226,19 +165,9 @@ at::Tensor AdapterModel::forward_backward(const PackedBatch* batch, bool last,
     runs[unit].input = x;
     return block(unit, weights, matrices(unit), x, pass);
   };
-  units.done = [&](size_t unit) {
-    const bool stays = unit == 0 ? decoder_.tied() : unit + 1 == head;
-    if (!stays) release(unit);
-  };
-  const at::Tensor x = decoder_.forward(batch != nullptr ? batch->input_ids : at::Tensor(),
-                                        pass.context, units);  // [T, D]
-  parameters(head, -1);
-  const auto fp64 = at::TensorOptions().dtype(at::kDouble).device(options_.device);
   at::Tensor x_grad;  // [T, D], of the output of the unit in turn
   const at::Tensor value =
-      batch != nullptr ? backward_head(*batch, x, loss, x_grad) : at::zeros({}, fp64);
-  release(head);
-  release(0);
+      schedule_.forward_to_loss(batch, pass.context, run, loss, HeadSums{}, x_grad);
   for (size_t unit = head - 1; unit >= 1; --unit) {
     x_grad = backward_block(unit, runs[unit], x_grad, pass, last);
   }
@@ -247,31 +176,11 @@ at::Tensor AdapterModel::forward_backward(const PackedBatch* batch, bool last,
 
 at::Tensor AdapterModel::log_probs(const PackedBatch* batch) {
   const c10::AutoGradMode without_graph(false);
-  const size_t head = decoder_.head_unit();
   const Pass pass = begin_forward(batch, /*drops=*/false);
-  UnitPass units{.weights = [this](size_t unit) {
-    std::vector<at::Tensor> weights = parameters(unit, 1);
-    if (unit > 0 && unit < decoder_.head_unit()) matrices(unit);
-    return weights;
-  }};
-  units.block = [&](size_t unit, const std::vector<at::Tensor>& weights, const at::Tensor& x) {
+  const auto run = [&](size_t unit, const std::vector<at::Tensor>& weights, const at::Tensor& x) {
     return block(unit, weights, matrices(unit), x, pass);
   };
-  units.done = [this](size_t unit) {
-    if (unit > 0 || !decoder_.tied()) release(unit);
-  };
-  const at::Tensor x = decoder_.forward(batch != nullptr ? batch->input_ids : at::Tensor(),
-                                        pass.context, units);  // [T, D]
-  const at::Tensor norm = parameters(head, 1).front();         // [D]
-  at::Tensor result;                                           // fp32 [L]
-  if (batch != nullptr) {
-    const at::Tensor hidden =
-        decoder_.final_norm(x.index_select(0, batch->label_rows), norm);  // [L, D]
-    result = linear_log_probs(hidden, output_layer(), batch->label_targets);
-  }
-  release(head);
-  release(0);
-  return result;
+  return schedule_.log_probs(batch, pass.context, run);
 }
 
 /// The fp32 matrices of a block, flat, on every rank.
@@ -308,7 +217,7 @@ void AdapterModel::make_resident() {
     const bool is_block = unit > 0 && unit < decoder_.head_unit();
     if (!is_block || blocks_.empty() || merged_[unit].defined()) continue;
     merged_[unit] = merged(unit);
-    release(unit);
+    schedule_.release(unit);
   }
 }
 

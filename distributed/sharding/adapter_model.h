@@ -10,7 +10,7 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "core/loss/token_loss.h"
+#include "core/loss/label_loss.h"
 #include "core/model/lora.h"
 #include "distributed/comm/communicator.h"
 #include "distributed/sharding/engine_options.h"
@@ -19,6 +19,7 @@
 #include "distributed/sharding/process_mesh.h"
 #include "distributed/sharding/run_model.h"
 #include "distributed/sharding/shard_values.h"
+#include "distributed/sharding/unit_schedule.h"
 
 namespace xkde::dist {
 
@@ -81,11 +82,7 @@ class AdapterModel final : public RunModel {
     const PackedBatch* batch = nullptr;
     bool drops = false;
   };
-  void start(size_t unit, int direction);
-  std::vector<at::Tensor> parameters(size_t unit, int direction);
   std::vector<at::Tensor> matrices(size_t unit);
-  void release(size_t unit);
-  OutputLayer output_layer();  ///< its unit is gathered
   Pass begin_forward(const PackedBatch* batch, bool drops);
   at::Tensor block(size_t unit, const std::vector<at::Tensor>& weights,
                    const std::vector<at::Tensor>& matrices, const at::Tensor& x,
@@ -94,8 +91,6 @@ class AdapterModel final : public RunModel {
                      const Pass& pass);
   at::Tensor backward_block(size_t unit, BlockRun& run, const at::Tensor& output_grad,
                             const Pass& pass, bool last);
-  at::Tensor backward_head(const PackedBatch& batch, const at::Tensor& x,
-                           const LossOfLogProbs& loss, at::Tensor& x_grad);
   at::Tensor gather_master(size_t block);
   at::Tensor merged(size_t unit);
 
@@ -105,9 +100,9 @@ class AdapterModel final : public RunModel {
   ProcessMesh mesh_;
   std::vector<LoraBlock> blocks_;
   ShardLayout base_layout_, layout_;
-  bool frees_;  ///< gathered weights go after use
   at::Tensor base_, master_;
   GatheredWeights weights_, adapters_;
+  UnitSchedule schedule_;
   GradientSums sums_;
   std::vector<at::Tensor> merged_;  ///< by unit, flat, where an adapter is merged in
 };

@@ -6,6 +6,12 @@
 
 namespace xkde::dist {
 
+GatherOptions gather_options(const EngineOptions& options, int num_shards) {
+  return {.dtype = options.compute_dtype,
+          .device = options.device,
+          .stays = options.policy().weights_stay || num_shards == 1};
+}
+
 GatheredWeights::GatheredWeights(const ShardLayout& layout, const at::Tensor& master,
                                  Communicator& shards, GatherOptions options)
     : layout_(layout),
@@ -76,6 +82,10 @@ const at::Tensor& GatheredWeights::get(size_t index) {
     unit.filled = true;
   }
   return unit.flat;
+}
+
+void GatheredWeights::done(size_t index) {
+  if (!options_.stays) release(index);
 }
 
 void GatheredWeights::release(size_t index) {

@@ -7,7 +7,6 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include "core/base/error.h"
-#include "core/loss/token_loss.h"
 #include "distributed/sharding/model_layout.h"
 #include "distributed/sharding/shard_values.h"
 
@@ -31,11 +30,6 @@ std::vector<at::Tensor> leaves(const std::vector<at::Tensor>& tensors) {
   return result;
 }
 
-/// The tokens of a batch, int64 [T]; undefined without one.
-at::Tensor ids_of(const PackedBatch* batch) {
-  return batch != nullptr ? batch->input_ids : at::Tensor();
-}
-
 }  // namespace
 
 ShardedModel::ShardedModel(const Decoder& decoder, Communicator& comm, EngineOptions options)
@@ -44,10 +38,9 @@ ShardedModel::ShardedModel(const Decoder& decoder, Communicator& comm, EngineOpt
       options_(options),
       mesh_(comm, options.num_copies(comm.size())),
       layout_(layout_of(decoder, mesh_.num_shards())),
-      frees_(!options.policy().weights_stay && mesh_.num_shards() > 1),
       master_(at::zeros({layout_.state_numel}, state_options(options))),
-      weights_(layout_, master_, mesh_.shards(),
-               {.dtype = options.compute_dtype, .device = options.device, .stays = !frees_}),
+      weights_(layout_, master_, mesh_.shards(), gather_options(options, mesh_.num_shards())),
+      schedule_(decoder, options_, weights_),
       sums_(layout_, mesh_,
             {.reduce_dtype = options.grad_reduce_dtype,
              .device = options.device,
@@ -65,34 +58,6 @@ std::vector<DecayRange> ShardedModel::decay_ranges() const {
 void ShardedModel::masters_changed() { weights_.invalidate(); }
 
 void ShardedModel::begin_step() { sums_.begin_step(); }
-
-void ShardedModel::start(size_t unit, int direction) {
-  weights_.start(unit);
-  const auto last = static_cast<int64_t>(decoder_.head_unit());
-  for (int64_t ahead = 1; ahead <= options_.prefetch; ++ahead) {
-    const int64_t next = static_cast<int64_t>(unit) + direction * ahead;
-    if (next >= 1 && next <= last) weights_.start(static_cast<size_t>(next));
-  }
-}
-
-std::vector<at::Tensor> ShardedModel::parameters(size_t unit, int direction) {
-  start(unit, direction);
-  return decoder_.parameters(unit, weights_.get(unit));
-}
-
-OutputLayer ShardedModel::output_layer() {
-  const size_t owner = decoder_.output_unit();
-  return {decoder_.parameters(owner, weights_.get(owner)).back(), decoder_.logit_cap()};
-}
-
-BlockContext ShardedModel::begin_forward(const PackedBatch* batch) {
-  start(0, 1);  // the embedding is on its way while the context is made
-  return batch != nullptr ? decoder_.context(*batch, options_.compute_dtype) : BlockContext{};
-}
-
-void ShardedModel::release(size_t unit) {
-  if (frees_) weights_.release(unit);
-}
 
 ShardedModel::BlockRun ShardedModel::run_block(const at::Tensor& x, const LayerContext& layer,
                                                const std::vector<at::Tensor>& parameters) const {
@@ -114,7 +79,7 @@ at::Tensor ShardedModel::forward_block(const std::vector<at::Tensor>& weights, c
 
 at::Tensor ShardedModel::backward_block(size_t unit, BlockRun& run, const at::Tensor& output_grad,
                                         const BlockContext& context, bool last) {
-  const std::vector<at::Tensor> weights = parameters(unit, -1);
+  const std::vector<at::Tensor> weights = schedule_.parameters(unit, -1);
   std::vector<at::Tensor> grads;
   if (output_grad.defined()) {
     if (!run.output.defined()) {
@@ -125,7 +90,7 @@ at::Tensor ShardedModel::backward_block(size_t unit, BlockRun& run, const at::Te
     grads = torch::autograd::grad({run.output}, inputs, {output_grad});
     run = BlockRun{};  // frees the activations
   }
-  release(unit);
+  schedule_.release(unit);
   at::Tensor input_grad;
   if (!grads.empty()) {
     input_grad = std::move(grads.back());
@@ -135,54 +100,24 @@ at::Tensor ShardedModel::backward_block(size_t unit, BlockRun& run, const at::Te
   return input_grad;
 }
 
-at::Tensor ShardedModel::backward_head(const PackedBatch& batch, const at::Tensor& x,
-                                       const LossOfLogProbs& loss, at::Tensor& x_grad) {
-  const size_t head = decoder_.head_unit();
-  const size_t owner = decoder_.output_unit();
-  const OutputLayer output = output_layer();
-  at::Tensor rows, norm, hidden;  // [L, D], [D], [L, D]
-  {
-    const c10::AutoGradMode with_graph(true);
-    rows = leaf(x.index_select(0, batch.label_rows));
-    norm = leaf(decoder_.parameters(head, weights_.get(head)).front());
-    hidden = decoder_.final_norm(rows, norm);
-  }
-  at::Tensor matrix_grad = decoder_.parameters(owner, sums_.accumulator(owner)).back();  // [V, D]
-  LabelLoss given{.loss = {}, .weights = batch.label_weights};
-  if (loss) given = loss(linear_log_probs(hidden.detach(), output, batch.label_targets));
-  const TokenLoss tokens = linear_cross_entropy(hidden.detach(), output, batch.label_targets,
-                                                given.weights, matrix_grad);
-  const std::vector<at::Tensor> grads =
-      torch::autograd::grad({hidden}, {rows, norm}, {tokens.hidden_grad});  // [L, D], [D]
-  decoder_.parameters(head, sums_.accumulator(head)).front().add_(grads[1]);
-  x_grad = at::zeros_like(x).index_add_(0, batch.label_rows, grads[0]);  // [T, D]
-  return loss ? given.loss : tokens.loss;
-}
-
 at::Tensor ShardedModel::forward_backward(const PackedBatch* batch, bool last,
                                           const LossOfLogProbs& loss) {
   const c10::AutoGradMode without_graph(false);
   const size_t head = decoder_.head_unit();
+  const size_t owner = decoder_.output_unit();
   std::vector<BlockRun> runs(head);
-  const BlockContext context = begin_forward(batch);
-  UnitPass pass{.weights = [this](size_t unit) { return parameters(unit, 1); }};
-  pass.block = [&](size_t unit, const std::vector<at::Tensor>& weights, const at::Tensor& x) {
+  const BlockContext context = schedule_.begin(batch);
+  const auto block = [&](size_t unit, const std::vector<at::Tensor>& weights, const at::Tensor& x) {
     return forward_block(weights, x, context.of(static_cast<int64_t>(unit) - 1), runs[unit]);
   };
-  pass.done = [&](size_t unit) {
-    // A tied embedding is the head's matrix, too; the last block is needed again at once.
-    const bool stays = unit == 0 ? decoder_.tied() : unit + 1 == head;
-    if (!stays) release(unit);
-  };
-  const at::Tensor x = decoder_.forward(ids_of(batch), context, pass);  // [T, D]
-
-  parameters(head, -1);
-  const auto fp64 = at::TensorOptions().dtype(at::kDouble).device(options_.device);
+  HeadSums sums;
+  if (batch != nullptr) {
+    sums = {.matrix = decoder_.parameters(owner, sums_.accumulator(owner)).back(),
+            .norm = decoder_.parameters(head, sums_.accumulator(head)).front()};
+  }
   at::Tensor x_grad;  // [T, D], of the output of the unit in turn
   const at::Tensor value =
-      batch != nullptr ? backward_head(*batch, x, loss, x_grad) : at::zeros({}, fp64);
-  release(head);
-  release(0);
+      schedule_.forward_to_loss(batch, context, block, loss, std::move(sums), x_grad);
   if (last) sums_.close(head);
   for (size_t unit = head - 1; unit >= 1; --unit) {
     x_grad = backward_block(unit, runs[unit], x_grad, context, last);
@@ -194,23 +129,7 @@ at::Tensor ShardedModel::forward_backward(const PackedBatch* batch, bool last,
 
 at::Tensor ShardedModel::log_probs(const PackedBatch* batch) {
   const c10::AutoGradMode without_graph(false);
-  const size_t head = decoder_.head_unit();
-  const BlockContext context = begin_forward(batch);
-  UnitPass pass{.weights = [this](size_t unit) { return parameters(unit, 1); }};
-  pass.done = [this](size_t unit) {
-    if (unit > 0 || !decoder_.tied()) release(unit);
-  };
-  const at::Tensor x = decoder_.forward(ids_of(batch), context, pass);  // [T, D]
-  const at::Tensor norm = parameters(head, 1).front();                  // [D]
-  at::Tensor result;                                                    // fp32 [L]
-  if (batch != nullptr) {
-    const at::Tensor hidden =
-        decoder_.final_norm(x.index_select(0, batch->label_rows), norm);  // [L, D]
-    result = linear_log_probs(hidden, output_layer(), batch->label_targets);
-  }
-  release(head);
-  release(0);
-  return result;
+  return schedule_.log_probs(batch, schedule_.begin(batch), nullptr);
 }
 
 void ShardedModel::backward_embedding(const PackedBatch& batch, const at::Tensor& x_grad) {

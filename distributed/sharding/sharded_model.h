@@ -11,7 +11,6 @@
 #include <ATen/core/Tensor.h>
 
 #include "core/loss/label_loss.h"
-#include "core/loss/token_loss.h"
 #include "core/model/decoder.h"
 #include "core/model/token_tree.h"
 #include "core/optim/adamw.h"
@@ -23,6 +22,7 @@
 #include "distributed/sharding/run_model.h"
 #include "distributed/sharding/shard_layout.h"
 #include "distributed/sharding/shard_values.h"
+#include "distributed/sharding/unit_schedule.h"
 
 namespace xkde::dist {
 
@@ -60,30 +60,21 @@ class ShardedModel final : public RunModel {
     at::Tensor input, output;
     std::vector<at::Tensor> parameters;
   };
-  /// Starts to gather the unit, and the next ones in `direction`.
-  void start(size_t unit, int direction);
-  /// start(), then the unit's parameters.
-  std::vector<at::Tensor> parameters(size_t unit, int direction);
-  OutputLayer output_layer();  ///< its unit is gathered
-  BlockContext begin_forward(const PackedBatch* batch);
-  void release(size_t unit);
   BlockRun run_block(const at::Tensor& x, const LayerContext& layer,
                      const std::vector<at::Tensor>& parameters) const;
   at::Tensor forward_block(const std::vector<at::Tensor>& weights, const at::Tensor& x,
                            const LayerContext& layer, BlockRun& run) const;
   at::Tensor backward_block(size_t unit, BlockRun& run, const at::Tensor& output_grad,
                             const BlockContext& context, bool last);
-  at::Tensor backward_head(const PackedBatch& batch, const at::Tensor& x,
-                           const LossOfLogProbs& loss, at::Tensor& x_grad);
   void backward_embedding(const PackedBatch& batch, const at::Tensor& x_grad);
 
   const Decoder& decoder_;
   EngineOptions options_;
   ProcessMesh mesh_;
   ShardLayout layout_;
-  bool frees_;  ///< gathered weights go after use
   at::Tensor master_;
   GatheredWeights weights_;
+  UnitSchedule schedule_;
   GradientSums sums_;
 };
 

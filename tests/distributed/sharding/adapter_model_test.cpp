@@ -12,12 +12,12 @@
 #include <gtest/gtest.h>
 
 #include "core/base/error.h"
-#include "core/base/rng.h"
 #include "core/io/json_file.h"
 #include "core/io/safetensors.h"
 #include "core/model/pretrained/peft_adapter.h"
 #include "distributed/comm/thread_communicator.h"
 #include "distributed/sharding/sharded_model.h"
+#include "tests/support/odd_model.h"
 
 namespace xkde::dist {
 namespace {
@@ -164,11 +164,7 @@ TEST_P(AdapterTraining, LossesAndNormsEqualThoseOfPeft) {
       size_t step = 0;
       for (const Json& line : expected["steps"]) {
         const std::vector<TreeSequence> all = labelled(line["batch"]);
-        std::vector<TreeSequence> part;
-        for (size_t i = 0; i < all.size(); ++i) {
-          if (static_cast<int>(i) % size == comm.rank()) part.push_back(all[i]);
-        }
-        const auto packs = pack_sequences(part, {.max_sequences = 1});
+        const auto packs = pack_sequences(part_of(all, comm.rank(), size), {.max_sequences = 1});
         model.begin_step();
         at::Tensor loss = at::zeros({1}, at::kDouble);
         for (size_t i = 0; i < all.size(); ++i) {  // more rounds than packs: the rest are empty
@@ -191,47 +187,6 @@ TEST_P(AdapterTraining, LossesAndNormsEqualThoseOfPeft) {
   }
 }
 
-/// A model of odd sizes.
-ModelConfig odd_config(bool tied) {
-  ModelConfig config;
-  config.family = &family_named(tied ? "qwen2" : "llama");
-  config.vocab_size = 53;
-  config.hidden_size = 20;
-  config.intermediate_size = 27;
-  config.num_hidden_layers = 3;
-  config.num_attention_heads = 3;
-  config.num_key_value_heads = 1;
-  config.head_dim = 6;
-  config.max_position_embeddings = 64;
-  config.attention_bias = tied;
-  config.tie_word_embeddings = tied;
-  return config;
-}
-
-void random_weights(const std::string& name, std::span<float> out) {
-  RandomStream random(7, name);
-  const bool norm = name.find("norm") != std::string::npos;
-  for (float& value : out) {
-    value = static_cast<float>((random.uniform() - 0.5) * 0.4 + (norm ? 1.0 : 0.0));
-  }
-}
-
-std::vector<TreeSequence> random_sequences(int64_t count) {
-  RandomStream random(11, "sequences");
-  std::vector<TreeSequence> sequences;
-  for (int64_t i = 0; i < count; ++i) {
-    TreeSequence sequence{{1, 2, 3, static_cast<int64_t>(random.below(2))}, {}};
-    while (std::ssize(sequence.ids) < 9)
-      sequence.ids.push_back(static_cast<int64_t>(random.below(53)));
-    for (int64_t t = 5; t < 9; ++t) {
-      sequence.labels.push_back(
-          {t, static_cast<int64_t>(random.below(53)), 1.0 / static_cast<double>(4 * count)});
-    }
-    sequences.push_back(std::move(sequence));
-  }
-  return sequences;
-}
-
 /// Losses of three steps, with dropout.
 std::vector<double> dropped_losses(int ranks, EngineOptions options, PackOptions pack,
                                    double rate = 0.3) {
@@ -244,11 +199,7 @@ std::vector<double> dropped_losses(int ranks, EngineOptions options, PackOptions
     AdamW optimizer(model.layout().state_numel, {}, model.decay_ranges());
     const auto all = random_sequences(6);
     for (int64_t step = 0; step < 3; ++step) {
-      std::vector<TreeSequence> part;
-      for (size_t i = 0; i < all.size(); ++i) {
-        if (static_cast<int>(i) % ranks == comm.rank()) part.push_back(all[i]);
-      }
-      std::vector<PackedBatch> packs = pack_sequences(part, pack);
+      std::vector<PackedBatch> packs = pack_sequences(part_of(all, comm.rank(), ranks), pack);
       for (PackedBatch& batch : packs) {
         if (rate > 0) add_dropout_seeds(batch, 5, step);
       }

@@ -10,54 +10,11 @@
 #include <gtest/gtest.h>
 
 #include "core/base/error.h"
-#include "core/base/rng.h"
 #include "distributed/comm/thread_communicator.h"
+#include "tests/support/odd_model.h"
 
 namespace xkde::dist {
 namespace {
-
-/// Sizes that divide by no number of ranks.
-ModelConfig tiny_config(bool tied) {
-  ModelConfig config;
-  config.family = &family_named(tied ? "qwen2" : "llama");
-  config.vocab_size = 53;
-  config.hidden_size = 20;
-  config.intermediate_size = 27;
-  config.num_hidden_layers = 3;
-  config.num_attention_heads = 3;
-  config.num_key_value_heads = 1;
-  config.head_dim = 6;
-  config.max_position_embeddings = 64;
-  config.attention_bias = tied;
-  config.tie_word_embeddings = tied;
-  return config;
-}
-
-void random_weights(const std::string& name, std::span<float> out) {
-  RandomStream random(7, name);
-  const bool norm = name.find("norm") != std::string::npos;
-  for (float& value : out) {
-    value = static_cast<float>((random.uniform() - 0.5) * 0.4 + (norm ? 1.0 : 0.0));
-  }
-}
-
-std::vector<TreeSequence> random_sequences(int64_t count, uint64_t step) {
-  RandomStream random(11, "sequences", step);
-  std::vector<TreeSequence> sequences;
-  for (int64_t i = 0; i < count; ++i) {
-    TreeSequence sequence{{1, 2, 3, static_cast<int64_t>(random.below(2))}, {}};
-    const auto length = 4 + static_cast<int64_t>(random.below(9));
-    while (static_cast<int64_t>(sequence.ids.size()) < length) {
-      sequence.ids.push_back(static_cast<int64_t>(random.below(53)));
-    }
-    for (int64_t t = length - 3; t < length; ++t) {
-      sequence.labels.push_back(
-          {t, static_cast<int64_t>(random.below(53)), 1.0 / static_cast<double>(3 * count)});
-    }
-    sequences.push_back(std::move(sequence));
-  }
-  return sequences;
-}
 
 struct Curve {
   std::vector<double> losses, norms;
@@ -65,19 +22,15 @@ struct Curve {
 
 /// Ten steps on 7 sequences a step, shared out round robin; rank 0's view.
 Curve train(int ranks, bool tied, EngineOptions options, PackOptions pack = {}) {
-  const Decoder decoder(tiny_config(tied));
+  const Decoder decoder(odd_config(tied));
   Curve curve;
   run_ranks(ranks, [&](Communicator& comm) {
     ShardedModel model(decoder, comm, options);
     model.load(random_weights);
     AdamW optimizer(model.layout().state_numel, {.weight_decay = 0.01}, model.decay_ranges());
     for (uint64_t step = 0; step < 10; ++step) {
-      std::vector<TreeSequence> part;
       const std::vector<TreeSequence> all = random_sequences(7, step % 2);
-      for (size_t i = 0; i < all.size(); ++i) {
-        if (static_cast<int>(i) % ranks == comm.rank()) part.push_back(all[i]);
-      }
-      const std::vector<PackedBatch> packs = pack_sequences(part, pack);
+      const auto packs = pack_sequences(part_of(all, comm.rank(), ranks), pack);
       model.begin_step();
       double loss = 0;
       for (size_t i = 0; i < all.size(); ++i) {  // more rounds than packs: the rest are empty
@@ -178,7 +131,7 @@ TEST_P(ShardedModelModes, Bf16StaysNearFp32) {
 }
 
 TEST(ShardedModel, PredictionsDoNotDependOnPackingOrRanks) {
-  const Decoder decoder(tiny_config(false));
+  const Decoder decoder(odd_config(false));
   const std::vector<TreeSequence> sequences = random_sequences(6, 3);
   std::vector<std::vector<int64_t>> results;
   for (const int ranks : {1, 3}) {
@@ -205,7 +158,7 @@ TEST(ShardedModel, PredictionsDoNotDependOnPackingOrRanks) {
 }
 
 TEST(ShardedModel, MastersComeBackAsTheyWereLoaded) {
-  const Decoder decoder(tiny_config(true));
+  const Decoder decoder(odd_config(true));
   run_ranks(3, [&](Communicator& comm) {
     ShardedModel model(decoder, comm, {});
     model.load(random_weights);
@@ -224,7 +177,7 @@ TEST(ShardedModel, MastersComeBackAsTheyWereLoaded) {
 }
 
 TEST(ShardedModel, LookingThePadTokenUpTeachesItNothing) {
-  ModelConfig config = tiny_config(false);
+  ModelConfig config = odd_config(false);
   config.pad_token_id = 2;  // in every sequence
   const Decoder decoder(config);
   run_ranks(1, [&](Communicator& comm) {
@@ -241,7 +194,7 @@ TEST(ShardedModel, LookingThePadTokenUpTeachesItNothing) {
 }
 
 TEST(ShardedModel, RefusesCopiesThatDoNotDivideTheRanks) {
-  const Decoder decoder(tiny_config(true));
+  const Decoder decoder(odd_config(true));
   EXPECT_THROW(
       run_ranks(3, [&](Communicator& comm) { ShardedModel(decoder, comm, {.replicate = 2}); }),
       ConfigError);
