@@ -23,7 +23,7 @@ constexpr size_t kLine = 128;  // two cache lines: the prefetcher fetches them i
 constexpr int64_t kWholeBytes = int64_t{64} << 10;
 constexpr int kSpins = 2000;
 constexpr int kYields = 100;
-constexpr auto kNap = std::chrono::microseconds(50);
+constexpr auto kPause = std::chrono::microseconds(50);
 
 int64_t round_up(int64_t value, int64_t unit) { return (value + unit - 1) / unit * unit; }
 
@@ -150,7 +150,7 @@ void SegmentCommunicator::await(int rank) {
     if (i < kYields) {
       std::this_thread::yield();
     } else {
-      std::this_thread::sleep_for(kNap);
+      std::this_thread::sleep_for(kPause);
     }
   }
 }

@@ -13,7 +13,7 @@ constexpr double kBackward = 2.0;
 constexpr double kAttentionBackward = 2.5;
 constexpr double kOperationsPerBlock = 50.0;
 
-double bytes_of(c10::ScalarType type) { return static_cast<double>(c10::elementSize(type)); }
+double width_of(c10::ScalarType type) { return static_cast<double>(c10::elementSize(type)); }
 
 /// Products of a backward pass for each of a forward pass; frozen weights need none of their own.
 double backward_products(const ModelShape& model) { return model.is_frozen() ? 1.0 : kBackward; }
@@ -58,9 +58,9 @@ Traffic traffic_of(const ModelShape& model, const EngineOptions& options, int ra
   const int shards = options.num_shards(ranks);
   const int copies = ranks / shards;
   const double block = mean_block(model);
-  const double w = bytes_of(options.compute_dtype);
+  const double w = width_of(options.compute_dtype);
   const double ends = static_cast<double>(model.unit_numels.front() + model.unit_numels.back());
-  const double r = bytes_of(options.grad_reduce_dtype);
+  const double r = width_of(options.grad_reduce_dtype);
   const double gather = gather_seconds(link, w * block, shards);
   const ModelShape trained = model.trained();
   const double trained_block = mean_block(trained);
@@ -132,7 +132,7 @@ Communication communication_of(const ModelShape& model, const EngineOptions& opt
 void add_compute(StepSeconds& seconds, const ModelShape& model, const EngineOptions& options,
                  const StepWork& work, const MachineConstants& machine) {
   const double passes = forwards(options) + kBackward;
-  const auto w = bytes_of(options.compute_dtype);
+  const auto w = width_of(options.compute_dtype);
   const auto layers = static_cast<double>(model.layers);
   seconds.matmul = 2.0 * (forwards(options) + backward_products(model)) *
                    static_cast<double>(model.block_multiply_adds) * work.tokens /
@@ -162,7 +162,7 @@ void add_compute(StepSeconds& seconds, const ModelShape& model, const EngineOpti
 
 void add_updates(StepSeconds& seconds, const ModelShape& model, const EngineOptions& options,
                  int shards, const StepWork& work, const MachineConstants& machine) {
-  const auto w = bytes_of(options.compute_dtype);
+  const auto w = width_of(options.compute_dtype);
   const ModelShape trained = model.trained();
   const auto all = static_cast<double>(trained.parameters());
   const auto own = static_cast<double>(state_numel(trained, shards));

@@ -12,7 +12,7 @@
 namespace xkde {
 namespace {
 
-constexpr double kNoQuota = std::numeric_limits<double>::infinity();
+constexpr double kUnlimited = std::numeric_limits<double>::infinity();
 
 using Cpus = std::vector<std::vector<int>>;
 
@@ -35,24 +35,24 @@ class Environment {
 };
 
 TEST(FairThreads, AProcessAloneHasAllItsCpus) {
-  EXPECT_EQ(fair_threads(Cpus{{0, 1, 2, 3}}, 0, kNoQuota), 4);
-  EXPECT_EQ(fair_threads(Cpus{{5}}, 0, kNoQuota), 1);
+  EXPECT_EQ(fair_threads(Cpus{{0, 1, 2, 3}}, 0, kUnlimited), 4);
+  EXPECT_EQ(fair_threads(Cpus{{5}}, 0, kUnlimited), 1);
 }
 
 TEST(FairThreads, ProcessesShareTheCpusThatBothMayUse) {
   const std::vector<int> all{0, 1, 2, 3, 4, 5, 6, 7};
 
-  EXPECT_EQ(fair_threads(Cpus{all, all}, 1, kNoQuota), 4);
-  EXPECT_EQ(fair_threads(Cpus{all, all, all}, 0, kNoQuota), 2);
-  EXPECT_EQ(fair_threads(Cpus{{0, 1, 2}, {0, 1, 2}, {0, 1, 2}}, 0, kNoQuota), 1);
-  EXPECT_EQ(fair_threads(Cpus{{0, 1}, {0, 1}, {0, 1}}, 2, kNoQuota), 1);
+  EXPECT_EQ(fair_threads(Cpus{all, all}, 1, kUnlimited), 4);
+  EXPECT_EQ(fair_threads(Cpus{all, all, all}, 0, kUnlimited), 2);
+  EXPECT_EQ(fair_threads(Cpus{{0, 1, 2}, {0, 1, 2}, {0, 1, 2}}, 0, kUnlimited), 1);
+  EXPECT_EQ(fair_threads(Cpus{{0, 1}, {0, 1}, {0, 1}}, 2, kUnlimited), 1);
 }
 
 TEST(FairThreads, ProcessesThatAreBoundKeepTheirOwnCpus) {
   const Cpus bound{{0, 1, 2, 3}, {4, 5}, {4, 5}};
 
-  EXPECT_EQ(fair_threads(bound, 0, kNoQuota), 4);
-  EXPECT_EQ(fair_threads(bound, 1, kNoQuota), 1);
+  EXPECT_EQ(fair_threads(bound, 0, kUnlimited), 4);
+  EXPECT_EQ(fair_threads(bound, 1, kUnlimited), 1);
 }
 
 TEST(FairThreads, AQuotaIsSharedByAllProcesses) {
@@ -64,7 +64,7 @@ TEST(FairThreads, AQuotaIsSharedByAllProcesses) {
 }
 
 TEST(FairThreads, AProcessWhoseCpusAreUnknownHasOne) {
-  EXPECT_EQ(fair_threads(Cpus{{}, {0}}, 0, kNoQuota), 1);
+  EXPECT_EQ(fair_threads(Cpus{{}, {0}}, 0, kUnlimited), 1);
 }
 
 /// In a process of its own, as affinity cannot always be widened again.

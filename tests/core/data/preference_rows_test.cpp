@@ -43,7 +43,7 @@ TEST_F(PreferenceRows, AWholeLastLineNeedsNoLineFeed) {
 TEST_F(PreferenceRows, ALineThatWasCutShortIsTold) {
   const std::string two = kTwo;
   for (size_t bytes = 1; bytes < two.size(); ++bytes) {
-    EXPECT_THAT(refusal(std::string(kOne) + "\n" + two.substr(0, bytes)),
+    EXPECT_THAT(refusal(concat(kOne, "\n", two.substr(0, bytes))),
                 HasSubstr(concat("pairs.jsonl: line 2: expected a whole line, found one that was "
                                  "cut short after ",
                                  bytes, " bytes")));

@@ -37,7 +37,7 @@ TEST_F(AtomicFileTest, ReplacesTheContentAndLeavesNoOtherFile) {
 }
 
 /// In a process of its own.
-void write_on_a_full_disk(const fs::path& path) {
+void replace_on_a_full_disk(const fs::path& path) {
   std::signal(SIGXFSZ, SIG_IGN);
   const rlimit limit{.rlim_cur = 1000, .rlim_max = 1000};
   setrlimit(RLIMIT_FSIZE, &limit);
@@ -48,7 +48,7 @@ void write_on_a_full_disk(const fs::path& path) {
 TEST_F(AtomicFileTest, AFailedWriteLeavesTheOldContentAndNoOtherFile) {
   write_file_atomically(path(), "first");
 
-  EXPECT_EXIT(write_on_a_full_disk(path()), testing::ExitedWithCode(0), "");
+  EXPECT_EXIT(replace_on_a_full_disk(path()), testing::ExitedWithCode(0), "");
 
   EXPECT_EQ(text_of_file(path()), "first");
   EXPECT_EQ(num_files(), 1);

@@ -20,19 +20,19 @@ using testing::StartsWith;
 
 namespace fs = std::filesystem;
 
-const fs::path kFolder = XKDE_SOURCE_DIR "/tests/golden/nllb";
+const fs::path kNllb = XKDE_SOURCE_DIR "/tests/golden/nllb";
 
 TEST(NllbReward, IsTwoForTheLossesOfTheProtocolsExample) {
   EXPECT_DOUBLE_EQ(inverse_mean_loss(std::array{0.2, 1.0, 0.6, 0.2}), 2.0);
 }
 
 TEST(NllbReward, IsTheInverseOfTransformersMeanLoss) {
-  const Json golden = read_json_file(kFolder / "golden.json");
+  const Json golden = read_json_file(kNllb / "golden.json");
 
   for (const Json& pair : golden.at("pairs")) {
     const auto reward =
-        make_nllb_reward(kFolder, {.source_code = pair.at("source_language").get<std::string>(),
-                                   .target_code = pair.at("label_language").get<std::string>()});
+        make_nllb_reward(kNllb, {.source_code = pair.at("source_language").get<std::string>(),
+                                 .target_code = pair.at("label_language").get<std::string>()});
     const RewardCase one{.gold = pair.at("label_text").get<std::string>(),
                          .answers = {pair.at("source_text").get<std::string>()},
                          .gold_language = "",
@@ -50,8 +50,8 @@ std::vector<RewardCase> mixed_cases() {
 }
 
 TEST(NllbReward, ABatchGivesWhatEachAnswerAloneGives) {
-  const auto reward = make_nllb_reward(kFolder);
-  const auto small = make_nllb_reward(kFolder, {.max_tokens_per_batch = 1});
+  const auto reward = make_nllb_reward(kNllb);
+  const auto small = make_nllb_reward(kNllb, {.max_tokens_per_batch = 1});
   const std::vector<RewardCase> cases = mixed_cases();
 
   const auto together = reward->score(cases);
@@ -74,16 +74,16 @@ TEST(NllbReward, ABatchGivesWhatEachAnswerAloneGives) {
 TEST(NllbReward, TheLanguagesGiveTheDirectionUnlessCodesAreFixed) {
   const std::vector<RewardCase> cases = {{"The bridge", {"the bridge"}, "en", "zh"}};
   const std::vector<RewardCase> other = {{"The bridge", {"the bridge"}, "en", "de"}};
-  const auto own = make_nllb_reward(kFolder);
+  const auto own = make_nllb_reward(kNllb);
   const auto fixed =
-      make_nllb_reward(kFolder, {.source_code = "zho_Hans", .target_code = "eng_Latn"});
+      make_nllb_reward(kNllb, {.source_code = "zho_Hans", .target_code = "eng_Latn"});
 
   EXPECT_EQ(own->score(cases), fixed->score(other));
   EXPECT_NE(own->score(other), fixed->score(other));
 }
 
 TEST(NllbReward, AsksForLanguagesThatItKnows) {
-  const auto reward = make_nllb_reward(kFolder);
+  const auto reward = make_nllb_reward(kNllb);
   const std::vector<RewardCase> none = {{"gold", {"answer"}, "en", ""}};
   const std::vector<RewardCase> unknown = {{"gold", {"answer"}, "xx", "en"}};
 
@@ -91,13 +91,13 @@ TEST(NllbReward, AsksForLanguagesThatItKnows) {
               AllOf(StartsWith("ConfigError"), HasSubstr("language of the answers")));
   EXPECT_THAT(error_of([&] { reward->score(unknown); }),
               AllOf(StartsWith("ConfigError"), HasSubstr("\"xx\"")));
-  EXPECT_THAT(error_of([&] { make_nllb_reward(kFolder, {.source_code = "zho_Hant"}); }),
+  EXPECT_THAT(error_of([&] { make_nllb_reward(kNllb, {.source_code = "zho_Hant"}); }),
               AllOf(StartsWith("ConfigError"), HasSubstr("zho_Hans")));
 }
 
 TEST(NllbReward, RefusesAVocabularyThatDoesNotFitTheWeights) {
   const test::TempFolder folder;
-  fs::copy(kFolder, folder.path());
+  fs::copy(kNllb, folder.path());
   fs::remove(folder.path() / "tokenizer.json");  // 202 languages instead of 12
 
   EXPECT_THAT(error_of([&] { make_nllb_reward(folder.path()); }),
@@ -108,9 +108,9 @@ TEST(NllbReward, RefusesAVocabularyThatDoesNotFitTheWeights) {
 TEST(NllbReward, NamesEveryFileThatItReads) {
   const test::TempFolder folder;
 
-  EXPECT_EQ(nllb_files(kFolder),
-            (std::vector<fs::path>{kFolder / "config.json", kFolder / "sentencepiece.bpe.model",
-                                   kFolder / "tokenizer.json", kFolder / "model.safetensors"}));
+  EXPECT_EQ(nllb_files(kNllb),
+            (std::vector<fs::path>{kNllb / "config.json", kNllb / "sentencepiece.bpe.model",
+                                   kNllb / "tokenizer.json", kNllb / "model.safetensors"}));
   EXPECT_THAT(error_of([&] { nllb_files(folder.path()); }),
               AllOf(StartsWith("MissingInputError"), HasSubstr("config.json")));
 }

@@ -16,6 +16,7 @@ namespace {
 
 using namespace xkde;
 using namespace xkde::test;
+using Role = ChatMessage::Role;
 
 std::filesystem::path model_path() { return model_folder() / "SmolLM2-135M-Instruct.Q4_1.gguf"; }
 
@@ -94,7 +95,6 @@ TEST_F(TokenizerOfModel, PromptsEqualApplyChatTemplate) {
   const Json golden = read_json_file(golden_folder() / "smollm2.golden.json")["prompts"];
   const ChatTemplate chat =
       ChatTemplate::select("auto", model_file().string("tokenizer.chat_template"));
-  using Role = ChatMessage::Role;
 
   EXPECT_EQ(golden["chat_template"], model_file().string("tokenizer.chat_template"));
   EXPECT_EQ(chat.system_text(),

@@ -64,14 +64,14 @@ class RunPlanTest : public ::testing::Test {
   RunPlace place_ = this_place(1, 1, at::kCPU, at::kFloat);
 };
 
-constexpr const char* kEvaluate =
+constexpr const char* kEvaluation =
     "  - evaluate: {benchmark: mzsre, data: d, edit_languages: [en], test_languages: [es]}\n";
 constexpr const char* kBuild =
     "  - build_data:\n"
     "      sources: [{benchmark: mzsre, data: nowhere, edit_languages: [en],\n"
     "                 test_languages: [es]}]\n";
 
-TEST_F(RunPlanTest, IsNothingWhereNoStageTrains) { EXPECT_FALSE(plan(kEvaluate).has_value()); }
+TEST_F(RunPlanTest, IsNothingWhereNoStageTrains) { EXPECT_FALSE(plan(kEvaluation).has_value()); }
 
 TEST_F(RunPlanTest, KeepsWhatTheRecipeSays) {
   const auto run = plan(sft_of(train_), "shard: full, recompute: block");
@@ -82,7 +82,7 @@ TEST_F(RunPlanTest, KeepsWhatTheRecipeSays) {
 }
 
 TEST_F(RunPlanTest, CountsTheSamplesAndStepsOfAnSftStage) {
-  const auto run = plan(kEvaluate + sft_of(train_));
+  const auto run = plan(kEvaluation + sft_of(train_));
 
   ASSERT_TRUE(run.has_value());
   EXPECT_EQ(run->workload.stage, 1U);

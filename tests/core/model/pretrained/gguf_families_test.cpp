@@ -93,13 +93,13 @@ std::vector<float> llama3_divisors() {
   return divisors;
 }
 
-ModelConfig config_of(const std::string& bytes) {
+ModelConfig config_of_gguf(const std::string& bytes) {
   const TemporaryFile file("small.gguf", bytes);
   return config_from_gguf(GgufFile::open(file.path()));
 }
 
 TEST(GgufFamilies, FactorsOfFrequenciesAreTheScalingOfLlama3) {
-  const ModelConfig config = config_of(
+  const ModelConfig config = config_of_gguf(
       small_gguf("llama", {{"rope.freq_base", 500.0}}, {{"rope_freqs.weight", llama3_divisors()}}));
 
   EXPECT_EQ(config.rope.scaling, RopeConfig::Scaling::kLlama3);
@@ -111,7 +111,7 @@ TEST(GgufFamilies, FactorsOfFrequenciesAreTheScalingOfLlama3) {
 
 TEST(GgufFamilies, FactorsOfOneScaleNothing) {
   const ModelConfig config =
-      config_of(small_gguf("llama", {}, {{"rope_freqs.weight", std::vector<float>(8, 1.0F)}}));
+      config_of_gguf(small_gguf("llama", {}, {{"rope_freqs.weight", std::vector<float>(8, 1.0F)}}));
 
   EXPECT_EQ(config.rope.scaling, RopeConfig::Scaling::kNone);
 }
@@ -122,14 +122,15 @@ TEST(GgufFamilies, FactorsThatNoScalingGivesAreRefused) {
 
   EXPECT_THAT(
       [&] {
-        config_of(
+        config_of_gguf(
             small_gguf("llama", {{"rope.freq_base", 500.0}}, {{"rope_freqs.weight", factors}}));
       },
       ThrowsMessage<DataError>(HasSubstr("tensor rope_freqs.weight: expected the factors of Llama "
                                          "3's scaling")));
   EXPECT_THAT(
       [&] {
-        config_of(small_gguf("llama", {}, {{"rope_freqs.weight", std::vector<float>(33, 1.0F)}}));
+        config_of_gguf(
+            small_gguf("llama", {}, {{"rope_freqs.weight", std::vector<float>(33, 1.0F)}}));
       },
       ThrowsMessage<DataError>(HasSubstr("expected one number for each pair of a head")));
 }
@@ -145,7 +146,7 @@ TEST(GgufFamilies, TensorsOfRotationsAreNoWeights) {
 }
 
 TEST(GgufFamilies, YarnHasItsOriginalLength) {
-  const ModelConfig config = config_of(small_gguf(
+  const ModelConfig config = config_of_gguf(small_gguf(
       "qwen3", {{"rope.scaling.factor", 4.0}, {"rope.scaling.original_context_length", 64}}, {},
       {{"rope.scaling.type", "yarn"}}));
 
@@ -179,12 +180,12 @@ TEST(GgufFamilies, NormsOfGemmaAreKeptPlusOne) {
 }
 
 TEST(GgufFamilies, Gemma2HasItsCaps) {
-  const ModelConfig config = config_of(small_gguf("gemma2",
-                                                  {{"attn_logit_softcapping", 50},
-                                                   {"final_logit_softcapping", 30},
-                                                   {"attention.sliding_window", 8},
-                                                   {"block_count", 46}},
-                                                  {}));
+  const ModelConfig config = config_of_gguf(small_gguf("gemma2",
+                                                       {{"attn_logit_softcapping", 50},
+                                                        {"final_logit_softcapping", 30},
+                                                        {"attention.sliding_window", 8},
+                                                        {"block_count", 46}},
+                                                       {}));
 
   EXPECT_EQ(config.attn_logit_softcapping, 50.0);
   EXPECT_EQ(config.final_logit_softcapping, 30.0);
@@ -194,9 +195,9 @@ TEST(GgufFamilies, Gemma2HasItsCaps) {
 }
 
 TEST(GgufFamilies, FactorsOfPairsAreTheLongRopeOfPhi3) {
-  ModelConfig config = config_of(small_gguf("phi3", {{"attention.sliding_window", 0}}, {}));
+  ModelConfig config = config_of_gguf(small_gguf("phi3", {{"attention.sliding_window", 0}}, {}));
   EXPECT_EQ(config.window(0), 0);
-  config = config_of(small_gguf(
+  config = config_of_gguf(small_gguf(
       "phi3", {{"rope.dimension_count", 8}, {"rope.scaling.original_context_length", 64}},
       {{"rope_factors_short.weight", {1.0F, 1.5F, 2.0F, 2.5F}},
        {"rope_factors_long.weight", {1.0F, 2.0F, 4.0F, 8.0F}}}));
