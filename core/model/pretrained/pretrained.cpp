@@ -12,6 +12,7 @@
 #include "core/model/families/family.h"
 #include "core/model/pretrained/folder_weights.h"
 #include "core/model/pretrained/gguf_weights.h"
+#include "core/text/tokenizer/sentencepiece_vocabulary.h"
 
 namespace xkde {
 namespace {
@@ -33,10 +34,48 @@ std::vector<fs::path> weight_files(const fs::path& folder) {
       ": expected model.safetensors or model.safetensors.index.json, found neither");
 }
 
-/// A template in tokenizer_config.json is text, or a list of named ones.
+/// tokenizer.json; tokenizer.model where that is not there.
+fs::path tokenizer_file_of(const fs::path& folder) {
+  const fs::path file = folder / "tokenizer.json";
+  const fs::path pieces = folder / "tokenizer.model";
+  if (is_there(file, FileOrigin::kInput)) return file;
+  if (is_there(pieces, FileOrigin::kInput)) return pieces;
+  throw MissingInputError(concat(file.string(), ": expected it or tokenizer.model, found neither"));
+}
+
+Json json_if_there(const fs::path& file) {
+  if (!is_there(file, FileOrigin::kInput)) return nullptr;
+  return read_json_file(file);
+}
+
+/// The tokens that special_tokens_map.json names count where tokenizer_config.json does not
+/// describe all that were added.
+Json with_special_tokens(Json config, const fs::path& folder) {
+  if (config.is_object() && config.contains("added_tokens_decoder")) return config;
+  const Json map = json_if_there(folder / "special_tokens_map.json");
+  if (!map.is_object()) return config;
+  if (!config.is_object()) config = Json::object();
+  for (const auto& [key, token] : map.items()) config[key] = token;
+  return config;
+}
+
+Tokenizer open_tokenizer(const fs::path& folder, const fs::path& file, const Json& config) {
+  const std::string name = file.string();
+  if (file.extension() == ".json") return Tokenizer::from_json(read_json_file(file), config, name);
+  const TokenizerFiles files = tokenizer_files_from_sentencepiece(
+      read_text(file, FileOrigin::kInput), with_special_tokens(config, folder),
+      json_if_there(folder / "added_tokens.json"), name);
+  return Tokenizer::from_json(files.tokenizer, files.config, name);
+}
+
+/// A template has a file of its own, today or as transformers 4 wrote it for some; one in
+/// tokenizer_config.json is text, or a list of named ones.
 std::string template_of(const fs::path& folder, const Json& config) {
   const fs::path file = folder / "chat_template.jinja";
   if (const auto text = text_if_there(file, FileOrigin::kInput)) return *text;
+  const Json old = json_if_there(folder / "chat_template.json");
+  if (old.is_object() && old.contains("chat_template") && old["chat_template"].is_string())
+    return old["chat_template"].get<std::string>();
   if (!config.is_object() || !config.contains("chat_template")) return "";
   const Json& value = config["chat_template"];
   if (value.is_string()) return value.get<std::string>();
@@ -114,7 +153,7 @@ void check_ids(const PretrainedModel& model) {
   const Tokenizer::LargestId largest = model.tokenizer.largest_id();
   if (largest.id < rows) return;
   const bool in_folder = is_folder(model.path, FileOrigin::kInput);
-  const fs::path file = in_folder ? model.path / "tokenizer.json" : model.path;
+  const fs::path file = in_folder ? tokenizer_file_of(model.path) : model.path;
   const std::string token =
       Json(largest.token.substr(0, 60)).dump(-1, ' ', false, Json::error_handler_t::replace);
   throw DataError(
@@ -155,22 +194,18 @@ PretrainedModel open_folder(const fs::path& folder) {
   const fs::path config_file = folder / "config.json";
   const Json json = read_json_file(config_file);
   ModelConfig config = ModelConfig::from_json(json, config_file.string());
-  const fs::path tokenizer_file = folder / "tokenizer.json";
+  const fs::path tokenizer_file = tokenizer_file_of(folder);
   const fs::path tokenizer_config_file = folder / "tokenizer_config.json";
-  Json tokenizer_config;
+  const Json tokenizer_config = json_if_there(tokenizer_config_file);
   std::vector<fs::path> files = {config_file, tokenizer_file};
-  if (is_there(tokenizer_config_file, FileOrigin::kInput)) {
-    tokenizer_config = read_json_file(tokenizer_config_file);
-    files.push_back(tokenizer_config_file);
-  }
+  if (!tokenizer_config.is_null()) files.push_back(tokenizer_config_file);
   const std::vector<fs::path> weights = weight_files(folder);
   files.insert(files.end(), weights.begin(), weights.end());
   std::unique_ptr<WeightFile> tensors = open_safetensors(weights);
   check_quantization(json, config_file.string(), config, *tensors);
   return {.path = folder,
           .config = std::move(config),
-          .tokenizer = Tokenizer::from_json(read_json_file(tokenizer_file), tokenizer_config,
-                                            tokenizer_file.string()),
+          .tokenizer = open_tokenizer(folder, tokenizer_file, tokenizer_config),
           .chat_template = template_of(folder, tokenizer_config),
           .weights = std::move(tensors),
           .files = std::move(files)};

@@ -36,8 +36,8 @@ void read_finite_f32(const WeightFile& weights, const std::string& place, const 
                      std::span<float> out);
 
 /// A model on disk: a Hugging Face folder (config.json, model.safetensors or its sharded index,
-/// tokenizer.json, tokenizer_config.json, chat_template.jinja) or a .gguf file (the first of them
-/// where the model was split).
+/// tokenizer.json or tokenizer.model, tokenizer_config.json, chat_template.jinja) or a .gguf file
+/// (the first of them where the model was split).
 struct PretrainedModel {
   std::filesystem::path path;
   ModelConfig config;

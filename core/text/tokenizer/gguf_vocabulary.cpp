@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "core/base/error.h"
-#include "core/base/limits.h"
 #include "core/base/log.h"
 #include "core/text/regex/unicode.h"
 #include "core/text/tokenizer/bpe.h"
@@ -145,16 +144,6 @@ class GgufVocabulary {
     return file_.has(key) ? file_.boolean(key) : otherwise;
   }
 
-  Json vocab() const {
-    Json::object_t entries;
-    entries.reserve(tokens_.size());
-    // Straight into the underlying vector: its own insertion searches linearly, and read_ids()
-    // knows no token twice.
-    for (size_t i = 0; i < tokens_.size(); ++i)
-      entries.Json::object_t::Container::emplace_back(tokens_[i], i);
-    return Json(std::move(entries));
-  }
-
   Json file_merges() const {
     Json merges = Json::array();
     const auto& list = file_.strings("tokenizer.ggml.merges");
@@ -171,62 +160,6 @@ class GgufVocabulary {
                    "\"");
       }
       merges.push_back(Json::array({left, right}));
-    }
-    return merges;
-  }
-
-  /// SentencePiece joins the neighbours whose joint piece scores best; as merges: every cut of
-  /// every piece into two others, best score first, and among equals the longer left part first, as
-  /// transformers' generate_merges.
-  Json scored_merges() const {
-    const auto& scores = file_.numbers("tokenizer.ggml.scores");
-    XKDE_CHECK(scores.size() == tokens_.size(), DataError, name_,
-               ": tokenizer.ggml.scores: expected ", tokens_.size(), " values, found ",
-               scores.size());
-    struct Cut {
-      double score;
-      size_t left_length;
-      size_t right_length;
-      int64_t left;
-      int64_t right;
-    };
-    std::vector<Cut> cuts;
-    const auto normal_id = [&](std::string_view piece) -> std::optional<int64_t> {
-      const auto found = ids_.find(piece);
-      if (found == ids_.end() || types_[static_cast<size_t>(found->second)] != kNormal)
-        return std::nullopt;
-      return found->second;
-    };
-    for (size_t i = 0; i < tokens_.size(); ++i) {
-      if (types_[i] != kNormal) continue;
-      const std::string_view token(tokens_[i]);
-      XKDE_CHECK(token.size() <= limits::kLongestScoredToken, DataError,
-                 place("tokenizer.ggml.tokens", i), ": expected at most ",
-                 limits::kLongestScoredToken, " bytes of a token with a score, found ",
-                 token.size());
-      const size_t length = unicode::length(token);
-      const size_t first = cuts.size();
-      size_t end = 0;
-      for (size_t left_length = 1; left_length < length; ++left_length) {
-        unicode::next(token, end);
-        const auto left = normal_id(token.substr(0, end));
-        const auto right = normal_id(token.substr(end));
-        if (left && right)
-          cuts.push_back({scores[i], left_length, length - left_length, *left, *right});
-      }
-      std::sort(cuts.begin() + static_cast<std::ptrdiff_t>(first), cuts.end(),
-                [](const Cut& a, const Cut& b) {
-                  return std::pair(a.left, a.right) < std::pair(b.left, b.right);
-                });
-    }
-    std::stable_sort(cuts.begin(), cuts.end(), [](const Cut& a, const Cut& b) {
-      return std::tuple(a.score, a.left_length, a.right_length) >
-             std::tuple(b.score, b.left_length, b.right_length);
-    });
-    Json merges = Json::array();
-    for (const Cut& cut : cuts) {
-      merges.push_back(Json::array(
-          {tokens_[static_cast<size_t>(cut.left)], tokens_[static_cast<size_t>(cut.right)]}));
     }
     return merges;
   }
@@ -248,40 +181,29 @@ class GgufVocabulary {
     return list;
   }
 
-  /// BOS and EOS around the text as a TemplateProcessing; null where there are none.
+  Json scored_merges() const {
+    const auto& scores = file_.numbers("tokenizer.ggml.scores");
+    XKDE_CHECK(scores.size() == tokens_.size(), DataError, name_,
+               ": tokenizer.ggml.scores: expected ", tokens_.size(), " values, found ",
+               scores.size());
+    std::vector<bool> is_normal;
+    for (const int64_t type : types_) is_normal.push_back(type == kNormal);
+    std::vector<double> ranks;
+    for (const double score : scores) ranks.push_back(-score);
+    return merges_of_pieces(tokens_, is_normal, ranks, CutOrder::kLongLeftFirst,
+                            name_ + ": tokenizer.ggml.tokens");
+  }
+
   Json post_processor(bool adds_bos, bool adds_eos) const {
-    if (!adds_bos && !adds_eos) return nullptr;
     XKDE_CHECK(!adds_bos || bos_, DataError, name_,
                ": tokenizer.ggml.bos_token_id: expected an id, as BOS is to be added, found none");
     XKDE_CHECK(!adds_eos || eos_, DataError, name_,
                ": tokenizer.ggml.eos_token_id: expected an id, as EOS is to be added, found none");
-    Json special = Json::object();
-    const auto wrapped = [&](const char* sequence, int type_id) {
-      Json items = Json::array();
-      const auto add = [&](size_t id) {
-        items.push_back({{"SpecialToken", {{"id", tokens_[id]}, {"type_id", type_id}}}});
-        special[tokens_[id]] = {{"id", tokens_[id]},
-                                {"ids", Json::array({id})},
-                                {"tokens", Json::array({tokens_[id]})}};
-      };
-      if (adds_bos) add(*bos_);
-      items.push_back({{"Sequence", {{"id", sequence}, {"type_id", type_id}}}});
-      if (adds_eos) add(*eos_);
-      return items;
+    const auto end = [&](bool adds, const std::optional<size_t>& id) -> std::optional<EndToken> {
+      if (!adds) return std::nullopt;
+      return EndToken{static_cast<int64_t>(*id), tokens_[*id]};
     };
-    Json single = wrapped("A", 0);
-    Json pair = single;
-    for (Json& item : wrapped("B", 1)) pair.push_back(std::move(item));
-    return {{"type", "TemplateProcessing"},
-            {"single", std::move(single)},
-            {"pair", std::move(pair)},
-            {"special_tokens", std::move(special)}};
-  }
-
-  static Json skeleton() {
-    return {{"version", "1.0"},          {"truncation", nullptr}, {"padding", nullptr},
-            {"added_tokens", nullptr},   {"normalizer", nullptr}, {"pre_tokenizer", nullptr},
-            {"post_processor", nullptr}, {"decoder", nullptr},    {"model", nullptr}};
+    return post_processor_of(end(adds_bos, bos_), end(adds_eos, eos_));
   }
 
   static Json byte_level_step(bool use_regex) {
@@ -301,7 +223,7 @@ class GgufVocabulary {
             {"fuse_unk", kind == nullptr},
             {"byte_fallback", kind == nullptr},
             {"ignore_merges", kind != nullptr && kind->ignore_merges},
-            {"vocab", vocab()},
+            {"vocab", vocabulary_of(tokens_)},
             {"merges", std::move(merges)}};
   }
 
@@ -344,7 +266,7 @@ class GgufVocabulary {
 
   void byte_level(Json& tokenizer) const {
     const ByteLevelKind& kind = byte_level_kind();
-    tokenizer = skeleton();
+    tokenizer = empty_tokenizer();
     tokenizer["added_tokens"] = added_tokens();
     if (kind.nfc) tokenizer["normalizer"] = {{"type", "NFC"}};
     Json steps = Json::array();
@@ -376,7 +298,7 @@ class GgufVocabulary {
                  ": expected none, found a normalization that is not supported");
     }
     const bool prefixes = flag("tokenizer.ggml.add_space_prefix", true);
-    tokenizer = skeleton();
+    tokenizer = empty_tokenizer();
     tokenizer["added_tokens"] = added_tokens();
     Json normalizers = Json::array();
     if (prefixes) normalizers.push_back({{"type", "Prepend"}, {"prepend", kSpace}});

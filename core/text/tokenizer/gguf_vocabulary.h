@@ -2,15 +2,9 @@
 #define XKDE_CORE_TEXT_TOKENIZER_GGUF_VOCABULARY_H_
 
 #include "core/io/gguf.h"
-#include "core/io/json_file.h"
+#include "core/text/tokenizer/sentencepiece_vocabulary.h"
 
 namespace xkde {
-
-/// What a Hugging Face folder says about a tokenizer.
-struct TokenizerFiles {
-  Json tokenizer;  ///< tokenizer.json
-  Json config;     ///< tokenizer_config.json, chat template included
-};
 
 /// The files that fit a GGUF file's metadata ("tokenizer.ggml.*"): byte-level BPE ("gpt2") with a
 /// known pre-tokenizer (where the file names none, that of its architecture, with a warning), or

@@ -73,8 +73,15 @@ class Fields {
   const std::string& name_;
 };
 
+constexpr int kVarint = 0;
 constexpr int kBytes = 2;
 constexpr int kFixed32 = 5;
+
+// Fields of the whole model.
+constexpr uint64_t kPieces = 1;
+constexpr uint64_t kTrainer = 2;
+constexpr uint64_t kNormalizer = 3;
+constexpr uint64_t kDenormalizer = 5;
 
 bool is_field(const Fields::Field& field, uint64_t number, int wire) {
   return field.number == number && field.wire == wire;
@@ -97,6 +104,37 @@ void check_piece(std::string_view message, const std::string& name) {
              ".piece: expected UTF-8, found other bytes");
   XKDE_CHECK(piece.find('\0') == std::string_view::npos, DataError, name,
              ".piece: expected a text without a byte 0, found one");
+}
+
+SentencePieceParts::Piece read_piece(std::string_view message, const std::string& name) {
+  SentencePieceParts::Piece piece;
+  Fields fields(message, name);
+  for (Fields::Field field; fields.next(field);) {
+    if (is_field(field, 1, kBytes)) piece.text = field.bytes;
+    if (!is_field(field, 3, kVarint)) continue;
+    XKDE_CHECK(field.value >= 1 && field.value <= 6, DataError, name,
+               ".type: expected one from 1 to 6, found ", field.value);
+    piece.kind = static_cast<SentencePieceParts::Kind>(field.value);
+  }
+  return piece;
+}
+
+void read_trainer(std::string_view message, const std::string& name, SentencePieceParts& parts) {
+  constexpr uint64_t kBpe = 2;
+  Fields fields(message, name);
+  for (Fields::Field field; fields.next(field);) {
+    if (is_field(field, 3, kVarint)) parts.is_bpe = field.value == kBpe;
+    if (is_field(field, 35, kVarint)) parts.falls_back_to_bytes = field.value != 0;
+  }
+}
+
+void read_normalizer(std::string_view message, const std::string& name, SentencePieceParts& parts) {
+  Fields fields(message, name);
+  for (Fields::Field field; fields.next(field);) {
+    if (is_field(field, 2, kBytes)) parts.maps_characters = !field.bytes.empty();
+    if (is_field(field, 3, kVarint)) parts.puts_blank_in_front = field.value != 0;
+    if (is_field(field, 4, kVarint)) parts.removes_blanks = field.value != 0;
+  }
 }
 
 void check_normalizer(std::string_view message, const std::string& name) {
@@ -171,9 +209,6 @@ class TrieWalk {
 }  // namespace
 
 void check_sentencepiece_model(std::string_view bytes, const std::string& name) {
-  constexpr uint64_t kPieces = 1;
-  constexpr uint64_t kNormalizer = 3;
-  constexpr uint64_t kDenormalizer = 5;
   Fields fields(bytes, name);
   int64_t pieces = 0;
   for (Fields::Field field; fields.next(field);) {
@@ -184,6 +219,22 @@ void check_sentencepiece_model(std::string_view bytes, const std::string& name) 
     if (is_field(field, kDenormalizer, kBytes))
       check_normalizer(field.bytes, name + ": denormalizer_spec");
   }
+}
+
+SentencePieceParts parts_of_sentencepiece_model(std::string_view bytes, const std::string& name) {
+  check_sentencepiece_model(bytes, name);
+  SentencePieceParts parts;
+  Fields fields(bytes, name);
+  for (Fields::Field field; fields.next(field);) {
+    if (is_field(field, kPieces, kBytes))
+      parts.pieces.push_back(
+          read_piece(field.bytes, concat(name, ": pieces[", parts.pieces.size(), "]")));
+    if (is_field(field, kTrainer, kBytes))
+      read_trainer(field.bytes, name + ": trainer_spec", parts);
+    if (is_field(field, kNormalizer, kBytes))
+      read_normalizer(field.bytes, name + ": normalizer_spec", parts);
+  }
+  return parts;
 }
 
 void check_character_map(std::string_view map, const std::string& name) {

@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace xkde {
 
@@ -14,6 +15,24 @@ namespace xkde {
 /// checks itself is left to it. Throws DataError naming `name`, the field, what was expected and
 /// what was found.
 void check_sentencepiece_model(std::string_view bytes, const std::string& name);
+
+/// What a SentencePiece .model says of its pieces. Source: github.com/google/sentencepiece,
+/// src/sentencepiece_model.proto
+struct SentencePieceParts {
+  enum class Kind { kNormal = 1, kUnknown, kControl, kUserDefined, kUnused, kByte };
+  struct Piece {
+    std::string text;
+    Kind kind = Kind::kNormal;
+  };
+  std::vector<Piece> pieces;  ///< by id
+  bool is_bpe = false;        ///< another kind of model where false
+  bool falls_back_to_bytes = false;
+  bool puts_blank_in_front = true;
+  bool removes_blanks = true;    ///< those in front, at the end and beside another
+  bool maps_characters = false;  ///< by a precompiled_charsmap
+};
+/// The same bytes, checked and taken apart. Throws DataError.
+SentencePieceParts parts_of_sentencepiece_model(std::string_view bytes, const std::string& name);
 
 /// Checks a `precompiled_charsmap`: u32 size of the trie in bytes, the trie, texts that each end
 /// with a 0. The trie is a double array as Darts-clone writes it: every unit that a text can lead

@@ -302,6 +302,26 @@ TEST_F(Pretrained, ALinkOutOfAFolderThatIsNoCacheIsFollowed) {
   EXPECT_EQ(error_of(path), "no error");
 }
 
+TEST_F(Pretrained, AChatTemplateHasItsFileOfEitherKind) {
+  const fs::path path = exported();
+  EXPECT_EQ(open_pretrained(path).chat_template, "");
+  std::ofstream(path / "chat_template.json") << R"({"chat_template": "old"})";
+  EXPECT_EQ(open_pretrained(path).chat_template, "old");
+  std::ofstream(path / "chat_template.jinja") << "new";
+  EXPECT_EQ(open_pretrained(path).chat_template, "new");
+}
+
+TEST_F(Pretrained, ATokenizerModelAloneIsRead) {
+  const fs::path path = exported();
+  fs::remove(path / "tokenizer.json");
+  fs::copy_file(XKDE_SOURCE_DIR "/tests/golden/sentencepiece/llama/tokenizer.model",
+                path / "tokenizer.model");
+
+  // Its 560 pieces are more than the model has rows.
+  EXPECT_THAT(error_of(path), HasSubstr("tokenizer.model: token "));
+  EXPECT_THAT(error_of(path), HasSubstr("expected an id below the 4 rows of the embedding"));
+}
+
 TEST_F(Pretrained, AFailedExportLeavesNothing) {
   ModelConfig config;
   config.vocab_size = config.hidden_size = config.intermediate_size = 2;
