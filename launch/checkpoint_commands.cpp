@@ -11,9 +11,11 @@
 #include "core/base/error.h"
 #include "core/base/standard_output.h"
 #include "core/io/file_reader.h"
+#include "core/io/json_file.h"
 #include "core/model/families/family.h"
 #include "core/model/pretrained/export.h"
 #include "core/model/pretrained/pretrained.h"
+#include "core/text/chat_template.h"
 #include "distributed/checkpoint/checkpoint.h"
 #include "distributed/checkpoint/manifest.h"
 #include "distributed/checkpoint/retention.h"
@@ -81,6 +83,14 @@ void refuse_adapter(const fs::path& folder) {
   }
 }
 
+/// The chat format that the checkpoint's run trained with; plain where it does not say.
+ChatTemplate format_of(const fs::path& checkpoint, const PretrainedModel& model) {
+  const Json state = read_json_file(checkpoint / dist::kStateFile);
+  const std::string key =
+      state.value(Json::json_pointer("/recipe/model/chat_template"), std::string("plain"));
+  return ChatTemplate::select(key, model.chat_template);
+}
+
 }  // namespace
 
 std::string list_checkpoints(const fs::path& path) {
@@ -121,8 +131,13 @@ std::string export_checkpoint(const fs::path& path, const fs::path& out, const f
   dist::CheckpointTensors tensors(folder, layout_of(pretrained.config));
   recipe::FreshFolder fresh(target);
   export_pretrained(
-      fresh.path(), pretrained.config, pretrained.tokenizer, pretrained.chat_template, dtype,
-      [&](const std::string& name, std::span<float> values) { tensors.read(name, values); });
+      fresh.path(),
+      {.config = pretrained.config,
+       .tokenizer = pretrained.tokenizer,
+       .chat_template = pretrained.chat_template,
+       .generation_config = pretrained.generation_config,
+       .stop_ids = pretrained.stop_ids(format_of(folder, pretrained))},
+      dtype, [&](const std::string& name, std::span<float> values) { tensors.read(name, values); });
   fresh.publish();
   return folder.string() + ": exported to " + out.string() + "\n";
 }

@@ -64,8 +64,14 @@ void run_export(const ExportStage& stage, RunContext& context) {
   const dist::ReadTensor weights = context.weights().weights_for_export(context.options());
   if (!context.is_root()) return;
   FreshFolder fresh(stage.path);
-  export_pretrained(fresh.path(), context.decoder().config(), context.tokenizer(),
-                    context.pretrained().chat_template, stage.dtype, weights);
+  const PretrainedModel& source = context.pretrained();
+  export_pretrained(fresh.path(),
+                    {.config = context.decoder().config(),
+                     .tokenizer = source.tokenizer,
+                     .chat_template = source.chat_template,
+                     .generation_config = source.generation_config,
+                     .stop_ids = context.stop_ids()},
+                    stage.dtype, weights);
   if (!stage.memory.empty()) {
     // What its journal holds is not in the file itself yet.
     for (const char* suffix : {"", ".journal"}) {

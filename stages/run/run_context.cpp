@@ -45,14 +45,6 @@ Generator RunContext::generator(const GenerateOptions& options) {
           tokenizer(), options, recorder_.get()};
 }
 
-std::vector<int64_t> RunContext::stop_ids() const {
-  std::vector<int64_t> ids = decoder_.config().eos_token_id;
-  const std::string& end = chat_template_.end_of_turn();
-  if (!end.empty()) {
-    if (const auto id = tokenizer().token_to_id(end)) ids.push_back(*id);
-  }
-  if (const auto eos = tokenizer().eos_id()) ids.push_back(*eos);
-  return ids;
-}
+std::vector<int64_t> RunContext::stop_ids() const { return pretrained_.stop_ids(chat_template_); }
 
 }  // namespace xkde::recipe

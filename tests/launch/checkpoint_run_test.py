@@ -6,6 +6,7 @@ Needs python3 and mpirun only.
 """
 
 import filecmp
+import json
 import os
 import random
 import resource
@@ -156,6 +157,10 @@ class CheckpointRun(TinyRunTest):
             self.assertIn(word, errors[0])
 
     def test_an_exported_checkpoint_equals_the_export_stage(self):
+        source = f"{self.root}/model/generation_config.json"
+        with open(source, "w") as file:
+            json.dump(dict(eos_token_id=9, top_k=7), file)
+        self.addCleanup(os.remove, source)
         self.run_well([self.recipe("exported", TINY_RECIPE)], 2)
         stage, ours = f"{self.root}/exported/hf", f"{self.root}/exported/ours"
         for dtype, arguments in (("float32", ["--dtype", "float32"]), ("bfloat16", [])):
@@ -166,6 +171,9 @@ class CheckpointRun(TinyRunTest):
             self.assertIn("model.safetensors", names)
             self.assertEqual(sorted(os.listdir(ours)), names)
             self.assertEqual(filecmp.cmpfiles(stage, ours, names, shallow=False)[0], names)
+            # Whoever answers with it stops at the end of a turn, 257.
+            with open(f"{ours}/generation_config.json") as file:
+                self.assertEqual(json.load(file), dict(eos_token_id=[9, 257], top_k=7, bos_token_id=256))
             shutil.rmtree(ours)
         # What was exported is a model, of which the newest checkpoint can be exported.
         self.run_well(["ckpt", "export", self.checkpoints("exported"), ours, "--model", stage])

@@ -1,5 +1,6 @@
 #include "core/model/pretrained/export.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <system_error>
@@ -78,20 +79,35 @@ void write_weights(const fs::path& folder, const ModelConfig& config, Dtype dtyp
   write_file_atomically(folder / "model.safetensors.index.json", index.dump(2) + "\n");
 }
 
-Json generation_config(const ModelConfig& config) {
-  Json json = {{"_from_model_config", true}};
-  const Json all = config.to_json(Dtype::kFloat32);
+/// The ids of an `eos_token_id`: one or a list.
+std::vector<int64_t> ids_of(const Json& value) {
+  if (value.is_null()) return {};
+  return value.is_array() ? value.get<std::vector<int64_t>>() : std::vector{value.get<int64_t>()};
+}
+
+Json generation_config(const ExportedModel& model) {
+  Json json = model.generation_config;
+  if (json.is_null()) json = Json::object({{"_from_model_config", true}});
+  const Json all = model.config.to_json(Dtype::kFloat32);
   for (const char* key : {"bos_token_id", "eos_token_id", "pad_token_id"}) {
-    if (all.contains(key)) json[key] = all[key];
+    if (all.contains(key) && !json.contains(key)) json[key] = all[key];
   }
+  std::vector<int64_t> ends = ids_of(json.value("eos_token_id", Json(nullptr)));
+  const size_t known = ends.size();
+  for (const int64_t id : model.stop_ids) {
+    if (std::find(ends.begin(), ends.end(), id) == ends.end()) ends.push_back(id);
+  }
+  if (ends.size() == known) return json;
+  json["eos_token_id"] = ends.size() == 1 ? Json(ends.front()) : Json(ends);
+  // transformers makes a config anew that says it was made of the model's.
+  json.erase("_from_model_config");
   return json;
 }
 
 }  // namespace
 
 // NOLINTNEXTLINE(readability-function-size): the parts of one model folder
-void export_pretrained(const fs::path& folder, const ModelConfig& config,
-                       const Tokenizer& tokenizer, const std::string& chat_template, Dtype dtype,
+void export_pretrained(const fs::path& folder, const ExportedModel& model, Dtype dtype,
                        const std::function<void(const std::string&, std::span<float>)>& read_f32,
                        int64_t max_shard_bytes) {
   std::error_code error;
@@ -104,16 +120,16 @@ void export_pretrained(const fs::path& folder, const ModelConfig& config,
     write_file_atomically(folder / name, json.dump(2) + "\n");
   };
   try {
-    write_json("config.json", config.to_json(dtype));
-    write_json("generation_config.json", generation_config(config));
-    write_json("tokenizer.json", tokenizer.to_tokenizer_json());
-    Json tokenizer_config = tokenizer.to_tokenizer_config();
-    if (!chat_template.empty()) {
-      tokenizer_config["chat_template"] = chat_template;
-      write_file_atomically(folder / "chat_template.jinja", chat_template);
+    write_json("config.json", model.config.to_json(dtype));
+    write_json("generation_config.json", generation_config(model));
+    write_json("tokenizer.json", model.tokenizer.to_tokenizer_json());
+    Json tokenizer_config = model.tokenizer.to_tokenizer_config();
+    if (!model.chat_template.empty()) {
+      tokenizer_config["chat_template"] = model.chat_template;
+      write_file_atomically(folder / "chat_template.jinja", model.chat_template);
     }
     write_json("tokenizer_config.json", tokenizer_config);
-    write_weights(folder, config, dtype, read_f32, max_shard_bytes);
+    write_weights(folder, model.config, dtype, read_f32, max_shard_bytes);
   } catch (...) {
     try_remove_tree(folder);
     throw;

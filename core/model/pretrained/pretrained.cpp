@@ -68,6 +68,24 @@ Tokenizer open_tokenizer(const fs::path& folder, const fs::path& file, const Jso
   return Tokenizer::from_json(files.tokenizer, files.config, name);
 }
 
+/// Of generation_config.json, whose end tokens count.
+Json generation_config_of(const fs::path& folder) {
+  const fs::path file = folder / "generation_config.json";
+  Json json = json_if_there(file);
+  if (json.is_null()) return json;
+  XKDE_CHECK(json.is_object(), DataError, file.string(), ": expected an object, found ",
+             json.dump().substr(0, 60));
+  const Json ends = json.value("eos_token_id", Json(nullptr));
+  const auto is_id = [](const Json& id) {
+    return id.is_number_integer() && id.get<int64_t>() >= 0;
+  };
+  const bool are_ids = ends.is_array() ? std::all_of(ends.begin(), ends.end(), is_id)
+                                       : ends.is_null() || is_id(ends);
+  XKDE_CHECK(are_ids, DataError, file.string(),
+             ": eos_token_id: expected a token id or a list of them, found ", ends.dump());
+  return json;
+}
+
 /// A template has a file of its own, today or as transformers 4 wrote it for some; one in
 /// tokenizer_config.json is text, or a list of named ones.
 std::string template_of(const fs::path& folder, const Json& config) {
@@ -186,6 +204,7 @@ PretrainedModel open_gguf(const fs::path& path) {
           .config = config,
           .tokenizer = Tokenizer::from_gguf(*file),
           .chat_template = chat,
+          .generation_config = nullptr,
           .weights = open_gguf_weights(file, config),
           .files = file->files()};
 }
@@ -207,11 +226,26 @@ PretrainedModel open_folder(const fs::path& folder) {
           .config = std::move(config),
           .tokenizer = open_tokenizer(folder, tokenizer_file, tokenizer_config),
           .chat_template = template_of(folder, tokenizer_config),
+          .generation_config = generation_config_of(folder),
           .weights = std::move(tensors),
           .files = std::move(files)};
 }
 
 }  // namespace
+
+std::vector<int64_t> PretrainedModel::stop_ids(const ChatTemplate& format) const {
+  std::vector<int64_t> ids = config.eos_token_id;
+  const Json ends =
+      generation_config.is_null() ? Json(nullptr) : generation_config.value("eos_token_id", Json());
+  for (const Json& id : ends.is_array() || ends.is_null() ? ends : Json::array({ends}))
+    ids.push_back(id.get<int64_t>());
+  const std::string& end = format.end_of_turn();
+  if (!end.empty()) {
+    if (const auto id = tokenizer.token_to_id(end)) ids.push_back(*id);
+  }
+  if (const auto eos = tokenizer.eos_id()) ids.push_back(*eos);
+  return ids;
+}
 
 void read_finite_f32(const WeightFile& weights, const std::string& place, const std::string& name,
                      std::span<float> out) {

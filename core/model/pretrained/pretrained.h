@@ -43,8 +43,14 @@ struct PretrainedModel {
   ModelConfig config;
   Tokenizer tokenizer;
   std::string chat_template;  ///< Jinja source, empty when the model has none
+  Json generation_config;     ///< generation_config.json, null when the model has none
   std::unique_ptr<WeightFile> weights;
-  std::vector<std::filesystem::path> files;  ///< everything read, for run.json's SHA-256 list
+  /// What results follow from, for run.json's SHA-256 list.
+  std::vector<std::filesystem::path> files;
+
+  /// The ids that end an answer in this format: of config.json and generation_config.json, the end
+  /// of a turn, the tokenizer's end token.
+  std::vector<int64_t> stop_ids(const ChatTemplate& format) const;
 };
 
 /// Opens all parts and checks that every tensor of the config is there with its shape and in a

@@ -59,6 +59,7 @@ class RunPlanTest : public ::testing::Test {
                          .config = {},
                          .tokenizer = test::byte_tokenizer(),
                          .chat_template = "",
+                         .generation_config = nullptr,
                          .weights = nullptr,
                          .files = {}};
   RunPlace place_ = this_place(1, 1, at::kCPU, at::kFloat);

@@ -58,9 +58,23 @@ class Pretrained : public testing::Test {
                             {"model", model}};
     const fs::path path = folder_ / "model";
     fs::remove_all(path);
-    export_pretrained(path, config, Tokenizer::from_json(tokenizer, nullptr, "t"), "",
+    export_pretrained(path,
+                      {.config = config,
+                       .tokenizer = Tokenizer::from_json(tokenizer, nullptr, "t"),
+                       .chat_template = "",
+                       .generation_config = nullptr,
+                       .stop_ids = {}},
                       Dtype::kFloat32, values, max_shard_bytes);
     return path;
+  }
+
+  static ExportedModel parts_of(const PretrainedModel& model,
+                                const std::vector<int64_t>& stop_ids) {
+    return {.config = model.config,
+            .tokenizer = model.tokenizer,
+            .chat_template = model.chat_template,
+            .generation_config = model.generation_config,
+            .stop_ids = stop_ids};
   }
 
   static void fill(const std::string& name, std::span<float> out) {
@@ -302,6 +316,21 @@ TEST_F(Pretrained, ALinkOutOfAFolderThatIsNoCacheIsFollowed) {
   EXPECT_EQ(error_of(path), "no error");
 }
 
+TEST_F(Pretrained, AnExportEndsWhereAnswersEndAndKeepsWhatTheSourceSays) {
+  const fs::path source = exported();
+  const Json own = {{"_from_model_config", true}, {"eos_token_id", 3}, {"top_k", 20}};
+  std::ofstream(source / "generation_config.json") << own.dump();
+  const PretrainedModel model = open_pretrained(source);
+  EXPECT_EQ(model.stop_ids(ChatTemplate::select("plain", "")), (std::vector<int64_t>{3}));
+
+  export_pretrained(folder_ / "same", parts_of(model, {3}), Dtype::kFloat32, fill);
+  export_pretrained(folder_ / "other", parts_of(model, {2, 3, 2}), Dtype::kFloat32, fill);
+
+  EXPECT_EQ(read_json_file(folder_ / "same/generation_config.json"), own);
+  const Json extended = {{"eos_token_id", {3, 2}}, {"top_k", 20}};
+  EXPECT_EQ(read_json_file(folder_ / "other/generation_config.json"), extended);
+}
+
 TEST_F(Pretrained, AChatTemplateHasItsFileOfEitherKind) {
   const fs::path path = exported();
   EXPECT_EQ(open_pretrained(path).chat_template, "");
@@ -309,6 +338,14 @@ TEST_F(Pretrained, AChatTemplateHasItsFileOfEitherKind) {
   EXPECT_EQ(open_pretrained(path).chat_template, "old");
   std::ofstream(path / "chat_template.jinja") << "new";
   EXPECT_EQ(open_pretrained(path).chat_template, "new");
+}
+
+TEST_F(Pretrained, AGenerationConfigWithoutIdsIsNamed) {
+  const fs::path file = exported() / "generation_config.json";
+  std::ofstream(file) << R"({"eos_token_id": [1, "b"]})";
+  EXPECT_THAT(error_of(folder_ / "model"),
+              HasSubstr("generation_config.json: eos_token_id: expected a token id or a list of "
+                        "them, found [1,\"b\"]"));
 }
 
 TEST_F(Pretrained, ATokenizerModelAloneIsRead) {
@@ -323,14 +360,10 @@ TEST_F(Pretrained, ATokenizerModelAloneIsRead) {
 }
 
 TEST_F(Pretrained, AFailedExportLeavesNothing) {
-  ModelConfig config;
-  config.vocab_size = config.hidden_size = config.intermediate_size = 2;
-  config.num_hidden_layers = config.num_attention_heads = config.num_key_value_heads = 1;
-  config.head_dim = 2;
-  const Tokenizer tokenizer = open_pretrained(exported()).tokenizer;
+  const PretrainedModel model = open_pretrained(exported());
 
   EXPECT_THROW(
-      export_pretrained(folder_ / "broken", config, tokenizer, "", Dtype::kFloat32,
+      export_pretrained(folder_ / "broken", parts_of(model, {}), Dtype::kFloat32,
                         [](const std::string&, std::span<float>) { throw IoError("no disk"); }),
       IoError);
 
@@ -343,8 +376,7 @@ TEST_F(Pretrained, AnExportWantsAnEmptyFolderAndTouchesNoOther) {
   const fs::path path = exported();
   const PretrainedModel model = open_pretrained(path);
 
-  EXPECT_THROW(export_pretrained(path, model.config, model.tokenizer, "", Dtype::kFloat32, fill),
-               IoError);
+  EXPECT_THROW(export_pretrained(path, parts_of(model, {}), Dtype::kFloat32, fill), IoError);
 
   EXPECT_TRUE(fs::exists(path / "config.json"));
   EXPECT_TRUE(fs::exists(folder_ / "model.tmp" / "mine"));
@@ -356,7 +388,7 @@ TEST_F(Pretrained, AnExportOfWhatIsNotFiniteLeavesNothing) {
   for (const float bad : {NAN, -INFINITY, 3.3999e38F}) {
     for (const Dtype dtype : {Dtype::kFloat32, Dtype::kBFloat16}) {
       const auto act = [&] {
-        export_pretrained(folder_ / "broken", model.config, model.tokenizer, "", dtype,
+        export_pretrained(folder_ / "broken", parts_of(model, {}), dtype,
                           [&](const std::string& name, std::span<float> out) {
                             fill(name, out);
                             if (name == "model.norm.weight") out[3] = bad;
