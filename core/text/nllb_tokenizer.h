@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/text/tokenizer/sentencepiece.h"
+#include "core/text/sentencepiece/sentencepiece.h"
 #include "core/text/tokenizer/special_tokens.h"
 
 namespace xkde {

@@ -19,7 +19,7 @@
 #include "core/model/pretrained/gguf_weights.h"
 #include "core/text/chat_template.h"
 #include "core/text/nllb_tokenizer.h"
-#include "core/text/tokenizer/sentencepiece.h"
+#include "core/text/sentencepiece/sentencepiece.h"
 #include "core/text/tokenizer/tokenizer.h"
 #include "core/text/tokenizer/word_piece.h"
 #include "core/text/xlmr_tokenizer.h"

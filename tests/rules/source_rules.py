@@ -16,6 +16,7 @@ ORDER = (
     "core/text/regex",
     "core/text/jinja/python",
     "core/text/jinja",
+    "core/text/sentencepiece",
     "core/text/tokenizer",
     "core/text",
     "core/metrics",

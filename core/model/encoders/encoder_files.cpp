@@ -5,7 +5,7 @@
 #include "core/model/encoders/m2m100_config.h"
 #include "core/model/encoders/sentence_encoder_config.h"
 #include "core/model/pretrained/folder_weights.h"
-#include "core/text/tokenizer/sentencepiece.h"
+#include "core/text/sentencepiece/sentencepiece.h"
 #include "core/text/tokenizer/word_piece.h"
 
 namespace xkde {

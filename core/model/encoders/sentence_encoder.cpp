@@ -16,7 +16,7 @@
 #include "core/model/pretrained/folder_weights.h"
 #include "core/nn/run_attention.h"
 #include "core/text/regex/unicode.h"
-#include "core/text/tokenizer/sentencepiece.h"
+#include "core/text/sentencepiece/sentencepiece.h"
 #include "core/text/tokenizer/word_piece.h"
 #include "core/text/xlmr_tokenizer.h"
 

@@ -8,8 +8,8 @@
 #include "core/base/error.h"
 #include "core/base/limits.h"
 #include "core/text/regex/unicode.h"
+#include "core/text/sentencepiece/sentencepiece_check.h"
 #include "core/text/tokenizer/bpe.h"
-#include "core/text/tokenizer/sentencepiece_check.h"
 
 namespace xkde {
 namespace {

@@ -1,4 +1,4 @@
-#include "core/text/tokenizer/sentencepiece.h"
+#include "core/text/sentencepiece/sentencepiece.h"
 
 #include <optional>
 #include <utility>
@@ -8,8 +8,8 @@
 #include "core/base/error.h"
 #include "core/io/file_reader.h"
 #include "core/text/regex/unicode.h"
-#include "core/text/tokenizer/sentencepiece_check.h"
-#include "core/text/tokenizer/unigram_json.h"
+#include "core/text/sentencepiece/sentencepiece_check.h"
+#include "core/text/sentencepiece/unigram_json.h"
 
 namespace xkde {
 

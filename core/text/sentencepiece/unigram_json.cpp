@@ -1,4 +1,4 @@
-#include "core/text/tokenizer/unigram_json.h"
+#include "core/text/sentencepiece/unigram_json.h"
 
 #include <array>
 #include <bit>

@@ -1,4 +1,4 @@
-#include "core/text/tokenizer/sentencepiece.h"
+#include "core/text/sentencepiece/sentencepiece.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

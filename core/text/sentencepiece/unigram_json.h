@@ -1,5 +1,5 @@
-#ifndef XKDE_CORE_TEXT_TOKENIZER_UNIGRAM_JSON_H_
-#define XKDE_CORE_TEXT_TOKENIZER_UNIGRAM_JSON_H_
+#ifndef XKDE_CORE_TEXT_SENTENCEPIECE_UNIGRAM_JSON_H_
+#define XKDE_CORE_TEXT_SENTENCEPIECE_UNIGRAM_JSON_H_
 
 #include <string>
 
@@ -17,4 +17,4 @@ std::string sentencepiece_model_of(const JsonPlace& root);
 
 }  // namespace xkde
 
-#endif  // XKDE_CORE_TEXT_TOKENIZER_UNIGRAM_JSON_H_
+#endif  // XKDE_CORE_TEXT_SENTENCEPIECE_UNIGRAM_JSON_H_

@@ -1,5 +1,5 @@
-#ifndef XKDE_CORE_TEXT_TOKENIZER_SENTENCEPIECE_CHECK_H_
-#define XKDE_CORE_TEXT_TOKENIZER_SENTENCEPIECE_CHECK_H_
+#ifndef XKDE_CORE_TEXT_SENTENCEPIECE_SENTENCEPIECE_CHECK_H_
+#define XKDE_CORE_TEXT_SENTENCEPIECE_SENTENCEPIECE_CHECK_H_
 
 #include <cstdint>
 #include <span>
@@ -45,4 +45,4 @@ void check_character_trie(std::span<const uint32_t> units, std::string_view text
 
 }  // namespace xkde
 
-#endif  // XKDE_CORE_TEXT_TOKENIZER_SENTENCEPIECE_CHECK_H_
+#endif  // XKDE_CORE_TEXT_SENTENCEPIECE_SENTENCEPIECE_CHECK_H_

@@ -1,4 +1,4 @@
-#include "core/text/tokenizer/sentencepiece_check.h"
+#include "core/text/sentencepiece/sentencepiece_check.h"
 
 #include <filesystem>
 #include <limits>
