@@ -84,6 +84,8 @@ int64_t SftSample::prompt_length() const {
 
 std::vector<int64_t> encode_prompt(const Tokenizer& tokenizer, const ChatTemplate& chat_template,
                                    std::string_view prompt) {
+  if (chat_template.format() == ChatTemplate::Format::kPlain)
+    return tokenizer.encode_beginning(prompt);
   std::vector<int64_t> ids = tokenizer.encode(before_answer(chat_template, prompt));
   if (chat_template.wants_bos()) {
     const auto bos = tokenizer.bos_id();

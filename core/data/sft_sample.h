@@ -45,7 +45,7 @@ void truncate_in_proportion(SftSample& sample, int64_t max_length, const std::st
 
 /// The ids of a rendered prompt (ChatTemplate::prompt) as encode_sample writes them: what
 /// generation should start from as well. Llama-2: BOS first, and no blank at the end, since the
-/// answer's first piece brings it.
+/// answer's first piece brings it. Plain: behind what the tokenizer begins every text with.
 std::vector<int64_t> encode_prompt(const Tokenizer& tokenizer, const ChatTemplate& chat_template,
                                    std::string_view prompt);
 

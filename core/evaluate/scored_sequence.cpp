@@ -1,6 +1,5 @@
 #include "core/evaluate/scored_sequence.h"
 
-#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -31,15 +30,6 @@ WholeText whole_text(const ChatTemplate& chat_template, std::string_view user,
   throw InternalError("chat template: not one of the formats");
 }
 
-/// The ids of a text behind those that the tokenizer begins every text with: BOS, or none.
-std::vector<int64_t> with_beginning(const Tokenizer& tokenizer, std::string_view text) {
-  const std::vector<int64_t> ids = tokenizer.encode(text);
-  std::vector<int64_t> all = tokenizer.encode(text, /*add_special_tokens=*/true);
-  const auto own = std::ranges::search(all, ids);
-  all.erase(own.end(), all.end());
-  return all;
-}
-
 }  // namespace
 
 ScoredSequence scored_sequence(const Tokenizer& tokenizer, const ChatTemplate& chat_template,
@@ -48,7 +38,7 @@ ScoredSequence scored_sequence(const Tokenizer& tokenizer, const ChatTemplate& c
   ScoredSequence scored;
   scored.target_ids = tokenizer.encode(target);
   scored.ids = chat_template.format() == ChatTemplate::Format::kPlain
-                   ? with_beginning(tokenizer, whole.text)
+                   ? tokenizer.encode_beginning(whole.text)
                    : tokenizer.encode(whole.text);
   if (chat_template.wants_bos()) {
     XKDE_CHECK(tokenizer.bos_id(), ConfigError,

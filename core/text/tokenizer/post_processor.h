@@ -22,6 +22,7 @@ class PostProcessor {
       : before_(std::move(before)), after_(std::move(after)) {}
 
   std::vector<int64_t> apply(std::vector<int64_t> ids) const;
+  const std::vector<int64_t>& before() const noexcept { return before_; }
   int64_t largest_id() const;  ///< of those around a text; -1: there are none
 
  private:

@@ -152,6 +152,13 @@ std::vector<int64_t> Tokenizer::encode(std::string_view text, bool add_special_t
   return add_special_tokens ? impl_->post_processor->apply(std::move(ids)) : ids;
 }
 
+std::vector<int64_t> Tokenizer::encode_beginning(std::string_view text) const {
+  std::vector<int64_t> ids = impl_->post_processor->before();
+  const std::vector<int64_t> own = encode(text);
+  ids.insert(ids.end(), own.begin(), own.end());
+  return ids;
+}
+
 std::string Tokenizer::decode(std::span<const int64_t> ids, bool skip_special_tokens) const {
   std::vector<std::string> tokens;
   tokens.reserve(ids.size());

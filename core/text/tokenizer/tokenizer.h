@@ -35,6 +35,8 @@ class Tokenizer {
 
   /// `add_special_tokens`: the post-processor's BOS/EOS. Invalid UTF-8 is a DataError.
   std::vector<int64_t> encode(std::string_view text, bool add_special_tokens = false) const;
+  /// As above with what the post-processor puts before a text, such as BOS, and nothing behind it.
+  std::vector<int64_t> encode_beginning(std::string_view text) const;
   /// Ids without a token are left out, as in the library; an id below 0 is a DataError.
   std::string decode(std::span<const int64_t> ids, bool skip_special_tokens = true) const;
   std::optional<int64_t> token_to_id(std::string_view token) const;

@@ -76,6 +76,18 @@ TEST(SftSample, EndOfTurnIsTrainedWhenAsked) {
   EXPECT_EQ(trained_ids(sample), joined({byte_ids("yes"), {kEnd}}));
 }
 
+TEST(SftSample, PlainBeginsAsTheTokenizerDoesByItself) {
+  const ChatTemplate plain = ChatTemplate::select("plain", "");
+
+  const SftSample sample =
+      encode_sample(byte_tokenizer(/*adds_bos=*/true), plain, "q?", "a", false);
+
+  EXPECT_EQ(sample.ids, joined({{kBos}, byte_ids("q?a")}));
+  EXPECT_EQ(trained_ids(sample), byte_ids("a"));
+  EXPECT_EQ(encode_prompt(byte_tokenizer(true), plain, "q?"), joined({{kBos}, byte_ids("q?")}));
+  EXPECT_EQ(encode_prompt(byte_tokenizer(false), plain, "q?"), byte_ids("q?"));
+}
+
 TEST(SftSample, AnswerIsTokenisedOnItsOwn) {
   // "a" closes the prompt and "b" opens the answer: as one text they would be the single token
   // "ab".
