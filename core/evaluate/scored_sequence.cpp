@@ -20,6 +20,7 @@ WholeText whole_text(const ChatTemplate& chat_template, std::string_view user,
   const std::string answer(target);
   switch (chat_template.format()) {
     case ChatTemplate::Format::kChatMl:
+    case ChatTemplate::Format::kGemma:
       return {chat_template.prompt(user) + answer + chat_template.end_of_turn(), 1};
     case ChatTemplate::Format::kLlama2:
       // The blank before [INST] is the published evaluator's own: the model's template has none.

@@ -12,6 +12,8 @@ namespace {
 
 constexpr std::string_view kStart = "<|im_start|>";
 constexpr std::string_view kEnd = "<|im_end|>";
+constexpr std::string_view kGemmaStart = "<start_of_turn>";
+constexpr std::string_view kGemmaEnd = "<end_of_turn>";
 constexpr std::string_view kUsualSystemText = "You are a helpful assistant.";
 
 using Role = ChatMessage::Role;
@@ -30,6 +32,7 @@ constexpr Key kKeys[] = {{"chatml", Format::kChatMl, DefaultSystem::kModels},
                          {"chatml_helpful", Format::kChatMl, DefaultSystem::kUsual},
                          {"chatml_no_system", Format::kChatMl, DefaultSystem::kNone},
                          {"llama2", Format::kLlama2, DefaultSystem::kNone},
+                         {"gemma", Format::kGemma, DefaultSystem::kNone},
                          {"plain", Format::kPlain, DefaultSystem::kNone}};
 
 /// "auto, chatml, ..."
@@ -67,6 +70,10 @@ bool is_chatml(const std::vector<std::string>& literals) {
 bool is_llama2(const std::vector<std::string>& literals) {
   return any_contains(literals, "[INST]") && any_contains(literals, "[/INST]") &&
          any_contains(literals, "<<SYS>>");
+}
+
+bool is_gemma(const std::vector<std::string>& literals) {
+  return any_contains(literals, kGemmaStart) && any_contains(literals, kGemmaEnd);
 }
 
 /// The text between "<|im_start|>system\n" and "<|im_end|>" where a literal holds all three.
@@ -129,6 +136,24 @@ std::string llama2_prompt(const std::vector<ChatMessage>& messages,
   return text;
 }
 
+/// A system text stands before the first user's, with an empty line between them.
+std::string gemma_prompt(const std::vector<ChatMessage>& messages,
+                         const std::string& /*system_text*/) {
+  std::string text;
+  std::string system;
+  for (const ChatMessage& message : messages) {
+    if (message.role == Role::kSystem) {
+      system = concat(message.content, "\n\n");
+      continue;
+    }
+    const std::string_view role = message.role == Role::kUser ? "user" : "model";
+    text +=
+        concat(kGemmaStart, role, "\n", system, unicode::strip(message.content), kGemmaEnd, "\n");
+    system.clear();
+  }
+  return text + concat(kGemmaStart, "model\n");
+}
+
 /// Plain text has no marks: the turns, a line each.
 std::string plain_prompt(const std::vector<ChatMessage>& messages,
                          const std::string& /*system_text*/) {
@@ -169,6 +194,15 @@ constexpr FormatRules kFormats[] = {
          [](const std::string& prompt, const std::string& answer) {
            return concat("<s>", prompt, unicode::strip(answer), " </s>");
          }},
+    {.format = Format::kGemma,
+     .end_of_turn = kGemmaEnd,
+     .wants_bos = true,
+     .recognises = is_gemma,
+     .prompt = gemma_prompt,
+     .finished =
+         [](const std::string& prompt, const std::string& answer) {
+           return concat("<bos>", prompt, unicode::strip(answer), kGemmaEnd, "\n");
+         }},
     {.format = Format::kPlain,
      .end_of_turn = "",
      .wants_bos = false,
@@ -194,9 +228,9 @@ Key recognised(std::string_view jinja, const std::vector<std::string>& literals)
     if (rules.recognises != nullptr && rules.recognises(literals))
       return {"auto", rules.format, DefaultSystem::kModels};
   }
-  throw ConfigError(
-      concat("chat_template: auto: expected a ChatML or Llama-2 template, found another (\"",
-             jinja.substr(0, 60), "...\"); name one of ", known_keys()));
+  throw ConfigError(concat(
+      "chat_template: auto: expected a template of ChatML, Llama-2 or Gemma, found another (\"",
+      jinja.substr(0, 60), "...\"); name one of ", known_keys()));
 }
 
 Key key_named(std::string_view name) {

@@ -100,6 +100,25 @@ TEST(ChatTemplate, Llama2LeavesBosToTheTokenizer) {
             "[INST] <<SYS>>\nShort.\n<</SYS>>\n\nOne [/INST] Two </s><s>[INST] Three [/INST] ");
 }
 
+TEST(ChatTemplate, GemmaNamesTheAnswerersTurnModel) {
+  const ChatTemplate chat = ChatTemplate::select(
+      "auto", "{{ bos_token }}{{ '<start_of_turn>' + role + '\\n' + text + '<end_of_turn>\\n' }}");
+
+  EXPECT_EQ(chat.format(), ChatTemplate::Format::kGemma);
+  EXPECT_EQ(ChatTemplate::select("gemma", "").format(), ChatTemplate::Format::kGemma);
+  EXPECT_TRUE(chat.wants_bos());
+  EXPECT_EQ(chat.end_of_turn(), "<end_of_turn>");
+  EXPECT_EQ(chat.prompt(" Hi\n"), "<start_of_turn>user\nHi<end_of_turn>\n<start_of_turn>model\n");
+  EXPECT_EQ(chat.finished({{Role::kSystem, "Short."},
+                           {Role::kUser, "One"},
+                           {Role::kAssistant, " Two "},
+                           {Role::kUser, "Three"},
+                           {Role::kAssistant, "Four"}}),
+            "<bos><start_of_turn>user\nShort.\n\nOne<end_of_turn>\n<start_of_turn>model\nTwo"
+            "<end_of_turn>\n<start_of_turn>user\nThree<end_of_turn>\n<start_of_turn>model\nFour"
+            "<end_of_turn>\n");
+}
+
 TEST(ChatTemplate, PlainIsTheTextItself) {
   const ChatTemplate chat = ChatTemplate::select("plain", kQwenLike);
 
@@ -108,19 +127,21 @@ TEST(ChatTemplate, PlainIsTheTextItself) {
 }
 
 TEST(ChatTemplate, UnknownTemplateIsAConfigErrorThatNamesTheKeyAndTheChoices) {
-  EXPECT_THAT(error_of([] { ChatTemplate::select("auto", "{{ '<start_of_turn>' }}"); }),
-              HasSubstr("ConfigError: chat_template: auto: expected a ChatML or Llama-2 template, "
-                        "found another"));
   EXPECT_THAT(
-      error_of([] { ChatTemplate::select("auto", "{{ '<start_of_turn>' }}"); }),
-      HasSubstr("name one of auto, chatml, chatml_helpful, chatml_no_system, llama2, plain"));
+      error_of([] { ChatTemplate::select("auto", "{{ '<|begin|>' }}"); }),
+      HasSubstr("ConfigError: chat_template: auto: expected a template of ChatML, Llama-2 or "
+                "Gemma, found another"));
+  EXPECT_THAT(
+      error_of([] { ChatTemplate::select("auto", "{{ '<|begin|>' }}"); }),
+      HasSubstr(
+          "name one of auto, chatml, chatml_helpful, chatml_no_system, llama2, gemma, plain"));
   EXPECT_THAT(
       error_of([] { ChatTemplate::select("auto", ""); }),
       HasSubstr(
           "ConfigError: chat_template: auto: expected a model with a chat template, found none"));
   EXPECT_THAT(error_of([] { ChatTemplate::select("alpaca", ""); }),
               HasSubstr("ConfigError: chat_template: expected one of auto, chatml, chatml_helpful, "
-                        "chatml_no_system, llama2, plain, found "
+                        "chatml_no_system, llama2, gemma, plain, found "
                         "\"alpaca\""));
 }
 

@@ -211,7 +211,7 @@ TEST(RecipeMistakes, NamesThatAreNoneAreFoundWithASuggestion) {
        "'bfloat16'?"},
       {"chat_template: auto", "chat_template: chat_ml",
        "r.yaml:4:74: model.chat_template: expected auto, chatml, chatml_helpful, chatml_no_system, "
-       "llama2 or "
+       "llama2, gemma or "
        "plain, "
        "found chat_ml; did you mean 'chatml'?"},
       {"backend: auto", "backend: ncl",
