@@ -1,7 +1,10 @@
 #include "launch/validate.h"
 
+#include <optional>
+
 #include "core/base/standard_output.h"
 #include "core/model/families/lora_blocks.h"
+#include "core/model/pretrained/held_blocks.h"
 #include "core/model/pretrained/peft_adapter.h"
 #include "core/model/pretrained/pretrained.h"
 #include "core/text/chat_template.h"
@@ -15,15 +18,18 @@ namespace {
 
 /// What the adapters of a recipe ask of the model. All references outlive the checks.
 std::vector<recipe::KeyCheck> adapter_checks(const recipe::Recipe& recipe,
-                                             const ModelConfig& config) {
+                                             const std::optional<PretrainedModel>& model) {
   std::vector<recipe::KeyCheck> checks;
   if (!recipe.model.adapter.empty()) {
-    checks.push_back({"model.adapter", [&] { PeftAdapter::open(recipe.model.adapter, config); }});
+    checks.push_back(
+        {"model.adapter", [&] { PeftAdapter::open(recipe.model.adapter, model->config); }});
   }
   for (size_t i = 0; i < recipe.stages.size(); ++i) {
     if (const LoraOptions* lora = recipe.stages[i]->adapter()) {
       checks.push_back({recipe.origin.stage_paths[i] + ".lora.target_modules",
-                        [&config, lora] { lora_modules(config, *lora); }});
+                        [&model, lora] { lora_modules(model->config, *lora); }});
+      checks.push_back({recipe.origin.stage_paths[i] + ".lora.base",
+                        [&model, lora] { check_held_blocks(*model, lora->base, "lora.base"); }});
     }
   }
   return checks;
@@ -34,17 +40,16 @@ std::vector<recipe::KeyCheck> adapter_checks(const recipe::Recipe& recipe,
 std::string validate_recipe(const std::filesystem::path& file,
                             const std::vector<std::string>& overrides) {
   const recipe::Recipe recipe = recipe::read_recipe(file, recipe::kStageParsers, overrides);
-  ModelConfig config;  // once the model has been opened
+  std::optional<PretrainedModel> model;  // once it has been opened
   recipe::validate_inputs(
       recipe,
       [&](const std::filesystem::path& path) {
-        const PretrainedModel model = open_pretrained(path);
-        ChatTemplate::select(recipe.model.chat_template, model.chat_template);
-        config = model.config;
-        return model.config.max_position_embeddings;
+        model = open_pretrained(path);
+        ChatTemplate::select(recipe.model.chat_template, model->chat_template);
+        return model->config.max_position_embeddings;
       },
       [&](const recipe::NamedPath& output) { recipe::check_output(recipe, output); },
-      adapter_checks(recipe, config));
+      adapter_checks(recipe, model));
   return file.string() + ": valid, " + std::to_string(recipe.stages.size()) + " stages\n";
 }
 

@@ -30,13 +30,6 @@ void decode_plain(const std::byte* in, std::span<float> out, const Convert& conv
   for (size_t i = 0; i < out.size(); ++i) out[i] = convert(load<Stored>(in + i * sizeof(Stored)));
 }
 
-const BlockFormat* block_format(std::string_view name) {
-  for (const BlockFormat& format : block_formats()) {
-    if (format.name == name) return &format;
-  }
-  return nullptr;
-}
-
 /// The format, which holds `values` numbers in `bytes` bytes.
 StorageFormat checked_format(std::string_view name, int64_t bytes, int64_t values) {
   const auto known = storage_format(name);

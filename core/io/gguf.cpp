@@ -435,4 +435,12 @@ void GgufFile::read_f32(const Tensor& tensor, std::span<float> out) const {
   read_as_f32(holder.file, {begin, begin + holder.bytes_of(tensor)}, tensor.dtype, out);
 }
 
+void GgufFile::read_bytes(const Tensor& tensor, std::span<std::byte> out) const {
+  const Impl& holder = impl_->holder_of(tensor);
+  XKDE_CHECK(std::ssize(out) == holder.bytes_of(tensor), InternalError, tensor.name, ": ",
+             std::ssize(out), " bytes for a tensor of ", holder.bytes_of(tensor));
+  holder.file.pread_all({reinterpret_cast<char*>(out.data()), out.size()},
+                        static_cast<int64_t>(tensor.offset));
+}
+
 }  // namespace xkde

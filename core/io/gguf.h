@@ -1,6 +1,7 @@
 #ifndef XKDE_CORE_IO_GGUF_H_
 #define XKDE_CORE_IO_GGUF_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -53,6 +54,8 @@ class GgufFile {
   void check_readable(const Tensor& tensor) const;
   /// The tensor's values as fp32, row-major; `out` has exactly its number of elements.
   void read_f32(const Tensor& tensor, std::span<float> out) const;
+  /// The tensor's data as it lies there; `out` has exactly its number of bytes.
+  void read_bytes(const Tensor& tensor, std::span<std::byte> out) const;
 
  private:
   struct Impl;

@@ -9,12 +9,14 @@
 #include "core/model/families/lora_blocks.h"
 #include "core/nn/attention.h"
 #include "core/nn/layers.h"
+#include "distributed/sharding/model_layout.h"
 #include "distributed/sharding/shard_layout.h"
 
 namespace xkde::dist {
 namespace {
 
 constexpr int64_t kWide = 4;  // bytes of fp32
+constexpr int64_t kWord = 8;  // bytes of the words that blocks are held in
 
 int64_t bytes_of(c10::ScalarType type) { return static_cast<int64_t>(c10::elementSize(type)); }
 
@@ -45,7 +47,22 @@ int64_t gradient_bytes(const ModelShape& model, const EngineOptions& options, in
          std::max(copy, buffers * reduced * largest_block(model, shards));
 }
 
+/// Of units that are held in blocks: as they are gathered, and decoded.
+int64_t held_gathered_bytes(const ModelShape& model, const EngineOptions& options, int shards) {
+  const int64_t decoded =
+      bytes_of(options.compute_dtype) * (ends(model, shards) + largest_block(model, shards));
+  if (shards == 1) return decoded;
+  ModelShape words = model;
+  words.unit_numels = model.held_words;
+  const int64_t blocks = std::min<int64_t>(1 + options.prefetch, model.layers);
+  const int64_t held = options.policy().weights_stay
+                           ? state_numel(words, shards) * shards
+                           : ends(words, shards) + blocks * largest_block(words, shards);
+  return decoded + kWord * held;
+}
+
 int64_t gathered_bytes(const ModelShape& model, const EngineOptions& options, int shards) {
+  if (!model.held_words.empty()) return held_gathered_bytes(model, options, shards);
   const bool masters_serve =
       model.is_frozen() || (options.compute_dtype == c10::kFloat &&
                             !(options.offload_optimizer && options.device.is_cuda()));
@@ -127,6 +144,15 @@ int64_t head_bytes(const ModelShape& model, const EngineOptions& options, const 
          pack.labels * model.hidden * (4 * w + kWide);
 }
 
+/// Shards of weights that are not trained.
+int64_t frozen_bytes(const ModelShape& model, int shards, int64_t element_bytes) {
+  if (!model.is_frozen()) return 0;
+  if (model.held_words.empty()) return element_bytes * state_numel(model, shards);
+  int64_t words = 0;
+  for (const int64_t unit : model.held_words) words += shard_numel_of(unit, shards);
+  return kWord * words;
+}
+
 }  // namespace
 
 int64_t block_kept_bytes(const ModelShape& m, const EngineOptions& options, const PackShape& pack) {
@@ -192,6 +218,12 @@ ModelShape shape_of(const Decoder& decoder, const LoraOptions* lora) {
   return shape;
 }
 
+void hold_in_blocks(ModelShape& shape, const Decoder& decoder, c10::ScalarType dtype,
+                    const BlockFormatOf& format_of) {
+  for (const UnitLayout& unit : layout_of(decoder, 1).units)
+    shape.held_words.push_back(held_words(unit, bytes_of(dtype), format_of));
+}
+
 PackShape shape_of(const PackedBatch& batch, c10::DeviceType type) {
   const AttentionCounts counts = count_attention(batch.segments, type);
   return {.tokens = batch.num_tokens(),
@@ -235,7 +267,7 @@ MemoryByKind predict_memory(const ModelShape& model, const EngineOptions& option
   const int64_t state = kWide * state_numel(trained, shards);
   const bool is_away = options.offload_optimizer && options.device.is_cuda();
   MemoryByKind bytes;
-  bytes.frozen = model.is_frozen() ? w * state_numel(model, shards) : 0;
+  bytes.frozen = frozen_bytes(model, shards, w);
   bytes.masters = is_away ? 0 : state;
   bytes.optimizer = is_away ? 0 : 2 * state;
   bytes.gradients = gradient_bytes(trained, options, shards);

@@ -10,6 +10,7 @@
 #include "core/model/decoder.h"
 #include "core/model/families/lora_options.h"
 #include "distributed/sharding/engine_options.h"
+#include "distributed/sharding/frozen_weights.h"
 
 namespace xkde::dist {
 
@@ -34,6 +35,8 @@ struct ModelShape {
   std::vector<int64_t> adapter_numels = {};
   int64_t adapter_width = 0;
   bool adapter_drops = false;  ///< it has dropout
+  /// Words, of 8 bytes, of each unit where frozen weights are held in blocks. Empty: they are not.
+  std::vector<int64_t> held_words = {};
 
   int64_t parameters() const;
   bool is_frozen() const noexcept { return !adapter_numels.empty(); }
@@ -43,6 +46,9 @@ struct ModelShape {
 };
 /// `lora`: the adapter that is trained; null: all weights are. Throws as lora_blocks() does.
 ModelShape shape_of(const Decoder& decoder, const LoraOptions* lora = nullptr);
+/// The frozen weights of `shape` are held in blocks. `dtype`: of what has none.
+void hold_in_blocks(ModelShape& shape, const Decoder& decoder, c10::ScalarType dtype,
+                    const BlockFormatOf& format_of);
 
 /// The rows of one forward pass, and the pairs of a query and a key that its attention computes.
 struct PackShape {
@@ -61,7 +67,7 @@ PackShape shape_of(const PackedBatch& batch, c10::DeviceType type);
 /// Bytes of one rank at the moment of a step that needs most, by what holds them. On a GPU those of
 /// the device.
 struct MemoryByKind {
-  int64_t frozen = 0;         ///< shards of weights that are not trained, in the compute dtype
+  int64_t frozen = 0;         ///< shards of weights that are not trained
   int64_t masters = 0;        ///< fp32 shards of what is trained
   int64_t optimizer = 0;      ///< fp32 shards of both moments
   int64_t gradients = 0;      ///< fp32 shards of the sums, and whole units on their way there

@@ -151,6 +151,11 @@ void add_compute(StepSeconds& seconds, const ModelShape& model, const EngineOpti
   const double starts = machine.operation_s * kOperationsPerBlock * layers * work.packs * passes;
   seconds.elementwise =
       passes * layers * touched_elements(model) * w * work.tokens / machine.elementwise_bytes_per_s;
+  if (!model.held_words.empty()) {
+    // Each pass of a pack decodes all units, to fp32 and on to the compute dtype.
+    seconds.elementwise += 2.0 * work.packs * static_cast<double>(model.parameters()) * (4.0 + w) /
+                           machine.elementwise_bytes_per_s;
+  }
   if (!machine.overlaps) {
     seconds.elementwise += starts;
   } else {

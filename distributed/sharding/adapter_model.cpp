@@ -12,10 +12,6 @@
 namespace xkde::dist {
 namespace {
 
-at::Tensor zeros(int64_t numel, at::ScalarType dtype, at::Device device, bool pinned = false) {
-  return at::zeros({numel}, at::TensorOptions().dtype(dtype).device(device).pinned_memory(pinned));
-}
-
 /// As GatheredWeights fills and empties a storage, autograd must not take it for a change.
 std::vector<at::Tensor> frozen(const std::vector<at::Tensor>& tensors) {
   std::vector<at::Tensor> result;
@@ -36,7 +32,7 @@ std::vector<LoraBlock> blocks_of(const Decoder& decoder, const std::optional<Lor
 }  // namespace
 
 AdapterModel::AdapterModel(const Decoder& decoder, Communicator& comm, EngineOptions options,
-                           std::optional<LoraOptions> lora)
+                           std::optional<LoraOptions> lora, const BlockFormatOf& format_of)
     : RunModel(decoder, options.compute_dtype),
       decoder_(decoder),
       options_(options),
@@ -45,25 +41,17 @@ AdapterModel::AdapterModel(const Decoder& decoder, Communicator& comm, EngineOpt
       blocks_(blocks_of(decoder, lora_)),
       base_layout_(layout_of(decoder, mesh_.num_shards())),
       layout_(layout_of(blocks_, mesh_.num_shards())),
-      base_(zeros(base_layout_.state_numel, options.compute_dtype, options.device)),
-      master_(zeros(layout_.state_numel, at::kFloat,
-                    options.offload_optimizer ? at::Device(at::kCPU) : options.device,
-                    options.offload_optimizer && options.device.is_cuda())),
-      weights_(base_layout_, base_, mesh_.shards(), gather_options(options, mesh_.num_shards())),
+      base_(base_layout_, mesh_, gather_options(options, mesh_.num_shards()), format_of),
+      master_(new_masters(layout_, options)),
       adapters_(layout_, master_, mesh_.shards(), gather_options(options, mesh_.num_shards())),
-      schedule_(decoder, options_, weights_, blocks_.empty() ? nullptr : &adapters_),
+      schedule_(decoder, options_, base_, blocks_.empty() ? nullptr : &adapters_),
       sums_(layout_, mesh_,
             {.reduce_dtype = options.grad_reduce_dtype,
              .device = options.device,
              .reduce_when = options.policy().reduce_when}) {}
 
-void AdapterModel::load_base(const ReadTensor& read) {
-  fill_shard(base_layout_, mesh_.shard(), read, base_);
-  base_changed();
-}
-
-void AdapterModel::base_changed() {
-  weights_.invalidate();
+void AdapterModel::load_base(const FrozenReader& read) {
+  base_.load(read);
   merged_.clear();
 }
 
@@ -96,7 +84,10 @@ void AdapterModel::masters_changed() {
 }
 
 void AdapterModel::begin_step() {
-  merged_.clear();
+  if (!merged_.empty()) {
+    for (size_t unit = 0; unit < merged_.size(); ++unit) base_.done(unit);
+    merged_.clear();
+  }
   sums_.begin_step();
 }
 
@@ -199,7 +190,7 @@ at::Tensor AdapterModel::merged(size_t unit) {
   const LoraBlock& block = blocks_[unit - 1];
   const BlockAdapters adapters(block, lora_matrices(block, lora_->r, gather_master(unit - 1)),
                                *lora_);
-  const at::Tensor flat = weights_.get(unit).clone();
+  const at::Tensor flat = base_.get(unit).clone();
   const std::vector<at::Tensor> weights = decoder_.parameters(unit, flat);
   const std::vector<TensorRole> roles = decoder_.parameter_roles(unit);
   for (size_t i = 0; i < weights.size(); ++i) {
@@ -213,9 +204,10 @@ void AdapterModel::make_resident() {
   const c10::AutoGradMode without_graph(false);
   if (merged_.empty()) merged_.resize(base_layout_.units.size());
   for (size_t unit = 0; unit < base_layout_.units.size(); ++unit) {
-    weights_.get(unit);
+    if (merged_[unit].defined()) continue;
+    base_.get(unit);
     const bool is_block = unit > 0 && unit < decoder_.head_unit();
-    if (!is_block || blocks_.empty() || merged_[unit].defined()) continue;
+    if (!is_block || blocks_.empty()) continue;
     merged_[unit] = merged(unit);
     schedule_.release(unit);
   }
@@ -223,7 +215,7 @@ void AdapterModel::make_resident() {
 
 std::vector<at::Tensor> AdapterModel::resident_parameters(size_t unit) {
   XKDE_CHECK(!merged_.empty(), InternalError, "unit ", unit, " before make_resident()");
-  return decoder_.parameters(unit, merged_[unit].defined() ? merged_[unit] : weights_.get(unit));
+  return decoder_.parameters(unit, merged_[unit].defined() ? merged_[unit] : base_.get(unit));
 }
 
 }  // namespace xkde::dist

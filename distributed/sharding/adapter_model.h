@@ -14,6 +14,7 @@
 #include "core/model/lora.h"
 #include "distributed/comm/communicator.h"
 #include "distributed/sharding/engine_options.h"
+#include "distributed/sharding/frozen_weights.h"
 #include "distributed/sharding/gathered_weights.h"
 #include "distributed/sharding/gradient_sums.h"
 #include "distributed/sharding/process_mesh.h"
@@ -24,23 +25,21 @@
 namespace xkde::dist {
 
 /// A decoder whose own weights are frozen, with a low-rank adapter that is trained. The weights are
-/// flat shards in the compute dtype: no masters, no gradients and no optimizer state are held for
-/// them, and no product is made for a gradient of theirs. The adapter's matrices are fp32 shards,
-/// trained by ShardedModel's schedule. See docs/decisions/0007-adapters.md.
+/// flat shards in the compute dtype or in blocks (FrozenWeights): no masters, no gradients and no
+/// optimizer state are held for them, and no product is made for a gradient of theirs. The
+/// adapter's matrices are fp32 shards, trained by ShardedModel's schedule. See
+/// docs/decisions/0007-adapters.md.
 class AdapterModel final : public RunModel {
  public:
   /// `decoder` and `comm` outlive the model. Without `lora` there is no adapter, and nothing to
-  /// train. Throws ConfigError as lora_blocks() does.
+  /// train. An empty `format_of` holds all weights in the compute dtype. Throws ConfigError as
+  /// lora_blocks() does.
   AdapterModel(const Decoder& decoder, Communicator& comm, EngineOptions options,
-               std::optional<LoraOptions> lora);
+               std::optional<LoraOptions> lora, const BlockFormatOf& format_of = nullptr);
 
-  /// The frozen weights: this rank's flat state, in the compute dtype.
-  const ShardLayout& base_layout() const noexcept { return base_layout_; }
-  at::Tensor& base() noexcept { return base_; }
+  const FrozenWeights& base() const noexcept { return base_; }
   /// Fills this rank's frozen weights. Not collective.
-  void load_base(const ReadTensor& read);
-  /// To be called after base() has been written to from outside.
-  void base_changed();
+  void load_base(const FrozenReader& read);
 
   const std::optional<LoraOptions>& lora() const noexcept { return lora_; }
   const std::vector<LoraBlock>& blocks() const noexcept { return blocks_; }  ///< of the adapter
@@ -67,7 +66,8 @@ class AdapterModel final : public RunModel {
   at::Tensor finish_gradients() override { return sums_.finish(); }
   at::Tensor log_probs(const PackedBatch* batch) override;
 
-  /// The adapter is merged into the weights that are asked, as an export merges it.
+  /// The adapter is merged into the weights that are asked, as an export merges it. All are there
+  /// in the compute dtype until the next step.
   void make_resident() override;
   std::vector<at::Tensor> resident_parameters(size_t unit) override;
 
@@ -100,8 +100,9 @@ class AdapterModel final : public RunModel {
   ProcessMesh mesh_;
   std::vector<LoraBlock> blocks_;
   ShardLayout base_layout_, layout_;
-  at::Tensor base_, master_;
-  GatheredWeights weights_, adapters_;
+  FrozenWeights base_;
+  at::Tensor master_;
+  GatheredWeights adapters_;
   UnitSchedule schedule_;
   GradientSums sums_;
   std::vector<at::Tensor> merged_;  ///< by unit, flat, where an adapter is merged in

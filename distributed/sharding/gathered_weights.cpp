@@ -1,7 +1,5 @@
 #include "distributed/sharding/gathered_weights.h"
 
-#include <utility>
-
 #include <ATen/ATen.h>
 
 namespace xkde::dist {
@@ -20,36 +18,8 @@ GatheredWeights::GatheredWeights(const ShardLayout& layout, const at::Tensor& ma
       options_(options),
       aliases_(shards.size() == 1 && options.dtype == master.scalar_type() &&
                options.device == master.device()),
+      memory_(layout.units.size(), options.dtype, options.device),
       units_(layout.units.size()) {}
-
-void GatheredWeights::allocate(Unit& unit, int64_t numel) {
-  if (!unit.empty) return;
-  unit.empty = false;
-  if (!unit.flat.defined()) {
-    const auto type = at::TensorOptions().dtype(options_.dtype).device(options_.device);
-    const auto found = pool_.find(static_cast<size_t>(numel) * at::elementSize(options_.dtype));
-    if (found == pool_.end()) {
-      unit.flat = at::empty({numel}, type);
-      return;
-    }
-    // A storage of its own, around memory that another unit has left.
-    unit.flat = at::empty({0}, type);
-    c10::StorageImpl* storage = unit.flat.storage().unsafeGetStorageImpl();
-    storage->set_nbytes(found->first);
-    storage->set_data_ptr_noswap(std::move(found->second));
-    pool_.erase(found);
-    unit.flat.unsafeGetTensorImpl()->set_sizes_contiguous({numel});
-    return;
-  }
-  c10::StorageImpl* storage = unit.flat.storage().unsafeGetStorageImpl();
-  const auto found = pool_.find(storage->nbytes());
-  if (found != pool_.end()) {
-    storage->set_data_ptr_noswap(std::move(found->second));
-    pool_.erase(found);
-  } else {
-    storage->set_data_ptr_noswap(storage->allocator()->allocate(storage->nbytes()));
-  }
-}
 
 void GatheredWeights::start(size_t index) {
   Unit& unit = units_[index];
@@ -61,7 +31,7 @@ void GatheredWeights::start(size_t index) {
     unit.filled = true;
     return;
   }
-  allocate(unit, layout.shard_numel * shards_.size());
+  unit.flat = memory_.take(index, layout.shard_numel * shards_.size());
   const at::Tensor own =
       unit.flat.narrow(0, shards_.rank() * layout.shard_numel, layout.shard_numel);
   own.copy_(shard, /*non_blocking=*/true);
@@ -92,11 +62,11 @@ void GatheredWeights::release(size_t index) {
   Unit& unit = units_[index];
   if (unit.pending) get(index);
   unit.filled = false;
-  if (aliases_) unit.flat = at::Tensor();
-  if (aliases_ || unit.empty) return;
-  c10::StorageImpl* storage = unit.flat.storage().unsafeGetStorageImpl();
-  pool_.emplace(storage->nbytes(), storage->set_data_ptr(at::DataPtr(nullptr, unit.flat.device())));
-  unit.empty = true;
+  if (aliases_) {
+    unit.flat = at::Tensor();
+  } else {
+    memory_.give_back(index);
+  }
 }
 
 void GatheredWeights::invalidate() {

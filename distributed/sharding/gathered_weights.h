@@ -2,7 +2,6 @@
 #define XKDE_DISTRIBUTED_SHARDING_GATHERED_WEIGHTS_H_
 
 #include <cstddef>
-#include <map>
 #include <memory>
 #include <vector>
 
@@ -11,6 +10,7 @@
 #include "distributed/comm/communicator.h"
 #include "distributed/sharding/engine_options.h"
 #include "distributed/sharding/shard_layout.h"
+#include "distributed/sharding/unit_memory.h"
 
 namespace xkde::dist {
 
@@ -21,34 +21,43 @@ struct GatherOptions {
 };
 GatherOptions gather_options(const EngineOptions& options, int num_shards);
 
-/// The weights of whole units in the compute dtype, gathered from shards: fp32 masters, or frozen
-/// weights of that dtype. A unit has one storage, which is filled, emptied and filled again: what a
-/// kept graph holds into it is valid whenever it is filled. Every rank makes the same calls in the
-/// same order.
-class GatheredWeights {
+/// The weights of whole units, as a pass over them asks for them. Every rank makes the same calls
+/// in the same order.
+class UnitSource {
+ public:
+  virtual ~UnitSource() = default;
+  /// Begins to bring a unit, unless it is there or on the way.
+  virtual void start(size_t unit) = 0;
+  /// The unit's flat vector, in the compute dtype, when it is there. What a kept graph holds into
+  /// it is valid whenever it is there.
+  virtual const at::Tensor& get(size_t unit) = 0;
+  virtual bool has(size_t unit) const noexcept = 0;
+  /// The unit is needed no more for now, and goes unless it stays.
+  virtual void done(size_t unit) = 0;
+  /// What the units are made from has changed: none is there any more.
+  virtual void invalidate() = 0;
+};
+
+/// Units that are gathered from shards: fp32 masters, or frozen weights of the compute dtype.
+class GatheredWeights final : public UnitSource {
  public:
   /// `layout`, `master` ([layout.state_numel]) and `shards` outlive it.
   GatheredWeights(const ShardLayout& layout, const at::Tensor& master, Communicator& shards,
                   GatherOptions options);
 
-  /// Begins to gather a unit, unless it is there or on the way.
-  void start(size_t unit);
-  /// The unit's flat vector [num_shards * shard_numel], when it is there.
-  const at::Tensor& get(size_t unit);
-  bool has(size_t unit) const noexcept { return units_[unit].filled; }
-  /// The unit is needed no more for now: its storage is emptied, unless units stay.
-  void done(size_t unit);
-  /// The shards have changed: nothing is there any more.
-  void invalidate();
+  void start(size_t unit) override;
+  /// [num_shards * shard_numel].
+  const at::Tensor& get(size_t unit) override;
+  bool has(size_t unit) const noexcept override { return units_[unit].filled; }
+  void done(size_t unit) override;
+  void invalidate() override;
 
  private:
   struct Unit {
     at::Tensor flat;
     std::unique_ptr<Work> pending;
     bool filled = false;
-    bool empty = true;  ///< its storage has no memory
   };
-  void allocate(Unit& unit, int64_t numel);
   void release(size_t unit);
 
   const ShardLayout& layout_;
@@ -56,8 +65,8 @@ class GatheredWeights {
   Communicator& shards_;
   GatherOptions options_;
   bool aliases_;  ///< the masters themselves are the weights
+  UnitMemory memory_;
   std::vector<Unit> units_;
-  std::multimap<size_t, at::DataPtr> pool_;  ///< emptied memory by bytes
 };
 
 }  // namespace xkde::dist

@@ -4,6 +4,14 @@
 
 namespace xkde::dist {
 
+at::Tensor new_masters(const ShardLayout& layout, const EngineOptions& options) {
+  const auto fp32 = at::TensorOptions().dtype(at::kFloat);
+  if (!options.offload_optimizer)
+    return at::zeros({layout.state_numel}, fp32.device(options.device));
+  return at::zeros({layout.state_numel},
+                   fp32.device(at::kCPU).pinned_memory(options.device.is_cuda()));
+}
+
 void fill_shard(const ShardLayout& layout, int shard, const ReadTensor& read, at::Tensor& state) {
   for (const UnitLayout& unit : layout.units) {
     for (const TensorSlot& slot : unit.slots) {

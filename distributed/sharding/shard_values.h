@@ -10,6 +10,7 @@
 #include <ATen/core/Tensor.h>
 
 #include "core/optim/adamw.h"
+#include "distributed/sharding/engine_options.h"
 #include "distributed/sharding/process_mesh.h"
 #include "distributed/sharding/shard_layout.h"
 
@@ -17,6 +18,9 @@ namespace xkde::dist {
 
 /// Gives the whole tensor of a name as fp32, row-major.
 using ReadTensor = std::function<void(const std::string& name, std::span<float> out)>;
+
+/// Masters of a rank, all zero, where the options keep them.
+at::Tensor new_masters(const ShardLayout& layout, const EngineOptions& options);
 
 /// Fills `state`, the flat state of `shard` in any dtype, one whole tensor at a time. Not
 /// collective.

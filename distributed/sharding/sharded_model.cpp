@@ -13,12 +13,6 @@
 namespace xkde::dist {
 namespace {
 
-at::TensorOptions state_options(const EngineOptions& options) {
-  const auto fp32 = at::TensorOptions().dtype(at::kFloat);
-  if (!options.offload_optimizer) return fp32.device(options.device);
-  return fp32.device(at::kCPU).pinned_memory(options.device.is_cuda());
-}
-
 /// A leaf of a graph of its own, with its own version counter: the storage of weights is freed and
 /// filled again between the forward and the backward pass, which autograd must not take for a
 /// change.
@@ -38,7 +32,7 @@ ShardedModel::ShardedModel(const Decoder& decoder, Communicator& comm, EngineOpt
       options_(options),
       mesh_(comm, options.num_copies(comm.size())),
       layout_(layout_of(decoder, mesh_.num_shards())),
-      master_(at::zeros({layout_.state_numel}, state_options(options))),
+      master_(new_masters(layout_, options)),
       weights_(layout_, master_, mesh_.shards(), gather_options(options, mesh_.num_shards())),
       schedule_(decoder, options_, weights_),
       sums_(layout_, mesh_,

@@ -17,7 +17,7 @@ at::Tensor ids_of(const PackedBatch* batch) {
 }  // namespace
 
 UnitSchedule::UnitSchedule(const Decoder& decoder, const EngineOptions& options,
-                           GatheredWeights& weights, GatheredWeights* beside)
+                           UnitSource& weights, UnitSource* beside)
     : decoder_(decoder), options_(options), weights_(weights), beside_(beside) {}
 
 void UnitSchedule::start(size_t unit, int direction) {

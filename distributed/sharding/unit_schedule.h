@@ -33,8 +33,8 @@ class UnitSchedule {
 
   /// `beside`: what each block needs besides, in a unit for each block; may be null. The
   /// references outlive it.
-  UnitSchedule(const Decoder& decoder, const EngineOptions& options, GatheredWeights& weights,
-               GatheredWeights* beside = nullptr);
+  UnitSchedule(const Decoder& decoder, const EngineOptions& options, UnitSource& weights,
+               UnitSource* beside = nullptr);
 
   /// Begins a forward pass, and returns what its blocks share; nothing without a pack.
   BlockContext begin(const PackedBatch* batch);
@@ -60,8 +60,8 @@ class UnitSchedule {
 
   const Decoder& decoder_;
   const EngineOptions& options_;
-  GatheredWeights& weights_;
-  GatheredWeights* beside_;
+  UnitSource& weights_;
+  UnitSource* beside_;
 };
 
 }  // namespace xkde::dist

@@ -11,6 +11,11 @@ ExportStage ExportStage::parse(StrictMap map) {
   }
   map.optional("adapter", stage.adapter);
   map.optional("dtype", stage.dtype, kDtypes);
+  if (map.has("merge_into")) {
+    MergeInto merge_into{};
+    map.optional("merge_into", merge_into, kMergeInto);
+    stage.merge_into = merge_into;
+  }
   map.optional("memory", stage.memory);
   map.done();
   return stage;
@@ -21,6 +26,7 @@ Json ExportStage::keys() const {
   if (!path.empty()) json["path"] = path.string();
   if (!adapter.empty()) json["adapter"] = adapter.string();
   json["dtype"] = name_of(kDtypes, dtype);
+  if (merge_into) json["merge_into"] = name_of(kMergeInto, *merge_into);
   if (!memory.empty()) json["memory"] = memory.string();
   return json;
 }

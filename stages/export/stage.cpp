@@ -61,7 +61,9 @@ void export_adapter(const ExportStage& stage, RunContext& context) {
 void run_export(const ExportStage& stage, RunContext& context) {
   if (!stage.adapter.empty()) export_adapter(stage, context);
   if (stage.path.empty()) return;
-  const dist::ReadTensor weights = context.weights().weights_for_export(context.options());
+  const bool dequantized = stage.merge_into == MergeInto::kDequantized;
+  const dist::ReadTensor weights =
+      context.weights().weights_for_export(context.options(), dequantized);
   if (!context.is_root()) return;
   FreshFolder fresh(stage.path);
   const PretrainedModel& source = context.pretrained();

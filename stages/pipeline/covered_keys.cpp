@@ -119,6 +119,10 @@ Json covered_keys(const Recipe& recipe, size_t index, std::span<const fs::path> 
   if (stage.changes_model())
     covers["parallel.grad_reduce_dtype"] = name_of(kDtypes, recipe.parallel.grad_reduce_dtype);
   flatten(stage.keys(), std::string(stage.name()), covers);
+  // One form holds for the whole run, and for what is asked before anything is trained.
+  covers.erase(prefix + "lora.base");
+  if (recipe.frozen_form() != FrozenForm::kDtype)
+    covers["lora.base"] = name_of(kFrozenForms, recipe.frozen_form());
   cover_inputs(stage, prefix, digest_of, covers);
   for (const NamedPath& output : stage.outputs())
     covers[prefix + output.key] = covered_output(output.path, recipe.output_dir);

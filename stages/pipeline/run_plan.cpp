@@ -3,16 +3,24 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/model/pretrained/held_blocks.h"
 #include "distributed/planner/machine_presets.h"
 #include "stages/pipeline/stage_table.h"
 
 namespace xkde::recipe {
 namespace {
 
-dist::PlanRequest request_for(const Recipe& recipe, const Decoder& decoder,
-                              const TrainWorkload& workload, const RunPlace& place) {
+dist::PlanRequest request_for(const Recipe& recipe, const PretrainedModel& model,
+                              const Decoder& decoder, const TrainWorkload& workload,
+                              const RunPlace& place) {
   dist::PlanRequest request;
   request.model = dist::shape_of(decoder, recipe.stages[workload.stage]->adapter());
+  if (recipe.frozen_form() != FrozenForm::kDtype) {
+    dist::hold_in_blocks(request.model, decoder, scalar_type(recipe.model.dtype),
+                         [&](const std::string& name) {
+                           return held_blocks(*model.weights, name, recipe.frozen_form());
+                         });
+  }
   request.ranks = place.ranks;
   request.options = engine_options(recipe, place.ranks, place.device);
   request.shard = recipe.parallel.shard;
@@ -40,7 +48,7 @@ std::optional<RunPlan> plan_run(const Recipe& recipe, const PretrainedModel& mod
     if (runner.survey == nullptr) continue;
     RunPlan run;
     run.workload = runner.survey(stage, {recipe, i, model, chat_template, place, artifacts, data});
-    run.request = request_for(recipe, decoder, run.workload, place);
+    run.request = request_for(recipe, model, decoder, run.workload, place);
     run.plan = dist::choose_plan(run.request);
     if (!largest || run.plan.memory.peak() > largest->plan.memory.peak()) largest = std::move(run);
   }

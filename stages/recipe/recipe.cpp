@@ -67,6 +67,30 @@ void check_source(const Stage& stage, const std::vector<StagePtr>& above, Strict
                                     " stage above this one, or a file, found none"));
 }
 
+/// The weights below an adapter are held in one form throughout a run.
+void check_base(const Stage& stage, const std::vector<StagePtr>& above, StrictMap& map) {
+  const auto form_of = [](const Stage& one) {
+    return one.adapter() != nullptr ? one.adapter()->base : FrozenForm::kDtype;
+  };
+  for (const StagePtr& earlier : above) {
+    const FrozenForm form = form_of(*earlier);
+    if (earlier->adapter() != nullptr && stage.merges_into_any() && form != FrozenForm::kDtype) {
+      map.add_error("path", concat("expected merge_into beside this key, as ", earlier->name(),
+                                   ".lora.base is ", name_of(kFrozenForms, form),
+                                   ", found none; export.adapter alone needs no merge"));
+      return;
+    }
+    if (!earlier->changes_model() || !stage.changes_model() || form == form_of(stage)) continue;
+    map.add_error(map.has("lora") ? "lora" : "",
+                  concat("expected lora with base: ", name_of(kFrozenForms, form), ", as ",
+                         earlier->name(), " has it above, found ",
+                         stage.adapter() == nullptr
+                             ? "no lora"
+                             : concat("base: ", name_of(kFrozenForms, form_of(stage)))));
+    return;
+  }
+}
+
 void parse_stages(StrictMap& map, StageParsers parsers, Recipe& recipe) {
   std::vector<StrictMap> items = map.maps("stages");
   std::vector<std::string> names;
@@ -85,6 +109,7 @@ void parse_stages(StrictMap& map, StageParsers parsers, Recipe& recipe) {
     StrictMap checked = body;
     StagePtr stage = parser->parse(std::move(body));
     check_source(*stage, recipe.stages, checked);
+    check_base(*stage, recipe.stages, checked);
     recipe.stages.push_back(std::move(stage));
   }
 }
@@ -155,6 +180,13 @@ Recipe Recipe::parse(StrictMap map, StageParsers parsers) {
   parse_stages(map, parsers, recipe);
   map.done();
   return recipe;
+}
+
+FrozenForm Recipe::frozen_form() const {
+  for (const StagePtr& stage : stages) {
+    if (stage->adapter() != nullptr) return stage->adapter()->base;
+  }
+  return FrozenForm::kDtype;
 }
 
 size_t Recipe::stage_above(size_t index, std::string_view name) const {

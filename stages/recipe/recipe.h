@@ -78,6 +78,8 @@ struct Recipe {
   /// where the map's go.
   static Recipe parse(StrictMap map, StageParsers parsers);
 
+  /// How the run holds weights below an adapter; all stages that train one say the same.
+  FrozenForm frozen_form() const;
   /// The index of the nearest stage called `name` above stage `index`. Throws InternalError where
   /// there is none: the reader refuses such recipes.
   size_t stage_above(size_t index, std::string_view name) const;

@@ -85,6 +85,9 @@ class Stage {
   virtual bool changes_model() const { return false; }
   /// The adapter that the stage trains; null where it trains all weights, or none.
   virtual const LoraOptions* adapter() const { return nullptr; }
+  /// Whether the stage merges an adapter into the weights without saying which of them, where those
+  /// that it was trained with are quantized.
+  virtual bool merges_into_any() const { return false; }
 
  protected:
   Stage() = default;

@@ -46,6 +46,10 @@ LoraOptions read_lora(StrictMap map) {
   map.optional("dropout", lora.dropout, kShare);
   map.optional("target_modules", lora.target_modules);
   map.optional("rslora", lora.rslora);
+  map.optional("base", lora.base, kFrozenForms);
+  map.refuse("load_in_8bit", "unknown key; did you mean 'base: q8_0'?");
+  map.refuse("load_in_4bit",
+             "unknown key; did you mean 'base: as_stored', with a Q4_K_M file as the model?");
   map.refuse("lora_alpha", "unknown key; did you mean 'alpha'?");
   map.refuse("lora_dropout", "unknown key; did you mean 'dropout'?");
   map.refuse("use_rslora", "unknown key; did you mean 'rslora'?");
@@ -125,7 +129,8 @@ void TrainKeys::write(Json& json) const {
                   {"alpha", lora->alpha},
                   {"dropout", lora->dropout},
                   {"target_modules", lora->target_modules},
-                  {"rslora", lora->rslora}};
+                  {"rslora", lora->rslora},
+                  {"base", name_of(kFrozenForms, lora->base)}};
 }
 
 }  // namespace xkde::recipe

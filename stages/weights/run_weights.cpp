@@ -12,6 +12,7 @@
 #include "core/base/stop_signals.h"
 #include "core/model/families/lora_blocks.h"
 #include "core/model/lora_linear.h"
+#include "core/model/pretrained/held_blocks.h"
 #include "distributed/checkpoint/checkpoint.h"
 #include "distributed/checkpoint/tensors.h"
 #include "distributed/comm/agreement.h"
@@ -67,7 +68,12 @@ std::string in_words(const ModelConfig& config, const LoraOptions& lora) {
 
 RunWeights::RunWeights(const Recipe& recipe, dist::Communicator& comm,
                        const PretrainedModel& pretrained, const Decoder& decoder)
-    : recipe_(recipe), comm_(comm), pretrained_(pretrained), decoder_(decoder) {
+    : recipe_(recipe),
+      comm_(comm),
+      pretrained_(pretrained),
+      decoder_(decoder),
+      form_(recipe.frozen_form()) {
+  check_held_blocks(pretrained, form_, "lora.base");
   if (recipe.model.adapter.empty()) return;
   peft_ = PeftAdapter::open(recipe.model.adapter, pretrained.config);
   lora_ = peft_->options();
@@ -93,7 +99,7 @@ void RunWeights::drop() {
 void RunWeights::build(const dist::EngineOptions& options) {
   drop();
   if (freezes()) {
-    adapted_ = std::make_unique<dist::AdapterModel>(decoder_, comm_, options, lora_);
+    adapted_ = std::make_unique<dist::AdapterModel>(decoder_, comm_, options, lora_, format_of());
   } else {
     full_ = std::make_unique<dist::ShardedModel>(decoder_, comm_, options);
   }
@@ -121,7 +127,11 @@ void RunWeights::fill_base(const dist::ReadTensor& read) {
     if (full_) {
       full_->load(read);
     } else {
-      adapted_->load_base(read);
+      adapted_->load_base({.values = read, .blocks = [this](const auto& name, auto out) {
+                             check_stop();
+                             read_held_blocks(*pretrained_.weights, pretrained_.path.string(), name,
+                                              form_, out);
+                           }});
     }
   });
 }
@@ -140,6 +150,18 @@ dist::ReadTensor RunWeights::pretrained_reader() const {
   return [this](const std::string& name, std::span<float> out) {
     check_stop();
     read_finite_f32(*pretrained_.weights, pretrained_.path.string(), name, out);
+  };
+}
+
+dist::BlockFormatOf RunWeights::format_of() const {
+  if (form_ == FrozenForm::kDtype) return nullptr;
+  return [this](const std::string& name) { return held_blocks(*pretrained_.weights, name, form_); };
+}
+
+dist::ReadTensor RunWeights::held_reader() const {
+  return [this](const std::string& name, std::span<float> out) {
+    check_stop();
+    read_held_f32(*pretrained_.weights, pretrained_.path.string(), name, form_, out);
   };
 }
 
@@ -244,9 +266,15 @@ void RunWeights::with_first_weights(const dist::EngineOptions& options,
                                     const std::function<void()>& body) {
   dist::RunModel& held = model(options);
   const at::Tensor kept = held.master().to(at::kCPU, /*non_blocking=*/false, /*copy=*/true);
-  const bool other_base = full_ || find_base_ || peft_;
+  // Blocks are never written anew: the adapter that the run began with stands beside them.
+  const bool has_blocks = form_ != FrozenForm::kDtype;
+  const bool other_base = full_ || find_base_ || (peft_ && !has_blocks);
   if (adapted_) held.master().zero_();
-  held.masters_changed();
+  if (peft_ && has_blocks) {
+    from_file()(*adapted_);
+  } else {
+    held.masters_changed();
+  }
   if (other_base) fill_base(first_reader());
   body();
   if (adapted_ && other_base) fill_base(base_reader());
@@ -260,14 +288,15 @@ std::map<std::string, at::Tensor> RunWeights::gather_adapter(const dist::EngineO
   return adapted_->gather_adapter();
 }
 
-dist::ReadTensor RunWeights::weights_for_export(const dist::EngineOptions& options) {
+dist::ReadTensor RunWeights::weights_for_export(const dist::EngineOptions& options,
+                                                bool dequantized) {
   model(options);
   if (full_) {
     return [masters = full_->gather_masters()](const std::string& name, std::span<float> out) {
       std::copy_n(masters.at(name).const_data_ptr<float>(), out.size(), out.data());
     };
   }
-  dist::ReadTensor base = base_reader();
+  dist::ReadTensor base = dequantized && !find_base_ ? held_reader() : base_reader();
   if (!lora_) return base;
   const std::map<std::string, at::Tensor> matrices = adapted_->gather_adapter();
   if (comm_.rank() != 0) return base;

@@ -28,7 +28,8 @@ class RunWeights {
   /// Finds the folder of a checkpoint; called on rank 0 when it is needed.
   using FindCheckpoint = std::function<std::filesystem::path()>;
 
-  /// Opens the adapter that the recipe names. All references outlive the object.
+  /// Opens the adapter that the recipe names. All references outlive the object. Throws ConfigError
+  /// where the model cannot be held as the recipe says.
   RunWeights(const Recipe& recipe, dist::Communicator& comm, const PretrainedModel& pretrained,
              const Decoder& decoder);
 
@@ -55,8 +56,9 @@ class RunWeights {
   bool is_base_pretrained() const noexcept { return !find_base_; }
   /// The adapter of model(), on rank 0 (empty elsewhere). Needs lora().
   std::map<std::string, at::Tensor> gather_adapter(const dist::EngineOptions& options);
-  /// Gives the weights of model() on rank 0, as fp32 and an adapter merged in.
-  dist::ReadTensor weights_for_export(const dist::EngineOptions& options);
+  /// Gives the weights of model() on rank 0, as fp32 and an adapter merged in: into those of the
+  /// model's files or, `dequantized`, into what its frozen weights are held as.
+  dist::ReadTensor weights_for_export(const dist::EngineOptions& options, bool dequantized);
 
  private:
   /// What fills an adapter's matrices.
@@ -71,6 +73,9 @@ class RunWeights {
   /// The weights of the model's files; or those of the last checkpoint of all weights.
   dist::ReadTensor pretrained_reader() const;
   dist::ReadTensor base_reader();
+  /// The blocks that a weight is held in, where the recipe freezes weights in blocks.
+  dist::BlockFormatOf format_of() const;
+  dist::ReadTensor held_reader() const;
   /// As pretrained_reader(), the recipe's adapter merged in.
   dist::ReadTensor first_reader() const;
   FillAdapter from_file() const;
@@ -81,6 +86,7 @@ class RunWeights {
   dist::Communicator& comm_;
   const PretrainedModel& pretrained_;
   const Decoder& decoder_;
+  FrozenForm form_;                  ///< of frozen weights; in blocks, they are the model's files'
   std::optional<PeftAdapter> peft_;  ///< of the recipe
   std::optional<LoraOptions> lora_;
   FillAdapter fill_adapter_;

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes tests/golden/quantized/blocks.gguf: quantized blocks and the values gguf-py decodes.
+"""Writes tests/golden/quantized/: blocks.gguf, quantized blocks and the values gguf-py decodes, and encoded.gguf, values
+and the blocks gguf-py makes of them.
 
     python3 tests/golden/make_quantized.py            # remakes the file
     python3 tests/golden/make_quantized.py --check    # fails if the remade file would differ
@@ -20,7 +21,7 @@ import gguf
 import numpy
 
 PINNED = {"gguf": "0.19.0", "numpy": "2.4.6"}
-FILE = pathlib.Path(__file__).resolve().parent / "quantized" / "blocks.gguf"
+FOLDER = pathlib.Path(__file__).resolve().parent / "quantized"
 ROWS, COLUMNS = 4, 256
 # Where the fp16 numbers of a block begin, in bytes.
 HALVES = {
@@ -63,10 +64,33 @@ def write(path):
         assert values.shape == (ROWS, COLUMNS) and numpy.isfinite(values).all()
         writer.add_tensor(name, blocks, raw_dtype=kind)
         writer.add_tensor(f"{name}.f32", values)
+    finish(writer)
+
+
+def write_encoded(path):
+    """Usual values, a block of zeros, one of ties, and scales from fp16's smallest to large ones."""
+    values = numpy.random.default_rng(20261129).normal(0, 0.05, (ROWS, COLUMNS)).astype(numpy.float32)
+    blocks = values.reshape(-1, 32)
+    blocks[1] = 0
+    blocks[2] = numpy.arange(32) - 15.5
+    blocks[2, 0] = 127
+    for i in range(8):
+        blocks[8 + i] *= numpy.float32(10.0) ** (i - 5)
+    writer = gguf.GGUFWriter(path, "none")
+    kind = gguf.GGMLQuantizationType.Q8_0
+    writer.add_tensor("Q8_0.f32", values)
+    writer.add_tensor("Q8_0", gguf.quants.quantize(values, kind), raw_dtype=kind)
+    finish(writer)
+
+
+def finish(writer):
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
+
+
+FILES = {"blocks.gguf": write, "encoded.gguf": write_encoded}
 
 
 def main():
@@ -77,14 +101,16 @@ def main():
         if version(package) != wanted:
             sys.exit(f"expected {package} {wanted}, found {version(package)}")
     if not check:
-        FILE.parent.mkdir(exist_ok=True)
-        write(FILE)
+        FOLDER.mkdir(exist_ok=True)
+        for name, write_file in FILES.items():
+            write_file(FOLDER / name)
         return
     with tempfile.TemporaryDirectory() as folder:
-        remade = pathlib.Path(folder) / FILE.name
-        write(remade)
-        if not filecmp.cmp(remade, FILE, shallow=False):
-            sys.exit(f"{FILE}: expected the bytes that this script writes, found others")
+        for name, write_file in FILES.items():
+            remade = pathlib.Path(folder) / name
+            write_file(remade)
+            if not filecmp.cmp(remade, FOLDER / name, shallow=False):
+                sys.exit(f"{FOLDER / name}: expected the bytes that this script writes, found others")
 
 
 if __name__ == "__main__":

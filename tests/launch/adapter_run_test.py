@@ -12,7 +12,7 @@ import struct
 import sys
 import unittest
 
-from tiny_run import TinyRunTest
+from tiny_run import TinyRunTest, write_model
 from watching import kill_when, names_in
 
 HEAD = """\
@@ -142,6 +142,42 @@ class AdapterRun(TinyRunTest):
     def losses(self, out, stage="02-sft"):
         with open(f"{self.root}/{out}/{stage}/metrics.jsonl") as file:
             return [json.loads(line)["loss"] for line in file]
+
+    def test_quantized_weights_are_trained_over_as_the_dequantized_ones(self):
+        write_model(f"{self.root}/wide", inner=64, heads=4)
+        plain = WHOLE.replace("{root}/model", "{root}/wide")
+        text = plain.replace("r: 4,", "r: 4, base: q8_0,")
+        self.refused("merge", text, 78, "export.path: expected merge_into beside this key, as sft.lora.base is q8_0")
+        into = text.replace("{out}/hf,", "{out}/hf, merge_into: dequantized,")
+        self.run_well("q8", into)
+        self.run_well("q8_two", into.replace("threads: 1", "threads: 1, shard: full"), 2)
+        for got, expected in zip(self.losses("q8_two"), self.losses("q8"), strict=True):
+            self.assertAlmostEqual(got, expected, delta=1e-4)
+        self.assertLess(self.losses("q8")[-1], self.losses("q8")[0])
+        # Without training, merging gives the dequantized weights: training over those is the same, bit for bit.
+        still = into.replace("max_steps: 12", "max_steps: 0")
+        self.run_well("still", still)
+        shutil.copytree(f"{self.root}/still/hf", f"{self.root}/decoded", dirs_exist_ok=True)
+        self.run_well("over", plain.replace("{root}/wide", "{root}/decoded"))
+        self.assertEqual(self.losses("over"), self.losses("q8"))
+        self.assertEqual(self.predictions("over", "03-evaluate"), self.predictions("q8", "03-evaluate"))
+        self.run_well("full", into.replace("dequantized", "full_precision"))
+        with open(f"{self.root}/q8/hf/model.safetensors", "rb") as one, \
+                open(f"{self.root}/full/hf/model.safetensors", "rb") as other:
+            self.assertNotEqual(one.read(), other.read())
+
+    def test_a_base_that_cannot_be_held_is_refused(self):
+        text = WHOLE.replace("r: 4,", "r: 4, base: as_stored,").replace("path: {out}/hf, dtype: float32, ", "")
+        self.refused("stored", text, 78, "lora.base: expected a model whose file has quantized weights, found none")
+        result = self.run_program(["validate", self.recipe("stored", text)])
+        self.assertEqual(result.returncode, 78, result.stderr)
+        self.assertIn("sft.lora.base", result.stderr)
+        text = text.replace("as_stored", "q8_0")
+        self.refused("narrow", text, 78, "lora.base: expected rows of a multiple of 32 weights, found none")
+        twice = HEAD + DATA + SFT.replace("r: 4,", "r: 4, base: q8_0,") + SFT
+        self.refused("twice", twice, 78, "expected lora with base: q8_0, as sft has it above, found base: dtype")
+        after = HEAD + DATA + SFT.replace("r: 4,", "r: 4, base: q8_0,") + SFT.replace(", " + LORA, "")
+        self.refused("after_full", after, 78, "expected lora with base: q8_0, as sft has it above, found no lora")
 
     def test_validate_and_estimate_know_adapters(self):
         bad = WHOLE.replace("dropout: 0.1", "target_modules: [q_proj, c_attn]")

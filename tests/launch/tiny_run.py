@@ -33,9 +33,10 @@ def byte_alphabet():
 VOCABULARY = 258
 
 
-def write_model(folder, layers=2):
+def write_model(folder, layers=2, inner=40, heads=3):
     """A Hugging Face folder: Llama, 258 tokens (bytes and two turn marks)."""
-    width, inner, heads, kv, head = 24, 40, 3, 1, 8
+    kv, head = 1, 8
+    width = heads * head
     config = dict(model_type="llama", vocab_size=VOCABULARY, hidden_size=width, intermediate_size=inner,
                   num_hidden_layers=layers, num_attention_heads=heads, num_key_value_heads=kv, head_dim=head,
                   max_position_embeddings=2048, rms_norm_eps=1e-5, tie_word_embeddings=True, hidden_act="silu",

@@ -1,6 +1,8 @@
 #include "core/io/blocks/block_formats.h"
 
+#include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstring>
 
 #include "core/io/blocks/half_floats.h"
@@ -211,5 +213,26 @@ constexpr std::array<BlockFormat, 12> kFormats = {
 }  // namespace
 
 std::span<const BlockFormat> block_formats() { return kFormats; }
+
+const BlockFormat* block_format(std::string_view name) {
+  for (const BlockFormat& format : kFormats) {
+    if (format.name == name) return &format;
+  }
+  return nullptr;
+}
+
+void encode_q8_0(const float* in, std::byte* out, size_t blocks) {
+  constexpr size_t kBytes = 2 + kSmallBlock;
+  for (size_t block = 0; block < blocks; ++block, in += kSmallBlock, out += kBytes) {
+    float largest = 0.0F;
+    for (size_t i = 0; i < kSmallBlock; ++i) largest = std::max(largest, std::fabs(in[i]));
+    const float scale = largest / 127.0F;
+    const float inverse = scale > 0.0F ? 1.0F / scale : 0.0F;
+    const uint16_t bits = half_from_float(scale);
+    std::memcpy(out, &bits, sizeof bits);
+    for (size_t i = 0; i < kSmallBlock; ++i)
+      out[2 + i] = static_cast<std::byte>(static_cast<int8_t>(std::round(in[i] * inverse)));
+  }
+}
 
 }  // namespace xkde

@@ -22,6 +22,13 @@ struct BlockFormat {
 /// IQ4_NL and IQ4_XS. The values are those of gguf-py's `dequantize`, bit for bit. Source of the
 /// layouts: https://github.com/ggml-org/ggml/blob/master/src/ggml-common.h
 std::span<const BlockFormat> block_formats();
+/// The one of this name; null: there is none.
+const BlockFormat* block_format(std::string_view name);
+
+/// `blocks` blocks of Q8_0: of each 32 numbers the largest size / 127 as fp16 scale, and the
+/// numbers in units of it (before that is rounded), rounded to nearest, halves away from zero.
+/// Values are finite.
+void encode_q8_0(const float* in, std::byte* out, size_t blocks);
 
 }  // namespace xkde
 

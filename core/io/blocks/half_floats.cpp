@@ -16,6 +16,19 @@ float float_from_half(uint16_t bits) noexcept {
   return sign != 0 ? -subnormal : subnormal;
 }
 
+uint16_t half_from_float(float value) noexcept {
+  const uint32_t sign = (std::bit_cast<uint32_t>(value) >> 16U) & 0x8000U;
+  if (std::isnan(value)) return static_cast<uint16_t>(sign | 0x7E00U);
+  const float size = std::fabs(value);
+  if (size < 0x1p-14F) {  // subnormal: whole multiples of 2^-24, exact in fp32 before rounding
+    return static_cast<uint16_t>(sign | static_cast<uint32_t>(std::nearbyint(size * 0x1p24F)));
+  }
+  const auto bits = std::bit_cast<uint32_t>(size);
+  const uint32_t rounded = (bits + 0xFFFU + ((bits >> 13U) & 1U)) >> 13U;  // may carry over
+  const uint32_t half = rounded - (112U << 10U);
+  return static_cast<uint16_t>(sign | (half < 0x7C00U ? half : 0x7C00U));
+}
+
 float float_from_bfloat16(uint16_t bits) noexcept {
   return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16U);
 }

@@ -6,6 +6,8 @@
 namespace xkde {
 
 float float_from_half(uint16_t bits) noexcept;
+/// Rounds to nearest, ties to even; NaN stays NaN.
+uint16_t half_from_float(float value) noexcept;
 float float_from_bfloat16(uint16_t bits) noexcept;
 /// Rounds to nearest, ties to even; NaN stays NaN.
 uint16_t bfloat16_from_float(float value) noexcept;

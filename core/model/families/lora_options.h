@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "core/model/families/frozen_form.h"
+
 namespace xkde {
 
 /// The one target that stands for every linear layer of the blocks, as in PEFT.
@@ -18,7 +20,8 @@ struct LoraOptions {
   double alpha = 32.0;
   double dropout = 0.0;
   std::vector<std::string> target_modules{std::string(kAllLinear)};  ///< "q_proj", …
-  bool rslora = false;  ///< divides by sqrt(r) (arXiv:2312.03732)
+  bool rslora = false;                   ///< divides by sqrt(r) (arXiv:2312.03732)
+  FrozenForm base = FrozenForm::kDtype;  ///< ours: of the weights below; no part of the adapter
 
   double scale() const {
     const auto rank = static_cast<double>(r);

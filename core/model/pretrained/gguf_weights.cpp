@@ -54,6 +54,20 @@ class GgufWeights : public WeightFile {
     }
   }
 
+  /// Blocks do not cross rows, so that they may change places with them.
+  const BlockFormat* blocks_of(const std::string& name) const override {
+    const Stored& stored = find(name);
+    const bool moves_rows = stored.form == GgufForm::kAsIs || stored.form == GgufForm::kPairs;
+    const bool has_rows = stored.tensor->shape.size() == 2;
+    return moves_rows && has_rows ? block_format(stored.tensor->dtype) : nullptr;
+  }
+
+  void read_blocks(const std::string& name, std::span<std::byte> out) const override {
+    const Stored& stored = find(name);
+    file_->read_bytes(*stored.tensor, out);
+    if (stored.form == GgufForm::kPairs) part_pairs(out, stored.tensor->shape.front());
+  }
+
  private:
   struct Stored {
     const GgufFile::Tensor* tensor;
@@ -81,8 +95,9 @@ class GgufWeights : public WeightFile {
   }
 
   /// From GgufForm::kPairs to the order of transformers; `values` has `rows` rows.
-  void part_pairs(std::span<float> values, int64_t rows) const {
-    const std::vector<float> stored(values.begin(), values.end());
+  template <typename T>
+  void part_pairs(std::span<T> values, int64_t rows) const {
+    const std::vector<T> stored(values.begin(), values.end());
     const int64_t half = head_dim_ / 2;
     const int64_t columns = std::ssize(values) / rows;
     for (int64_t row = 0; row < rows; ++row) {

@@ -247,6 +247,10 @@ std::vector<int64_t> PretrainedModel::stop_ids(const ChatTemplate& format) const
   return ids;
 }
 
+void WeightFile::read_blocks(const std::string& name, std::span<std::byte> /*out*/) const {
+  throw InternalError(concat("tensor ", name, " has no blocks"));
+}
+
 void read_finite_f32(const WeightFile& weights, const std::string& place, const std::string& name,
                      std::span<float> out) {
   weights.read_f32(name, out);

@@ -1,6 +1,7 @@
 #ifndef XKDE_CORE_MODEL_PRETRAINED_PRETRAINED_H_
 #define XKDE_CORE_MODEL_PRETRAINED_PRETRAINED_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -8,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "core/io/blocks/block_formats.h"
 #include "core/model/families/model_config.h"
 #include "core/text/chat_template.h"
 #include "core/text/tokenizer/tokenizer.h"
@@ -28,6 +30,11 @@ class WeightFile {
   virtual bool holds_same(const std::string& one, const std::string& other) const = 0;
   /// Row-major fp32 values; `out` has exactly the tensor's number of elements. Throws DataError.
   virtual void read_f32(const std::string& name, std::span<float> out) const = 0;
+  /// The blocks whose values are those of read_f32(), in its order; null where the file has no such
+  /// blocks.
+  virtual const BlockFormat* blocks_of(const std::string& /*name*/) const { return nullptr; }
+  /// The blocks themselves; `out` has exactly their number of bytes. Needs blocks_of().
+  virtual void read_blocks(const std::string& name, std::span<std::byte> out) const;
 };
 
 /// WeightFile::read_f32() of a tensor whose values must be numbers. `place` begins the message.

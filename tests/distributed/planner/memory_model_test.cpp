@@ -84,6 +84,22 @@ TEST(MemoryModel, ShardsFrozenWeightsAndGathersTheBlocksAtWork) {
   EXPECT_EQ(bytes.gathered, 2 * (416 + 416 + 640));
 }
 
+TEST(MemoryModel, HoldsBlocksAndDecodesAUnitAtATime) {
+  ModelShape model = adapted_model();
+  model.held_words = {50, 80, 80, 52};
+  const MemoryByKind alone = predict_memory(model, in_bf16(ShardMode::kNone), 1, pack(), {});
+
+  EXPECT_EQ(alone.frozen, 8 * (64 + 80 + 80 + 64));
+  EXPECT_EQ(alone.gathered, 2 * (400 + 416 + 624));
+
+  const MemoryByKind full = predict_memory(model, in_bf16(ShardMode::kFull), 2, pack(), {});
+  EXPECT_EQ(full.frozen, 8 * (32 + 48 + 48 + 32));
+  EXPECT_EQ(full.gathered, 2 * (416 + 416 + 640) + 8 * (64 + 64 + 96));
+
+  const MemoryByKind stays = predict_memory(model, in_bf16(ShardMode::kGrads), 2, pack(), {});
+  EXPECT_EQ(stays.gathered, 2 * (416 + 416 + 640) + 2 * stays.frozen);
+}
+
 TEST(MemoryModel, FullKeepsTheEndsAndTheBlocksAtWork) {
   const int64_t ends = 416 + 416;
   EngineOptions options = in_bf16(ShardMode::kFull);

@@ -1,6 +1,7 @@
 #include "distributed/sharding/adapter_model.h"
 
 #include <cmath>
+#include <cstring>
 #include <filesystem>
 #include <map>
 #include <string>
@@ -12,6 +13,9 @@
 #include <gtest/gtest.h>
 
 #include "core/base/error.h"
+#include "core/base/rng.h"
+#include "core/io/blocks/block_formats.h"
+#include "core/io/blocks/half_floats.h"
 #include "core/io/json_file.h"
 #include "core/io/safetensors.h"
 #include "core/model/pretrained/peft_adapter.h"
@@ -50,7 +54,7 @@ at::Tensor read(const SafetensorsFile& file, const std::string& name, at::IntArr
 
 void load(AdapterModel& model, const std::string& name) {
   const SafetensorsFile base = SafetensorsFile::open(golden("models", name) / "model.safetensors");
-  model.load_base(reader_of(base));
+  model.load_base({.values = reader_of(base)});
   const PeftAdapter adapter = PeftAdapter::open(golden("lora", name), config_of(name));
   model.load([&](const std::string& tensor, std::span<float> out) { adapter.read(tensor, out); });
 }
@@ -160,7 +164,7 @@ TEST_P(AdapterTraining, LossesAndNormsEqualThoseOfPeft) {
                        .epsilon = expected["adam_epsilon"].get<double>(),
                        .weight_decay = expected["weight_decay"].get<double>()},
                       model.decay_ranges());
-      const at::Tensor base = model.base().clone();
+      const at::Tensor base = model.base().state().clone();
       size_t step = 0;
       for (const Json& line : expected["steps"]) {
         const std::vector<TreeSequence> all = labelled(line["batch"]);
@@ -182,7 +186,7 @@ TEST_P(AdapterTraining, LossesAndNormsEqualThoseOfPeft) {
         ++step;
       }
       EXPECT_EQ(step, 6U);
-      EXPECT_TRUE(model.base().equal(base));
+      EXPECT_TRUE(model.base().state().equal(base));
     });
   }
 }
@@ -194,7 +198,7 @@ std::vector<double> dropped_losses(int ranks, EngineOptions options, PackOptions
   std::vector<double> losses;
   run_ranks(ranks, [&](Communicator& comm) {
     AdapterModel model(decoder, comm, options, LoraOptions{.r = 4, .alpha = 40, .dropout = rate});
-    model.load_base(random_weights);
+    model.load_base({.values = random_weights});
     model.load(random_weights);
     AdamW optimizer(model.layout().state_numel, {}, model.decay_ranges());
     const auto all = random_sequences(6);
@@ -242,7 +246,7 @@ TEST(AdapterModel, ANewAdapterChangesNothing) {
       ShardedModel full(decoder, comm, {});
       full.load(random_weights);
       AdapterModel model(decoder, comm, {}, LoraOptions{.r = 4});
-      model.load_base(random_weights);
+      model.load_base({.values = random_weights});
       model.begin_adapter(3);
 
       EXPECT_TRUE(model.log_probs(&packs.front()).equal(full.log_probs(&packs.front())));
@@ -260,13 +264,13 @@ TEST(AdapterModel, IsAskedWithoutAnAdapterToo) {
     ShardedModel full(decoder, comm, {.compute_dtype = at::kBFloat16});
     full.load(random_weights);
     AdapterModel model(decoder, comm, {.compute_dtype = at::kBFloat16}, std::nullopt);
-    model.load_base(random_weights);
+    model.load_base({.values = random_weights});
     full.make_resident();
     model.make_resident();
 
     EXPECT_TRUE(model.predict(packs.front()).equal(full.predict(packs.front())));
     EXPECT_EQ(model.layout().state_numel, 0);
-    EXPECT_EQ(model.base().scalar_type(), at::kBFloat16);
+    EXPECT_EQ(model.base().state().scalar_type(), at::kBFloat16);
   });
 }
 
@@ -278,6 +282,129 @@ TEST(AdapterModel, RefusesATargetThatTheModelLacks) {
                                         LoraOptions{.target_modules = {"c_attn"}});
                          }),
                ConfigError);
+}
+
+/// Rows of whole blocks of every format.
+ModelConfig block_config(bool tied) {
+  ModelConfig config = odd_config(tied);
+  config.hidden_size = 256;
+  config.intermediate_size = 256;
+  config.num_hidden_layers = 2;
+  config.num_attention_heads = 4;
+  config.num_key_value_heads = 2;
+  config.head_dim = 64;
+  return config;
+}
+
+/// As a file mixes them: several formats, one matrix without any, and no vector has one.
+const BlockFormat* mixed_format(const std::string& name) {
+  if (!name.ends_with("proj.weight") && !name.ends_with("tokens.weight") &&
+      !name.ends_with("head.weight"))
+    return nullptr;
+  if (name.ends_with("0.self_attn.o_proj.weight")) return nullptr;
+  if (name.ends_with("down_proj.weight")) return block_format("Q6_K");
+  return block_format(name.ends_with("tokens.weight") ? "Q8_0" : "Q4_K");
+}
+
+/// Blocks of random numbers, whose scales give values of a model's size.
+void random_blocks(const std::string& name, std::span<std::byte> out) {
+  const BlockFormat& format = *mixed_format(name);
+  RandomStream random(13, name);
+  for (std::byte& byte : out) byte = static_cast<std::byte>(random.below(256));
+  const auto put = [&](std::byte* block, int64_t at, float value) {
+    const uint16_t bits = half_from_float(value);
+    std::memcpy(block + at, &bits, sizeof bits);
+  };
+  for (size_t i = 0; i < out.size(); i += static_cast<size_t>(format.bytes)) {
+    std::byte* block = out.data() + i;
+    if (format.name == "Q8_0") put(block, 0, 0x1p-10F);
+    if (format.name == "Q6_K") put(block, 208, 0x1p-15F);
+    if (format.name != "Q4_K") continue;
+    put(block, 0, 0x1p-12F);
+    put(block, 2, 0x1p-9F);
+  }
+}
+
+void decoded_blocks(const std::string& name, std::span<float> out) {
+  const BlockFormat* format = mixed_format(name);
+  if (format == nullptr) return random_weights(name, out);
+  const size_t blocks = out.size() / static_cast<size_t>(format->values);
+  std::vector<std::byte> bytes(blocks * static_cast<size_t>(format->bytes));
+  random_blocks(name, bytes);
+  format->decode(bytes.data(), out.data(), blocks);
+}
+
+/// Losses, norms, the trained adapter and what the model then predicts.
+struct Outcome {
+  std::vector<double> numbers;
+  at::Tensor adapter, predicted;
+  int64_t state_bytes = 0;
+};
+
+Outcome trained(int ranks, bool tied, EngineOptions options, bool in_blocks) {
+  const Decoder decoder(block_config(tied));
+  Outcome outcome;
+  run_ranks(ranks, [&](Communicator& comm) {
+    AdapterModel model(decoder, comm, options, LoraOptions{.r = 4, .alpha = 8},
+                       in_blocks ? BlockFormatOf(mixed_format) : nullptr);
+    if (in_blocks) {
+      model.load_base({.values = random_weights, .blocks = random_blocks});
+    } else {
+      model.load_base({.values = decoded_blocks});
+    }
+    model.load(random_weights);
+    AdamW optimizer(model.layout().state_numel, {}, model.decay_ranges());
+    const auto all = random_sequences(4);
+    const auto packs = pack_sequences(part_of(all, comm.rank(), ranks), {.max_sequences = 1});
+    std::vector<double> numbers;
+    for (int64_t step = 0; step < 3; ++step) {
+      if (step == 1) model.make_resident();  // between two steps, as an evaluation
+      model.begin_step();
+      at::Tensor loss = at::zeros({1}, at::kDouble);
+      for (size_t i = 0; i < all.size(); ++i) {
+        loss += model.forward_backward(i < packs.size() ? &packs[i] : nullptr, i + 1 == all.size())
+                    .item<double>();
+      }
+      comm.all_reduce(loss, ReduceOp::kSum)->wait();
+      const at::Tensor norm = model.finish_gradients();
+      optimizer.step(model.master(), model.gradient(), 1e-3, clip_scale(norm, 1.0));
+      model.masters_changed();
+      numbers.insert(numbers.end(), {loss.item<double>(), norm.item<double>()});
+    }
+    model.make_resident();
+    const at::Tensor predicted = model.predict(pack_sequences(all, {}).front());
+    if (comm.rank() != 0) return;
+    outcome = {numbers, model.master().clone(), predicted,
+               static_cast<int64_t>(model.base().state().nbytes())};
+  });
+  return outcome;
+}
+
+class AdapterOverBlocks : public testing::TestWithParam<std::tuple<int, ShardMode>> {};
+INSTANTIATE_TEST_SUITE_P(Modes, AdapterOverBlocks,
+                         testing::Combine(testing::Values(1, 3),
+                                          testing::Values(ShardMode::kFull, ShardMode::kGrads,
+                                                          ShardMode::kNone)));
+
+TEST_P(AdapterOverBlocks, TrainsBitForBitAsOverTheDecodedWeights) {
+  const auto [ranks, shard] = GetParam();
+  for (const bool tied : {false, true}) {
+    for (const Recompute recompute : {Recompute::kBlock, Recompute::kNone}) {
+      const EngineOptions options{.compute_dtype = tied ? at::kBFloat16 : at::kFloat,
+                                  .shard = shard,
+                                  .recompute = recompute,
+                                  .prefetch = tied ? 1 : 0};
+      const Outcome plain = trained(ranks, tied, options, false);
+      const Outcome blocks = trained(ranks, tied, options, true);
+
+      ASSERT_EQ(plain.numbers.size(), 6U);
+      EXPECT_LT(plain.numbers[4], plain.numbers[0]);
+      EXPECT_EQ(blocks.numbers, plain.numbers);
+      EXPECT_TRUE(blocks.adapter.equal(plain.adapter));
+      EXPECT_TRUE(blocks.predicted.equal(plain.predicted));
+      EXPECT_LT(blocks.state_bytes, plain.state_bytes);
+    }
+  }
 }
 
 }  // namespace

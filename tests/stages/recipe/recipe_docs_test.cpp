@@ -72,6 +72,7 @@ void add_evaluation(std::map<std::string, Json>& sections) {
   sections["build_data"]["prompt_language"] =
       name_of(kPromptLanguageNames, BuildDataStage().prompt_language);
   sections["export"]["adapter"] = "";
+  sections["export"]["merge_into"] = "";
 }
 
 /// What training has only with an adapter.
@@ -138,6 +139,7 @@ TEST(RecipeDocs, GiveTheDefaultOfEveryKey) {
                       {"threshold", "none"},
                       {"lora", "none"},
                       {"adapter", "none"},
+                      {"merge_into", "none"},
                       {"prefix", "none"},
                       {"query_prefix", "none"},
                       {"document_prefix", "none"}};

@@ -17,6 +17,7 @@
 #include "core/base/error.h"
 #include "core/model/families/family.h"
 #include "core/model/pretrained/export.h"
+#include "core/model/pretrained/held_blocks.h"
 #include "tests/support/message_of.h"
 
 namespace xkde {
@@ -439,6 +440,28 @@ TEST(RealModel, GgufWeightsOpenUnderHuggingFaceNames) {
   EXPECT_TRUE(model.config.tie_word_embeddings);
   EXPECT_EQ(model.weights->names().size(), 272U);
   EXPECT_EQ(model.tokenizer.vocab_size(), 49152);
+}
+
+TEST(RealModel, HeldBlocksHaveTheValuesOfTheFile) {
+  const char* given = std::getenv("XKDE_MODEL_DIR");
+  const fs::path file = fs::path(given != nullptr ? given : XKDE_DEPS_DIR "/models") /
+                        "SmolLM2-135M-Instruct.Q4_1.gguf";
+  if (!fs::exists(file)) GTEST_SKIP() << file << " is not there (launch/setup.sh installs it)";
+  const PretrainedModel model = open_pretrained(file);
+
+  int64_t in_blocks = 0;
+  for (const int64_t unit : {0, 1, 31}) {  // embedding, a block whose rows change places, head
+    for (const UnitTensor& tensor : unit_at(model.config, unit).tensors) {
+      std::vector<float> expected(static_cast<size_t>(tensor.numel()));
+      model.weights->read_f32(tensor.name, expected);
+      std::vector<float> got(expected.size());
+      read_held_f32(*model.weights, "here", tensor.name, FrozenForm::kAsStored, got);
+      EXPECT_EQ(got, expected) << tensor.name;
+      if (held_blocks(*model.weights, tensor.name, FrozenForm::kAsStored) != nullptr) ++in_blocks;
+    }
+  }
+  EXPECT_EQ(in_blocks, 8);
+  check_held_blocks(model, FrozenForm::kAsStored, "here");
 }
 
 }  // namespace
