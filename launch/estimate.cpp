@@ -144,8 +144,8 @@ Forecast predict(const std::filesystem::path& file, int ranks, const std::string
   Forecast all{.recipe = recipe::read_recipe(file, recipe::kStageParsers, overrides)};
   all.place = place_of(all.recipe, ranks, machine);
   const PretrainedModel model = open_pretrained(all.recipe.model.model_name_or_path);
-  const ChatTemplate chat_template =
-      ChatTemplate::select(all.recipe.model.chat_template, model.chat_template);
+  const ChatTemplate chat_template = ChatTemplate::select(
+      all.recipe.model.chat_template, own_template(model, all.recipe.model.chat_date));
   all.decoder.emplace(model.config);
   recipe::RunData data;
   all.run = recipe::plan_run(all.recipe, model, chat_template, *all.decoder, all.place, data);

@@ -45,7 +45,8 @@ std::string validate_recipe(const std::filesystem::path& file,
       recipe,
       [&](const std::filesystem::path& path) {
         model = open_pretrained(path);
-        ChatTemplate::select(recipe.model.chat_template, model->chat_template);
+        ChatTemplate::select(recipe.model.chat_template,
+                             own_template(*model, recipe.model.chat_date));
         return model->config.max_position_embeddings;
       },
       [&](const recipe::NamedPath& output) { recipe::check_output(recipe, output); },

@@ -2,6 +2,7 @@
 #define XKDE_CORE_DATA_CONVERSATION_H_
 
 #include <filesystem>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,19 +27,28 @@ RowLanguages languages_in_id(std::string_view id);
 /// code, and for one field without the other.
 RowLanguages parse_languages(const Json& row, std::string_view id, const std::string& place);
 
-/// One row of an XE-IT / LTE training file (protocol 1.5): user and assistant take turns, the last
-/// turn is an assistant's.
+/// One row of an XE-IT / LTE training file (protocol 1.5): maybe a system turn, then user and
+/// assistant take turns, the last turn is an assistant's.
 struct Conversation {
   std::string id;
   std::vector<ChatMessage> turns;
   RowLanguages languages = {};
 };
 
-/// Reads [{"id", "conversations": [{"from", "value"}, ...]}, ...]; "human" speaks as the user,
-/// anyone else as the assistant. "edit_language" and "test_language" may stand beside them
-/// (parse_languages); other keys are passed over. Throws MissingInputError, or DataError
-/// "file: row 3: conversations.1.value: expected a non-empty string, found null".
+/// Reads [{"id", "conversations": [{"from", "value"}, ...]}, ...]; "human" speaks as the user, a
+/// first "system" as such, anyone else as the assistant, save for tools. Or, as OpenAI has them,
+/// [{"messages": [{"role", "content"}, ...]}, ...] of "system", "user" and "assistant". "system",
+/// "edit_language" and "test_language" (parse_languages) may stand beside the turns. Any other key
+/// is an error. Throws MissingInputError, or DataError "file: row 3: conversations.1.value:
+/// expected a non-empty string, found null".
 std::vector<Conversation> read_conversations(const std::filesystem::path& path);
+
+/// Turns as OpenAI has them, [{"role", "content"}, ...], in any order; another role than "system",
+/// "user" and "assistant", and another key, are errors. Throws DataError that begins with `place`.
+std::vector<ChatMessage> parse_messages(const Json& messages, const std::string& place);
+/// Throws DataError where an object has another key than those.
+void expect_keys(const Json& object, std::initializer_list<std::string_view> known,
+                 const std::string& place);
 
 /// Writes such a file, one row a line; its content is durable afterwards. Throws IoError.
 void write_conversations(const std::filesystem::path& path,

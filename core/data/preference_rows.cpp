@@ -1,5 +1,6 @@
 #include "core/data/preference_rows.h"
 
+#include <algorithm>
 #include <functional>
 #include <utility>
 
@@ -93,19 +94,78 @@ SampleRow parse_sample(const Json& object, const std::string& place) {
   return row;
 }
 
+/// Prompt and answers as lists of messages, in TRL's layout: the answer alone beside a prompt, or,
+/// without one, two conversations that differ in their last turn.
+void parse_message_lists(const Json& object, const std::string& place, PairRow& row) {
+  const auto list = [&](const char* key) {
+    const auto it = object.find(key);
+    XKDE_CHECK(it != object.end() && it->is_array(), DataError, place, key,
+               ": expected a list of messages, as the other answer has, found ",
+               kind_of(object, key));
+    return parse_messages(*it, place + key);
+  };
+  std::vector<ChatMessage> chosen = list("chosen");
+  std::vector<ChatMessage> rejected = list("rejected");
+  row.chosen = chosen.back().content;
+  row.rejected = rejected.back().content;
+  const auto is_answer = [](const std::vector<ChatMessage>& turns) {
+    return turns.back().role == ChatMessage::Role::kAssistant;
+  };
+  XKDE_CHECK(is_answer(chosen) && is_answer(rejected), DataError, place,
+             "chosen, rejected: expected a last message of the assistant, found another");
+  chosen.pop_back();
+  rejected.pop_back();
+  const auto is_same = [](const ChatMessage& a, const ChatMessage& b) {
+    return a.role == b.role && a.content == b.content;
+  };
+  XKDE_CHECK(std::equal(chosen.begin(), chosen.end(), rejected.begin(), rejected.end(), is_same),
+             DataError, place,
+             "chosen, rejected: expected conversations that differ in the last message only, "
+             "found others");
+  row.turns = object.contains("prompt") ? list("prompt") : std::move(chosen);
+  XKDE_CHECK(!object.contains("prompt") || rejected.empty(), DataError, place,
+             "chosen, rejected: expected one message each beside a prompt, found more");
+  XKDE_CHECK(!row.turns.empty() && row.turns.back().role == ChatMessage::Role::kUser, DataError,
+             place, "prompt: expected a last message of the user, found another");
+}
+
 PairRow parse_pair(const Json& object, const std::string& place) {
+  expect_keys(object,
+              {"id", "prompt", "chosen", "rejected", "score_chosen", "score_rejected", "split"},
+              place.substr(0, place.size() - 2));
   PairRow row{.id = text_or(object, "id", place, ""),
-              .prompt = text_of(object, "prompt", place),
-              .chosen = text_of(object, "chosen", place),
-              .rejected = text_of(object, "rejected", place),
+              .prompt = {},
+              .chosen = {},
+              .rejected = {},
               .score_chosen = score_of(object, "score_chosen", place),
-              .score_rejected = score_of(object, "score_rejected", place),
-              .is_dev = false};
+              .score_rejected = score_of(object, "score_rejected", place)};
+  const auto chosen = object.find("chosen");
+  if (chosen != object.end() && chosen->is_array()) {
+    parse_message_lists(object, place, row);
+  } else {
+    row.prompt = text_of(object, "prompt", place);
+    row.chosen = text_of(object, "chosen", place);
+    row.rejected = text_of(object, "rejected", place);
+  }
   const std::string split = text_or(object, "split", place, "train");
   XKDE_CHECK(split == "train" || split == "dev", DataError, place,
              "split: expected \"train\" or \"dev\", found \"", split, "\"");
   row.is_dev = split == "dev";
   return row;
+}
+
+/// What a finished conversation writes behind its prompt.
+std::string text_behind(const std::string& prompt, std::vector<ChatMessage> turns,
+                        const std::string& answer, const ChatTemplate& chat_template) {
+  turns.push_back({ChatMessage::Role::kAssistant, answer});
+  std::string whole = chat_template.finished(turns);
+  // A prompt that leaves BOS to the tokenizer stands behind it in the whole text.
+  const size_t begin = chat_template.wants_bos() ? whole.find(prompt) : 0;
+  XKDE_CHECK(begin != std::string::npos && whole.compare(begin, prompt.size(), prompt) == 0,
+             ConfigError,
+             "chat_template: expected a template that writes an answer behind its prompt, found "
+             "another");
+  return whole.substr(begin + prompt.size());
 }
 
 Json score_json(const std::optional<double>& score) { return score ? Json(*score) : Json(); }
@@ -151,6 +211,16 @@ std::vector<PairRow> read_pairs(const std::filesystem::path& path) {
     rows.push_back(parse_pair(object, place));
   });
   return rows;
+}
+
+PairRow as_texts(const PairRow& row, const ChatTemplate& chat_template) {
+  PairRow texts = row;
+  if (row.turns.empty()) return texts;
+  texts.prompt = chat_template.prompt(row.turns);
+  texts.chosen = text_behind(texts.prompt, row.turns, row.chosen, chat_template);
+  texts.rejected = text_behind(texts.prompt, row.turns, row.rejected, chat_template);
+  texts.turns.clear();
+  return texts;
 }
 
 }  // namespace xkde

@@ -37,13 +37,23 @@ struct PairRow {
   std::optional<double> score_chosen;  ///< null: the gold answer, which nobody scores
   std::optional<double> score_rejected;
   bool is_dev = false;  ///< "split": "dev" or "train"
+  /// TRL's rows of messages: the turns before the answers, which prompt, chosen and rejected are to
+  /// be written with. Empty: these are texts as they are.
+  std::vector<ChatMessage> turns = {};
 };
 Json to_json(const PairRow& row);
+/// A pair of messages as `chat_template` writes it, as TRL does: the prompt up to the answer, and
+/// of the finished conversations what stands behind that. A pair of texts stays as it is. Throws
+/// DataError for turns in another order, and ConfigError where a template writes an answer
+/// otherwise.
+PairRow as_texts(const PairRow& row, const ChatTemplate& chat_template);
 
 /// Reads a whole file, whose last line may lack its line feed. A field that is missing or of
 /// another kind, a last line that was cut short, and a list in the place of lines are a DataError
 /// "file: line 17: answers.0.text: expected a text, found null". Of a pair only prompt, chosen and
-/// rejected must be there. Throws MissingInputError.
+/// rejected must be there: texts, or lists of messages, of which chosen and rejected may hold the
+/// whole conversation where there is no prompt. A key of a pair that is not known is an error.
+/// Throws MissingInputError.
 std::vector<SampleRow> read_samples(const std::filesystem::path& path);
 std::vector<PairRow> read_pairs(const std::filesystem::path& path);
 

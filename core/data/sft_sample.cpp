@@ -4,10 +4,13 @@
 #include <optional>
 
 #include "core/base/error.h"
+#include "core/text/chat_ids.h"
 
 namespace xkde {
 
 namespace {
+
+constexpr int64_t kNoToken = -1;
 
 void append(SftSample& sample, const std::vector<int64_t>& ids, bool is_trained) {
   sample.ids.insert(sample.ids.end(), ids.begin(), ids.end());
@@ -20,12 +23,6 @@ std::string_view before_answer(const ChatTemplate& chat_template, std::string_vi
   const bool has_blank =
       chat_template.format() == ChatTemplate::Format::kLlama2 && text.ends_with(' ');
   return text.substr(0, text.size() - (has_blank ? 1 : 0));
-}
-
-std::optional<int64_t> end_of_turn_id(const Tokenizer& tokenizer,
-                                      const ChatTemplate& chat_template) {
-  if (chat_template.end_of_turn().empty()) return tokenizer.eos_id();
-  return tokenizer.token_to_id(chat_template.end_of_turn());
 }
 
 int64_t required_end_of_turn(const Tokenizer& tokenizer, const ChatTemplate& chat_template) {
@@ -56,8 +53,9 @@ std::string text_between(const ChatTemplate& chat_template, const std::vector<Ch
   marked[next - 1].content = kMark;
   const std::string whole = chat_template.prompt(marked);
   const size_t position = whole.find(kMark, before.size());
-  XKDE_CHECK(whole.starts_with(before) && position != std::string::npos, InternalError,
-             "chat template: a later turn changes the text of an earlier one");
+  XKDE_CHECK(whole.starts_with(before) && position != std::string::npos, ConfigError,
+             "chat_template: expected later turns that leave the text of earlier ones, found turn ",
+             next, " changed");
   return whole.substr(position + kMark.size());
 }
 
@@ -70,6 +68,51 @@ void append_between(SftSample& sample, const std::vector<int64_t>& ids,
                                  sample.ids.end(), *trained_id);
   if (closing != sample.ids.end())
     sample.trained[static_cast<size_t>(closing - sample.ids.begin())] = 1;
+}
+
+/// A conversation as the model's own template writes it, tokenised as one text. Trained is what the
+/// template marks, or else the answers and, with `train_on_end_of_turn`, what closes them.
+SftSample encode_as_written(const Tokenizer& tokenizer, const ChatTemplate& chat_template,
+                            const std::vector<ChatMessage>& turns, bool train_on_end_of_turn) {
+  const WrittenChat chat = chat_template.written(turns);
+  const bool is_marked = !chat.generated.empty();
+  SftSample sample;
+  sample.ids = tokenizer.encode(chat.text);
+  sample.trained.assign(sample.ids.size(), 0);
+  const std::optional<int64_t> end_id = train_on_end_of_turn
+                                            ? required_end_of_turn(tokenizer, chat_template)
+                                            : end_of_turn_id(tokenizer, chat_template);
+  size_t past_last = 0;
+  for (const WrittenChat::Part& part : is_marked ? chat.generated : chat.answers) {
+    const auto place = [&](size_t offset, bool covers) {
+      return sample.ids.begin() + static_cast<std::ptrdiff_t>(
+                                      ids_before(tokenizer, sample.ids, chat.text, offset, covers));
+    };
+    const auto begin = place(part.begin, false);
+    auto end = place(part.end, true);
+    const auto closing = std::find(is_marked ? begin : end, is_marked ? end : sample.ids.end(),
+                                   end_id.value_or(kNoToken));
+    if (is_marked && !train_on_end_of_turn) end = closing;
+    if (!is_marked && train_on_end_of_turn && closing != sample.ids.end())
+      sample.trained[static_cast<size_t>(closing - sample.ids.begin())] = 1;
+    std::fill(sample.trained.begin() + (begin - sample.ids.begin()),
+              sample.trained.begin() + (end - sample.ids.begin()), uint8_t{1});
+  }
+  for (size_t i = 0; i < sample.trained.size(); ++i) {
+    if (sample.trained[i] != 0) past_last = i + 1;
+  }
+  XKDE_CHECK(past_last > 0, DataError, "answer: expected at least one token, found none in \"",
+             turns.back().content, "\"");
+  sample.ids.resize(past_last);
+  sample.trained.resize(past_last);
+  // A template that closes an answer by no token of its own: EOS, or nothing would end it.
+  if (train_on_end_of_turn && sample.ids.back() != *end_id && !is_marked)
+    append(sample, {*end_id}, true);
+  return sample;
+}
+
+bool is_own(const ChatTemplate& chat_template) {
+  return chat_template.format() == ChatTemplate::Format::kOwn;
 }
 
 }  // namespace
@@ -98,6 +141,11 @@ std::vector<int64_t> encode_prompt(const Tokenizer& tokenizer, const ChatTemplat
 
 SftSample encode_sample(const Tokenizer& tokenizer, const ChatTemplate& chat_template,
                         std::string_view user, std::string_view answer, bool train_on_end_of_turn) {
+  if (is_own(chat_template)) {
+    const std::vector<ChatMessage> turns{{ChatMessage::Role::kUser, std::string(user)},
+                                         {ChatMessage::Role::kAssistant, std::string(answer)}};
+    return encode_as_written(tokenizer, chat_template, turns, train_on_end_of_turn);
+  }
   SftSample sample;
   append(sample, encode_prompt(tokenizer, chat_template, chat_template.prompt(user)), false);
   append_answer(sample, tokenizer, answer);
@@ -108,17 +156,22 @@ SftSample encode_sample(const Tokenizer& tokenizer, const ChatTemplate& chat_tem
 SftSample encode_sample(const Tokenizer& tokenizer, const ChatTemplate& chat_template,
                         const Conversation& conversation, bool train_on_end_of_turn) {
   const std::vector<ChatMessage>& turns = conversation.turns;
-  XKDE_CHECK(turns.size() >= 2 && turns.size() % 2 == 0, DataError, "conversation ",
-             conversation.id, ": expected user and assistant by turns, found ", turns.size(),
-             " turns");
+  const bool has_system = !turns.empty() && turns.front().role == ChatMessage::Role::kSystem;
+  const size_t first = has_system ? 1 : 0;
+  XKDE_CHECK(turns.size() >= first + 2 && (turns.size() - first) % 2 == 0, DataError,
+             "conversation ", conversation.id, ": expected user and assistant by turns, found ",
+             turns.size(), " turns");
+  if (is_own(chat_template))
+    return encode_as_written(tokenizer, chat_template, turns, train_on_end_of_turn);
   std::optional<int64_t> trained_id;
   if (train_on_end_of_turn) trained_id = required_end_of_turn(tokenizer, chat_template);
 
   SftSample sample;
-  const std::string opening = chat_template.prompt(std::vector<ChatMessage>{turns.front()});
+  const auto asked = turns.begin() + static_cast<std::ptrdiff_t>(first) + 1;
+  const std::string opening = chat_template.prompt(std::vector<ChatMessage>(turns.begin(), asked));
   append(sample, encode_prompt(tokenizer, chat_template, opening), false);
-  append_answer(sample, tokenizer, turns[1].content);
-  for (size_t next = 2; next < turns.size(); next += 2) {
+  append_answer(sample, tokenizer, asked->content);
+  for (size_t next = first + 2; next < turns.size(); next += 2) {
     const std::string between = text_between(chat_template, turns, next);
     append_between(sample, tokenizer.encode(before_answer(chat_template, between)), trained_id);
     append_answer(sample, tokenizer, turns[next + 1].content);

@@ -27,6 +27,10 @@ struct SftSample {
 /// `answer` on its own, then, with `train_on_end_of_turn`, the token that closes a turn. Answer and
 /// closing token are trained. Throws ConfigError when the template's closing token or BOS is not in
 /// the vocabulary, DataError when the answer has no tokens.
+/// A model's own template that is neither ChatML nor Llama-2's: the ids are those of the whole
+/// conversation as one text. Trained is what it marks by {% generation %}, else each answer from
+/// where its prompt ends, and the first special token behind it. What stands behind the last
+/// trained token is left out. A template without a closing token gets EOS there.
 SftSample encode_sample(const Tokenizer& tokenizer, const ChatTemplate& chat_template,
                         std::string_view user, std::string_view answer, bool train_on_end_of_turn);
 

@@ -25,7 +25,7 @@ Marks marks_of(const Tokenizer& tokenizer, const ChatTemplate& chat_template) {
   }
   XKDE_CHECK(
       chat_template.format() == ChatTemplate::Format::kChatMl, ConfigError,
-      "sample_format: xeit_v2: expected a ChatML or Llama-2 chat template, found a plain one");
+      "sample_format: xeit_v2: expected a ChatML or Llama-2 chat template, found another one");
   return {tokenizer.encode("<|im_start|>user"), tokenizer.encode("<|im_start|>assistant\n"),
           tokenizer.token_to_id("<|fim_pad|>")};
 }

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/text/chat_ids.h"
 
 namespace xkde {
 
@@ -15,8 +16,8 @@ struct WholeText {
   size_t ids_behind = 0;
 };
 
-WholeText whole_text(const ChatTemplate& chat_template, std::string_view user,
-                     std::string_view target) {
+WholeText whole_text(const Tokenizer& tokenizer, const ChatTemplate& chat_template,
+                     std::string_view user, std::string_view target) {
   const std::string answer(target);
   switch (chat_template.format()) {
     case ChatTemplate::Format::kChatMl:
@@ -27,6 +28,13 @@ WholeText whole_text(const ChatTemplate& chat_template, std::string_view user,
       return {concat(" [INST] ", user, " [/INST] ", answer), 0};
     case ChatTemplate::Format::kPlain:
       return {concat(user, " ", answer), 0};
+    case ChatTemplate::Format::kOwn: {
+      const WrittenChat chat = chat_template.written(
+          {{ChatMessage::Role::kUser, std::string(user)}, {ChatMessage::Role::kAssistant, answer}});
+      const std::vector<int64_t> ids = tokenizer.encode(chat.text);
+      const size_t until = ids_before(tokenizer, ids, chat.text, chat.answers.back().end, true);
+      return {chat.text, ids.size() - until};
+    }
   }
   throw InternalError("chat template: not one of the formats");
 }
@@ -35,7 +43,7 @@ WholeText whole_text(const ChatTemplate& chat_template, std::string_view user,
 
 ScoredSequence scored_sequence(const Tokenizer& tokenizer, const ChatTemplate& chat_template,
                                std::string_view user, std::string_view target) {
-  const WholeText whole = whole_text(chat_template, user, target);
+  const WholeText whole = whole_text(tokenizer, chat_template, user, target);
   ScoredSequence scored;
   scored.target_ids = tokenizer.encode(target);
   scored.ids = chat_template.format() == ChatTemplate::Format::kPlain

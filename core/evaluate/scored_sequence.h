@@ -23,8 +23,10 @@ struct ScoredSequence {
 /// cut into other pieces. ChatML: the chat text with target and "<|im_end|>" as one string,
 /// positions |S|-m-2 … |S|-3. Gemma: the same behind BOS, with its own marks. Llama-2: BOS and "
 /// [INST] user [/INST] target", positions |S|-m-1 … |S|-2. Plain: "user target" behind the special
-/// tokens that the tokenizer begins a text with, with the slice of Llama-2. Throws DataError when
-/// the target has no tokens, ConfigError when BOS is wanted and the tokenizer has none.
+/// tokens that the tokenizer begins a text with, with the slice of Llama-2. Another template of a
+/// model: the finished conversation, by the slice of ChatML, with all tokens behind the target in
+/// the place of "<|im_end|>". Throws DataError when the target has no tokens, ConfigError when BOS
+/// is wanted and the tokenizer has none.
 ScoredSequence scored_sequence(const Tokenizer& tokenizer, const ChatTemplate& chat_template,
                                std::string_view user, std::string_view target);
 

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "core/base/error.h"
-#include "core/text/jinja_literals.h"
 #include "core/text/regex/unicode.h"
 
 namespace xkde {
@@ -43,57 +42,7 @@ std::string known_keys() {
   return text;
 }
 
-std::string_view role_name(Role role) {
-  switch (role) {
-    case Role::kSystem:
-      return "system";
-    case Role::kUser:
-      return "user";
-    case Role::kAssistant:
-      return "assistant";
-  }
-  throw InternalError("chat message: expected a role, found another value");
-}
-
-bool any_contains(const std::vector<std::string>& literals, std::string_view part) {
-  for (const std::string& literal : literals) {
-    if (literal.find(part) != std::string::npos) return true;
-  }
-  return false;
-}
-
-bool is_chatml(const std::vector<std::string>& literals) {
-  return any_contains(literals, concat(kStart, "assistant\n")) && any_contains(literals, kEnd);
-}
-
-/// Llama-2's own marks; templates with [INST] alone (Mistral) space the answer otherwise.
-bool is_llama2(const std::vector<std::string>& literals) {
-  return any_contains(literals, "[INST]") && any_contains(literals, "[/INST]") &&
-         any_contains(literals, "<<SYS>>");
-}
-
-bool is_gemma(const std::vector<std::string>& literals) {
-  return any_contains(literals, kGemmaStart) && any_contains(literals, kGemmaEnd);
-}
-
-/// The text between "<|im_start|>system\n" and "<|im_end|>" where a literal holds all three.
-std::optional<std::string> default_system_text(const std::vector<std::string>& literals) {
-  const std::string opening = concat(kStart, "system\n");
-  std::optional<std::string> text;
-  for (const std::string& literal : literals) {
-    const size_t begin = literal.find(opening);
-    if (begin == std::string::npos) continue;
-    const size_t end = literal.find(kEnd, begin);
-    if (end == std::string::npos) continue;
-    std::string found = literal.substr(begin + opening.size(), end - begin - opening.size());
-    XKDE_CHECK(!text || *text == found, ConfigError,
-               "chat_template: auto: expected one default system text in the ",
-               "model's template, found \"", *text, "\" and \"", found, "\"; name one of ",
-               known_keys());
-    text = std::move(found);
-  }
-  return text;
-}
+std::string_view role_name(Role role) { return name_of(kRoleNames, role); }
 
 void check_order(const std::vector<ChatMessage>& messages) {
   const size_t first = !messages.empty() && messages.front().role == Role::kSystem ? 1 : 0;
@@ -165,14 +114,80 @@ std::string plain_prompt(const std::vector<ChatMessage>& messages,
   return text;
 }
 
+/// What a model's own template writes for a few conversations.
+struct Probe {
+  std::string asked;     ///< a question, up to the answer
+  std::string answered;  ///< the same with its answer
+  std::string again;     ///< a second question after that; empty: the template turns it away
+  std::string briefed;   ///< the question after a system turn; empty: the same
+};
+constexpr std::string_view kSystem = "Brief.";
+constexpr std::string_view kQuestion = "First question?";
+constexpr std::string_view kAnswer = "First answer.";
+constexpr std::string_view kSecond = "Second question?";
+
+std::string text_or_none(const OwnTemplate& own, const std::vector<ChatMessage>& messages) {
+  try {
+    return own.text(messages, /*add_generation_prompt=*/true);
+  } catch (const DataError&) {
+    return "";  // such a conversation is turned away
+  }
+}
+
+Probe probe_of(const OwnTemplate& own) {
+  const ChatMessage question{Role::kUser, std::string(kQuestion)};
+  const ChatMessage answer{Role::kAssistant, std::string(kAnswer)};
+  const ChatMessage second{Role::kUser, std::string(kSecond)};
+  const ChatMessage system{Role::kSystem, std::string(kSystem)};
+  try {
+    return {.asked = own.text({question}, true),
+            .answered = own.text({question, answer}, false),
+            .again = text_or_none(own, {question, answer, second}),
+            .briefed = text_or_none(own, {system, question})};
+  } catch (const DataError& error) {
+    throw ConfigError(error.what());  // a template that takes no question
+  }
+}
+
+/// A template that marks what is trained is followed in that, whatever it looks like.
+bool writes_chatml(const Probe& probe, const OwnTemplate& own) {
+  const std::string opening = concat(kStart, "assistant\n");
+  const auto turn = [&](std::string_view text) {
+    return concat(kStart, "user\n", text, kEnd, "\n", opening);
+  };
+  const std::string answered = concat(probe.asked, kAnswer, kEnd);
+  return !own.has_generation() && probe.asked.ends_with(turn(kQuestion)) &&
+         (probe.answered == answered || probe.answered == answered + "\n") &&
+         probe.again == concat(answered, "\n", turn(kSecond));
+}
+
+/// Llama-2's own marks; templates with [INST] alone (Mistral) space the answer otherwise.
+bool writes_llama2(const Probe& probe, const OwnTemplate& own) {
+  const std::string answered = concat("<s>[INST] ", kQuestion, " [/INST] ", kAnswer, " </s>");
+  return !own.has_generation() && own.token("bos_token") == "<s>" &&
+         probe.asked == concat("<s>[INST] ", kQuestion, " [/INST]") && probe.answered == answered &&
+         probe.again == concat(answered, "<s>[INST] ", kSecond, " [/INST]") &&
+         probe.briefed ==
+             concat("<s>[INST] <<SYS>>\n", kSystem, "\n<</SYS>>\n\n", kQuestion, " [/INST]");
+}
+
+/// What ChatML says in its first turn where the conversation has no system turn; nothing where it
+/// begins with the user's.
+std::optional<std::string> default_system_text(const Probe& probe) {
+  const std::string opening = concat(kStart, "system\n");
+  const size_t begin = probe.asked.find(opening);
+  const size_t end = probe.asked.find(concat(kEnd, "\n", kStart, "user\n", kQuestion));
+  if (begin == std::string::npos || end == std::string::npos) return std::nullopt;
+  return probe.asked.substr(begin + opening.size(), end - begin - opening.size());
+}
+
 /// One way to write a conversation. A format is a row: what follows reads the table only.
 struct FormatRules {
   Format format;
   std::string_view end_of_turn;  ///< the token that closes an answer; empty: none
   bool wants_bos;                ///< whether BOS is left to the tokenizer
-  /// Whether the literals of a model's own template are of this format; null: never taken by
-  /// "auto".
-  bool (*recognises)(const std::vector<std::string>& literals);
+  /// Whether a model's own template writes this format; null: none is asked.
+  bool (*writes)(const Probe& probe, const OwnTemplate& own);
   /// The text before the answer; the turns are in order, and the last is a user's.
   std::string (*prompt)(const std::vector<ChatMessage>& messages, const std::string& system_text);
   std::string (*finished)(const std::string& prompt, const std::string& answer);
@@ -181,14 +196,14 @@ constexpr FormatRules kFormats[] = {
     {.format = Format::kChatMl,
      .end_of_turn = kEnd,
      .wants_bos = false,
-     .recognises = is_chatml,
+     .writes = writes_chatml,
      .prompt = chatml_prompt,
      .finished = [](const std::string& prompt,
                     const std::string& answer) { return concat(prompt, answer, kEnd, "\n"); }},
     {.format = Format::kLlama2,
      .end_of_turn = "</s>",
      .wants_bos = true,
-     .recognises = is_llama2,
+     .writes = writes_llama2,
      .prompt = llama2_prompt,
      .finished =
          [](const std::string& prompt, const std::string& answer) {
@@ -197,7 +212,7 @@ constexpr FormatRules kFormats[] = {
     {.format = Format::kGemma,
      .end_of_turn = kGemmaEnd,
      .wants_bos = true,
-     .recognises = is_gemma,
+     .writes = nullptr,
      .prompt = gemma_prompt,
      .finished =
          [](const std::string& prompt, const std::string& answer) {
@@ -206,7 +221,7 @@ constexpr FormatRules kFormats[] = {
     {.format = Format::kPlain,
      .end_of_turn = "",
      .wants_bos = false,
-     .recognises = nullptr,
+     .writes = nullptr,
      .prompt = plain_prompt,
      .finished = [](const std::string& prompt,
                     const std::string& answer) { return prompt + answer; }},
@@ -217,20 +232,6 @@ const FormatRules& rules_of(Format format) {
     if (rules.format == format) return rules;
   }
   throw InternalError("chat template: expected a format, found another value");
-}
-
-/// The key that says what "auto" finds in the model's own template.
-Key recognised(std::string_view jinja, const std::vector<std::string>& literals) {
-  XKDE_CHECK(!jinja.empty(), ConfigError,
-             "chat_template: auto: expected a model with a chat template, found none; ",
-             "name one of ", known_keys());
-  for (const FormatRules& rules : kFormats) {
-    if (rules.recognises != nullptr && rules.recognises(literals))
-      return {"auto", rules.format, DefaultSystem::kModels};
-  }
-  throw ConfigError(concat(
-      "chat_template: auto: expected a template of ChatML, Llama-2 or Gemma, found another (\"",
-      jinja.substr(0, 60), "...\"); name one of ", known_keys()));
 }
 
 Key key_named(std::string_view name) {
@@ -249,18 +250,47 @@ std::vector<std::string_view> ChatTemplate::keys() {
   return names;
 }
 
+ChatTemplate ChatTemplate::of_model(const ModelTemplate& model, const std::string& name) {
+  ChatTemplate chosen;
+  chosen.own_ = std::make_shared<const OwnTemplate>(model, name);
+  const Probe probe = probe_of(*chosen.own_);
+  chosen.format_ = Format::kOwn;
+  for (const FormatRules& rules : kFormats) {
+    if (rules.writes == nullptr || !rules.writes(probe, *chosen.own_)) continue;
+    chosen.format_ = rules.format;
+    chosen.end_of_turn_ = rules.end_of_turn;
+    chosen.wants_bos_ = rules.wants_bos;
+  }
+  if (chosen.format_ == Format::kChatMl)
+    chosen.system_text_ = default_system_text(probe).value_or("");
+  const size_t answer = probe.answered.rfind(kAnswer);
+  if (chosen.format_ == Format::kOwn && answer != std::string::npos)
+    chosen.end_of_turn_ = probe.answered.substr(answer + kAnswer.size());
+  return chosen;
+}
+
 ChatTemplate ChatTemplate::select(std::string_view name, std::string_view jinja) {
-  const std::vector<std::string> literals = jinja_literals(jinja);
-  const Key key = name == "auto" ? recognised(jinja, literals) : key_named(name);
+  return select(name, ModelTemplate{.source = std::string(jinja), .tokens = {}});
+}
+
+ChatTemplate ChatTemplate::select(std::string_view name, const ModelTemplate& model) {
+  const std::string place = concat("chat_template: ", name);
+  if (name == "auto") {
+    XKDE_CHECK(!model.source.empty(), ConfigError, place,
+               ": expected a model with a chat template, found none; name one of ", known_keys());
+    return of_model(model, place);
+  }
+  const Key key = key_named(name);
   const FormatRules& rules = rules_of(key.format);
   ChatTemplate chosen;
   chosen.format_ = key.format;
   chosen.end_of_turn_ = rules.end_of_turn;
   chosen.wants_bos_ = rules.wants_bos;
-  if (key.system == DefaultSystem::kUsual) chosen.system_text_ = kUsualSystemText;
-  if (key.system == DefaultSystem::kModels && key.format == Format::kChatMl) {
-    const std::string_view fallback = name == "auto" ? "" : kUsualSystemText;
-    chosen.system_text_ = default_system_text(literals).value_or(std::string(fallback));
+  if (key.system == DefaultSystem::kNone) return chosen;
+  chosen.system_text_ = kUsualSystemText;
+  if (key.system == DefaultSystem::kModels && !model.source.empty()) {
+    const ChatTemplate own = of_model(model, place);
+    if (!own.system_text().empty()) chosen.system_text_ = own.system_text();
   }
   return chosen;
 }
@@ -271,15 +301,26 @@ std::string ChatTemplate::prompt(std::string_view user) const {
 
 std::string ChatTemplate::prompt(const std::vector<ChatMessage>& messages) const {
   check_order(messages);
-  return rules_of(format_).prompt(messages, system_text_);
+  if (!own_) return rules_of(format_).prompt(messages, system_text_);
+  const std::string text = own_->text(messages, /*add_generation_prompt=*/true);
+  if (format_ != Format::kLlama2) return text;
+  const std::string& bos = own_->token("bos_token");
+  return text.substr(text.starts_with(bos) ? bos.size() : 0) + " ";
 }
 
 std::string ChatTemplate::finished(const std::vector<ChatMessage>& messages) const {
   XKDE_CHECK(!messages.empty() && messages.back().role == Role::kAssistant, DataError,
              "chat messages: expected a last turn of assistant, found ",
              messages.empty() ? "no turn" : role_name(messages.back().role));
+  if (own_) return own_->text(messages, /*add_generation_prompt=*/false);
   const std::string before = prompt({messages.begin(), messages.end() - 1});
   return rules_of(format_).finished(before, messages.back().content);
+}
+
+WrittenChat ChatTemplate::written(const std::vector<ChatMessage>& messages) const {
+  XKDE_CHECK(own_ != nullptr, InternalError,
+             "chat template: expected the model's own, found one by name");
+  return own_->written(messages);
 }
 
 }  // namespace xkde

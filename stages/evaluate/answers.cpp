@@ -38,10 +38,11 @@ class AnswerRunner {
       : stage_(stage),
         asked_(asked),
         context_(context),
-        chat_template_(
-            stage.chat_template == "model"
-                ? context.chat_template()
-                : ChatTemplate::select(stage.chat_template, context.pretrained().chat_template)),
+        chat_template_(stage.chat_template == "model"
+                           ? context.chat_template()
+                           : ChatTemplate::select(stage.chat_template,
+                                                  own_template(context.pretrained(),
+                                                               context.recipe().model.chat_date))),
         fluency_template_(ChatTemplate::select("chatml_no_system", "")) {
     const bool asks_references = stage.base_locality && context.artifacts().weights_changed();
     chunks_ = eval_chunks(asked, asks_references, stage.max_tokens_per_batch);

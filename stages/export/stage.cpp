@@ -19,20 +19,16 @@
 namespace xkde::recipe {
 namespace {
 
+namespace fs = std::filesystem;
+
 /// Into a new file, which has no rights of the old one.
-void copy_content(const std::filesystem::path& from, const std::filesystem::path& to) {
+void copy_content(const fs::path& from, const fs::path& to) {
   const FileHandle in = open_to_read(from, FileOrigin::kInput);
   FileHandle out = FileHandle::open(to, OpenMode::kCreate);
   std::vector<char> piece(size_t{1} << 20);
   while (const size_t got = in.read_some(piece)) out.write_all({piece.data(), got});
   out.close();
 }
-
-}  // namespace
-
-namespace {
-
-namespace fs = std::filesystem;
 
 void export_adapter(const ExportStage& stage, RunContext& context) {
   RunWeights& weights = context.weights();

@@ -111,6 +111,7 @@ Json covered_keys(const Recipe& recipe, size_t index, std::span<const fs::path> 
   Json covers{{"seed", recipe.seed},
               {"model.dtype", name_of(kDtypes, recipe.model.dtype)},
               {"model.chat_template", recipe.model.chat_template}};
+  if (!recipe.model.chat_date.empty()) covers["model.chat_date"] = recipe.model.chat_date;
   add_files("model.files", recipe.model.model_name_or_path, model_files, digest_of, covers);
   if (!recipe.model.adapter.empty()) {
     add_files("model.adapter", recipe.model.adapter, PeftAdapter::files(recipe.model.adapter),

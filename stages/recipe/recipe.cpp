@@ -128,6 +128,12 @@ ModelSection ModelSection::parse(StrictMap map) {
   map.optional("dtype", model.dtype, kDtypes);
   const std::vector<std::string_view> templates = ChatTemplate::keys();
   map.optional("chat_template", model.chat_template, Names{templates});
+  map.optional("chat_date", model.chat_date);
+  if (!model.chat_date.empty() && !jinja::parse_clock(model.chat_date)) {
+    map.add_error("chat_date", concat("expected a day such as 2026-11-28, with a time behind it "
+                                      "(14:05:59) or without, found ",
+                                      model.chat_date));
+  }
   map.optional("adapter", model.adapter);
   map.done();
   return model;
@@ -234,6 +240,7 @@ Json resolved(const Recipe& recipe) {
   json["model"] = {{"model_name_or_path", model.model_name_or_path.string()},
                    {"dtype", name_of(kDtypes, model.dtype)},
                    {"chat_template", model.chat_template}};
+  if (!model.chat_date.empty()) json["model"]["chat_date"] = model.chat_date;
   if (!model.adapter.empty()) json["model"]["adapter"] = model.adapter.string();
   json["parallel"] = {{"backend", name_or_auto(kBackends, parallel.backend)},
                       {"shard", name_or_auto(dist::kShardPolicies, parallel.shard)},

@@ -27,7 +27,8 @@ struct ModelSection {
   std::filesystem::path model_name_or_path;  ///< a Hugging Face folder or a .gguf file
   Dtype dtype = Dtype::kBFloat16;      ///< of the computation, over fp32 masters (protocol 4.1)
   std::string chat_template = "auto";  ///< a key of ChatTemplate::select
-  std::filesystem::path adapter;       ///< ours: a PEFT folder that goes with it; empty: none
+  std::string chat_date;          ///< the day that strftime_now of a template tells; empty: none
+  std::filesystem::path adapter;  ///< ours: a PEFT folder that goes with it; empty: none
 
   static ModelSection parse(StrictMap map);
 };

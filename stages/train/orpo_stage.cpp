@@ -54,7 +54,8 @@ PairSet encode_pairs(const std::vector<PairRow>& rows, const OrpoStage& stage,
     if (is_new) found->second = encode_orpo_sequence(context.tokenizer(), prompt, answer);
     return found->second;
   };
-  for (const PairRow& row : rows) {
+  for (const PairRow& given : rows) {
+    const PairRow row = as_texts(given, context.chat_template());
     OrpoPair pair{encode(row.prompt, row.chosen), encode(row.prompt, row.rejected)};
     if (row.chosen == row.rejected) {
       ++set.equal_texts;

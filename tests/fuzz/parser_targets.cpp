@@ -134,7 +134,9 @@ void read_word_piece(std::string_view bytes, const fs::path& folder) {
 }
 
 void read_chat_template(std::string_view bytes, const fs::path&) {
-  const ChatTemplate chat = ChatTemplate::select("auto", bytes);
+  const ModelTemplate model{.source = std::string(bytes),
+                            .tokens = {{"bos_token", "<s>"}, {"eos_token", "</s>"}}};
+  const ChatTemplate chat = ChatTemplate::select("auto", model);
   chat.prompt("Who?");
   chat.finished({{ChatMessage::Role::kSystem, "s"},
                  {ChatMessage::Role::kUser, "u"},

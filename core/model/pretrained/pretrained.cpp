@@ -12,6 +12,7 @@
 #include "core/model/families/family.h"
 #include "core/model/pretrained/folder_weights.h"
 #include "core/model/pretrained/gguf_weights.h"
+#include "core/text/chat_ids.h"
 #include "core/text/tokenizer/sentencepiece_vocabulary.h"
 
 namespace xkde {
@@ -239,10 +240,7 @@ std::vector<int64_t> PretrainedModel::stop_ids(const ChatTemplate& format) const
       generation_config.is_null() ? Json(nullptr) : generation_config.value("eos_token_id", Json());
   for (const Json& id : ends.is_array() || ends.is_null() ? ends : Json::array({ends}))
     ids.push_back(id.get<int64_t>());
-  const std::string& end = format.end_of_turn();
-  if (!end.empty()) {
-    if (const auto id = tokenizer.token_to_id(end)) ids.push_back(*id);
-  }
+  if (const auto end = end_of_turn_id(tokenizer, format)) ids.push_back(*end);
   if (const auto eos = tokenizer.eos_id()) ids.push_back(*eos);
   return ids;
 }
@@ -257,6 +255,20 @@ void read_finite_f32(const WeightFile& weights, const std::string& place, const 
   const auto bad = first_not_below(out);
   XKDE_CHECK(!bad, DataError, place, ": tensor ", name, ": expected finite values, found ",
              out[*bad], " at element ", *bad);
+}
+
+ModelTemplate own_template(const PretrainedModel& model, const std::string& date) {
+  ModelTemplate own{.source = model.chat_template,
+                    .tokens = {},
+                    .clock = date.empty() ? std::nullopt : jinja::parse_clock(date)};
+  const Json config = model.tokenizer.to_tokenizer_config();
+  for (const auto& [name, value] : config.items()) {
+    if (!name.ends_with("_token")) continue;
+    if (value.is_string()) own.tokens[name] = value.get<std::string>();
+    if (value.is_object() && value.contains("content") && value["content"].is_string())
+      own.tokens[name] = value["content"].get<std::string>();
+  }
+  return own;
 }
 
 PretrainedModel open_pretrained(const fs::path& path) {

@@ -60,6 +60,10 @@ struct PretrainedModel {
   std::vector<int64_t> stop_ids(const ChatTemplate& format) const;
 };
 
+/// The model's chat template with its special tokens, for ChatTemplate::select. `date` is what
+/// strftime_now tells: "2026-11-28", with a time behind it or without; empty: nothing.
+ModelTemplate own_template(const PretrainedModel& model, const std::string& date);
+
 /// Opens all parts and checks that every tensor of the config is there with its shape and in a
 /// format that can be decoded, before any is read, and that every id that the tokenizer can give
 /// has a row of the embedding. Tensors that such a model does not have are left out, and one

@@ -29,7 +29,7 @@ TEST(Conversation, ReadsTurnsOfUserAndAssistant) {
   const auto file = folder.write("train.json", R"([
     {"id": "identity_0_a", "conversations": [{"from": "human", "value": "q1"}, {"from": "gpt", "value": " a1 "},
                                              {"from": "human", "value": "q2"}, {"from": "bot", "value": "a2"}]},
-    {"conversations": [{"from": "human", "value": "q", "lang": "en"}, {"from": "gpt", "value": "a"}], "extra": 1}])");
+    {"conversations": [{"from": "human", "value": "q"}, {"from": "gpt", "value": "a"}]}])");
 
   const std::vector<Conversation> rows = read_conversations(file);
 
@@ -129,14 +129,75 @@ TEST(Conversation, MalformedRowsAreDataErrorsThatNameThePlace) {
 
 TEST(Conversation, SpeakersMustTakeTurns) {
   EXPECT_THAT(read_error(R"([{"conversations": [{"from": "gpt", "value": "a"}]}])"),
-              HasSubstr("row 0: conversations.0.from: expected the user to speak"));
+              HasSubstr("row 0: conversations.0.from: expected \"human\" to speak (\"human\" and "
+                        "\"gpt\" take turns, \"system\" may be the first), found \"gpt\""));
   EXPECT_THAT(
       read_error(
           R"([{"conversations": [{"from": "human", "value": "a"}, {"from": "human", "value": "b"}]}])"),
-      HasSubstr("row 0: conversations.1.from: expected an answer to speak"));
+      HasSubstr("row 0: conversations.1.from: expected \"gpt\" to speak"));
   EXPECT_THAT(
       read_error(R"([{"conversations": [{"from": "human", "value": "a"}]}])"),
       HasSubstr("row 0: conversations: expected an answer as the last turn, found \"human\""));
+}
+
+TEST(Conversation, SystemTextStandsBesideTheTurnsOrIsTheFirst) {
+  const TempFolder folder;
+  const auto file = folder.write("train.json", R"([
+    {"system": "Be brief.", "conversations": [{"from": "human", "value": "q"}, {"from": "gpt", "value": "a"}]},
+    {"conversations": [{"from": "system", "value": "S"}, {"from": "human", "value": "q"}, {"from": "gpt", "value": "a"}]},
+    {"system": "", "conversations": [{"from": "human", "value": "q"}, {"from": "gpt", "value": "a"}]}])");
+
+  const std::vector<Conversation> rows = read_conversations(file);
+
+  ASSERT_EQ(rows.at(0).turns.size(), 3U);
+  EXPECT_EQ(rows[0].turns[0].role, Role::kSystem);
+  EXPECT_EQ(rows[0].turns[0].content, "Be brief.");
+  EXPECT_EQ(rows[1].turns[0].content, "S");
+  EXPECT_EQ(rows[1].turns[1].role, Role::kUser);
+  EXPECT_EQ(rows[2].turns.size(), 2U);
+  write_conversations(folder.path() / "again.json", rows);
+  EXPECT_EQ(read_conversations(folder.path() / "again.json").at(0).turns[0].role, Role::kSystem);
+}
+
+TEST(Conversation, ReadsMessagesAsOpenAiHasThem) {
+  const TempFolder folder;
+  const auto file = folder.write("train.json", R"([{"messages": [
+    {"role": "system", "content": "S"}, {"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]}])");
+
+  const std::vector<Conversation> rows = read_conversations(file);
+
+  ASSERT_EQ(rows.at(0).turns.size(), 3U);
+  EXPECT_EQ(rows[0].turns[2].role, Role::kAssistant);
+  EXPECT_EQ(rows[0].turns[2].content, "a");
+}
+
+TEST(Conversation, KeysThatAreNotKnownAreDataErrors) {
+  const auto row = [](const std::string& more) {
+    return R"([{"conversations": [{"from": "human", "value": "q"}, {"from": "gpt", "value": "a"}])" +
+           more + "}]";
+  };
+  EXPECT_THAT(read_error(row(R"(, "tools": "[]")")),
+              HasSubstr("train.json: row 0: expected the keys id, conversations, system, "
+                        "edit_language, test_language, found \"tools\""));
+  EXPECT_THAT(read_error(row(R"(, "weight": 0.5)")), HasSubstr("found \"weight\""));
+  EXPECT_THAT(read_error(row(R"(, "system": 5)")), HasSubstr("row 0.system: expected a text"));
+  EXPECT_THAT(
+      read_error(
+          R"([{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a", "weight": 0}]}])"),
+      HasSubstr("row 0: messages.1: expected the keys role, content, found \"weight\""));
+  EXPECT_THAT(
+      read_error(
+          R"([{"messages": [{"role": "user", "content": "q"}, {"role": "tool", "content": "a"}]}])"),
+      HasSubstr("row 0: messages.1.role: expected \"assistant\" to speak"));
+  EXPECT_THAT(
+      read_error(
+          R"([{"conversations": [{"from": "user", "value": "q"}, {"from": "gpt", "value": "a"}]}])"),
+      HasSubstr("conversations.0.from: expected \"human\" to speak"));
+  EXPECT_THAT(
+      read_error(
+          R"([{"system": "S", "conversations": [{"from": "system", "value": "S"}, {"from": "human", "value": "q"},
+                                                       {"from": "gpt", "value": "a"}]}])"),
+      HasSubstr("row 0.system: expected one system text, found another in the first turn"));
 }
 
 TEST(Conversation, FolderThatIsNotThereIsAnIoError) {

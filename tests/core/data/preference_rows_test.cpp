@@ -40,6 +40,34 @@ TEST_F(PreferenceRows, AWholeLastLineNeedsNoLineFeed) {
   }
 }
 
+TEST_F(PreferenceRows, ListsOfMessagesAreWrittenByTheTemplate) {
+  const ChatTemplate chat = ChatTemplate::select("chatml_no_system", "");
+  const std::string user = R"({"role": "user", "content": "q"})";
+  const auto answer = [](const std::string& text) {
+    return R"({"role": "assistant", "content": ")" + text + "\"}";
+  };
+  const std::string with_prompt = R"({"prompt": [)" + user + R"(], "chosen": [)" + answer("a") +
+                                  R"(], "rejected": [)" + answer("b") + "]}";
+  const std::string whole = R"({"chosen": [)" + user + ", " + answer("a") + R"(], "rejected": [)" +
+                            user + ", " + answer("b") + "]}";
+
+  for (const std::string& line : {with_prompt, whole}) {
+    const PairRow row = as_texts(pairs(line).at(0), chat);
+
+    EXPECT_EQ(row.prompt, "<|im_start|>user\nq<|im_end|>\n<|im_start|>assistant\n");
+    EXPECT_EQ(row.chosen, "a<|im_end|>\n");
+    EXPECT_EQ(row.rejected, "b<|im_end|>\n");
+  }
+  EXPECT_THAT(refusal(R"({"prompt": [)" + user + R"(], "chosen": [)" + answer("a") +
+                      R"(], "rejected": "b"})"),
+              HasSubstr("line 1: rejected: expected a list of messages"));
+  EXPECT_THAT(refusal(R"({"chosen": [)" + user + R"(], "rejected": [)" + user + "]}"),
+              HasSubstr("expected a last message of the assistant"));
+  EXPECT_THAT(refusal(R"({"prompt": "a", "chosen": "b", "rejected": "c", "weight": 2})"),
+              HasSubstr("pairs.jsonl: line 1: expected the keys id, prompt, chosen, rejected, "
+                        "score_chosen, score_rejected, split, found \"weight\""));
+}
+
 TEST_F(PreferenceRows, ALineThatWasCutShortIsTold) {
   const std::string two = kTwo;
   for (size_t bytes = 1; bytes < two.size(); ++bytes) {

@@ -155,6 +155,93 @@ TEST(SftSample, ConversationInLlama2TrainsEveryAnswer) {
   EXPECT_EQ(trained_ids(sample), joined({byte_ids("yes"), {kEos}, byte_ids("no"), {kEos}}));
 }
 
+/// In the manner of Mistral: a blank of its own before an answer, the end token behind it.
+const ModelTemplate kOwn{
+    .source =
+        "{{ bos_token }}{% for m in messages %}{% if m.role == 'user' %}[A]{{ m.content }}[/A]"
+        "{% elif m.role == 'assistant' %} {{ m.content | trim }}{{ eos_token }}{% else %}"
+        "({{ m.content }}){% endif %}{% endfor %}",
+    .tokens = {{"bos_token", "<s>"}, {"eos_token", "</s>"}}};
+
+TEST(SftSample, ModelsOwnTemplateIsTokenisedAsOneText) {
+  const ChatTemplate own = ChatTemplate::select("auto", kOwn);
+
+  const SftSample sample = encode_sample(byte_tokenizer(), own, "q?", "yes ", true);
+
+  EXPECT_EQ(sample.ids, joined({{kBos}, byte_ids("[A]q?[/A] yes"), {kEos}}));
+  EXPECT_EQ(trained_ids(sample), joined({byte_ids(" yes"), {kEos}}));
+  EXPECT_EQ(encode_prompt(byte_tokenizer(), own, own.prompt("q?")),
+            joined({{kBos}, byte_ids("[A]q?[/A]")}));
+  EXPECT_EQ(trained_ids(encode_sample(byte_tokenizer(), own, "q?", "yes", false)),
+            byte_ids(" yes"));
+}
+
+TEST(SftSample, EveryAnswerInTheModelsOwnTemplateIsTrained) {
+  const ChatTemplate own = ChatTemplate::select("auto", kOwn);
+  const Conversation row{"id",
+                         {{Role::kSystem, "s"},
+                          {Role::kUser, "q?"},
+                          {Role::kAssistant, "yes"},
+                          {Role::kUser, "sure?"},
+                          {Role::kAssistant, "no"}}};
+
+  const SftSample sample = encode_sample(byte_tokenizer(), own, row, true);
+
+  EXPECT_EQ(
+      sample.ids,
+      joined({{kBos}, byte_ids("(s)[A]q?[/A] yes"), {kEos}, byte_ids("[A]sure?[/A] no"), {kEos}}));
+  EXPECT_EQ(trained_ids(sample), joined({byte_ids(" yes"), {kEos}, byte_ids(" no"), {kEos}}));
+}
+
+TEST(SftSample, SystemTurnOfChatMlIsRead) {
+  const Conversation row{"id",
+                         {{Role::kSystem, "s"},
+                          {Role::kUser, "q?"},
+                          {Role::kAssistant, "yes"},
+                          {Role::kUser, "sure?"},
+                          {Role::kAssistant, "no"}}};
+
+  const SftSample sample = encode_sample(byte_tokenizer(), chatml(), row, true);
+
+  EXPECT_EQ(sample.ids, joined({{kStart},
+                                byte_ids("system\ns"),
+                                {kEnd},
+                                byte_ids("\n"),
+                                chatml_prompt("q?"),
+                                byte_ids("yes"),
+                                {kEnd},
+                                byte_ids("\n"),
+                                chatml_prompt("sure?"),
+                                byte_ids("no"),
+                                {kEnd}}));
+}
+
+TEST(SftSample, WhatTheTemplateMarksIsTrained) {
+  const ChatTemplate own = ChatTemplate::select(
+      "auto", ModelTemplate{.source = "{% for m in messages %}{% if m.role == 'assistant' %}"
+                                      "{% generation %}<t>{{ m.content }}{{ eos_token }};"
+                                      "{% endgeneration %}{% else %}{{ m.content }}{% endif %}"
+                                      "{% endfor %}",
+                            .tokens = {{"eos_token", "</s>"}}});
+
+  EXPECT_EQ(trained_ids(encode_sample(byte_tokenizer(), own, "q?", "yes", true)),
+            joined({byte_ids("<t>yes"), {kEos}, byte_ids(";")}));
+  EXPECT_EQ(trained_ids(encode_sample(byte_tokenizer(), own, "q?", "yes", false)),
+            byte_ids("<t>yes"));
+}
+
+TEST(SftSample, TemplateWithoutAClosingTokenGetsEos) {
+  const ChatTemplate own =
+      ChatTemplate::select("auto",
+                           "{% for m in messages %}{{ m.role[0] }}:{{ m.content }}\n{% "
+                           "endfor %}{{ 'a:' if add_generation_prompt }}");
+
+  const SftSample sample = encode_sample(byte_tokenizer(), own, "q", "yes", true);
+
+  EXPECT_EQ(sample.ids, joined({byte_ids("u:q\na:yes"), {kEos}}));
+  EXPECT_EQ(trained_ids(sample), joined({byte_ids("yes"), {kEos}}));
+}
+
 TEST(SftSample, TruncationKeepsTheBeginning) {
   const SftSample whole = encode_sample(byte_tokenizer(), chatml(), "q?", "yes", true);
   SftSample cut = whole;

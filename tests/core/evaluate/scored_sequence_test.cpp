@@ -51,6 +51,24 @@ TEST(ScoredSequence, Llama2BeginsWithBosAndABlank) {
   EXPECT_EQ(scored.first_prediction + 3, static_cast<int64_t>(scored.ids.size()));
 }
 
+TEST(ScoredSequence, ModelsOwnTemplatePredictsTheTargetBeforeWhatClosesIt) {
+  const ChatTemplate own = ChatTemplate::select(
+      "auto", ModelTemplate{.source = "{{ bos_token }}{% for m in messages %}{{ m.role[0] }}:"
+                                      "{{ m.content }}{{ eos_token }}\n{% endfor %}"
+                                      "{{ 'a:' if add_generation_prompt }}",
+                            .tokens = {{"bos_token", "<s>"}, {"eos_token", "</s>"}}});
+
+  const ScoredSequence scored = scored_sequence(byte_tokenizer(), own, "q?", "yes");
+
+  Ids expected{0};
+  for (const int64_t id : byte_ids("u:q?")) expected.push_back(id);
+  expected.push_back(1);
+  for (const int64_t id : byte_ids("\na:ye")) expected.push_back(id);
+  EXPECT_EQ(scored.ids, expected);
+  EXPECT_EQ(scored.target_ids, byte_ids("yes"));
+  EXPECT_EQ(scored.first_prediction + 3, static_cast<int64_t>(scored.ids.size()));
+}
+
 TEST(ScoredSequence, PlainJoinsWithABlank) {
   const ScoredSequence scored =
       scored_sequence(byte_tokenizer(), ChatTemplate::select("plain", ""), "q?", "yes");

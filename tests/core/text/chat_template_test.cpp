@@ -5,7 +5,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "core/text/jinja_literals.h"
 #include "tests/core/text/error_of.h"
 
 namespace {
@@ -29,7 +28,7 @@ constexpr const char* kQwenLike = R"({%- if tools %}
         {{- '<|im_start|>system\nYou are Qwen, created by Alibaba Cloud. You are a helpful assistant.<|im_end|>\n' }}
     {%- endif %}
 {%- endif %}
-{%- for message in messages %}{{- '<|im_start|>' + message.role + '\n' + message.content + '<|im_end|>' + '\n' }}{%- endfor %}
+{%- for message in messages %}{%- if message.role != 'system' or not loop.first %}{{- '<|im_start|>' + message.role + '\n' + message.content + '<|im_end|>' + '\n' }}{%- endif %}{%- endfor %}
 {%- if add_generation_prompt %}{{- '<|im_start|>assistant\n' }}{%- endif %})";
 
 constexpr const char* kChatMlWithoutSystem =
@@ -37,22 +36,29 @@ constexpr const char* kChatMlWithoutSystem =
     "+ '<|im_end|>' + '\\n'}}"
     "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}";
 
-constexpr const char* kLlama2Like =
-    "{% if messages[0]['role'] == 'system' %}{% set system_message = messages[0]['content'] %}{% "
-    "endif %}"
-    "{% for message in messages %}{% set content = '<<SYS>>\\n' + system_message + "
-    "'\\n<</SYS>>\\n\\n' + message['content'] %}"
-    "{% if message['role'] == 'user' %}{{ bos_token + '[INST] ' + content.strip() + ' [/INST]' }}"
-    "{% else %}{{ ' ' + content.strip() + ' ' + eos_token }}{% endif %}{% endfor %}";
+/// In the manner of Llama-2.
+const ModelTemplate kLlama2Like{
+    .source =
+        "{% if messages[0]['role'] == 'system' %}{% set loop_messages = messages[1:] %}"
+        "{% set system_message = messages[0]['content'] %}{% else %}"
+        "{% set loop_messages = messages %}{% set system_message = false %}{% endif %}"
+        "{% for message in loop_messages %}"
+        "{% if loop.index0 == 0 and system_message != false %}"
+        "{% set content = '<<SYS>>\\n' + system_message + '\\n<</SYS>>\\n\\n' + message['content'] "
+        "%}"
+        "{% else %}{% set content = message['content'] %}{% endif %}"
+        "{% if message['role'] == 'user' %}{{ bos_token + '[INST] ' + content.strip() + ' [/INST]' "
+        "}}"
+        "{% else %}{{ ' ' + content.strip() + ' ' + eos_token }}{% endif %}{% endfor %}",
+    .tokens = {{"bos_token", "<s>"}, {"eos_token", "</s>"}}};
 
-TEST(JinjaLiterals, AreReadWithTheirEscapes) {
-  EXPECT_THAT(
-      jinja_literals(
-          R"(text 'no' {# 'no' #}{{ 'a\n' + "b'\"\\" }}{%- if x == 'c' -%}{ 'no' }{{ '\x41\u00e9\q' }})"),
-      ElementsAre("a\n", "b'\"\\", "c", "A\u00e9\\q"));
-  EXPECT_THAT(jinja_literals("{{ 'two\r\nlines' }}"), ElementsAre("two\nlines"));
-  EXPECT_THAT(jinja_literals("{{ 'not closed"), ElementsAre("not closed"));
-}
+/// In the manner of Llama-3: another way to write turns.
+const ModelTemplate kHeads{
+    .source =
+        "{{- bos_token }}{%- for m in messages %}{{- '<|h|>' + m['role'] + '<|/h|>\\n' + "
+        "m['content'] | trim + '<|eot|>' }}{%- endfor %}"
+        "{%- if add_generation_prompt %}{{- '<|h|>assistant<|/h|>\\n' }}{%- endif %}",
+    .tokens = {{"bos_token", "<s>"}}};
 
 TEST(ChatTemplate, ChatMlTakesTheModelsDefaultSystemText) {
   const ChatTemplate chat = ChatTemplate::select("auto", kQwenLike);
@@ -101,11 +107,9 @@ TEST(ChatTemplate, Llama2LeavesBosToTheTokenizer) {
 }
 
 TEST(ChatTemplate, GemmaNamesTheAnswerersTurnModel) {
-  const ChatTemplate chat = ChatTemplate::select(
-      "auto", "{{ bos_token }}{{ '<start_of_turn>' + role + '\\n' + text + '<end_of_turn>\\n' }}");
+  const ChatTemplate chat = ChatTemplate::select("gemma", "");
 
   EXPECT_EQ(chat.format(), ChatTemplate::Format::kGemma);
-  EXPECT_EQ(ChatTemplate::select("gemma", "").format(), ChatTemplate::Format::kGemma);
   EXPECT_TRUE(chat.wants_bos());
   EXPECT_EQ(chat.end_of_turn(), "<end_of_turn>");
   EXPECT_EQ(chat.prompt(" Hi\n"), "<start_of_turn>user\nHi<end_of_turn>\n<start_of_turn>model\n");
@@ -126,15 +130,92 @@ TEST(ChatTemplate, PlainIsTheTextItself) {
   EXPECT_EQ(chat.end_of_turn(), "");
 }
 
-TEST(ChatTemplate, UnknownTemplateIsAConfigErrorThatNamesTheKeyAndTheChoices) {
+TEST(ChatTemplate, DefaultSystemTextMayStandInAVariable) {
+  const ChatTemplate chat = ChatTemplate::select(
+      "auto",
+      "{% set sys = 'You answer briefly.' %}{% if messages[0]['role'] == 'system' %}"
+      "{% set sys = messages[0]['content'] %}{% endif %}{% if sys is defined %}"
+      "{{ '<|im_start|>system\n' + sys + '<|im_end|>\n' }}{% endif %}{% for m in messages %}"
+      "{% if m['role'] == 'user' %}{{ '<|im_start|>user\n' + m['content'] + "
+      "'<|im_end|>\n<|im_start|>assistant\n' }}{% elif m['role'] == 'assistant' %}"
+      "{{ m['content'] + '<|im_end|>\n' }}{% endif %}{% endfor %}");
+
+  EXPECT_EQ(chat.format(), ChatTemplate::Format::kChatMl);
+  EXPECT_EQ(chat.system_text(), "You answer briefly.");
+  EXPECT_EQ(chat.prompt("Q"),
+            "<|im_start|>system\nYou answer briefly.<|im_end|>\n<|im_start|>user\nQ<|im_end|>\n"
+            "<|im_start|>assistant\n");
+}
+
+TEST(ChatTemplate, ChatMlMayBeginWithBos) {
+  const ChatTemplate chat = ChatTemplate::select(
+      "auto", ModelTemplate{.source = std::string("{{ bos_token }}") + kChatMlWithoutSystem,
+                            .tokens = {{"bos_token", "<|bos|>"}}});
+
+  EXPECT_EQ(chat.format(), ChatTemplate::Format::kChatMl);
+  EXPECT_FALSE(chat.wants_bos());
+  EXPECT_EQ(chat.prompt("Q"), "<|bos|><|im_start|>user\nQ<|im_end|>\n<|im_start|>assistant\n");
+}
+
+TEST(ChatTemplate, AnotherTemplateIsRenderedAsItIs) {
+  const ChatTemplate chat = ChatTemplate::select("auto", kHeads);
+  const std::vector<ChatMessage> turns{{Role::kUser, " One "},
+                                       {Role::kAssistant, " Two "},
+                                       {Role::kUser, "Three"},
+                                       {Role::kAssistant, "Four"}};
+
+  const WrittenChat written = chat.written(turns);
+
+  EXPECT_EQ(chat.format(), ChatTemplate::Format::kOwn);
+  EXPECT_EQ(chat.end_of_turn(), "<|eot|>");
+  EXPECT_EQ(chat.prompt(" Q "), "<s><|h|>user<|/h|>\nQ<|eot|><|h|>assistant<|/h|>\n");
+  EXPECT_EQ(written.text, chat.finished(turns));
+  ASSERT_EQ(written.answers.size(), 2U);
+  const auto part = [&](size_t i) {
+    return written.text.substr(written.answers[i].begin,
+                               written.answers[i].end - written.answers[i].begin);
+  };
+  EXPECT_EQ(part(0), "Two");
+  EXPECT_EQ(part(1), "Four");
+}
+
+TEST(ChatTemplate, AnswerBeginsWhereItsPromptEnds) {
+  // Before the last answer stands a thought, as a model would write it, before others none.
+  const ChatTemplate chat = ChatTemplate::select(
+      "auto",
+      "{% for m in messages %}<{{ m.role }}>{% if m.role == 'assistant' and loop.last %}<t></t>"
+      "{% endif %}{{ m.content }};{% endfor %}{% if add_generation_prompt %}<assistant>{% endif "
+      "%}");
+
+  const WrittenChat written = chat.written(
+      {{Role::kUser, "a"}, {Role::kAssistant, "b"}, {Role::kUser, "c"}, {Role::kAssistant, "d"}});
+
+  EXPECT_EQ(written.text, "<user>a;<assistant>b;<user>c;<assistant><t></t>d;");
+  ASSERT_EQ(written.answers.size(), 2U);
+  EXPECT_EQ(written.text.substr(written.answers[0].begin, 1), "b");
+  EXPECT_EQ(written.text.substr(written.answers[1].begin, 8), "<t></t>d");
+}
+
+TEST(ChatTemplate, AnswerWithoutAPlaceOfItsOwnIsAConfigError) {
+  const ChatTemplate chat = ChatTemplate::select(
+      "auto", "{% for m in messages %}{{ m.content }}{{ m.content | length }};{% endfor %}");
+
+  EXPECT_THAT(error_of([&] {
+                chat.written({{Role::kUser, "a"}, {Role::kAssistant, "b"}});
+              }),
+              HasSubstr("ConfigError: chat_template: auto: expected a template that writes each "
+                        "answer once"));
+}
+
+TEST(ChatTemplate, WhatCannotBeRenderedIsAConfigErrorWithItsPlace) {
+  EXPECT_THAT(error_of([] { ChatTemplate::select("auto", "a\n{{ messages | urlize }}"); }),
+              HasSubstr("ConfigError: chat_template: auto: line 2: filter: expected one of"));
+  EXPECT_THAT(error_of([] { ChatTemplate::select("auto", "{{ strftime_now('%Y') }}"); }),
+              HasSubstr("ConfigError: chat_template: auto: line 1: strftime_now: expected a day"));
   EXPECT_THAT(
-      error_of([] { ChatTemplate::select("auto", "{{ '<|begin|>' }}"); }),
-      HasSubstr("ConfigError: chat_template: auto: expected a template of ChatML, Llama-2 or "
-                "Gemma, found another"));
-  EXPECT_THAT(
-      error_of([] { ChatTemplate::select("auto", "{{ '<|begin|>' }}"); }),
-      HasSubstr(
-          "name one of auto, chatml, chatml_helpful, chatml_no_system, llama2, gemma, plain"));
+      error_of([] { ChatTemplate::select("auto", "{{ raise_exception('no') }}"); }),
+      HasSubstr("ConfigError: chat_template: auto: line 1: expected a conversation that the "
+                "template takes, found one that it turns away: no"));
   EXPECT_THAT(
       error_of([] { ChatTemplate::select("auto", ""); }),
       HasSubstr(
@@ -145,14 +226,17 @@ TEST(ChatTemplate, UnknownTemplateIsAConfigErrorThatNamesTheKeyAndTheChoices) {
                         "\"alpaca\""));
 }
 
-TEST(ChatTemplate, TwoDefaultSystemTextsAreAConfigError) {
-  EXPECT_THAT(error_of([] {
-                ChatTemplate::select(
-                    "auto",
-                    "{{'<|im_start|>system\\nA<|im_end|>'}}{{'<|im_start|>system\\nB<|im_end|>'}}"
-                    "{{'<|im_start|>assistant\\n'}}");
+TEST(ChatTemplate, TemplateMayTurnAConversationAway) {
+  const ChatTemplate chat = ChatTemplate::select("auto",
+                                                 "{% for m in messages %}{% if m.role == 'system' "
+                                                 "%}{{ raise_exception('no system') }}{% endif "
+                                                 "%}{{ m.content }};{% endfor %}");
+
+  EXPECT_THAT(error_of([&] {
+                chat.prompt({{Role::kSystem, "s"}, {Role::kUser, "q"}});
               }),
-              HasSubstr("ConfigError: chat_template: auto: expected one default system text"));
+              HasSubstr("DataError: chat_template: auto: line 1: expected a conversation that the "
+                        "template takes"));
 }
 
 TEST(ChatTemplate, TurnsMustAlternateAndEndWithAUser) {

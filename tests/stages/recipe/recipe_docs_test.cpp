@@ -73,6 +73,7 @@ void add_evaluation(std::map<std::string, Json>& sections) {
       name_of(kPromptLanguageNames, BuildDataStage().prompt_language);
   sections["export"]["adapter"] = "";
   sections["export"]["merge_into"] = "";
+  sections["model"]["chat_date"] = "";
 }
 
 /// What training has only with an adapter.
@@ -140,6 +141,7 @@ TEST(RecipeDocs, GiveTheDefaultOfEveryKey) {
                       {"lora", "none"},
                       {"adapter", "none"},
                       {"merge_into", "none"},
+                      {"chat_date", "none"},
                       {"prefix", "none"},
                       {"query_prefix", "none"},
                       {"document_prefix", "none"}};
