@@ -67,6 +67,11 @@ void survey_packs(const std::vector<PackedBatch>& packs, c10::DeviceType device,
   }
 }
 
+/// Fewer prompts than ranks leave some ranks, the first one too, without packs.
+void keep_first(const std::vector<PackedBatch>& packs, PackedBatch& example) {
+  if (!example.input_ids.defined() && !packs.empty()) example = packs.front();
+}
+
 /// Pairs that are to be sampled yet: prompts as XE-IT's, the gold answer and five short ones.
 std::vector<OrpoPair> typical_pairs(int64_t count) {
   std::vector<OrpoPair> pairs;
@@ -111,7 +116,7 @@ TrainWorkload survey_sft(const SftStage& stage, const SurveyInputs& inputs) {
       survey_packs(packs, place.device.type(), workload);
       const dist::StepWork own = dist::work_of(packs, place.device.type());
       if (own.tokens > most.tokens) most = own;
-      if (steps == 0 && rank == 0 && !packs.empty()) workload.example = packs.front();
+      keep_first(packs, workload.example);
     }
     total.packs += most.packs;
     total.tokens += most.tokens;
@@ -154,7 +159,7 @@ TrainWorkload survey_orpo(const OrpoStage& stage, const SurveyInputs& inputs) {
     survey_packs(packs, place.device.type(), workload);
     const dist::StepWork own = dist::work_of(packs, place.device.type());
     if (own.tokens > workload.work.tokens || rank == 0) workload.work = own;
-    if (rank == 0 && !packs.empty()) workload.example = packs.front();
+    keep_first(packs, workload.example);
   }
   // A prompt with the longest answers gets a pack of its own.
   const int64_t longest =

@@ -7,8 +7,10 @@
 #include <gtest/gtest.h>
 
 #include "core/base/error.h"
+#include "distributed/planner/machine_probe.h"
 #include "stages/pipeline/stage_parsers.h"
 #include "tests/support/byte_tokenizer.h"
+#include "tests/support/golden_models.h"
 #include "tests/support/message_of.h"
 #include "tests/support/temp_folder.h"
 
@@ -134,6 +136,40 @@ TEST_F(RunPlanTest, ARecipeThatDoesNotFitIsRefused) {
 
   EXPECT_THAT(test::message_of<ConfigError>([&] { plan(sft_of(train_)); }), HasSubstr("rank"));
 }
+
+TEST_F(RunPlanTest, HasAnExampleWhereTheFirstRankHasNoPrompt) {
+  place_.ranks = 2;
+
+  const auto run = plan("  - orpo: {pairs: nowhere.jsonl, global_batch_size: 2}\n");
+
+  ASSERT_TRUE(run.has_value());
+  EXPECT_GT(run->workload.example.num_tokens(), 0);
+}
+
+/// Windows, two tables of rotations, norms of heads, caps, partial rotation.
+class RunPlanOfFamily : public RunPlanTest, public ::testing::WithParamInterface<std::string> {};
+
+TEST_P(RunPlanOfFamily, IsMadeAndItsStepTimed) {
+  model_.config = golden_config(GetParam());
+  place_.ranks = 2;
+  const Decoder decoder(model_.config);
+
+  const auto run =
+      plan("  - orpo: {pairs: nowhere.jsonl, max_length: 24, max_prompt_length: 12}\n");
+
+  ASSERT_TRUE(run.has_value());
+  EXPECT_EQ(run->request.model.parameters(), dist::shape_of(decoder).parameters());
+  const dist::MachineConstants machine =
+      dist::probe_cpu(decoder, run->workload.example, run->plan.options, place_.ranks);
+  const double seconds = dist::predict_step(run->request.model, run->plan.options, place_.ranks,
+                                            run->request.work, machine)
+                             .total();
+  EXPECT_GT(seconds, 0.0);
+  EXPECT_LT(seconds, 60.0);
+}
+
+INSTANTIATE_TEST_SUITE_P(Golden, RunPlanOfFamily, ::testing::ValuesIn(golden_models()),
+                         golden_name);
 
 }  // namespace
 }  // namespace xkde::recipe
