@@ -9,9 +9,12 @@
 #include "core/model/pretrained/pretrained.h"
 #include "core/text/chat_template.h"
 #include "stages/pipeline/stage_parsers.h"
+#include "stages/pipeline/stage_table.h"
 #include "stages/recipe/recipe.h"
 #include "stages/recipe/recipe_inputs.h"
 #include "stages/run/output_path.h"
+#include "stages/run/run_data.h"
+#include "stages/run/run_place.h"
 
 namespace xkde {
 namespace {
@@ -35,22 +38,34 @@ std::vector<recipe::KeyCheck> adapter_checks(const recipe::Recipe& recipe,
   return checks;
 }
 
+/// Makes of the data what the stage will compute with, on one rank.
+void check_stage(const recipe::Recipe& recipe, size_t stage, const PretrainedModel& model,
+                 const ChatTemplate& chat_template, recipe::RunData& data) {
+  const auto check = recipe::runner_of(*recipe.stages[stage]).check;
+  if (check == nullptr) return;
+  const recipe::RunPlace place{};  // where makes no difference
+  check(*recipe.stages[stage], {recipe, stage, model, chat_template, place, {}, data});
+}
+
 }  // namespace
 
 std::string validate_recipe(const std::filesystem::path& file,
                             const std::vector<std::string>& overrides) {
   const recipe::Recipe recipe = recipe::read_recipe(file, recipe::kStageParsers, overrides);
   std::optional<PretrainedModel> model;  // once it has been opened
+  std::optional<ChatTemplate> chat_template;
+  recipe::RunData data;
   recipe::validate_inputs(
-      recipe,
+      recipe, data.files,
       [&](const std::filesystem::path& path) {
         model = open_pretrained(path);
-        ChatTemplate::select(recipe.model.chat_template,
-                             own_template(*model, recipe.model.chat_date));
+        chat_template = ChatTemplate::select(recipe.model.chat_template,
+                                             own_template(*model, recipe.model.chat_date));
         return model->config.max_position_embeddings;
       },
       [&](const recipe::NamedPath& output) { recipe::check_output(recipe, output); },
-      adapter_checks(recipe, model));
+      adapter_checks(recipe, model),
+      [&](size_t stage) { check_stage(recipe, stage, *model, *chat_template, data); });
   return file.string() + ": valid, " + std::to_string(recipe.stages.size()) + " stages\n";
 }
 

@@ -30,15 +30,20 @@ void copy_content(const fs::path& from, const fs::path& to) {
   out.close();
 }
 
-void export_adapter(const ExportStage& stage, RunContext& context) {
-  RunWeights& weights = context.weights();
+/// Throws ConfigError where there is no adapter that others could put on the model's files.
+void check_adapter(bool has_adapter, bool is_base_pretrained) {
   const std::string place = std::string(ExportStage::kName) + ".adapter";
-  XKDE_CHECK(weights.lora().has_value(), ConfigError, place,
+  XKDE_CHECK(has_adapter, ConfigError, place,
              ": expected a model with an adapter, found one without; a stage with lora above this "
              "one makes one");
-  XKDE_CHECK(weights.is_base_pretrained(), ConfigError, place,
+  XKDE_CHECK(is_base_pretrained, ConfigError, place,
              ": expected an adapter of the model's files, found one of weights that a stage has "
              "trained; export.path writes the model with its adapter merged in");
+}
+
+void export_adapter(const ExportStage& stage, RunContext& context) {
+  RunWeights& weights = context.weights();
+  check_adapter(weights.lora().has_value(), weights.is_base_pretrained());
   const std::map<std::string, at::Tensor> matrices = weights.gather_adapter(context.options());
   if (!context.is_root()) return;
   FreshFolder fresh(stage.adapter);
@@ -53,6 +58,19 @@ void export_adapter(const ExportStage& stage, RunContext& context) {
 }
 
 }  // namespace
+
+void check_export(const ExportStage& stage, const SurveyInputs& inputs) {
+  if (stage.adapter.empty()) return;
+  bool has_adapter = !inputs.recipe.model.adapter.empty();
+  bool is_base_pretrained = true;
+  for (size_t i = 0; i < inputs.stage; ++i) {
+    const Stage& above = *inputs.recipe.stages[i];
+    if (!above.changes_model()) continue;
+    has_adapter = above.adapter() != nullptr;
+    is_base_pretrained = is_base_pretrained && has_adapter;
+  }
+  check_adapter(has_adapter, is_base_pretrained);
+}
 
 void run_export(const ExportStage& stage, RunContext& context) {
   if (!stage.adapter.empty()) export_adapter(stage, context);

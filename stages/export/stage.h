@@ -3,6 +3,7 @@
 
 #include "stages/export/keys.h"
 #include "stages/run/run_context.h"
+#include "stages/train/survey.h"
 
 namespace xkde::recipe {
 
@@ -13,6 +14,9 @@ inline constexpr const char* kExportedMemory = "edit_memory.h5";
 /// beside them; its adapter as a PEFT folder. It takes the place of an earlier export when it is
 /// whole (FreshFolder). Throws ConfigError where anything else is at `stage.path`. Collective.
 void run_export(const ExportStage& stage, RunContext& context);
+
+/// Throws ConfigError where the stages above leave no adapter that `stage.adapter` could have.
+void check_export(const ExportStage& stage, const SurveyInputs& inputs);
 
 }  // namespace xkde::recipe
 

@@ -30,10 +30,19 @@ TrainWorkload survey(const Stage& stage, const SurveyInputs& inputs) {
   return kSurvey(as<T>(stage), inputs);
 }
 
+template <class T, void (*kCheck)(const T&, const SurveyInputs&)>
+void check(const Stage& stage, const SurveyInputs& inputs) {
+  kCheck(as<T>(stage), inputs);
+}
+
 constexpr StageRunner kRunners[] = {
     {.name = BuildDataStage::kName,
      .run = call<BuildDataStage, run_build_data>,
      .leaves = LeftFile{ArtifactKind::kTrainData, kTrainFile},
+     .check =
+         [](const Stage& stage, const SurveyInputs& inputs) {
+           built_ahead(as<BuildDataStage>(stage), inputs.recipe, inputs.data);
+         },
      .left_out =
          [](const Stage& stage, const Recipe& recipe, LoadedData& files) {
            return left_out_questions(as<BuildDataStage>(stage), recipe, files);
@@ -42,19 +51,23 @@ constexpr StageRunner kRunners[] = {
      .run = call<SftStage, run_sft>,
      .restore = call<SftStage, restore_sft>,
      .survey = survey<SftStage, survey_sft>,
+     .check = check<SftStage, check_sft>,
      .lighter = "a smaller sft.max_tokens_per_pack, or more ranks"},
     {.name = SampleStage::kName,
      .run = call<SampleStage, run_sample>,
      .leaves = LeftFile{ArtifactKind::kSamples, kSamplesFile},
+     .check = check<SampleStage, check_sample>,
      .lighter = "a smaller sample.max_sequences"},
     {.name = RankStage::kName,
      .run = call<RankStage, run_rank>,
      .leaves = LeftFile{ArtifactKind::kPairs, kPairsFile},
+     .check = check<RankStage, check_rank>,
      .lighter = "a smaller rank.max_tokens_per_batch"},
     {.name = OrpoStage::kName,
      .run = call<OrpoStage, run_orpo>,
      .restore = call<OrpoStage, restore_orpo>,
      .survey = survey<OrpoStage, survey_orpo>,
+     .check = check<OrpoStage, check_orpo>,
      .lighter = "a smaller orpo.max_tokens_per_pack, or more ranks"},
     {.name = EvaluateStage::kName,
      .run = call<EvaluateStage, run_evaluate>,
@@ -62,7 +75,8 @@ constexpr StageRunner kRunners[] = {
      .lighter = "a smaller evaluate.max_tokens_per_batch"},
     {.name = ExportStage::kName,
      .run = [](const Stage& stage, const fs::path& /*folder*/,
-               RunContext& context) { run_export(as<ExportStage>(stage), context); }},
+               RunContext& context) { run_export(as<ExportStage>(stage), context); },
+     .check = check<ExportStage, check_export>},
 };
 
 static_assert(std::ranges::equal(kRunners, kStageParsers, {}, &StageRunner::name,

@@ -28,6 +28,9 @@ struct StageRunner {
                   RunContext& context) = nullptr;
   /// Finds what training asks of a rank; null where the stage does not train.
   TrainWorkload (*survey)(const Stage& stage, const SurveyInputs& inputs) = nullptr;
+  /// Turns what the stage reads, as far as it is there before the run, into what it computes with.
+  /// Throws what the stage would throw; null where Stage::check_inputs tells all.
+  void (*check)(const Stage& stage, const SurveyInputs& inputs) = nullptr;
   /// A digest of the questions that the stage leaves out because others of the recipe ask them;
   /// null where it leaves out none. Reads their data.
   std::string (*left_out)(const Stage& stage, const Recipe& recipe, LoadedData& files) = nullptr;

@@ -210,6 +210,19 @@ void write_pairs(const std::vector<SampleRow>& rows,
 
 }  // namespace
 
+void check_rank(const RankStage& stage, const SurveyInputs& /*inputs*/) {
+  if (stage.uses_own_samples()) return;
+  const std::vector<SampleRow> rows = read_samples(stage.samples);
+  RankCounts counts;
+  std::vector<std::vector<std::string>> texts;
+  for (const SampleRow& row : rows) texts.push_back(answers_to_score(row, stage, counts));
+  cases_of(rows, texts, stage);
+  const bool any = std::ranges::any_of(texts, [](const auto& list) { return !list.empty(); });
+  XKDE_CHECK(any, DataError, stage.samples,
+             ": expected an answer other than the gold one, found none in ", rows.size(),
+             " samples");
+}
+
 void run_rank(const RankStage& stage, const std::filesystem::path& folder, RunContext& context) {
   const std::filesystem::path file = stage.uses_own_samples()
                                          ? context.artifacts().file(ArtifactKind::kSamples)

@@ -5,6 +5,7 @@
 
 #include "stages/preference/rank_keys.h"
 #include "stages/run/run_context.h"
+#include "stages/train/survey.h"
 
 namespace xkde::recipe {
 
@@ -14,6 +15,10 @@ inline constexpr const char* kPairsFile = "pairs.jsonl";
 /// statistics.json with what was left out and why. Throws DataError where no pair is left.
 /// Collective.
 void run_rank(const RankStage& stage, const std::filesystem::path& folder, RunContext& context);
+
+/// Reads the samples, where a file has them. Throws where the stage could not score them, or no
+/// pair would be left.
+void check_rank(const RankStage& stage, const SurveyInputs& inputs);
 
 }  // namespace xkde::recipe
 

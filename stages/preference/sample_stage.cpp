@@ -38,19 +38,16 @@ std::string prompt_text(const Conversation& conversation, const SampleStage& sta
   return "[INST]" + asked.front().content + " [/INST] ";
 }
 
-std::vector<SamplePrompt> read_prompts(const SampleStage& stage, RunContext& context) {
-  const std::filesystem::path file = stage.uses_built_data()
-                                         ? context.artifacts().file(ArtifactKind::kTrainData)
-                                         : std::filesystem::path(stage.train_data);
-  const FileOrigin origin = stage.uses_built_data() ? FileOrigin::kOwn : FileOrigin::kInput;
-  LoadedData& files = context.data().files;
-  const std::vector<Conversation>& conversations = read_as(
-      origin, [&]() -> auto& { return files.conversations(file); });
+/// The prompts of `conversations`, which are those of `source`.
+std::vector<SamplePrompt> prompts_of(const std::vector<Conversation>& conversations,
+                                     const std::string& source, const SampleStage& stage,
+                                     const Tokenizer& tokenizer,
+                                     const ChatTemplate& chat_template) {
   const auto [begin, end] = Slice::parse(stage.records).range(std::ssize(conversations));
   std::vector<SamplePrompt> prompts;
   for (int64_t i = begin; i < end; ++i) {
     const Conversation& conversation = conversations[static_cast<size_t>(i)];
-    const std::string text = prompt_text(conversation, stage, context.chat_template());
+    const std::string text = prompt_text(conversation, stage, chat_template);
     SamplePrompt prompt{.index = static_cast<uint64_t>(i),
                         .row = {.id = conversation.id,
                                 .prompt = text,
@@ -59,13 +56,25 @@ std::vector<SamplePrompt> read_prompts(const SampleStage& stage, RunContext& con
                                 .languages = conversation.languages},
                         .ids = {}};
     prompt.ids = stage.prompt_format == PromptFormat::kModel
-                     ? encode_prompt(context.tokenizer(), context.chat_template(), text)
-                     : context.tokenizer().encode(text, /*add_special_tokens=*/true);
+                     ? encode_prompt(tokenizer, chat_template, text)
+                     : tokenizer.encode(text, /*add_special_tokens=*/true);
     prompts.push_back(std::move(prompt));
   }
-  XKDE_CHECK(!prompts.empty(), DataError, file.string(), ": expected prompts, found none of ",
+  XKDE_CHECK(!prompts.empty(), DataError, source, ": expected prompts, found none of ",
              conversations.size(), " conversations in the slice \"", stage.records, "\"");
   return prompts;
+}
+
+std::vector<SamplePrompt> read_prompts(const SampleStage& stage, RunContext& context) {
+  const std::filesystem::path file = stage.uses_built_data()
+                                         ? context.artifacts().file(ArtifactKind::kTrainData)
+                                         : std::filesystem::path(stage.train_data);
+  const FileOrigin origin = stage.uses_built_data() ? FileOrigin::kOwn : FileOrigin::kInput;
+  LoadedData& files = context.data().files;
+  const std::vector<Conversation>& conversations = read_as(
+      origin, [&]() -> auto& { return files.conversations(file); });
+  return prompts_of(conversations, file.string(), stage, context.tokenizer(),
+                    context.chat_template());
 }
 
 GenerateOptions options_of(const SampleStage& stage, const RunContext& context) {
@@ -127,6 +136,11 @@ void report(const std::filesystem::path& folder) {
 }
 
 }  // namespace
+
+void check_sample(const SampleStage& stage, const SurveyInputs& inputs) {
+  prompts_of(conversations_of(stage.train_data, inputs), stage.train_data, stage,
+             inputs.model.tokenizer, inputs.chat_template);
+}
 
 void run_sample(const SampleStage& stage, const std::filesystem::path& folder,
                 RunContext& context) {

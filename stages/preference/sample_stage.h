@@ -5,6 +5,7 @@
 
 #include "stages/preference/sample_keys.h"
 #include "stages/run/run_context.h"
+#include "stages/train/survey.h"
 
 namespace xkde::recipe {
 
@@ -15,6 +16,9 @@ inline constexpr const char* kSamplesFile = "samples.jsonl";
 /// and is counted. Goes on behind what an earlier run finished. Throws StopRequested between chunks
 /// when asked to stop. Collective.
 void run_sample(const SampleStage& stage, const std::filesystem::path& folder, RunContext& context);
+
+/// Makes the stage's prompts. Throws as the stage would before its first answer.
+void check_sample(const SampleStage& stage, const SurveyInputs& inputs);
 
 }  // namespace xkde::recipe
 

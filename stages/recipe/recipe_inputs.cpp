@@ -156,10 +156,10 @@ std::vector<NamedPath> outputs_of(const Recipe& recipe) {
   return all;
 }
 
-void validate_inputs(const Recipe& recipe, const ModelCheck& check_model,
-                     const OutputCheck& check_output, const std::vector<KeyCheck>& of_model) {
+void validate_inputs(const Recipe& recipe, LoadedData& files, const ModelCheck& check_model,
+                     const OutputCheck& check_output, const std::vector<KeyCheck>& of_model,
+                     const StageCheck& check_stage) {
   Faults faults(recipe);
-  LoadedData files;
   const int64_t context_length = check_model_of(recipe, check_model, faults);
   for (const auto& [key, check] : of_model) {
     if (context_length > 0) faults.run(key, check);
@@ -172,6 +172,10 @@ void validate_inputs(const Recipe& recipe, const ModelCheck& check_model,
     for (const NamedPath& output : outputs_of(recipe))
       faults.run(output.key, [&] { check_output(output); });
   }
+  faults.throw_if_any();
+  if (!check_stage) return;
+  for (size_t i = 0; i < recipe.stages.size(); ++i)
+    faults.run(recipe.origin.stage_paths[i], [&] { check_stage(i); });
   faults.throw_if_any();
 }
 

@@ -5,6 +5,7 @@
 
 #include "stages/run/run_context.h"
 #include "stages/train/orpo_keys.h"
+#include "stages/train/survey.h"
 
 namespace xkde::recipe {
 
@@ -12,6 +13,9 @@ namespace xkde::recipe {
 /// metrics.jsonl, checkpoints/ and statistics.json into `folder`. Throws DataError where no pair is
 /// left to train on. Collective.
 void run_orpo(const OrpoStage& stage, const std::filesystem::path& folder, RunContext& context);
+
+/// Makes the stage's pairs, where a file has them. Throws as the stage would before its first step.
+void check_orpo(const OrpoStage& stage, const SurveyInputs& inputs);
 
 /// Gives the context the weights that a finished stage left (restore_training). Collective.
 void restore_orpo(const OrpoStage& stage, const std::filesystem::path& folder, RunContext& context);

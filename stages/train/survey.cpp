@@ -33,21 +33,9 @@ TrainWorkload workload_of(const TrainKeys& keys, const SurveyInputs& inputs) {
   return workload;
 }
 
-const std::vector<Conversation>& conversations_of(const SftStage& stage,
-                                                  const SurveyInputs& inputs) {
-  LoadedData& files = inputs.data.files;
-  if (!stage.uses_built_data()) return files.conversations(stage.train_data);
-  const size_t builder = inputs.recipe.stage_above(inputs.stage, BuildDataStage::kName);
-  if (const auto built = inputs.artifacts.left_by(builder))
-    return read_as(
-        FileOrigin::kOwn, [&]() -> auto& { return files.conversations(*built); });
-  const auto& build = as<BuildDataStage>(*inputs.recipe.stages[builder]);
-  return built_ahead(build, inputs.recipe, inputs.data).conversations;
-}
-
 std::vector<SftSample> samples_of(const SftStage& stage, const SurveyInputs& inputs) {
-  return encode_samples(conversations_of(stage, inputs), stage.train_data, stage, inputs.model,
-                        inputs.chat_template);
+  return encode_samples(conversations_of(stage.train_data, inputs), stage.train_data, stage,
+                        inputs.model, inputs.chat_template);
 }
 
 void keep_largest(dist::PackShape& largest, const dist::PackShape& shape) {
@@ -92,6 +80,20 @@ std::vector<OrpoPair> typical_pairs(int64_t count) {
 }
 
 }  // namespace
+
+const std::vector<Conversation>& conversations_of(const std::string& train_data,
+                                                  const SurveyInputs& inputs) {
+  LoadedData& files = inputs.data.files;
+  if (train_data != SftStage::kBuiltData) return files.conversations(train_data);
+  const size_t builder = inputs.recipe.stage_above(inputs.stage, BuildDataStage::kName);
+  if (const auto built = inputs.artifacts.left_by(builder))
+    return read_as(
+        FileOrigin::kOwn, [&]() -> auto& { return files.conversations(*built); });
+  const auto& build = as<BuildDataStage>(*inputs.recipe.stages[builder]);
+  return built_ahead(build, inputs.recipe, inputs.data).conversations;
+}
+
+void check_sft(const SftStage& stage, const SurveyInputs& inputs) { samples_of(stage, inputs); }
 
 TrainWorkload survey_sft(const SftStage& stage, const SurveyInputs& inputs) {
   const RunPlace& place = inputs.place;

@@ -41,6 +41,13 @@ struct SurveyInputs {
   RunData& data;
 };
 
+/// The conversations of a stage's `train_data`: those of a file, or of the build_data stage above,
+/// built where it is not finished. They live in `inputs.data`.
+const std::vector<Conversation>& conversations_of(const std::string& train_data,
+                                                  const SurveyInputs& inputs);
+/// Makes the stage's samples. Throws as the stage would before its first step.
+void check_sft(const SftStage& stage, const SurveyInputs& inputs);
+
 /// Reads the stage's samples, or builds them where the build_data stage above is not finished. Not
 /// collective. Throws as read_conversations and build_data do.
 TrainWorkload survey_sft(const SftStage& stage, const SurveyInputs& inputs);

@@ -98,7 +98,8 @@ int64_t any_model(const fs::path& /*model*/) { return 2048; }
 template <typename ErrorType>
 std::string message_of(const Recipe& recipe, const ModelCheck& check_model = any_model) {
   try {
-    validate_inputs(recipe, check_model);
+    LoadedData files;
+    validate_inputs(recipe, files, check_model);
   } catch (const ErrorType& error) {
     return error.what();
   }
@@ -106,11 +107,11 @@ std::string message_of(const Recipe& recipe, const ModelCheck& check_model = any
 }
 
 TEST_F(RecipeInputs, AreFineWhenAllIsThere) {
-  EXPECT_NO_THROW(validate_inputs(recipe(), any_model));
-  EXPECT_NO_THROW(
-      validate_inputs(recipe({"model.model_name_or_path=" + root_.string() + "/weights.gguf",
-                              "sft.train_data=" + root_.string() + "/train.json"}),
-                      any_model));
+  EXPECT_EQ(message_of<Error>(recipe()), "no such error");
+  EXPECT_EQ(
+      message_of<Error>(recipe({"model.model_name_or_path=" + root_.string() + "/weights.gguf",
+                                "sft.train_data=" + root_.string() + "/train.json"})),
+      "no such error");
 }
 
 TEST_F(RecipeInputs, AreReportedAllAtOnceWhenMissing) {
@@ -233,7 +234,7 @@ TEST_F(RecipeInputs, PairsAndSamplesAreRead) {
 TEST_F(RecipeInputs, FaultsKeepTheirKind) {
   const std::string file = bad().string();
 
-  EXPECT_NO_THROW(validate_inputs(probes("", ""), any_model));
+  EXPECT_EQ(message_of<Error>(probes("", "")), "no such error");
   EXPECT_EQ(message_of<DataError>(probes("row 3", "row 7")),
             "r.yaml: 2 errors\n"
             "r.yaml:3:19: stages.0.probe.file: row 3\n"

@@ -153,9 +153,10 @@ TEST_F(OutputPath, IsLookedAtByValidation) {
                                      {"model.model_name_or_path=" + at("model"),
                                       "output_dir=" + at("model"), "export.path=" + at("data")});
 
+  LoadedData files;
   const std::string text = message_of<>([&] {
     validate_inputs(
-        recipe, [](const fs::path& /*model*/) { return int64_t{0}; },
+        recipe, files, [](const fs::path& /*model*/) { return int64_t{0}; },
         [&](const NamedPath& output) { check_output(recipe, output); });
   });
 

@@ -1,0 +1,111 @@
+#!/usr/bin/env python3
+"""`validate` refuses what the run would refuse once it is under way, by the same exit code and reason.
+
+usage: validate_run_test.py XKDE_DIST_BINARY
+Needs python3 and mpirun only.
+"""
+
+import json
+import sys
+import unittest
+
+from tiny_run import TinyRunTest
+
+HEAD = """\
+output_dir: {out}
+model: {{model_name_or_path: {root}/model, dtype: float32, chat_template: chatml_no_system}}
+parallel: {{threads: 1}}
+stages:
+"""
+ASK = """\
+  - evaluate: {{benchmark: mzsre, data: {root}/edits_enes.json, edit_languages: [en], test_languages: [es], records: "0:2",
+                bootstrap_resamples: 0}}
+"""
+BUILD = """\
+  - build_data:
+      sources:
+        - {{benchmark: mzsre, data: {root}/edits_enes.json, edit_languages: [en], test_languages: [es], records: "RECORDS"}}
+"""
+SFT = "  - sft: {{max_steps: 1, global_batch_size: 1KEYS}}\n"
+
+
+def build(records):
+    return BUILD.replace("RECORDS", records)
+
+
+def sft(keys=""):
+    return SFT.replace("KEYS", keys)
+
+
+class ValidateRun(TinyRunTest):
+    def write(self, name, rows, whole=False):
+        with open(f"{self.root}/{name}", "w") as file:
+            file.write(json.dumps(rows) if whole else "".join(json.dumps(row) + "\n" for row in rows))
+
+    def write_turns(self, name, *turns):
+        speakers = ("human", "gpt")
+        said = [{"from": speakers[i % 2], "value": text} for i, text in enumerate(turns)]
+        self.write(name, [{"conversations": said}], whole=True)
+
+    def both_refuse(self, name, stages, code, reason):
+        """`reason` names one fault."""
+        recipe = self.recipe(name, HEAD + stages)
+        for arguments in (["validate", recipe], [recipe]):
+            result = self.run_program(arguments)
+            self.assertEqual(result.returncode, code, f"{arguments}: {result.stdout}{result.stderr}")
+            self.assertIn(reason, result.stderr, arguments)
+
+    def both_accept(self, name, stages):
+        recipe = self.recipe(name, HEAD + stages)
+        for arguments in (["validate", recipe], [recipe]):
+            result = self.run_program(arguments)
+            self.assertEqual(result.returncode, 0, f"{arguments}: {result.stderr}")
+
+    def test_samples_that_are_cut_to_no_target(self):
+        self.both_refuse("cut", build("0:3") + sft(", max_length: 4"), 65, "expected training samples, found none")
+
+    def test_an_empty_answer(self):
+        self.write_turns("empty.json", "what?", "")
+        self.both_refuse("empty", sft(", train_data: {root}/empty.json, train_on_end_of_turn: false"), 65,
+                         'conversations.1.value: expected a non-empty string, found ""')
+
+    def test_training_data_of_which_all_are_test_questions(self):
+        self.both_refuse("asked", build("0:2") + sft() + ASK, 65, "expected at least one training sample, found none")
+
+    def test_pairs_that_have_no_token(self):
+        self.write("no_token.jsonl", [{"prompt": "what?", "chosen": "", "rejected": "that"}])
+        self.both_refuse("no_token", "  - orpo: {{pairs: {root}/no_token.jsonl, max_steps: 1}}\n", 65,
+                         "expected at least one pair to train on, found none")
+
+    def test_a_slice_without_prompts(self):
+        self.write_turns("turns.json", "what?", "that")
+        self.both_refuse("slice", '  - sample: {{train_data: {root}/turns.json, records: "5:9"}}\n', 65,
+                         "expected prompts, found none of 1 conversations")
+
+    def test_prompts_that_a_format_cannot_hold(self):
+        self.write_turns("long.json", "what?", "that", "which?", "this")
+        self.both_refuse("format", "  - sample: {{train_data: {root}/long.json, prompt_format: xk}}\n", 65,
+                         "expected one question (prompt_format: xk), found 3 turns")
+
+    def test_samples_whose_answers_are_all_gold(self):
+        self.write("gold.jsonl", [{"id": "a", "prompt": "p", "gold": "g", "answers": [
+            {"text": "g", "token_ids": [1], "finish_reason": "stop"}]}])
+        self.both_refuse("gold", "  - rank: {{samples: {root}/gold.jsonl}}\n", 65, "{root}/gold.jsonl: expected ".format(
+            root=self.root))
+
+    def test_an_adapter_to_export_that_no_stage_makes(self):
+        self.both_refuse("none", build("0:3") + sft() + "  - export: {{adapter: {out}/peft}}\n", 78,
+                         "expected a model with an adapter, found one without")
+
+    def test_an_adapter_over_weights_that_a_stage_has_trained(self):
+        lora = ", lora: {{r: 2, alpha: 4}}"
+        self.both_refuse("trained", build("0:3") + sft() + sft(lora) + "  - export: {{adapter: {out}/peft}}\n", 78,
+                         "found one of weights that a stage has trained")
+
+    def test_what_the_run_can_do(self):
+        self.both_accept("good", build("0:3") + sft(", lora: {{r: 2, alpha: 4}}") + "  - export: {{adapter: {out}/peft}}\n")
+
+
+if __name__ == "__main__":
+    ValidateRun.binary = sys.argv.pop(1)
+    unittest.main()
