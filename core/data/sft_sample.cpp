@@ -83,7 +83,9 @@ SftSample encode_as_written(const Tokenizer& tokenizer, const ChatTemplate& chat
                                             ? required_end_of_turn(tokenizer, chat_template)
                                             : end_of_turn_id(tokenizer, chat_template);
   size_t past_last = 0;
-  for (const WrittenChat::Part& part : is_marked ? chat.generated : chat.answers) {
+  const std::vector<WrittenChat::Part> parts =
+      is_marked ? chat.generated : chat_template.places_of_answers(turns, chat.text);
+  for (const WrittenChat::Part& part : parts) {
     const auto place = [&](size_t offset, bool covers) {
       return sample.ids.begin() + static_cast<std::ptrdiff_t>(
                                       ids_before(tokenizer, sample.ids, chat.text, offset, covers));

@@ -29,11 +29,12 @@ WholeText whole_text(const Tokenizer& tokenizer, const ChatTemplate& chat_templa
     case ChatTemplate::Format::kPlain:
       return {concat(user, " ", answer), 0};
     case ChatTemplate::Format::kOwn: {
-      const WrittenChat chat = chat_template.written(
-          {{ChatMessage::Role::kUser, std::string(user)}, {ChatMessage::Role::kAssistant, answer}});
-      const std::vector<int64_t> ids = tokenizer.encode(chat.text);
-      const size_t until = ids_before(tokenizer, ids, chat.text, chat.answers.back().end, true);
-      return {chat.text, ids.size() - until};
+      const std::vector<ChatMessage> turns{{ChatMessage::Role::kUser, std::string(user)},
+                                           {ChatMessage::Role::kAssistant, answer}};
+      const std::string text = chat_template.finished(turns);
+      const size_t end = chat_template.places_of_answers(turns, text).back().end;
+      const std::vector<int64_t> ids = tokenizer.encode(text);
+      return {text, ids.size() - ids_before(tokenizer, ids, text, end, true)};
     }
   }
   throw InternalError("chat template: not one of the formats");

@@ -323,4 +323,16 @@ WrittenChat ChatTemplate::written(const std::vector<ChatMessage>& messages) cons
   return own_->written(messages);
 }
 
+std::vector<WrittenChat::Part> ChatTemplate::places_of_answers(
+    const std::vector<ChatMessage>& messages, const std::string& whole) const {
+  XKDE_CHECK(own_ != nullptr, InternalError,
+             "chat template: expected the model's own, found one by name");
+  std::vector<WrittenChat::Part> places;
+  for (size_t i = 0; i < messages.size(); ++i) {
+    if (messages[i].role == Role::kAssistant)
+      places.push_back(own_->place_of_answer(messages, i, whole));
+  }
+  return places;
+}
+
 }  // namespace xkde

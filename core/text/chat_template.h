@@ -47,8 +47,12 @@ class ChatTemplate {
   /// A whole conversation that ends with an answer, as the model's own template writes it without a
   /// generation prompt, BOS and closing tokens spelled out. Throws DataError for another order.
   std::string finished(const std::vector<ChatMessage>& messages) const;
-  /// finished(), and where the answers stand. Of kOwn only.
+  /// finished(), and what the template marks in it. Of kOwn only.
   WrittenChat written(const std::vector<ChatMessage>& messages) const;
+  /// Where the answers stand in `whole`, which is finished(messages), in order. Of kOwn only.
+  /// Throws ConfigError where an answer has no place of its own.
+  std::vector<WrittenChat::Part> places_of_answers(const std::vector<ChatMessage>& messages,
+                                                   const std::string& whole) const;
   /// What closes an answer: "<|im_end|>" (ChatML), "</s>" (Llama-2) or "<end_of_turn>" (Gemma); of
   /// kOwn all that stands behind the last answer; empty for plain.
   const std::string& end_of_turn() const noexcept { return end_of_turn_; }

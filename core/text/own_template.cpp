@@ -7,8 +7,6 @@
 namespace xkde {
 namespace {
 
-using Role = ChatMessage::Role;
-
 /// A text that no conversation holds, and that no template cuts.
 constexpr std::string_view kMark = "\x01\x02\x01";
 
@@ -80,12 +78,8 @@ WrittenChat::Part OwnTemplate::place_of_answer(const std::vector<ChatMessage>& m
 
 WrittenChat OwnTemplate::written(const std::vector<ChatMessage>& messages) const {
   jinja::Rendered rendered = render(messages, false);
-  WrittenChat chat{.text = std::move(rendered.text), .answers = {}, .generated = {}};
+  WrittenChat chat{.text = std::move(rendered.text), .generated = {}};
   for (const auto& [begin, end] : rendered.generated) chat.generated.push_back({begin, end});
-  for (size_t i = 0; i < messages.size(); ++i) {
-    if (messages[i].role == Role::kAssistant)
-      chat.answers.push_back(place_of_answer(messages, i, chat.text));
-  }
   return chat;
 }
 

@@ -27,8 +27,6 @@ struct WrittenChat {
     size_t end = 0;
   };
   std::string text;
-  /// The answers in order: each from where its prompt ends to where its own text ends.
-  std::vector<Part> answers;
   /// What the template marks by {% generation %}, with all that closes a turn inside it.
   std::vector<Part> generated;
 };
@@ -42,10 +40,14 @@ class OwnTemplate {
   /// Throws ConfigError with construct and line, and DataError where the template turns the
   /// conversation away.
   std::string text(const std::vector<ChatMessage>& messages, bool add_generation_prompt) const;
-  /// A conversation without a prompt at its end, and where its answers stand: by what the template
-  /// writes before each, and by what it writes with another text in its place. Throws as text(),
-  /// and ConfigError where an answer has no place of its own.
+  /// A conversation without a prompt at its end. Throws as text().
   WrittenChat written(const std::vector<ChatMessage>& messages) const;
+  /// Where the answer messages[answer] stands in `whole`, the text of all `messages`: from where
+  /// its prompt ends to where its own text ends. By what the template writes before it, and by what
+  /// it writes with another text in its place. Throws as text(), and ConfigError where the answer
+  /// has no place of its own.
+  WrittenChat::Part place_of_answer(const std::vector<ChatMessage>& messages, size_t answer,
+                                    const std::string& whole) const;
 
   /// A special token; empty: the model has none.
   const std::string& token(const std::string& name) const;
@@ -54,8 +56,6 @@ class OwnTemplate {
  private:
   jinja::Rendered render(const std::vector<ChatMessage>& messages,
                          bool add_generation_prompt) const;
-  WrittenChat::Part place_of_answer(const std::vector<ChatMessage>& messages, size_t answer,
-                                    const std::string& whole) const;
 
   std::string name_;
   ModelTemplate model_;

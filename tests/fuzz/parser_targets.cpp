@@ -134,13 +134,21 @@ void read_word_piece(std::string_view bytes, const fs::path& folder) {
 }
 
 void read_chat_template(std::string_view bytes, const fs::path&) {
+  using Role = ChatMessage::Role;
   const ModelTemplate model{.source = std::string(bytes),
-                            .tokens = {{"bos_token", "<s>"}, {"eos_token", "</s>"}}};
+                            .tokens = {{"bos_token", "<s>"}, {"eos_token", "</s>"}},
+                            .clock = jinja::parse_clock("2026-11-28")};
   const ChatTemplate chat = ChatTemplate::select("auto", model);
   chat.prompt("Who?");
-  chat.finished({{ChatMessage::Role::kSystem, "s"},
-                 {ChatMessage::Role::kUser, "u"},
-                 {ChatMessage::Role::kAssistant, "a"}});
+  const std::vector<ChatMessage> turns{{Role::kSystem, "s"},
+                                       {Role::kUser, "u"},
+                                       {Role::kAssistant, "a"},
+                                       {Role::kUser, " v\n"},
+                                       {Role::kAssistant, " b "}};
+  const std::string whole = chat.finished(turns);
+  if (chat.format() != ChatTemplate::Format::kOwn) return;
+  chat.written(turns);
+  chat.places_of_answers(turns, whole);
 }
 
 void read_sentencepiece(std::string_view bytes, const fs::path& folder) {

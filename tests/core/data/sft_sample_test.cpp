@@ -230,6 +230,18 @@ TEST(SftSample, WhatTheTemplateMarksIsTrained) {
             byte_ids("<t>yes"));
 }
 
+TEST(SftSample, WhatTheTemplateMarksNeedsNoPlaceOfItsOwn) {
+  // The answer's length stands behind it, so that its place cannot be told by another text.
+  const ChatTemplate own =
+      ChatTemplate::select("auto",
+                           "{% for m in messages %}{% if m.role == 'assistant' %}{% generation %}"
+                           "{{ m.content }}{{ m.content | length }}{% endgeneration %}{% else %}"
+                           "{{ m.content }}{% endif %}{% endfor %}");
+
+  EXPECT_EQ(trained_ids(encode_sample(byte_tokenizer(), own, "q?", "yes", true)),
+            byte_ids("yes3"));
+}
+
 TEST(SftSample, TemplateWithoutAClosingTokenGetsEos) {
   const ChatTemplate own =
       ChatTemplate::select("auto",

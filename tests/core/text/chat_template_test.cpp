@@ -10,7 +10,6 @@
 namespace {
 
 using namespace xkde;
-using testing::ElementsAre;
 using testing::HasSubstr;
 using xkde::test::error_of;
 using Role = ChatMessage::Role;
@@ -165,15 +164,15 @@ TEST(ChatTemplate, AnotherTemplateIsRenderedAsItIs) {
                                        {Role::kAssistant, "Four"}};
 
   const WrittenChat written = chat.written(turns);
+  const std::vector<WrittenChat::Part> answers = chat.places_of_answers(turns, written.text);
 
   EXPECT_EQ(chat.format(), ChatTemplate::Format::kOwn);
   EXPECT_EQ(chat.end_of_turn(), "<|eot|>");
   EXPECT_EQ(chat.prompt(" Q "), "<s><|h|>user<|/h|>\nQ<|eot|><|h|>assistant<|/h|>\n");
   EXPECT_EQ(written.text, chat.finished(turns));
-  ASSERT_EQ(written.answers.size(), 2U);
+  ASSERT_EQ(answers.size(), 2U);
   const auto part = [&](size_t i) {
-    return written.text.substr(written.answers[i].begin,
-                               written.answers[i].end - written.answers[i].begin);
+    return written.text.substr(answers[i].begin, answers[i].end - answers[i].begin);
   };
   EXPECT_EQ(part(0), "Two");
   EXPECT_EQ(part(1), "Four");
@@ -187,13 +186,16 @@ TEST(ChatTemplate, AnswerBeginsWhereItsPromptEnds) {
       "{% endif %}{{ m.content }};{% endfor %}{% if add_generation_prompt %}<assistant>{% endif "
       "%}");
 
-  const WrittenChat written = chat.written(
-      {{Role::kUser, "a"}, {Role::kAssistant, "b"}, {Role::kUser, "c"}, {Role::kAssistant, "d"}});
+  const std::vector<ChatMessage> turns{
+      {Role::kUser, "a"}, {Role::kAssistant, "b"}, {Role::kUser, "c"}, {Role::kAssistant, "d"}};
+
+  const WrittenChat written = chat.written(turns);
+  const std::vector<WrittenChat::Part> answers = chat.places_of_answers(turns, written.text);
 
   EXPECT_EQ(written.text, "<user>a;<assistant>b;<user>c;<assistant><t></t>d;");
-  ASSERT_EQ(written.answers.size(), 2U);
-  EXPECT_EQ(written.text.substr(written.answers[0].begin, 1), "b");
-  EXPECT_EQ(written.text.substr(written.answers[1].begin, 8), "<t></t>d");
+  ASSERT_EQ(answers.size(), 2U);
+  EXPECT_EQ(written.text.substr(answers[0].begin, 1), "b");
+  EXPECT_EQ(written.text.substr(answers[1].begin, 8), "<t></t>d");
 }
 
 TEST(ChatTemplate, AnswerWithoutAPlaceOfItsOwnIsAConfigError) {
@@ -201,7 +203,8 @@ TEST(ChatTemplate, AnswerWithoutAPlaceOfItsOwnIsAConfigError) {
       "auto", "{% for m in messages %}{{ m.content }}{{ m.content | length }};{% endfor %}");
 
   EXPECT_THAT(error_of([&] {
-                chat.written({{Role::kUser, "a"}, {Role::kAssistant, "b"}});
+                const std::vector<ChatMessage> turns{{Role::kUser, "a"}, {Role::kAssistant, "b"}};
+                chat.places_of_answers(turns, chat.finished(turns));
               }),
               HasSubstr("ConfigError: chat_template: auto: expected a template that writes each "
                         "answer once"));
