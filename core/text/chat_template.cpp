@@ -118,12 +118,14 @@ std::string plain_prompt(const std::vector<ChatMessage>& messages,
 struct Probe {
   std::string asked;     ///< a question, up to the answer
   std::string answered;  ///< the same with its answer
+  std::string padded;    ///< the same with blanks around the answer
   std::string again;     ///< a second question after that; empty: the template turns it away
   std::string briefed;   ///< the question after a system turn; empty: the same
 };
 constexpr std::string_view kSystem = "Brief.";
 constexpr std::string_view kQuestion = "First question?";
 constexpr std::string_view kAnswer = "First answer.";
+constexpr std::string_view kPadded = " First answer. ";
 constexpr std::string_view kSecond = "Second question?";
 
 std::string text_or_none(const OwnTemplate& own, const std::vector<ChatMessage>& messages) {
@@ -142,6 +144,7 @@ Probe probe_of(const OwnTemplate& own) {
   try {
     return {.asked = own.text({question}, true),
             .answered = own.text({question, answer}, false),
+            .padded = own.text({question, {Role::kAssistant, std::string(kPadded)}}, false),
             .again = text_or_none(own, {question, answer, second}),
             .briefed = text_or_none(own, {system, question})};
   } catch (const DataError& error) {
@@ -156,8 +159,10 @@ bool writes_chatml(const Probe& probe, const OwnTemplate& own) {
     return concat(kStart, "user\n", text, kEnd, "\n", opening);
   };
   const std::string answered = concat(probe.asked, kAnswer, kEnd);
+  const std::string padded = concat(probe.asked, kPadded, kEnd);
   return !own.has_generation() && probe.asked.ends_with(turn(kQuestion)) &&
          (probe.answered == answered || probe.answered == answered + "\n") &&
+         (probe.padded == padded || probe.padded == padded + "\n") &&
          probe.again == concat(answered, "\n", turn(kSecond));
 }
 

@@ -129,6 +129,16 @@ TEST(ChatTemplate, PlainIsTheTextItself) {
   EXPECT_EQ(chat.end_of_turn(), "");
 }
 
+TEST(ChatTemplate, ChatMlThatCutsBlanksIsRenderedAsItIs) {
+  const ChatTemplate chat = ChatTemplate::select(
+      "auto",
+      "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' + m.content | trim + "
+      "'<|im_end|>\n' }}{% endfor %}{{ '<|im_start|>assistant\n' if add_generation_prompt }}");
+
+  EXPECT_EQ(chat.format(), ChatTemplate::Format::kOwn);
+  EXPECT_EQ(chat.end_of_turn(), "<|im_end|>\n");
+}
+
 TEST(ChatTemplate, DefaultSystemTextMayStandInAVariable) {
   const ChatTemplate chat = ChatTemplate::select(
       "auto",
