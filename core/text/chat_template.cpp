@@ -42,6 +42,16 @@ std::string known_keys() {
   return text;
 }
 
+/// Those that need no template of the model.
+std::string keys_without_own() {
+  std::string text;
+  for (const Key& key : kKeys) {
+    if (key.system != DefaultSystem::kModels)
+      text.append(text.empty() ? "" : ", ").append(key.name);
+  }
+  return text;
+}
+
 std::string_view role_name(Role role) { return name_of(kRoleNames, role); }
 
 void check_order(const std::vector<ChatMessage>& messages) {
@@ -257,8 +267,14 @@ std::vector<std::string_view> ChatTemplate::keys() {
 
 ChatTemplate ChatTemplate::of_model(const ModelTemplate& model, const std::string& name) {
   ChatTemplate chosen;
-  chosen.own_ = std::make_shared<const OwnTemplate>(model, name);
-  const Probe probe = probe_of(*chosen.own_);
+  Probe probe;
+  try {
+    chosen.own_ = std::make_shared<const OwnTemplate>(model, name);
+    probe = probe_of(*chosen.own_);
+  } catch (const ConfigError& error) {
+    throw ConfigError(concat(
+        error.what(), "; or name a format that leaves the model's own out: ", keys_without_own()));
+  }
   chosen.format_ = Format::kOwn;
   for (const FormatRules& rules : kFormats) {
     if (rules.writes == nullptr || !rules.writes(probe, *chosen.own_)) continue;

@@ -10,6 +10,7 @@
 namespace {
 
 using namespace xkde;
+using testing::AllOf;
 using testing::HasSubstr;
 using xkde::test::error_of;
 using Role = ChatMessage::Role;
@@ -222,7 +223,9 @@ TEST(ChatTemplate, AnswerWithoutAPlaceOfItsOwnIsAConfigError) {
 
 TEST(ChatTemplate, WhatCannotBeRenderedIsAConfigErrorWithItsPlace) {
   EXPECT_THAT(error_of([] { ChatTemplate::select("auto", "a\n{{ messages | urlize }}"); }),
-              HasSubstr("ConfigError: chat_template: auto: line 2: filter: expected one of"));
+              AllOf(HasSubstr("ConfigError: chat_template: auto: line 2: filter: expected one of"),
+                    HasSubstr("; or name a format that leaves the model's own out: "
+                              "chatml_helpful, chatml_no_system, llama2, gemma, plain")));
   EXPECT_THAT(error_of([] { ChatTemplate::select("auto", "{{ strftime_now('%Y') }}"); }),
               HasSubstr("ConfigError: chat_template: auto: line 1: strftime_now: expected a day"));
   EXPECT_THAT(
