@@ -83,12 +83,16 @@ void refuse_adapter(const fs::path& folder) {
   }
 }
 
-/// The chat format that the checkpoint's run trained with; plain where it does not say.
-ChatTemplate format_of(const fs::path& checkpoint, const PretrainedModel& model) {
+/// The chat format that the checkpoint's run trained with; plain where it does not say. `own` gets
+/// the model's template, as that run saw it.
+ChatTemplate format_of(const fs::path& checkpoint, const PretrainedModel& model,
+                       ModelTemplate& own) {
   const Json state = read_json_file(checkpoint / dist::kStateFile);
-  const std::string key =
-      state.value(Json::json_pointer("/recipe/model/chat_template"), std::string("plain"));
-  return ChatTemplate::select(key, model.chat_template);
+  const auto key_of = [&](const char* key, const char* otherwise) {
+    return state.value(Json::json_pointer(concat("/recipe/model/", key)), std::string(otherwise));
+  };
+  own = own_template(model, key_of("chat_date", ""));
+  return ChatTemplate::select(key_of("chat_template", "plain"), own);
 }
 
 }  // namespace
@@ -129,14 +133,16 @@ std::string export_checkpoint(const fs::path& path, const fs::path& out, const f
   const fs::path folder = is_checkpoint(path) ? path : verified_checkpoint(path);
   refuse_adapter(folder);
   dist::CheckpointTensors tensors(folder, layout_of(pretrained.config));
+  ModelTemplate own;
+  const ChatTemplate format = format_of(folder, pretrained, own);
   recipe::FreshFolder fresh(target);
   export_pretrained(
       fresh.path(),
       {.config = pretrained.config,
        .tokenizer = pretrained.tokenizer,
-       .chat_template = pretrained.chat_template,
+       .chat_template = format.source_for(own),
        .generation_config = pretrained.generation_config,
-       .stop_ids = pretrained.stop_ids(format_of(folder, pretrained))},
+       .stop_ids = pretrained.stop_ids(format)},
       dtype, [&](const std::string& name, std::span<float> values) { tensors.read(name, values); });
   fresh.publish();
   return folder.string() + ": exported to " + out.string() + "\n";

@@ -196,6 +196,47 @@ std::optional<std::string> default_system_text(const Probe& probe) {
   return probe.asked.substr(begin + opening.size(), end - begin - opening.size());
 }
 
+/// `text` in quotes, as Jinja reads it.
+std::string literal_of(std::string_view text) {
+  std::string literal = "'";
+  for (const char c : text) {
+    if (c == '\'' || c == '\\') literal += '\\';
+    literal += c == '\n' ? "\\n" : std::string(1, c);
+  }
+  return literal + "'";
+}
+
+std::string chatml_source(const std::string& system_text) {
+  const std::string first =
+      system_text.empty()
+          ? ""
+          : concat("{% if messages[0].role != 'system' %}{{ '<|im_start|>system\\n' + ",
+                   literal_of(system_text), " + '<|im_end|>\\n' }}{% endif %}");
+  return concat(first,
+                "{% for message in messages %}{{ '<|im_start|>' + message.role + '\\n' + "
+                "message.content + '<|im_end|>\\n' }}{% endfor %}{% if add_generation_prompt %}"
+                "{{ '<|im_start|>assistant\\n' }}{% endif %}");
+}
+
+std::string llama2_source(const std::string& /*system_text*/) {
+  return "{% set first = namespace(text='') %}{% for message in messages %}"
+         "{% if message.role == 'system' %}"
+         "{% set first.text = '<<SYS>>\\n' + message.content + '\\n<</SYS>>\\n\\n' %}"
+         "{% elif message.role == 'user' %}"
+         "{{ bos_token + '[INST] ' + (first.text + message.content.strip()).strip() + ' [/INST]' }}"
+         "{% set first.text = '' %}"
+         "{% else %}{{ ' ' + message.content.strip() + ' </s>' }}{% endif %}{% endfor %}";
+}
+
+std::string gemma_source(const std::string& /*system_text*/) {
+  return "{{ bos_token }}{% set first = namespace(text='') %}{% for message in messages %}"
+         "{% if message.role == 'system' %}{% set first.text = message.content + '\\n\\n' %}"
+         "{% else %}{{ '<start_of_turn>' + ('user' if message.role == 'user' else 'model') + '\\n' "
+         "+ first.text + message.content.strip() + '<end_of_turn>\\n' }}"
+         "{% set first.text = '' %}{% endif %}{% endfor %}"
+         "{% if add_generation_prompt %}{{ '<start_of_turn>model\\n' }}{% endif %}";
+}
+
 /// One way to write a conversation. A format is a row: what follows reads the table only.
 struct FormatRules {
   Format format;
@@ -206,6 +247,8 @@ struct FormatRules {
   /// The text before the answer; the turns are in order, and the last is a user's.
   std::string (*prompt)(const std::vector<ChatMessage>& messages, const std::string& system_text);
   std::string (*finished)(const std::string& prompt, const std::string& answer);
+  /// Jinja that writes this, BOS included; null: the format is no template.
+  std::string (*source)(const std::string& system_text);
 };
 constexpr FormatRules kFormats[] = {
     {.format = Format::kChatMl,
@@ -214,7 +257,8 @@ constexpr FormatRules kFormats[] = {
      .writes = writes_chatml,
      .prompt = chatml_prompt,
      .finished = [](const std::string& prompt,
-                    const std::string& answer) { return concat(prompt, answer, kEnd, "\n"); }},
+                    const std::string& answer) { return concat(prompt, answer, kEnd, "\n"); },
+     .source = chatml_source},
     {.format = Format::kLlama2,
      .end_of_turn = "</s>",
      .wants_bos = true,
@@ -223,7 +267,8 @@ constexpr FormatRules kFormats[] = {
      .finished =
          [](const std::string& prompt, const std::string& answer) {
            return concat("<s>", prompt, unicode::strip(answer), " </s>");
-         }},
+         },
+     .source = llama2_source},
     {.format = Format::kGemma,
      .end_of_turn = kGemmaEnd,
      .wants_bos = true,
@@ -232,14 +277,16 @@ constexpr FormatRules kFormats[] = {
      .finished =
          [](const std::string& prompt, const std::string& answer) {
            return concat("<bos>", prompt, unicode::strip(answer), kGemmaEnd, "\n");
-         }},
+         },
+     .source = gemma_source},
     {.format = Format::kPlain,
      .end_of_turn = "",
      .wants_bos = false,
      .writes = nullptr,
      .prompt = plain_prompt,
      .finished = [](const std::string& prompt,
-                    const std::string& answer) { return prompt + answer; }},
+                    const std::string& answer) { return prompt + answer; },
+     .source = nullptr},
 };
 
 const FormatRules& rules_of(Format format) {
@@ -336,6 +383,29 @@ std::string ChatTemplate::finished(const std::vector<ChatMessage>& messages) con
   if (own_) return own_->text(messages, /*add_generation_prompt=*/false);
   const std::string before = prompt({messages.begin(), messages.end() - 1});
   return rules_of(format_).finished(before, messages.back().content);
+}
+
+std::string ChatTemplate::source_for(const ModelTemplate& model) const {
+  if (own_ || rules_of(format_).source == nullptr) return model.source;
+  const std::string written = rules_of(format_).source(system_text_);
+  const auto writes = [&](const std::string& jinja, const std::vector<ChatMessage>& messages) {
+    ModelTemplate other = model;
+    other.source = jinja;
+    return OwnTemplate(other, "chat_template").text(messages, /*add_generation_prompt=*/true);
+  };
+  const ChatMessage system{Role::kSystem, std::string(kSystem)};
+  const ChatMessage question{Role::kUser, std::string(kQuestion)};
+  const ChatMessage answer{Role::kAssistant, std::string(kAnswer)};
+  try {
+    for (const std::vector<ChatMessage>& messages :
+         {std::vector{question}, std::vector{system, question},
+          std::vector{question, answer, question}}) {
+      if (writes(model.source, messages) != writes(written, messages)) return written;
+    }
+  } catch (const Error&) {
+    return written;  // the model's own cannot write one of them
+  }
+  return model.source;
 }
 
 WrittenChat ChatTemplate::written(const std::vector<ChatMessage>& messages) const {

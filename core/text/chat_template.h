@@ -53,6 +53,10 @@ class ChatTemplate {
   /// Throws ConfigError where an answer has no place of its own.
   std::vector<WrittenChat::Part> places_of_answers(const std::vector<ChatMessage>& messages,
                                                    const std::string& whole) const;
+  /// The Jinja source that belongs to a model which was trained with this: the model's own where it
+  /// is what was rendered or writes the same, and for plain; else one that writes this format.
+  /// Empty: none.
+  std::string source_for(const ModelTemplate& model) const;
   /// What closes an answer: "<|im_end|>" (ChatML), "</s>" (Llama-2) or "<end_of_turn>" (Gemma); of
   /// kOwn all that stands behind the last answer; empty for plain.
   const std::string& end_of_turn() const noexcept { return end_of_turn_; }

@@ -81,10 +81,12 @@ void run_export(const ExportStage& stage, RunContext& context) {
   if (!context.is_root()) return;
   FreshFolder fresh(stage.path);
   const PretrainedModel& source = context.pretrained();
+  const std::string chat_template =
+      context.chat_template().source_for(own_template(source, context.recipe().model.chat_date));
   export_pretrained(fresh.path(),
                     {.config = context.decoder().config(),
                      .tokenizer = source.tokenizer,
-                     .chat_template = source.chat_template,
+                     .chat_template = chat_template,
                      .generation_config = source.generation_config,
                      .stop_ids = context.stop_ids()},
                     stage.dtype, weights);

@@ -169,6 +169,9 @@ class CheckpointRun(TinyRunTest):
                            "--model", f"{self.root}/model", *arguments])
             names = sorted(os.listdir(stage))
             self.assertIn("model.safetensors", names)
+            # The model had none: what it was trained with was named by the recipe.
+            with open(f"{stage}/chat_template.jinja") as file:
+                self.assertIn("<|im_start|>assistant", file.read())
             self.assertEqual(sorted(os.listdir(ours)), names)
             self.assertEqual(filecmp.cmpfiles(stage, ours, names, shallow=False)[0], names)
             # Whoever answers with it stops at the end of a turn, 257.

@@ -130,6 +130,45 @@ TEST(ChatTemplate, PlainIsTheTextItself) {
   EXPECT_EQ(chat.end_of_turn(), "");
 }
 
+TEST(ChatTemplate, WhatGoesWithATrainedModelWritesWhatItWasTrainedOn) {
+  const std::vector<std::vector<ChatMessage>> chats{
+      {{Role::kUser, " It's \n"}},
+      {{Role::kSystem, "Short."}, {Role::kUser, "One"}},
+      {{Role::kUser, "One"}, {Role::kAssistant, " Two "}, {Role::kUser, "Three"}}};
+  for (const char* key : {"chatml", "chatml_helpful", "chatml_no_system", "llama2", "gemma"}) {
+    const ChatTemplate used = ChatTemplate::select(key, kHeads);
+    ModelTemplate exported = kHeads;
+    exported.source = used.source_for(kHeads);
+    const ChatTemplate own = ChatTemplate::select("auto", exported);
+    for (const std::vector<ChatMessage>& chat : chats) {
+      const bool adds_bos = used.wants_bos() && !own.wants_bos();
+      const std::string trained = (adds_bos ? "<s>" : "") + used.prompt(chat);
+      EXPECT_EQ(own.prompt(chat), trained) << key;
+    }
+  }
+}
+
+TEST(ChatTemplate, ModelsOwnGoesWithAModelThatWasTrainedOnTheSame) {
+  const auto source_of = [](const char* key, const ModelTemplate& model) {
+    return ChatTemplate::select(key, model).source_for(model);
+  };
+  const ModelTemplate quotes{.source = "{{ '<|im_start|>system\n\\'\\\\\n<|im_end|>\n' }}" +
+                                       std::string(kChatMlWithoutSystem),
+                             .tokens = {}};
+  const ModelTemplate qwen{.source = kQwenLike, .tokens = {}};
+
+  EXPECT_EQ(source_of("auto", kHeads), kHeads.source);
+  EXPECT_EQ(source_of("plain", kHeads), kHeads.source);
+  EXPECT_EQ(source_of("chatml", qwen), kQwenLike);
+  EXPECT_EQ(source_of("llama2", kLlama2Like), kLlama2Like.source);
+  EXPECT_EQ(source_of("plain", {}), "");
+  const std::string no_system = source_of("chatml_no_system", qwen);
+  EXPECT_NE(no_system, kQwenLike);
+  EXPECT_EQ(ChatTemplate::select("auto", no_system).system_text(), "");
+  const std::string with_quotes = source_of("chatml", quotes);
+  EXPECT_EQ(ChatTemplate::select("auto", with_quotes).system_text(), "'\\\n");
+}
+
 TEST(ChatTemplate, ChatMlThatCutsBlanksIsRenderedAsItIs) {
   const ChatTemplate chat = ChatTemplate::select(
       "auto",
