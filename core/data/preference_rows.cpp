@@ -66,6 +66,8 @@ void for_each_line(const std::filesystem::path& path,
 }
 
 SampleRow parse_sample(const Json& object, const std::string& place) {
+  expect_keys(object, {"id", "prompt", "gold", "answers", "edit_language", "test_language"},
+              place.substr(0, place.size() - 2));
   SampleRow row{.id = text_or(object, "id", place, ""),
                 .prompt = text_of(object, "prompt", place),
                 .gold = text_of(object, "gold", place),
@@ -79,6 +81,7 @@ SampleRow parse_sample(const Json& object, const std::string& place) {
     const Json& answer = (*answers)[i];
     XKDE_CHECK(answer.is_object(), DataError, here, " expected an object, found a value of type ",
                answer.type_name());
+    expect_keys(answer, {"text", "token_ids", "finish_reason"}, concat(place, "answers.", i));
     SampledAnswer sampled{.text = text_of(answer, "text", here),
                           .token_ids = {},
                           .finish_reason = text_or(answer, "finish_reason", here, "stop")};

@@ -68,6 +68,19 @@ TEST_F(PreferenceRows, ListsOfMessagesAreWrittenByTheTemplate) {
                         "score_chosen, score_rejected, split, found \"weight\""));
 }
 
+TEST_F(PreferenceRows, KeysOfSamplesThatAreNotKnownAreErrors) {
+  const auto refused = [&](const std::string& text) {
+    return message_of<DataError>([&] { read_samples(folder_.write("samples.jsonl", text)); });
+  };
+
+  EXPECT_THAT(refused(R"({"prompt": "a", "gold": "b", "answers": [], "system": "s"})"),
+              HasSubstr("samples.jsonl: line 1: expected the keys id, prompt, gold, answers, "
+                        "edit_language, test_language, found \"system\""));
+  EXPECT_THAT(refused(R"({"prompt": "a", "gold": "b", "answers": [{"text": "c", "weight": 2}]})"),
+              HasSubstr("samples.jsonl: line 1: answers.0: expected the keys text, token_ids, "
+                        "finish_reason, found \"weight\""));
+}
+
 TEST_F(PreferenceRows, ALineThatWasCutShortIsTold) {
   const std::string two = kTwo;
   for (size_t bytes = 1; bytes < two.size(); ++bytes) {
