@@ -145,10 +145,13 @@ void read_chat_template(std::string_view bytes, const fs::path&) {
                                        {Role::kAssistant, "a"},
                                        {Role::kUser, " v\n"},
                                        {Role::kAssistant, " b "}};
-  const std::string whole = chat.finished(turns);
-  if (chat.format() != ChatTemplate::Format::kOwn) return;
-  chat.written(turns);
-  chat.places_of_answers(turns, whole);
+  try {
+    const std::string whole = chat.finished(turns);
+    if (chat.format() != ChatTemplate::Format::kOwn) return;
+    chat.written(turns);
+    chat.places_of_answers(turns, whole);
+  } catch (const DataError&) {  // a template may turn a conversation away
+  }
 }
 
 void read_sentencepiece(std::string_view bytes, const fs::path& folder) {
