@@ -257,8 +257,8 @@ void Hdf5Dataset::write_part(int64_t first, size_t numel, Hdf5Type type, const v
   check(
       H5Dwrite(handle_.id(), memory_type(type), memory.id(), stored.id(), H5P_DEFAULT, values) >= 0,
       origin_, "write");
-  // The library keeps chunks back, and says nothing where it cannot write them when the dataset is
-  // closed.
+  // The library keeps chunks back until the dataset is closed. A destructor does that, so nobody
+  // would hear there that they could not be written.
   const Hdf5Handle list = own(H5Dget_create_plist(handle_.id()), H5Pclose, origin_, "storage");
   if (H5Pget_layout(list.id()) == H5D_CHUNKED) check(H5Dflush(handle_.id()) >= 0, origin_, "write");
 }

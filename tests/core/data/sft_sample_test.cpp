@@ -238,8 +238,7 @@ TEST(SftSample, WhatTheTemplateMarksNeedsNoPlaceOfItsOwn) {
                            "{{ m.content }}{{ m.content | length }}{% endgeneration %}{% else %}"
                            "{{ m.content }}{% endif %}{% endfor %}");
 
-  EXPECT_EQ(trained_ids(encode_sample(byte_tokenizer(), own, "q?", "yes", true)),
-            byte_ids("yes3"));
+  EXPECT_EQ(trained_ids(encode_sample(byte_tokenizer(), own, "q?", "yes", true)), byte_ids("yes3"));
 }
 
 TEST(SftSample, TemplateWithoutAClosingTokenGetsEos) {
