@@ -46,8 +46,12 @@ PIECES = [(file, damage) for damage in (flip, truncate, remove, older_twin, sibl
                                         replace_by_folder, replace_by_loop, pipe, endless) for file in FILES]
 
 
+def checkpoint(attempt, step):
+    return f"{attempt.out}/02-sft/checkpoints/step-{step:08}"
+
+
 def newest(attempt):
-    return f"{attempt.out}/02-sft/checkpoints/step-00000004"
+    return checkpoint(attempt, 4)
 
 
 def goes_on(attempt, arguments, codes=frozenset({0})):
@@ -76,12 +80,12 @@ def pieces(attempt):
 
 
 def renamed(attempt):
-    os.rename(newest(attempt), newest(attempt).replace("4", "9"))
+    os.rename(newest(attempt), checkpoint(attempt, 9))
     return "step 4 under the name of step 9"
 
 
 def older_as_newer(attempt):
-    shutil.copytree(newest(attempt).replace("4", "2"), newest(attempt).replace("4", "5"))
+    shutil.copytree(checkpoint(attempt, 2), checkpoint(attempt, 5))
     return "step 2 under the name of step 5 too"
 
 
@@ -114,7 +118,7 @@ def foreign_names(attempt):
 
 def mixed(attempt):
     for file in ("rank_00000.h5", "state.json"):
-        shutil.copy(f"{newest(attempt).replace('4', '2')}/{file}", newest(attempt))
+        shutil.copy(f"{checkpoint(attempt, 2)}/{file}", newest(attempt))
     return "rank file and state of step 2 in step 4"
 
 
@@ -141,8 +145,8 @@ def folders(attempt):
 def none_left(attempt):
     """All checkpoints are damaged: 82, and nothing is touched."""
     attempt.copy_of(attempt.bench.interrupted(TRAINING, AT_STEP_6))
-    for step in ("2", "4"):
-        flip(f"{newest(attempt).replace('4', step)}/rank_00000.h5", attempt.rng)
+    for step in (2, 4):
+        flip(f"{checkpoint(attempt, step)}/rank_00000.h5", attempt.rng)
     before = sorted(str(path) for path in pathlib.Path(attempt.out).rglob("checkpoints/step-*/*"))
     attempt.run(attempt.recipe(TRAINING), codes={82})
     if before != sorted(str(path) for path in pathlib.Path(attempt.out).rglob("checkpoints/step-*/*")):
