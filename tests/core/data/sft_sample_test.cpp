@@ -176,16 +176,18 @@ TEST(SftSample, ModelsOwnTemplateIsTokenisedAsOneText) {
             byte_ids(" yes"));
 }
 
+Conversation two_answers() {
+  return {"id",
+          {{Role::kSystem, "s"},
+           {Role::kUser, "q?"},
+           {Role::kAssistant, "yes"},
+           {Role::kUser, "sure?"},
+           {Role::kAssistant, "no"}}};
+}
+
 TEST(SftSample, EveryAnswerInTheModelsOwnTemplateIsTrained) {
   const ChatTemplate own = ChatTemplate::select("auto", kOwn);
-  const Conversation row{"id",
-                         {{Role::kSystem, "s"},
-                          {Role::kUser, "q?"},
-                          {Role::kAssistant, "yes"},
-                          {Role::kUser, "sure?"},
-                          {Role::kAssistant, "no"}}};
-
-  const SftSample sample = encode_sample(byte_tokenizer(), own, row, true);
+  const SftSample sample = encode_sample(byte_tokenizer(), own, two_answers(), true);
 
   EXPECT_EQ(
       sample.ids,
@@ -194,14 +196,7 @@ TEST(SftSample, EveryAnswerInTheModelsOwnTemplateIsTrained) {
 }
 
 TEST(SftSample, SystemTurnOfChatMlIsRead) {
-  const Conversation row{"id",
-                         {{Role::kSystem, "s"},
-                          {Role::kUser, "q?"},
-                          {Role::kAssistant, "yes"},
-                          {Role::kUser, "sure?"},
-                          {Role::kAssistant, "no"}}};
-
-  const SftSample sample = encode_sample(byte_tokenizer(), chatml(), row, true);
+  const SftSample sample = encode_sample(byte_tokenizer(), chatml(), two_answers(), true);
 
   EXPECT_EQ(sample.ids, joined({{kStart},
                                 byte_ids("system\ns"),

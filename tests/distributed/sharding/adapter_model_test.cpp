@@ -141,6 +141,27 @@ TEST_P(GoldenAdapters, MergedWeightsGiveTheLogitsOfPeft) {
   }
 }
 
+struct StepNumbers {
+  double loss = 0.0;  ///< of all ranks
+  double norm = 0.0;
+};
+
+/// A step of all ranks over `rounds` packs: those behind a rank's own are empty.
+StepNumbers take_step(AdapterModel& model, AdamW& optimizer, Communicator& comm,
+                      const std::vector<PackedBatch>& packs, size_t rounds, double rate) {
+  model.begin_step();
+  at::Tensor loss = at::zeros({1}, at::kDouble);
+  for (size_t i = 0; i < rounds; ++i) {
+    loss += model.forward_backward(i < packs.size() ? &packs[i] : nullptr, i + 1 == rounds)
+                .item<double>();
+  }
+  comm.all_reduce(loss, ReduceOp::kSum)->wait();
+  const at::Tensor norm = model.finish_gradients();
+  optimizer.step(model.master(), model.gradient(), rate, clip_scale(norm, 1.0));
+  model.masters_changed();
+  return {loss.item<double>(), norm.item<double>()};
+}
+
 class AdapterTraining : public testing::TestWithParam<std::tuple<const char*, int, ShardMode>> {};
 INSTANTIATE_TEST_SUITE_P(SixSteps, AdapterTraining,
                          testing::Combine(testing::Values("llama_untied", "qwen2_tied"),
@@ -169,20 +190,10 @@ TEST_P(AdapterTraining, LossesAndNormsEqualThoseOfPeft) {
       for (const Json& line : expected["steps"]) {
         const std::vector<TreeSequence> all = labelled(line["batch"]);
         const auto packs = pack_sequences(part_of(all, comm.rank(), size), {.max_sequences = 1});
-        model.begin_step();
-        at::Tensor loss = at::zeros({1}, at::kDouble);
-        for (size_t i = 0; i < all.size(); ++i) {  // more rounds than packs: the rest are empty
-          loss +=
-              model.forward_backward(i < packs.size() ? &packs[i] : nullptr, i + 1 == all.size())
-                  .item<double>();
-        }
-        comm.all_reduce(loss, ReduceOp::kSum)->wait();
-        const at::Tensor norm = model.finish_gradients();
-        optimizer.step(model.master(), model.gradient(), expected["learning_rate"].get<double>(),
-                       clip_scale(norm, 1.0));
-        model.masters_changed();
-        EXPECT_NEAR(loss.item<double>(), line["loss"].get<double>(), 1e-5) << "step " << step;
-        EXPECT_NEAR(norm.item<double>(), line["grad_norm"].get<double>(), 1e-4) << "step " << step;
+        const StepNumbers numbers = take_step(model, optimizer, comm, packs, all.size(),
+                                              expected["learning_rate"].get<double>());
+        EXPECT_NEAR(numbers.loss, line["loss"].get<double>(), 1e-5) << "step " << step;
+        EXPECT_NEAR(numbers.norm, line["grad_norm"].get<double>(), 1e-4) << "step " << step;
         ++step;
       }
       EXPECT_EQ(step, 6U);
@@ -207,17 +218,8 @@ std::vector<double> dropped_losses(int ranks, EngineOptions options, PackOptions
       for (PackedBatch& batch : packs) {
         if (rate > 0) add_dropout_seeds(batch, 5, step);
       }
-      model.begin_step();
-      at::Tensor loss = at::zeros({1}, at::kDouble);
-      for (size_t i = 0; i < all.size(); ++i) {
-        loss += model.forward_backward(i < packs.size() ? &packs[i] : nullptr, i + 1 == all.size())
-                    .item<double>();
-      }
-      comm.all_reduce(loss, ReduceOp::kSum)->wait();
-      const at::Tensor norm = model.finish_gradients();
-      optimizer.step(model.master(), model.gradient(), 1e-2, clip_scale(norm, 1.0));
-      model.masters_changed();
-      if (comm.rank() == 0) losses.push_back(loss.item<double>());
+      const StepNumbers numbers = take_step(model, optimizer, comm, packs, all.size(), 1e-2);
+      if (comm.rank() == 0) losses.push_back(numbers.loss);
     }
   });
   return losses;
@@ -359,17 +361,8 @@ Outcome trained(int ranks, bool tied, EngineOptions options, bool in_blocks) {
     std::vector<double> numbers;
     for (int64_t step = 0; step < 3; ++step) {
       if (step == 1) model.make_resident();  // between two steps, as an evaluation
-      model.begin_step();
-      at::Tensor loss = at::zeros({1}, at::kDouble);
-      for (size_t i = 0; i < all.size(); ++i) {
-        loss += model.forward_backward(i < packs.size() ? &packs[i] : nullptr, i + 1 == all.size())
-                    .item<double>();
-      }
-      comm.all_reduce(loss, ReduceOp::kSum)->wait();
-      const at::Tensor norm = model.finish_gradients();
-      optimizer.step(model.master(), model.gradient(), 1e-3, clip_scale(norm, 1.0));
-      model.masters_changed();
-      numbers.insert(numbers.end(), {loss.item<double>(), norm.item<double>()});
+      const StepNumbers step_numbers = take_step(model, optimizer, comm, packs, all.size(), 1e-3);
+      numbers.insert(numbers.end(), {step_numbers.loss, step_numbers.norm});
     }
     model.make_resident();
     const at::Tensor predicted = model.predict(pack_sequences(all, {}).front());
