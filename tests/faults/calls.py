@@ -20,6 +20,7 @@ ACTIONS = {
     "direct": ("EINVAL",),
 }
 TRANSIENT = ("EINTR", "SHORT", "EINVAL")
+HDF5_ENDS_AT = ("truncate", "EINTR")  # HDF5 makes reads and writes again, but not this. No signal of ours leads to it.
 INTERRUPTIONS = (  # where a run is killed that then goes on
     "mkdir:1:SIGKILL:/02-sft/checkpoints/step-00000006.tmp",
     "write:3:SIGKILL:/03-sample/samples.jsonl",
@@ -28,10 +29,10 @@ INTERRUPTIONS = (  # where a run is killed that then goes on
 )
 
 
-def right_codes(path, action):
-    """The exit codes that are right when a call on `path` fails. 0 is right where nothing was lost by it: what the
-    run leaves is compared anyway."""
-    if action in TRANSIENT:
+def right_codes(kind, path, action):
+    """The exit codes that are right when a call of `kind` on `path` fails. 0 is right where nothing was lost by it:
+    what the run leaves is compared anyway."""
+    if action in TRANSIENT and not ((kind, action) == HDF5_ENDS_AT and path.endswith(".h5")):
         return {0}
     if "/out/" not in path and not path.endswith("/out"):
         return {0, 66, 74, 78}
@@ -54,7 +55,7 @@ def fail_one(attempt, calls, text, index=None, action=None):
         attempt.note(f"hit {hit[0]}")
     if not hit and outcome.code != 0:
         raise Wrong(f"{attempt.told()}: no call failed, yet {outcome}")
-    attempt.judge(outcome, right_codes(hit[0] if hit else path, action))
+    attempt.judge(outcome, right_codes(kind, hit[0] if hit else path, action))
     if outcome.code == 0:
         attempt.expect_end(text)
     attempt.go_on(text, arguments)
