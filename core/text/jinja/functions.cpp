@@ -77,21 +77,21 @@ Value strftime_now(Evaluator& evaluator, const Arguments& arguments) {
       time_text(context, text_required(context, *bound[0], "strftime_now"), *context.clock()));
 }
 
-struct Entry {
+struct NamedFunction {
   std::string_view name;
   Function function;
 };
-constexpr Entry kFunctions[] = {{"range", range},
-                                {"dict", dict},
-                                {"namespace", make_namespace},
-                                {"raise_exception", raise_exception},
-                                {"strftime_now", strftime_now}};
+constexpr NamedFunction kFunctions[] = {{"range", range},
+                                        {"dict", dict},
+                                        {"namespace", make_namespace},
+                                        {"raise_exception", raise_exception},
+                                        {"strftime_now", strftime_now}};
 
 }  // namespace
 
 Function find_function(std::string_view name) {
   const auto* found = std::find_if(std::begin(kFunctions), std::end(kFunctions),
-                                   [&](const Entry& entry) { return entry.name == name; });
+                                   [&](const NamedFunction& entry) { return entry.name == name; });
   return found == std::end(kFunctions) ? nullptr : found->function;
 }
 

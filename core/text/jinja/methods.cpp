@@ -73,15 +73,15 @@ Value cycle(Evaluator& evaluator, const Value& self, const Arguments& arguments)
   return arguments.positional[round % arguments.positional.size()];
 }
 
-struct Entry {
+struct NamedMethod {
   std::string_view name;
   Method method;
 };
-constexpr Entry kDictMethods[] = {
+constexpr NamedMethod kDictMethods[] = {
     {"keys", keys}, {"values", values}, {"items", items}, {"get", get}, {"copy", copy}};
-constexpr Entry kListMethods[] = {{"count", count}, {"index", index}, {"copy", copy}};
-constexpr Entry kTupleMethods[] = {{"count", count}, {"index", index}};
-constexpr Entry kLoopMethods[] = {{"cycle", cycle}};
+constexpr NamedMethod kListMethods[] = {{"count", count}, {"index", index}, {"copy", copy}};
+constexpr NamedMethod kTupleMethods[] = {{"count", count}, {"index", index}};
+constexpr NamedMethod kLoopMethods[] = {{"cycle", cycle}};
 
 /// What Python's types have beside these.
 constexpr std::string_view kOtherDictMethods[] = {"clear",   "fromkeys",   "pop",
@@ -97,9 +97,9 @@ constexpr std::string_view kNumberMethods[] = {
     "is_integer",       "numerator", "real",       "to_bytes",  "hex",         "fromhex"};
 
 template <size_t size>
-Method find(const Entry (&entries)[size], std::string_view name) {
+Method find(const NamedMethod (&entries)[size], std::string_view name) {
   const auto* found = std::find_if(std::begin(entries), std::end(entries),
-                                   [&](const Entry& entry) { return entry.name == name; });
+                                   [&](const NamedMethod& entry) { return entry.name == name; });
   return found == std::end(entries) ? nullptr : found->method;
 }
 

@@ -149,7 +149,7 @@ Value list(Evaluator& evaluator, const Value& value, const Arguments& arguments)
   return context.sequence(items_of(context, value)->items);
 }
 
-Value items(Evaluator& evaluator, const Value& value, const Arguments& arguments) {
+Value items_of(Evaluator& evaluator, const Value& value, const Arguments& arguments) {
   Context& context = evaluator.context();
   const BoundArguments none(context, "filter items", arguments, {});
   std::vector<Value> pairs;
@@ -295,7 +295,7 @@ constexpr NamedFilter kFilters[] = {{"batch", batch},
                                     {"count", length},
                                     {"dictsort", dictsort},
                                     {"first", first},
-                                    {"items", items},
+                                    {"items", items_of},
                                     {"join", join},
                                     {"last", last},
                                     {"length", length},

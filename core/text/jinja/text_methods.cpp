@@ -176,49 +176,49 @@ Value isascii(Evaluator& evaluator, const Value& self, const Arguments& argument
   return python::is_ascii(call.text);
 }
 
-struct Entry {
+struct TextMethod {
   std::string_view name;
   Method method;
 };
-constexpr Entry kMethods[] = {{"capitalize", cased_as<Casing::kCapitalized>},
-                              {"center", justify<'^'>},
-                              {"count", count},
-                              {"endswith", has_affix<true>},
-                              {"find", find<false, false>},
-                              {"format", format},
-                              {"index", find<false, true>},
-                              {"isalnum", is_made_of<'n'>},
-                              {"isalpha", is_made_of<'a'>},
-                              {"isascii", isascii},
-                              {"isdigit", is_made_of<'d'>},
-                              {"islower", is_made_of<'l'>},
-                              {"isspace", is_made_of<'s'>},
-                              {"isupper", is_made_of<'u'>},
-                              {"join", join},
-                              {"ljust", justify<'<'>},
-                              {"lower", cased_as<Casing::kLower>},
-                              {"lstrip", strip<Sides::kLeft>},
-                              {"removeprefix", remove_affix<false>},
-                              {"removesuffix", remove_affix<true>},
-                              {"replace", replace},
-                              {"rfind", find<true, false>},
-                              {"rjust", justify<'>'>},
-                              {"rsplit", split<true>},
-                              {"rstrip", strip<Sides::kRight>},
-                              {"split", split<false>},
-                              {"splitlines", splitlines},
-                              {"startswith", has_affix<false>},
-                              {"strip", strip<Sides::kBoth>},
-                              {"title", cased_as<Casing::kTitle>},
-                              {"upper", cased_as<Casing::kUpper>},
-                              {"zfill", zfill}};
+constexpr TextMethod kMethods[] = {{"capitalize", cased_as<Casing::kCapitalized>},
+                                   {"center", justify<'^'>},
+                                   {"count", count},
+                                   {"endswith", has_affix<true>},
+                                   {"find", find<false, false>},
+                                   {"format", format},
+                                   {"index", find<false, true>},
+                                   {"isalnum", is_made_of<'n'>},
+                                   {"isalpha", is_made_of<'a'>},
+                                   {"isascii", isascii},
+                                   {"isdigit", is_made_of<'d'>},
+                                   {"islower", is_made_of<'l'>},
+                                   {"isspace", is_made_of<'s'>},
+                                   {"isupper", is_made_of<'u'>},
+                                   {"join", join},
+                                   {"ljust", justify<'<'>},
+                                   {"lower", cased_as<Casing::kLower>},
+                                   {"lstrip", strip<Sides::kLeft>},
+                                   {"removeprefix", remove_affix<false>},
+                                   {"removesuffix", remove_affix<true>},
+                                   {"replace", replace},
+                                   {"rfind", find<true, false>},
+                                   {"rjust", justify<'>'>},
+                                   {"rsplit", split<true>},
+                                   {"rstrip", strip<Sides::kRight>},
+                                   {"split", split<false>},
+                                   {"splitlines", splitlines},
+                                   {"startswith", has_affix<false>},
+                                   {"strip", strip<Sides::kBoth>},
+                                   {"title", cased_as<Casing::kTitle>},
+                                   {"upper", cased_as<Casing::kUpper>},
+                                   {"zfill", zfill}};
 
 }  // namespace
 
 Method find_text_method(std::string_view name) {
   const auto* found = std::lower_bound(
       std::begin(kMethods), std::end(kMethods), name,
-      [](const Entry& entry, std::string_view wanted) { return entry.name < wanted; });
+      [](const TextMethod& entry, std::string_view wanted) { return entry.name < wanted; });
   return found != std::end(kMethods) && found->name == name ? found->method : nullptr;
 }
 

@@ -9,7 +9,7 @@
 namespace xkde {
 namespace {
 
-constexpr size_t kBytes = 256;
+constexpr size_t kFirstBytes = 256;
 
 /// Start of the last character before `end`, of well-formed text.
 size_t previous_character(std::string_view text, size_t end) {
@@ -41,7 +41,7 @@ size_t whitespace_end(std::string_view text, size_t begin) {
 }  // namespace
 
 void AddedTokens::Needles::add(Needle needle) {
-  if (by_first_byte.empty()) by_first_byte.resize(kBytes);
+  if (by_first_byte.empty()) by_first_byte.resize(kFirstBytes);
   auto& bucket = by_first_byte[static_cast<unsigned char>(needle.text.front())];
   const auto shorter = [&](const Needle& other) { return other.text.size() < needle.text.size(); };
   bucket.insert(std::find_if(bucket.begin(), bucket.end(), shorter), std::move(needle));

@@ -19,7 +19,7 @@ namespace {
 constexpr size_t kMostCachedWords = size_t{1} << 16;
 constexpr size_t kMostCachedBytes = 256;  ///< longer words seldom come twice
 constexpr int64_t kMostId = (int64_t{1} << 31) - 2;
-constexpr size_t kBytes = 256;
+constexpr size_t kByteValues = 256;
 
 uint64_t pair_key(int32_t left, int32_t right) {
   return static_cast<uint64_t>(static_cast<uint32_t>(left)) << 32 | static_cast<uint32_t>(right);
@@ -116,8 +116,8 @@ void Bpe::add_merge(const JsonPlace& place, std::string_view left, std::string_v
 }
 
 void Bpe::find_byte_tokens() {
-  byte_ids_.assign(kBytes, -1);
-  for (size_t byte = 0; byte < kBytes; ++byte) {
+  byte_ids_.assign(kByteValues, -1);
+  for (size_t byte = 0; byte < kByteValues; ++byte) {
     if (const auto found = ids_.find(fmt::format("<0x{:02X}>", byte)); found != ids_.end()) {
       byte_ids_[byte] = found->second;
     }

@@ -163,7 +163,7 @@ class Replace : public Normalizer {
   std::string content_;
 };
 
-std::unique_ptr<Normalizer> make_step(const JsonPlace& place) {
+std::unique_ptr<Normalizer> make_normalizer_step(const JsonPlace& place) {
   const JsonPlace type = place.at("type");
   const std::string& name = type.string();
   if (name == "Sequence") return std::make_unique<SequenceNormalizer>(place);
@@ -184,7 +184,7 @@ std::unique_ptr<Normalizer> make_step(const JsonPlace& place) {
 
 std::unique_ptr<Normalizer> make_normalizer(const JsonPlace& place) {
   if (place.is_null()) return nullptr;
-  auto step = make_step(place);
+  auto step = make_normalizer_step(place);
   step->set_place(place.where());
   return step;
 }

@@ -221,7 +221,7 @@ class Metaspace : public PieceSplitter {
   bool split_;
 };
 
-std::unique_ptr<PreTokenizer> make_step(const JsonPlace& place) {
+std::unique_ptr<PreTokenizer> make_pre_tokenizer_step(const JsonPlace& place) {
   const JsonPlace type = place.at("type");
   const std::string& name = type.string();
   if (name == "Sequence") return std::make_unique<SequencePreTokenizer>(place);
@@ -252,7 +252,7 @@ std::unique_ptr<PreTokenizer> make_step(const JsonPlace& place) {
 
 std::unique_ptr<PreTokenizer> make_pre_tokenizer(const JsonPlace& place) {
   if (place.is_null()) return nullptr;
-  auto step = make_step(place);
+  auto step = make_pre_tokenizer_step(place);
   step->set_place(place.where());
   return step;
 }

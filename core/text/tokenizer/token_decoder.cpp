@@ -166,7 +166,7 @@ class MetaspaceDecoder : public TokenDecoder {
   bool drops_first_;
 };
 
-std::unique_ptr<TokenDecoder> make_step(const JsonPlace& place) {
+std::unique_ptr<TokenDecoder> make_decoder_step(const JsonPlace& place) {
   const JsonPlace type = place.at("type");
   const std::string& name = type.string();
   if (name == "Sequence") return std::make_unique<SequenceDecoder>(place);
@@ -183,7 +183,7 @@ std::unique_ptr<TokenDecoder> make_step(const JsonPlace& place) {
 
 std::unique_ptr<TokenDecoder> make_token_decoder(const JsonPlace& place) {
   if (place.is_null()) return nullptr;
-  auto step = make_step(place);
+  auto step = make_decoder_step(place);
   step->set_place(place.where());
   return step;
 }
