@@ -360,7 +360,7 @@ void Hdf5File::link(const std::string& name, const std::string& second) {
         origin_, concat("link ", name, " as ", second));
 }
 
-Hdf5Dataset Hdf5File::create_flat(const std::string& name, int64_t numel) {
+Hdf5Dataset Hdf5File::create_flat(const std::string& name, int64_t numel, Hdf5Type type) {
   prepare_library();
   const Hdf5Origin origin{origin_.place + ": " + name, origin_.use};
   check_memory(origin.place);
@@ -372,7 +372,7 @@ Hdf5Dataset Hdf5File::create_flat(const std::string& name, int64_t numel) {
             H5Pset_alloc_time(list.id(), H5D_ALLOC_TIME_EARLY) >= 0 &&
             H5Pset_fill_time(list.id(), H5D_FILL_TIME_NEVER) >= 0,
         origin, "storage");
-  return {own(H5Dcreate2(handle_.id(), name.c_str(), H5T_IEEE_F32LE, space.id(), H5P_DEFAULT,
+  return {own(H5Dcreate2(handle_.id(), name.c_str(), stored_type(type), space.id(), H5P_DEFAULT,
                          list.id(), H5P_DEFAULT),
               H5Dclose, origin, "create"),
           origin};

@@ -109,7 +109,8 @@ class Hdf5File {
   void link(const std::string& name, const std::string& second);
   /// A one-dimensional contiguous dataset of fp32 whose space is allocated at once and not filled,
   /// aligned to 4096 bytes. numel > 0.
-  Hdf5Dataset create_flat(const std::string& name, int64_t numel);
+  Hdf5Dataset create_flat(const std::string& name, int64_t numel,
+                          Hdf5Type type = Hdf5Type::kFloat32);
   /// A dataset in chunks of `chunk_rows` elements of the first dimension, which others can extend,
   /// each with a Fletcher-32 checksum that reading checks.
   Hdf5Dataset create_chunked(const std::string& name, Hdf5Type type,

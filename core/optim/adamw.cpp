@@ -9,19 +9,16 @@
 #include <ATen/Parallel.h>
 
 #include "core/optim/adamw_device.h"
+#include "core/optim/adamw_update.h"
 
 namespace xkde {
 namespace {
 
-struct StepConstants {
-  float beta1, beta2, epsilon, step_size, inverse_correction2_sqrt, keep, gradient_scale;
-};
-
 // The loop is bound by memory where it is vectorised and by sqrt and division where it is not.
 [[gnu::target_clones("default", "avx2", "arch=x86-64-v4")]] void update_range(
     float* __restrict master, float* __restrict exp_avg, float* __restrict exp_avg_sq,
-    const float* __restrict gradient, int64_t numel, const StepConstants& constants) {
-  const StepConstants c = constants;
+    const float* __restrict gradient, int64_t numel, const AdamWConstants& constants) {
+  const AdamWConstants c = constants;
   for (int64_t i = 0; i < numel; ++i) {
     const float g = gradient[i] * c.gradient_scale;
     const float m = exp_avg[i] + (g - exp_avg[i]) * (1.0F - c.beta1);
@@ -53,7 +50,7 @@ struct StepConstants {
 }
 
 void update_on_cpu(float* master, float* exp_avg, float* exp_avg_sq, const float* gradient,
-                   int64_t numel, const StepConstants& constants) {
+                   int64_t numel, const AdamWConstants& constants) {
   constexpr int64_t kGrain = 1 << 16;
   at::parallel_for(0, numel, kGrain, [&](int64_t begin, int64_t end) {
     update_range(master + begin, exp_avg + begin, exp_avg_sq + begin, gradient + begin, end - begin,
@@ -62,6 +59,26 @@ void update_on_cpu(float* master, float* exp_avg, float* exp_avg_sq, const float
 }
 
 }  // namespace
+
+AdamWConstants adamw_constants(const AdamWOptions& options, int64_t step, double learning_rate,
+                               bool decays, float gradient_scale) {
+  const auto t = static_cast<double>(step);
+  const double correction1 = 1.0 - std::pow(options.beta1, t);
+  const double correction2 = 1.0 - std::pow(options.beta2, t);
+  const double decay = decays ? options.weight_decay : 0.0;
+  return {.beta1 = static_cast<float>(options.beta1),
+          .beta2 = static_cast<float>(options.beta2),
+          .epsilon = static_cast<float>(options.epsilon),
+          .step_size = static_cast<float>(learning_rate / correction1),
+          .inverse_correction2_sqrt = static_cast<float>(1.0 / std::sqrt(correction2)),
+          .keep = static_cast<float>(1.0 - learning_rate * decay),
+          .gradient_scale = gradient_scale};
+}
+
+void adamw_update(float* master, float* exp_avg, float* exp_avg_sq, const float* gradient,
+                  int64_t numel, const AdamWConstants& constants) {
+  update_range(master, exp_avg, exp_avg_sq, gradient, numel, constants);
+}
 
 AdamW::AdamW(int64_t numel, AdamWOptions options, std::vector<DecayRange> ranges, at::Device device)
     : options_(options), ranges_(std::move(ranges)) {
@@ -78,19 +95,9 @@ void AdamW::step(at::Tensor& master, const at::Tensor& gradient, double learning
                            learning_rate, gradient_scale);
   }
   const auto scale = gradient_scale.item<float>();
-  const auto t = static_cast<double>(steps_done_);
-  const double correction1 = 1.0 - std::pow(options_.beta1, t);
-  const double correction2 = 1.0 - std::pow(options_.beta2, t);
   for (const DecayRange& range : ranges_) {
-    const double decay = range.decays ? options_.weight_decay : 0.0;
-    const StepConstants constants{
-        .beta1 = static_cast<float>(options_.beta1),
-        .beta2 = static_cast<float>(options_.beta2),
-        .epsilon = static_cast<float>(options_.epsilon),
-        .step_size = static_cast<float>(learning_rate / correction1),
-        .inverse_correction2_sqrt = static_cast<float>(1.0 / std::sqrt(correction2)),
-        .keep = static_cast<float>(1.0 - learning_rate * decay),
-        .gradient_scale = scale};
+    const AdamWConstants constants =
+        adamw_constants(options_, steps_done_, learning_rate, range.decays, scale);
     const int64_t numel = range.end - range.begin;
     update_on_cpu(master.mutable_data_ptr<float>() + range.begin,
                   exp_avg_.mutable_data_ptr<float>() + range.begin,

@@ -34,8 +34,15 @@ AsyncCheckpointer::AsyncCheckpointer(std::filesystem::path root, const ShardLayo
                                      double share)
     : root_(std::move(root)), layout_(layout), world_(world), pace_(share) {
   for (const std::string& name : states) {
-    memory_.emplace_back(static_cast<size_t>(layout.state_numel));
-    buffers_.push_back({name, memory_.back().values()});
+    const StateForm form = state_form(name);
+    const auto numel = static_cast<size_t>(form.numel(layout));
+    memory_.emplace_back(form.is_bytes ? (numel + sizeof(float) - 1) / sizeof(float) : numel);
+    const std::span<float> values = memory_.back().values();
+    if (form.is_bytes) {
+      buffers_.push_back({name, {}, {reinterpret_cast<uint8_t*>(values.data()), numel}});
+    } else {
+      buffers_.push_back({name, values});
+    }
   }
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "core/base/error.h"
@@ -19,12 +20,18 @@ namespace xkde::dist {
 namespace fs = std::filesystem;
 namespace {
 
+void check_room(const ShardLayout& layout, const NamedState& part) {
+  const StateForm form = state_form(part.name);
+  const size_t found = form.is_bytes ? part.codes.size() : part.values.size();
+  XKDE_CHECK(static_cast<int64_t>(found) == form.numel(layout), InternalError,
+             "checkpoint: ", part.name, ": expected room for ", form.numel(layout),
+             " elements, found ", found);
+}
+
 void check_states(const fs::path& path, const Manifest& manifest, const ShardLayout& layout,
                   const StateView& state) {
   for (const NamedState& part : state) {
-    XKDE_CHECK(static_cast<int64_t>(part.values.size()) == layout.state_numel, InternalError,
-               "checkpoint: ", part.name, ": expected room for ", layout.state_numel,
-               " elements, found ", part.values.size());
+    check_room(layout, part);
     XKDE_CHECK(
         std::find(manifest.kinds.begin(), manifest.kinds.end(), part.name) != manifest.kinds.end(),
         CheckpointError, path.string(), ": kinds: expected ", part.name,
@@ -87,19 +94,33 @@ CopiesByShard plan(const fs::path& path, const ShardLayout& saved, const ShardLa
   return copies;
 }
 
-void read_state(const fs::path& folder, const Manifest& manifest, const CopiesByShard& copies,
-                const StateView& state) {
-  for (const NamedState& target : state) {
-    std::fill(target.values.begin(), target.values.end(), 0.0F);  // the padding
+void read_ranges(const Hdf5Dataset& dataset, const std::vector<Copy>& ranges,
+                 const NamedState& target) {
+  for (const Copy& range : ranges) {
+    const auto to = static_cast<size_t>(range.to);
+    const auto numel = static_cast<size_t>(range.numel);
+    if (target.codes.empty()) {
+      dataset.read(range.from, target.values.subspan(to, numel));
+    } else {
+      dataset.read(range.from, target.codes.subspan(to, numel));
+    }
   }
-  for (const auto& [shard, ranges] : copies) {
+}
+
+/// `copies`: of each state.
+void read_state(const fs::path& folder, const Manifest& manifest,
+                const std::vector<CopiesByShard>& copies, const StateView& state) {
+  std::set<int> shards;
+  for (size_t i = 0; i < state.size(); ++i) {
+    std::fill(state[i].values.begin(), state[i].values.end(), 0.0F);  // the padding
+    for (const auto& [shard, ranges] : copies[i]) shards.insert(shard);
+  }
+  for (const int shard : shards) {
     const Hdf5File file = open_rank_file(folder, manifest, shard);
-    for (const NamedState& target : state) {
-      const Hdf5Dataset dataset = state_in(file, target.name, manifest);
-      for (const Copy& range : ranges) {
-        dataset.read(range.from, target.values.subspan(static_cast<size_t>(range.to),
-                                                       static_cast<size_t>(range.numel)));
-      }
+    for (size_t i = 0; i < state.size(); ++i) {
+      const auto ranges = copies[i].find(shard);
+      if (ranges == copies[i].end()) continue;
+      read_ranges(state_in(file, state[i].name, manifest), ranges->second, state[i]);
     }
   }
 }
@@ -165,7 +186,7 @@ std::optional<fs::path> newest_verified_checkpoint(const fs::path& root, int64_t
 Json load_checkpoint(const fs::path& folder, const ShardLayout& layout, const StateView& state,
                      Communicator& world) {
   Manifest manifest;
-  CopiesByShard copies;
+  std::vector<CopiesByShard> copies;
   agree_on(world, [&] {
     XKDE_CHECK(world.size() % layout.num_shards == 0, InternalError,
                "checkpoint: ", layout.num_shards, " shards on ", world.size(), " ranks");
@@ -173,7 +194,11 @@ Json load_checkpoint(const fs::path& folder, const ShardLayout& layout, const St
     const fs::path path = folder / kManifestFile;
     check_states(path, manifest, layout, state);
     check_tensors(path, manifest.layout, layout);
-    copies = plan(path, manifest.layout, layout, world.rank() % layout.num_shards);
+    for (const NamedState& part : state) {
+      const StateForm form = state_form(part.name);
+      copies.push_back(plan(path, layout_of_state(manifest.layout, form),
+                            layout_of_state(layout, form), world.rank() % layout.num_shards));
+    }
   });
   // Nothing is opened before every byte of it has been verified, by one of the ranks.
   agree_on(world, [&] {

@@ -10,15 +10,17 @@
 #include <vector>
 
 #include "core/io/json_file.h"
+#include "distributed/checkpoint/state_form.h"
 #include "distributed/comm/communicator.h"
 #include "distributed/sharding/shard_layout.h"
 
 namespace xkde::dist {
 
-/// One rank's flat fp32 values of one kind, layout.state_numel elements.
+/// One rank's flat values of one kind: fp32, or bytes where its StateForm says so.
 struct NamedState {
   std::string name;  ///< of the datasets that hold it: "master", "exp_avg"
   std::span<float> values;
+  std::span<uint8_t> codes = {};
 };
 inline constexpr const char* kMasterState = "master";
 

@@ -6,6 +6,7 @@
 
 #include "core/base/error.h"
 #include "core/io/hdf5_file.h"
+#include "distributed/checkpoint/state_form.h"
 
 namespace xkde::dist {
 namespace {
@@ -67,6 +68,8 @@ FileRecord write_index(const std::filesystem::path& folder, const Manifest& mani
   file.set_attribute("step", manifest.step);
   file.set_attribute("num_shards", layout.num_shards);
   for (const std::string& kind : manifest.kinds) {
+    const StateForm form = state_form(kind);
+    if (form.is_bytes || form.block != 1) continue;  // no tensor has such numbers
     file.create_group(kind);
     for (const UnitLayout& unit : layout.units) {
       for (const TensorSlot& slot : unit.slots) {

@@ -12,6 +12,7 @@
 #include "core/io/sha256.h"
 #include "core/text/regex/json_place.h"
 #include "distributed/checkpoint/layout_json.h"
+#include "distributed/checkpoint/state_form.h"
 
 namespace xkde::dist {
 namespace fs = std::filesystem;
@@ -46,9 +47,12 @@ Json to_json(const Manifest& manifest) {
 std::vector<std::string> kinds_from(const JsonPlace& place) {
   std::vector<std::string> kinds;
   for (size_t i = 0; i < place.array().size(); ++i) kinds.push_back(place.item(i).string());
-  const bool is_known = kinds == std::vector<std::string>{"master"} ||
-                        kinds == std::vector<std::string>{"master", "exp_avg", "exp_avg_sq"};
-  if (!is_known) place.fail("master, or master, exp_avg and exp_avg_sq");
+  const std::vector<std::string> known[] = {
+      {"master"},
+      {"master", "exp_avg", "exp_avg_sq"},
+      {"master", "exp_avg.codes", "exp_avg.scales", "exp_avg_sq.codes", "exp_avg_sq.scales"}};
+  if (std::ranges::count(known, kinds) == 0)
+    place.fail("master, or master, exp_avg and exp_avg_sq, or master and codes and scales of both");
   return kinds;
 }
 
@@ -83,13 +87,23 @@ std::vector<FileRecord> files_from(const JsonPlace& place, int64_t num_shards) {
 }
 
 /// Elements of a state of which the shortest rank file has room for `kinds`.
-int64_t most_numel(const std::vector<FileRecord>& files, size_t kinds) {
+int64_t most_numel(const std::vector<FileRecord>& files, const std::vector<std::string>& kinds) {
   int64_t shortest = std::numeric_limits<int64_t>::max();
   for (const FileRecord& file : files) {
     if (file.name != kIndexFile && file.name != kStateFile)
       shortest = std::min(shortest, file.bytes);
   }
-  return shortest / static_cast<int64_t>(kinds * sizeof(float));
+  const StateBytes state = bytes_of_states(kinds);
+  return shortest / state.bytes * state.block;
+}
+
+/// Shards are whole blocks of what shares a scale.
+void check_blocks(const JsonPlace& place, const Manifest& manifest) {
+  const int64_t block = bytes_of_states(manifest.kinds).block;
+  for (const UnitLayout& unit : manifest.layout.units) {
+    XKDE_CHECK(unit.shard_numel % block == 0, DataError, place.where(), ": ", unit.name,
+               ": shard_numel: expected a multiple of ", block, ", found ", unit.shard_numel);
+  }
 }
 
 Manifest manifest_from(const JsonPlace& place) {
@@ -99,8 +113,9 @@ Manifest manifest_from(const JsonPlace& place) {
   const auto num_shards =
       static_cast<int>(place.at("num_shards").integer(1, std::numeric_limits<int>::max()));
   manifest.files = files_from(place.at("files"), num_shards);
-  manifest.layout = layout_from_json(place.at("layout"), num_shards,
-                                     most_numel(manifest.files, manifest.kinds.size()));
+  manifest.layout =
+      layout_from_json(place.at("layout"), num_shards, most_numel(manifest.files, manifest.kinds));
+  check_blocks(place.at("layout"), manifest);
   return manifest;
 }
 

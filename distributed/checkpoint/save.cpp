@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <map>
 #include <utility>
 
 #include "core/base/error.h"
@@ -28,9 +29,11 @@ std::vector<std::string> kinds_of(const ShardLayout& layout, const StateView& st
              "checkpoint: expected ", kMasterState, " as the first state");
   std::vector<std::string> kinds;
   for (const NamedState& part : state) {
-    XKDE_CHECK(static_cast<int64_t>(part.values.size()) == layout.state_numel, InternalError,
-               "checkpoint: ", part.name, ": expected ", layout.state_numel, " elements, found ",
-               part.values.size());
+    const StateForm form = state_form(part.name);
+    const size_t found = form.is_bytes ? part.codes.size() : part.values.size();
+    XKDE_CHECK(static_cast<int64_t>(found) == form.numel(layout), InternalError,
+               "checkpoint: ", part.name, ": expected ", form.numel(layout), " elements, found ",
+               found);
     kinds.push_back(part.name);
   }
   return kinds;
@@ -52,18 +55,19 @@ std::vector<int64_t> make_frame(const fs::path& path, const FrameInfo& info,
   file.set_attribute("num_shards", layout.num_shards);
   std::vector<int64_t> offsets;
   for (const std::string& kind : kinds) {
-    offsets.push_back(file.create_flat(kind, layout.state_numel).file_offset());
+    const StateForm form = state_form(kind);
+    const Hdf5Type type = form.is_bytes ? Hdf5Type::kUint8 : Hdf5Type::kFloat32;
+    offsets.push_back(file.create_flat(kind, form.numel(layout), type).file_offset());
   }
   for (const std::string& kind : kinds)
     file.link(kind, source_name(kind, info.step, info.fingerprint));
   file.close();
-  XKDE_CHECK(std::is_sorted(offsets.begin(), offsets.end()), InternalError, path.string(),
-             ": expected datasets in the order of their creation");
   return offsets;
 }
 
 /// An upper bound of what a checkpoint takes on disk.
-int64_t bytes_of_checkpoint(const ShardLayout& layout, int64_t num_kinds, int64_t progress_bytes) {
+int64_t bytes_of_checkpoint(const ShardLayout& layout, const std::vector<std::string>& kinds,
+                            int64_t progress_bytes) {
   constexpr int64_t kFileOverhead = 32768;  // HDF5 metadata, alignment, blocks of the file system
   constexpr int64_t kPieceOverhead =
       1024;  // of a tensor or a mapping in index.h5 and manifest.json
@@ -74,7 +78,9 @@ int64_t bytes_of_checkpoint(const ShardLayout& layout, int64_t num_kinds, int64_
       pieces += 1 + 2 * dimensions * static_cast<int64_t>(pieces_of(layout, unit, slot).size());
     }
   }
-  const int64_t values = num_kinds * layout.state_numel * static_cast<int64_t>(sizeof(float));
+  const StateBytes state = bytes_of_states(kinds);
+  const int64_t values = layout.state_numel / state.block * state.bytes;
+  const int64_t num_kinds = std::ssize(kinds);
   return layout.num_shards * (values + kFileOverhead) + num_kinds * pieces * kPieceOverhead +
          progress_bytes + 4 * kFileOverhead;
 }
@@ -125,8 +131,8 @@ void CheckpointSave::make_folder() {
   progress_ = state.dump(1) + "\n";
   if (fs::create_directories(root_)) sync_folder_of(root_);
   remove_leftovers(root_);
-  check_free_space(root_, bytes_of_checkpoint(layout_, static_cast<int64_t>(kinds_.size()),
-                                              static_cast<int64_t>(progress_.size())));
+  check_free_space(root_,
+                   bytes_of_checkpoint(layout_, kinds_, static_cast<int64_t>(progress_.size())));
   fs::create_directory(folder_);
 }
 
@@ -143,9 +149,16 @@ WrittenShard CheckpointSave::write_shard(const StateView& state, std::stop_token
   const std::vector<int64_t> offsets =
       make_frame(path, {info_.step, shard, written.fingerprint}, layout_, kinds);
   DirectFile file(path, std::move(stop), pace);
-  for (size_t i = 0; i < state.size(); ++i) {
-    file.keep_until(offsets[i]);
-    file.append(state[i].values.data(), state[i].values.size_bytes());
+  // The library may put a small dataset before a large one that was there first.
+  std::map<int64_t, const NamedState*> by_offset;
+  for (size_t i = 0; i < state.size(); ++i) by_offset[offsets[i]] = &state[i];
+  for (const auto& [offset, part] : by_offset) {
+    file.keep_until(offset);
+    if (part->codes.empty()) {
+      file.append(part->values.data(), part->values.size_bytes());
+    } else {
+      file.append(part->codes.data(), part->codes.size_bytes());
+    }
   }
   file.keep_rest();
   const FileRecord record = file.finish();

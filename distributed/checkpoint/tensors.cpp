@@ -48,10 +48,12 @@ Hdf5File open_rank_file(const fs::path& folder, const Manifest& manifest, int sh
 
 Hdf5Dataset state_in(const Hdf5File& file, const std::string& kind, const Manifest& manifest) {
   Hdf5Dataset dataset = file.dataset(kind);
-  const std::vector<int64_t> shape{manifest.layout.state_numel};
-  XKDE_CHECK(dataset.shape() == shape && dataset.stores(Hdf5Type::kFloat32), CheckpointError,
-             file.place(), ": ", kind, ": expected fp32 ", shape_text(shape), ", found ",
-             dataset.stores(Hdf5Type::kFloat32) ? "fp32 " : "another type, ",
+  const StateForm form = state_form(kind);
+  const std::vector<int64_t> shape{form.numel(manifest.layout)};
+  const bool is_type = dataset.stores(form.is_bytes ? Hdf5Type::kUint8 : Hdf5Type::kFloat32);
+  const char* const type = form.is_bytes ? "uint8 " : "fp32 ";
+  XKDE_CHECK(dataset.shape() == shape && is_type, CheckpointError, file.place(), ": ", kind,
+             ": expected ", type, shape_text(shape), ", found ", is_type ? type : "another type, ",
              shape_text(dataset.shape()));
   return dataset;
 }

@@ -28,7 +28,7 @@ void check_tensors(const std::filesystem::path& path, const ShardLayout& saved,
 /// A rank file of which every byte has been verified. Throws CheckpointError (file, expected,
 /// found) unless it is the shard of the step that the manifest says.
 Hdf5File open_rank_file(const std::filesystem::path& folder, const Manifest& manifest, int shard);
-/// The dataset of a state in it, fp32 [layout.state_numel]. Throws CheckpointError when it is
+/// The dataset of a state in it, as its StateForm says. Throws CheckpointError when it is
 /// another.
 Hdf5Dataset state_in(const Hdf5File& file, const std::string& kind, const Manifest& manifest);
 

@@ -269,11 +269,13 @@ MemoryByKind predict_memory(const ModelShape& model, const EngineOptions& option
   MemoryByKind bytes;
   bytes.frozen = frozen_bytes(model, shards, w);
   bytes.masters = is_away ? 0 : state;
-  bytes.optimizer = is_away ? 0 : 2 * state;
+  const OptimizerEntry& optimizer = entry_of(constants.optimizer);
+  const int64_t moments = state / kWide * optimizer.moment_bytes / optimizer.block;
+  bytes.optimizer = is_away ? 0 : moments;
   bytes.gradients = gradient_bytes(trained, options, shards);
   bytes.gathered = gathered_bytes(model, options, shards);
   // The copy is made in host memory.
-  bytes.checkpoint = constants.saves_async && options.device.is_cpu() ? 3 * state : 0;
+  bytes.checkpoint = constants.saves_async && options.device.is_cpu() ? state + moments : 0;
   bytes.communication = ranks > 1 ? constants.communication_bytes : 0;
   bytes.runtime = constants.runtime_bytes;
 

@@ -9,6 +9,7 @@
 
 #include "core/model/decoder.h"
 #include "core/model/families/lora_options.h"
+#include "core/optim/optimizer_kind.h"
 #include "distributed/sharding/engine_options.h"
 #include "distributed/sharding/frozen_weights.h"
 
@@ -69,7 +70,7 @@ PackShape shape_of(const PackedBatch& batch, c10::DeviceType type);
 struct MemoryByKind {
   int64_t frozen = 0;         ///< shards of weights that are not trained
   int64_t masters = 0;        ///< fp32 shards of what is trained
-  int64_t optimizer = 0;      ///< fp32 shards of both moments
+  int64_t optimizer = 0;      ///< shards of both moments
   int64_t gradients = 0;      ///< fp32 shards of the sums, and whole units on their way there
   int64_t gathered = 0;       ///< whole units in the compute dtype
   int64_t activations = 0;    ///< of all blocks, and what the one at work needs beyond that
@@ -88,6 +89,7 @@ struct MemoryConstants {
   int64_t communication_bytes = 0;  ///< of each rank of a group that takes part
   int64_t runtime_bytes = 0;
   bool saves_async = false;  ///< from the memory that the model is in
+  OptimizerKind optimizer = OptimizerKind::kAdamW;
 };
 
 /// Bytes that the forward pass of one block leaves behind for its backward pass, beside its input:

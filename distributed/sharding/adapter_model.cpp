@@ -40,7 +40,7 @@ AdapterModel::AdapterModel(const Decoder& decoder, Communicator& comm, EngineOpt
       mesh_(comm, options.num_copies(comm.size())),
       blocks_(blocks_of(decoder, lora_)),
       base_layout_(layout_of(decoder, mesh_.num_shards())),
-      layout_(layout_of(blocks_, mesh_.num_shards())),
+      layout_(layout_of(blocks_, mesh_.num_shards(), options.shard_align)),
       base_(base_layout_, mesh_, gather_options(options, mesh_.num_shards()), format_of),
       master_(new_masters(layout_, options)),
       adapters_(layout_, master_, mesh_.shards(), gather_options(options, mesh_.num_shards())),

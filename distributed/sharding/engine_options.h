@@ -6,6 +6,7 @@
 #include <c10/core/Device.h>
 #include <c10/core/ScalarType.h>
 
+#include "distributed/sharding/shard_layout.h"
 #include "distributed/sharding/shard_policy.h"
 
 namespace xkde::dist {
@@ -17,8 +18,9 @@ struct EngineOptions {
   int replicate = 1;  ///< copies of the model, each in shards on size / replicate ranks
   Recompute recompute = Recompute::kNone;
   c10::ScalarType grad_reduce_dtype = c10::kFloat;  ///< fp32 or bf16: gradients between ranks
-  int64_t prefetch = 0;            ///< units that are gathered ahead of the one that computes
-  bool offload_optimizer = false;  ///< masters (and so the optimizer) in host memory
+  int64_t prefetch = 0;               ///< units that are gathered ahead of the one that computes
+  bool offload_optimizer = false;     ///< masters (and so the optimizer) in host memory
+  int64_t shard_align = kShardAlign;  ///< of the state that is trained: whole blocks of moments
   c10::Device device = c10::kCPU;
 
   const ShardPolicy& policy() const { return policy_of(shard); }

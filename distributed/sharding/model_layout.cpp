@@ -4,7 +4,7 @@
 
 namespace xkde::dist {
 
-ShardLayout layout_of(const Decoder& decoder, int num_shards) {
+ShardLayout layout_of(const Decoder& decoder, int num_shards, int64_t align) {
   std::vector<UnitLayout> units;
   for (const DecoderUnit& unit : decoder.units()) {
     UnitLayout layout{.name = unit.name, .slots = {}};
@@ -13,10 +13,10 @@ ShardLayout layout_of(const Decoder& decoder, int num_shards) {
     }
     units.push_back(std::move(layout));
   }
-  return make_layout(std::move(units), num_shards);
+  return make_layout(std::move(units), num_shards, align);
 }
 
-ShardLayout layout_of(const std::vector<LoraBlock>& blocks, int num_shards) {
+ShardLayout layout_of(const std::vector<LoraBlock>& blocks, int num_shards, int64_t align) {
   std::vector<UnitLayout> units;
   for (const LoraBlock& block : blocks) {
     UnitLayout layout{.name = block.name, .slots = {}};
@@ -25,7 +25,7 @@ ShardLayout layout_of(const std::vector<LoraBlock>& blocks, int num_shards) {
     }
     units.push_back(std::move(layout));
   }
-  return make_layout(std::move(units), num_shards);
+  return make_layout(std::move(units), num_shards, align);
 }
 
 }  // namespace xkde::dist

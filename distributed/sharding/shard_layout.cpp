@@ -3,15 +3,16 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/base/error.h"
+
 namespace xkde::dist {
 
-int64_t shard_numel_of(int64_t numel, int num_shards) {
-  constexpr int64_t kAlign = 16;
-  const int64_t stride = kAlign * num_shards;
-  return (numel + stride - 1) / stride * kAlign;
+int64_t shard_numel_of(int64_t numel, int num_shards, int64_t align) {
+  const int64_t stride = align * num_shards;
+  return (numel + stride - 1) / stride * align;
 }
 
-ShardLayout make_layout(std::vector<UnitLayout> units, int num_shards) {
+ShardLayout make_layout(std::vector<UnitLayout> units, int num_shards, int64_t align) {
   ShardLayout layout;
   layout.num_shards = num_shards;
   for (UnitLayout& unit : units) {
@@ -22,12 +23,29 @@ ShardLayout make_layout(std::vector<UnitLayout> units, int num_shards) {
       slot.offset = unit.numel;
       unit.numel += slot.numel;
     }
-    unit.shard_numel = shard_numel_of(unit.numel, num_shards);
+    unit.shard_numel = shard_numel_of(unit.numel, num_shards, align);
     unit.shard_offset = layout.state_numel;
     layout.state_numel += unit.shard_numel;
   }
   layout.units = std::move(units);
   return layout;
+}
+
+ShardLayout blocks_of(const ShardLayout& layout, int64_t block) {
+  ShardLayout blocks;
+  blocks.num_shards = layout.num_shards;
+  blocks.state_numel = layout.state_numel / block;
+  for (const UnitLayout& unit : layout.units) {
+    XKDE_CHECK(unit.shard_numel % block == 0, InternalError, unit.name, ": shards of ",
+               unit.shard_numel, " elements in blocks of ", block);
+    const int64_t numel = (unit.numel + block - 1) / block;
+    blocks.units.push_back({.name = unit.name,
+                            .slots = {{.name = unit.name, .shape = {numel}, .numel = numel}},
+                            .numel = numel,
+                            .shard_numel = unit.shard_numel / block,
+                            .shard_offset = unit.shard_offset / block});
+  }
+  return blocks;
 }
 
 std::vector<ShardPiece> pieces_of(const ShardLayout& layout, const UnitLayout& unit,

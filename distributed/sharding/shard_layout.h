@@ -42,11 +42,19 @@ struct ShardPiece {
   int64_t numel = 0;
 };
 
-/// Elements of each of `num_shards` shards of `numel`: a multiple of 16 (one cache line).
-int64_t shard_numel_of(int64_t numel, int num_shards);
+/// What the elements of a shard are a multiple of: one cache line.
+inline constexpr int64_t kShardAlign = 16;
+
+/// Elements of each of `num_shards` shards of `numel`: a multiple of `align`.
+int64_t shard_numel_of(int64_t numel, int num_shards, int64_t align = kShardAlign);
 
 /// Fills offsets: slots in order.
-ShardLayout make_layout(std::vector<UnitLayout> units, int num_shards);
+ShardLayout make_layout(std::vector<UnitLayout> units, int num_shards, int64_t align = kShardAlign);
+
+/// The blocks of `block` elements of each unit, whose shards are whole blocks: a slot for each
+/// unit, of its name. Blocks are the same for any number of shards. Throws InternalError where
+/// shards end within blocks.
+ShardLayout blocks_of(const ShardLayout& layout, int64_t block);
 
 /// Where the elements of `slot` lie, in tensor order. Pieces do not overlap and cover the tensor.
 std::vector<ShardPiece> pieces_of(const ShardLayout& layout, const UnitLayout& unit,

@@ -31,7 +31,7 @@ ShardedModel::ShardedModel(const Decoder& decoder, Communicator& comm, EngineOpt
       decoder_(decoder),
       options_(options),
       mesh_(comm, options.num_copies(comm.size())),
-      layout_(layout_of(decoder, mesh_.num_shards())),
+      layout_(layout_of(decoder, mesh_.num_shards(), options.shard_align)),
       master_(new_masters(layout_, options)),
       weights_(layout_, master_, mesh_.shards(), gather_options(options, mesh_.num_shards())),
       schedule_(decoder, options_, weights_),

@@ -30,6 +30,7 @@ dist::PlanRequest request_for(const Recipe& recipe, const PretrainedModel& model
   request.machine = place.machine;
   request.memory = dist::memory_constants(place.device.type());
   request.memory.saves_async = workload.saves_async;
+  request.memory.optimizer = workload.optimizer;
   request.available_bytes = place.bytes;
   request.pack_key = concat(recipe.stages.at(workload.stage)->name(), ".max_tokens_per_pack");
   return request;

@@ -85,6 +85,8 @@ class Stage {
   virtual bool changes_model() const { return false; }
   /// The adapter that the stage trains; null where it trains all weights, or none.
   virtual const LoraOptions* adapter() const { return nullptr; }
+  /// Elements of what the stage trains that share a part of the optimizer's state.
+  virtual int64_t optimizer_block() const { return 1; }
   /// Whether the stage merges an adapter into the weights without saying which of them, where those
   /// that it was trained with are quantized.
   virtual bool merges_into_any() const { return false; }

@@ -92,6 +92,8 @@ dist::EngineOptions engine_options(const Recipe& recipe, int ranks, at::Device d
   options.prefetch = parallel.prefetch >= 0 ? parallel.prefetch : (device.is_cuda() ? 1 : 0);
   options.grad_reduce_dtype = scalar_type(parallel.grad_reduce_dtype);
   options.offload_optimizer = parallel.offload_optimizer;
+  for (const StagePtr& stage : recipe.stages)
+    options.shard_align = std::max(options.shard_align, stage->optimizer_block());
   return options;
 }
 

@@ -25,14 +25,13 @@ constexpr const char* kUnevaluated = "unevaluated";
 
 using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
 
-void copy_into(std::span<float> out, const at::Tensor& values) {
+void copy_into(const dist::NamedState& out, const at::Tensor& values) {
+  void* const to = out.codes.empty() ? static_cast<void*>(out.values.data()) : out.codes.data();
   if (values.is_cpu()) {  // past the caches, unlike LibTorch's copy
-    std::memcpy(out.data(), values.const_data_ptr<float>(), out.size_bytes());
+    std::memcpy(to, values.const_data_ptr(), values.nbytes());
     return;
   }
-  at::from_blob(out.data(), {static_cast<int64_t>(out.size())},
-                at::TensorOptions().dtype(at::kFloat))
-      .copy_(values);
+  at::from_blob(to, values.sizes(), at::TensorOptions().dtype(values.scalar_type())).copy_(values);
 }
 
 /// The tensors in host memory: themselves, where they are there anyway.
@@ -45,7 +44,12 @@ NamedTensors on_host(const NamedTensors& state) {
 dist::StateView view_of(const NamedTensors& host) {
   dist::StateView view;
   for (const auto& [name, tensor] : host) {
-    view.push_back({name, {tensor.mutable_data_ptr<float>(), static_cast<size_t>(tensor.numel())}});
+    const auto numel = static_cast<size_t>(tensor.numel());
+    if (tensor.scalar_type() == at::kByte) {
+      view.push_back({name, {}, {tensor.mutable_data_ptr<uint8_t>(), numel}});
+    } else {
+      view.push_back({name, {tensor.mutable_data_ptr<float>(), numel}});
+    }
   }
   return view;
 }
@@ -53,7 +57,7 @@ dist::StateView view_of(const NamedTensors& host) {
 }  // namespace
 
 TrainCheckpoints::TrainCheckpoints(TrainCheckpointOptions options, dist::TrainableModel& model,
-                                   AdamW& optimizer, dist::Communicator& comm)
+                                   Optimizer& optimizer, dist::Communicator& comm)
     : options_(std::move(options)), model_(model), optimizer_(optimizer), comm_(comm) {
   if (!options_.beside_steps) return;
   // CPU ranks leave no processor idle that a writer could use.
@@ -150,7 +154,7 @@ void TrainCheckpoints::save(const TrainPoint& point, SaveScore score) {
     return;
   }
   const auto copy = [tensors = state()](const dist::StateView& out) {
-    for (size_t i = 0; i < out.size(); ++i) copy_into(out[i].values, tensors[i].second);
+    for (size_t i = 0; i < out.size(); ++i) copy_into(out[i], tensors[i].second);
   };
   async_->save(copy, info(point, score));
 }

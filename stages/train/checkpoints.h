@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "core/io/json_file.h"
-#include "core/optim/adamw.h"
+#include "core/optim/optimizer.h"
 #include "distributed/checkpoint/async_checkpointer.h"
 #include "distributed/sharding/trainable_model.h"
 
@@ -52,8 +52,8 @@ enum class SaveScore { kOfSteps, kNone };
 class TrainCheckpoints {
  public:
   /// Nothing is read or written yet; all references outlive the object.
-  TrainCheckpoints(TrainCheckpointOptions options, dist::TrainableModel& model, AdamW& optimizer,
-                   dist::Communicator& comm);
+  TrainCheckpoints(TrainCheckpointOptions options, dist::TrainableModel& model,
+                   Optimizer& optimizer, dist::Communicator& comm);
 
   /// Fills model and optimizer from the newest checkpoint that verifies and holds finite values, if
   /// there is one and the options allow it. Returns where it was written; step 0 without one.
@@ -103,7 +103,7 @@ class TrainCheckpoints {
 
   TrainCheckpointOptions options_;
   dist::TrainableModel& model_;
-  AdamW& optimizer_;
+  Optimizer& optimizer_;
   dist::Communicator& comm_;
   double loss_sum_ = 0.0;
   int64_t losses_ = 0;

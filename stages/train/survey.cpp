@@ -29,6 +29,7 @@ constexpr int64_t kTypicalAnswers = 6;
 TrainWorkload workload_of(const TrainKeys& keys, const SurveyInputs& inputs) {
   TrainWorkload workload;
   workload.stage = inputs.stage;
+  workload.optimizer = keys.optim;
   workload.saves_async = keys.async_save && keys.save_steps > 0;
   return workload;
 }

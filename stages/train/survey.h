@@ -27,7 +27,8 @@ struct TrainWorkload {
   dist::PackShape largest;       ///< of any rank
   PackedBatch example;           ///< a pack of the first step, in host memory
   dist::StepWork work;           ///< of the rank that has most to do, mean over steps
-  bool saves_async = false;      ///< a checkpoint may be written beside the next steps
+  OptimizerKind optimizer = OptimizerKind::kAdamW;
+  bool saves_async = false;  ///< a checkpoint may be written beside the next steps
 };
 
 /// Where a survey looks. All outlive it.

@@ -10,6 +10,7 @@ namespace {
 /// Keys that users of other trainers write, and what to write here.
 constexpr std::pair<std::string_view, std::string_view> kForeignKeys[] = {
     {"warmup_ratio", "unknown key; did you mean 'warmup_steps', where a value below 1 is a ratio?"},
+    {"optimizer", "unknown key; did you mean 'optim'?"},
     {"lr", "unknown key; did you mean 'learning_rate'?"},
     {"epochs", "unknown key; did you mean 'num_train_epochs'?"},
     {"batch_size", "unknown key; did you mean 'per_device_train_batch_size'?"},
@@ -81,6 +82,7 @@ void TrainKeys::read(StrictMap& map) {
   map.optional("learning_rate", learning_rate, kPositiveNumber);
   map.optional("lr_scheduler_type", lr_scheduler_type, kLrScheduleNames);
   map.optional("warmup_steps", warmup_steps, kWarmup);
+  map.optional("optim", optim, kOptimizers);
   map.optional("weight_decay", weight_decay, kNotNegativeNumber);
   map.optional("adam_beta1", adam_beta1, kShare);
   map.optional("adam_beta2", adam_beta2, kShare);
@@ -110,6 +112,7 @@ void TrainKeys::write(Json& json) const {
   json["learning_rate"] = learning_rate;
   json["lr_scheduler_type"] = name_of(kLrScheduleNames, lr_scheduler_type);
   json["warmup_steps"] = warmup_steps;
+  json["optim"] = name_of(kOptimizers, optim);
   json["weight_decay"] = weight_decay;
   json["adam_beta1"] = adam_beta1;
   json["adam_beta2"] = adam_beta2;

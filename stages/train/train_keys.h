@@ -11,6 +11,7 @@
 #include "core/io/json_file.h"
 #include "core/model/families/lora_options.h"
 #include "core/optim/lr_schedule.h"
+#include "core/optim/optimizer_kind.h"
 #include "stages/recipe/strict_map.h"
 
 namespace xkde::recipe {
@@ -47,6 +48,7 @@ struct TrainKeys {
   double learning_rate = 1e-5;
   LrScheduleKind lr_scheduler_type = LrScheduleKind::kCosine;
   double warmup_steps = 0.05;  ///< below 1 a share of all steps, else their number
+  OptimizerKind optim = OptimizerKind::kAdamW;
   double weight_decay = 1e-4;
   double adam_beta1 = 0.9;
   double adam_beta2 = 0.95;

@@ -14,6 +14,7 @@
 #include "core/nn/device_memory.h"
 #include "core/optim/adamw.h"
 #include "core/optim/lr_schedule.h"
+#include "core/optim/optimizer.h"
 #include "distributed/comm/typed_gather.h"
 #include "distributed/sharding/copy_check.h"
 #include "stages/run/json_lines.h"
@@ -66,9 +67,10 @@ TrainCheckpointOptions checkpoint_options(const std::string& stage, const TrainK
           .facts = host.facts};
 }
 
-std::vector<at::Tensor> state_of(dist::TrainableModel& model, const AdamW& optimizer) {
+/// All that copies of the model hold, whose bits are compared as if they were fp32.
+std::vector<at::Tensor> state_of(dist::TrainableModel& model, const Optimizer& optimizer) {
   std::vector<at::Tensor> tensors{model.master()};
-  for (const auto& [name, tensor] : optimizer.state()) tensors.push_back(tensor);
+  for (const auto& [name, tensor] : optimizer.state()) tensors.push_back(tensor.view(at::kFloat));
   return tensors;
 }
 
@@ -85,11 +87,12 @@ class Trainer {
         device_(model_.gradient().device()),
         total_steps_(keys.total_steps(task.steps_per_epoch())),
         schedule_(schedule_of(keys, total_steps_)),
-        optimizer_(model_.layout().state_numel,
-                   {keys.adam_beta1, keys.adam_beta2, keys.adam_epsilon, keys.weight_decay},
-                   model_.decay_ranges(), model_.master().device()),
-        checkpoints_(checkpoint_options(task.name(), keys, host), model_, optimizer_, comm_),
-        copies_(state_of(model_, optimizer_), host.compare_copies, comm_.size(),
+        optimizer_(
+            make_optimizer(keys.optim, model_.layout().state_numel,
+                           {keys.adam_beta1, keys.adam_beta2, keys.adam_epsilon, keys.weight_decay},
+                           model_.decay_ranges(), model_.master().device())),
+        checkpoints_(checkpoint_options(task.name(), keys, host), model_, *optimizer_, comm_),
+        copies_(state_of(model_, *optimizer_), host.compare_copies, comm_.size(),
                 model_.layout().num_shards) {}
 
   std::optional<std::filesystem::path> run() {
@@ -275,7 +278,7 @@ class Trainer {
         keys_.max_grad_norm > 0 ? clip_scale(norm, keys_.max_grad_norm) : at::ones_like(norm);
     const at::Device home = model_.master().device();
     const auto guard = checkpoints_.begin_update();
-    optimizer_.step(model_.master(), model_.gradient().to(home), learning_rate, scale.to(home));
+    optimizer_->step(model_.master(), model_.gradient().to(home), learning_rate, scale.to(home));
   }
 
   /// Saves where one is due; throws StopRequested where a rank was asked to stop.
@@ -345,7 +348,7 @@ class Trainer {
   at::Device device_;
   int64_t total_steps_;
   LrSchedule schedule_;
-  AdamW optimizer_;
+  std::unique_ptr<Optimizer> optimizer_;
   TrainCheckpoints checkpoints_;
   dist::CopyCheck copies_;
   std::unique_ptr<JsonLinesWriter> lines_;  ///< on rank 0

@@ -131,6 +131,23 @@ class CheckpointRun(TinyRunTest):
         self.run_well([f"{self.root}/copies.yaml"], 4)
         self.assertEqual(self.losses("copies"), losses)
 
+    def test_moments_in_bytes_come_back_bit_for_bit_to_any_number_of_ranks(self):
+        text = with_steps(8).replace("save_steps: 2", "save_steps: 2, optim: adamw_8bit")
+        self.run_well([self.recipe("bytes", text)], 2)
+        folder, losses = f"{self.checkpoints('bytes')}/step-00000008", self.losses("bytes")
+        self.run_well(["ckpt", "verify", folder])
+        shutil.copytree(folder, f"{self.root}/last")
+        for ranks in (2, 1, 3):
+            os.remove(f"{self.root}/bytes/02-sft/DONE")
+            shutil.rmtree(folder)
+            self.run_well([f"{self.root}/bytes.yaml"], ranks)
+            if ranks == 2:
+                self.assertEqual(self.losses("bytes"), losses)
+                for name in ("rank_00000.h5", "rank_00001.h5"):
+                    self.assertTrue(filecmp.cmp(f"{folder}/{name}", f"{self.root}/last/{name}", shallow=False), name)
+            for got, expected in zip(self.losses("bytes"), losses, strict=True):
+                self.assertAlmostEqual(got, expected, delta=1e-3)
+
     def test_the_best_checkpoint_is_kept(self):
         text = with_steps(12).replace("save_steps: 2", "save_steps: 2, save_total_limit: 1, keep_best: true")
         # With this rate the loss falls first, and rises again.

@@ -84,6 +84,20 @@ TEST(MemoryModel, ShardsFrozenWeightsAndGathersTheBlocksAtWork) {
   EXPECT_EQ(bytes.gathered, 2 * (416 + 416 + 640));
 }
 
+TEST(MemoryModel, MomentsInBytesTakeTwoBytesAndTwoScalesABlock) {
+  MemoryConstants constants{.saves_async = true, .optimizer = OptimizerKind::kAdamW8bit};
+  const EngineOptions options = in_bf16(ShardMode::kNone);
+  const MemoryByKind narrow = predict_memory(odd_model(), options, 1, pack(), constants);
+  constants.optimizer = OptimizerKind::kAdamW;
+  const MemoryByKind wide = predict_memory(odd_model(), options, 1, pack(), constants);
+  const int64_t state = 400 + 624 + 624 + 416;
+
+  EXPECT_EQ(narrow.optimizer, state * 520 / 256);
+  EXPECT_EQ(narrow.checkpoint, 4 * state + narrow.optimizer);
+  EXPECT_EQ(wide.checkpoint, 12 * state);
+  EXPECT_EQ(wide.peak() - narrow.peak(), 2 * (wide.optimizer - narrow.optimizer));
+}
+
 TEST(MemoryModel, HoldsBlocksAndDecodesAUnitAtATime) {
   ModelShape model = adapted_model();
   model.held_words = {50, 80, 80, 52};
