@@ -126,17 +126,19 @@ std::vector<PackedBatch> make_packs(const Settings& settings, const Decoder& dec
 
 /// Ones for norms, else the same million normal numbers over and over: drawing billions takes
 /// longer than the steps.
-void random_weights(const std::string& name, std::span<float> out) {
+void random_weights(const std::string& name, int64_t first, std::span<float> out) {
   if (name.find("norm") != std::string::npos) {
     std::ranges::fill(out, 1.0F);
     return;
   }
   static const at::Tensor pattern = at::normal(0.0, 0.02, {1'000'003});
   const float* values = pattern.const_data_ptr<float>();
-  for (size_t begin = 0; begin < out.size();) {
-    const size_t length = std::min(out.size() - begin, static_cast<size_t>(pattern.numel()));
-    std::copy_n(values, length, out.begin() + static_cast<std::ptrdiff_t>(begin));
-    begin += length;
+  while (!out.empty()) {
+    const int64_t at = first % pattern.numel();
+    const int64_t length = std::min(std::ssize(out), pattern.numel() - at);
+    std::copy_n(values + at, length, out.begin());
+    first += length;
+    out = out.subspan(static_cast<size_t>(length));
   }
 }
 

@@ -136,14 +136,15 @@ std::string export_checkpoint(const fs::path& path, const fs::path& out, const f
   ModelTemplate own;
   const ChatTemplate format = format_of(folder, pretrained, own);
   recipe::FreshFolder fresh(target);
-  export_pretrained(
-      fresh.path(),
-      {.config = pretrained.config,
-       .tokenizer = pretrained.tokenizer,
-       .chat_template = format.source_for(own),
-       .generation_config = pretrained.generation_config,
-       .stop_ids = pretrained.stop_ids(format)},
-      dtype, [&](const std::string& name, std::span<float> values) { tensors.read(name, values); });
+  export_pretrained(fresh.path(),
+                    {.config = pretrained.config,
+                     .tokenizer = pretrained.tokenizer,
+                     .chat_template = format.source_for(own),
+                     .generation_config = pretrained.generation_config,
+                     .stop_ids = pretrained.stop_ids(format)},
+                    dtype, [&](const std::string& name, std::span<float> values) {
+                      tensors.read(name, 0, values);
+                    });
   fresh.publish();
   return folder.string() + ": exported to " + out.string() + "\n";
 }

@@ -77,24 +77,39 @@ void decode_to_f32(std::string_view format, std::span<const std::byte> in, std::
 }
 
 void read_as_f32(const FileHandle& file, const ByteRange& range, std::string_view format,
-                 std::span<float> out) {
-  const StorageFormat known = checked_format(format, range.end - range.begin, std::ssize(out));
-  int64_t offset = range.begin;
+                 int64_t first, std::span<float> out) {
+  const auto known = storage_format(format);
+  XKDE_CHECK(known, InternalError, "unknown storage format ", format);
+  const int64_t stored = (range.end - range.begin) / known->bytes * known->values;
+  XKDE_CHECK(first >= 0 && first + std::ssize(out) <= stored, InternalError, format, ": ", stored,
+             " values have no ", out.size(), " from ", first, " on");
+  int64_t offset = range.begin + first / known->values * known->bytes;
   if (format == "F32") {
     file.pread_all({reinterpret_cast<char*>(out.data()), out.size_bytes()}, offset);
     return;
   }
-  const auto bytes_of = [&](size_t values) {
-    return values / static_cast<size_t>(known.values) * static_cast<size_t>(known.bytes);
-  };
-  std::vector<char> buffer(bytes_of(std::min(out.size(), kPieceValues)));
+  const auto block = static_cast<size_t>(known->values);
+  auto skipped = static_cast<size_t>(first % known->values);
+  std::vector<char> bytes;
+  std::vector<float> whole;
   while (!out.empty()) {
-    const std::span<float> values = out.first(std::min(out.size(), kPieceValues));
-    const std::span<char> piece = std::span(buffer).first(bytes_of(values.size()));
-    file.pread_all(piece, offset);
-    decode_to_f32(format, std::as_bytes(piece), values);
-    offset += std::ssize(piece);
-    out = out.subspan(values.size());
+    // A block of which only a part is asked for is decoded apart.
+    const bool is_part = skipped > 0 || out.size() < block;
+    const size_t decoded = is_part ? block : std::min(out.size() / block * block, kPieceValues);
+    bytes.resize(decoded / block * static_cast<size_t>(known->bytes));
+    file.pread_all(bytes, offset);
+    offset += std::ssize(bytes);
+    size_t taken = decoded;
+    if (is_part) {
+      whole.resize(block);
+      decode_to_f32(format, std::as_bytes(std::span(bytes)), whole);
+      taken = std::min(out.size(), block - skipped);
+      std::copy_n(whole.begin() + static_cast<std::ptrdiff_t>(skipped), taken, out.begin());
+      skipped = 0;
+    } else {
+      decode_to_f32(format, std::as_bytes(std::span(bytes)), out.first(decoded));
+    }
+    out = out.subspan(taken);
   }
 }
 

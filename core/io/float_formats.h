@@ -34,10 +34,11 @@ struct ByteRange {
   int64_t begin = 0;
   int64_t end = 0;
 };
-/// decode_to_f32() of these bytes of a file. A file may become shorter while it is open: what is no
-/// longer there is an IoError.
+/// The numbers from `first` on that these bytes of a file hold, as many as `out` takes. Only blocks
+/// that have one of them are read. A file may become shorter while it is open: what is no longer
+/// there is an IoError.
 void read_as_f32(const FileHandle& file, const ByteRange& range, std::string_view format,
-                 std::span<float> out);
+                 int64_t first, std::span<float> out);
 
 }  // namespace xkde
 

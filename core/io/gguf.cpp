@@ -429,10 +429,10 @@ void GgufFile::check_readable(const Tensor& tensor) const {
   impl_->holder_of(tensor).bytes_of(tensor);
 }
 
-void GgufFile::read_f32(const Tensor& tensor, std::span<float> out) const {
+void GgufFile::read_f32(const Tensor& tensor, int64_t first, std::span<float> out) const {
   const Impl& holder = impl_->holder_of(tensor);
   const auto begin = static_cast<int64_t>(tensor.offset);
-  read_as_f32(holder.file, {begin, begin + holder.bytes_of(tensor)}, tensor.dtype, out);
+  read_as_f32(holder.file, {begin, begin + holder.bytes_of(tensor)}, tensor.dtype, first, out);
 }
 
 void GgufFile::read_bytes(const Tensor& tensor, std::span<std::byte> out) const {

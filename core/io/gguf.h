@@ -53,7 +53,9 @@ class GgufFile {
   /// Throws DataError where read_f32() would, as the tensor's dtype cannot be decoded.
   void check_readable(const Tensor& tensor) const;
   /// The tensor's values as fp32, row-major; `out` has exactly its number of elements.
-  void read_f32(const Tensor& tensor, std::span<float> out) const;
+  void read_f32(const Tensor& tensor, std::span<float> out) const { read_f32(tensor, 0, out); }
+  /// The values from `first` on, as many as `out` takes.
+  void read_f32(const Tensor& tensor, int64_t first, std::span<float> out) const;
   /// The tensor's data as it lies there; `out` has exactly its number of bytes.
   void read_bytes(const Tensor& tensor, std::span<std::byte> out) const;
 

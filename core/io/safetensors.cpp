@@ -134,10 +134,10 @@ bool SafetensorsFile::holds_same(const Tensor& mine, const SafetensorsFile& othe
   return true;
 }
 
-void SafetensorsFile::read_f32(const Tensor& tensor, std::span<float> out) const {
+void SafetensorsFile::read_f32(const Tensor& tensor, int64_t first, std::span<float> out) const {
   check_readable(tensor);
   read_as_f32(file_, {static_cast<int64_t>(tensor.begin), static_cast<int64_t>(tensor.end)},
-              tensor.dtype, out);
+              tensor.dtype, first, out);
 }
 
 void write_safetensors(const std::filesystem::path& path, const std::vector<TensorToWrite>& tensors,

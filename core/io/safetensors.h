@@ -38,7 +38,9 @@ class SafetensorsFile {
   bool holds_same(const Tensor& mine, const SafetensorsFile& other, const Tensor& its) const;
   /// Row-major fp32 values; `out` has exactly the tensor's number of elements. Throws
   /// IoError where the file has become shorter since it was opened.
-  void read_f32(const Tensor& tensor, std::span<float> out) const;
+  void read_f32(const Tensor& tensor, std::span<float> out) const { read_f32(tensor, 0, out); }
+  /// The values from `first` on, as many as `out` takes.
+  void read_f32(const Tensor& tensor, int64_t first, std::span<float> out) const;
 
  private:
   explicit SafetensorsFile(FileHandle file);

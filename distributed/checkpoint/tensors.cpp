@@ -1,5 +1,6 @@
 #include "distributed/checkpoint/tensors.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/base/error.h"
@@ -66,21 +67,25 @@ CheckpointTensors::CheckpointTensors(fs::path folder, const ShardLayout& expecte
   places_ = places_of(manifest_.layout);
 }
 
-void CheckpointTensors::read(const std::string& name, std::span<float> out) {
+void CheckpointTensors::read(const std::string& name, int64_t first, std::span<float> out) {
   const auto it = places_.find(name);
   XKDE_CHECK(it != places_.end(), CheckpointError, folder_.string(), ": expected a tensor ", name,
              ", found none");
   const auto [unit, slot] = it->second;
-  XKDE_CHECK(static_cast<int64_t>(out.size()) == slot->numel, InternalError, name, ": expected ",
-             slot->numel, " elements, found room for ", out.size());
+  const int64_t last = first + std::ssize(out);
+  XKDE_CHECK(first >= 0 && last <= slot->numel, InternalError, name, ": ", slot->numel,
+             " elements have no ", out.size(), " from ", first, " on");
   for (const ShardPiece& piece : pieces_of(manifest_.layout, *unit, *slot)) {
+    const int64_t begin = std::max(first, piece.tensor_offset);
+    const int64_t end = std::min(last, piece.tensor_offset + piece.numel);
+    if (begin >= end) continue;
     auto file = files_.find(piece.shard);
     if (file == files_.end()) {
       file = files_.emplace(piece.shard, open_rank_file(folder_, manifest_, piece.shard)).first;
     }
     state_in(file->second, kMasterState, manifest_)
-        .read(piece.state_offset, out.subspan(static_cast<size_t>(piece.tensor_offset),
-                                              static_cast<size_t>(piece.numel)));
+        .read(piece.state_offset + begin - piece.tensor_offset,
+              out.subspan(static_cast<size_t>(begin - first), static_cast<size_t>(end - begin)));
   }
 }
 

@@ -1,6 +1,7 @@
 #ifndef XKDE_DISTRIBUTED_CHECKPOINT_TENSORS_H_
 #define XKDE_DISTRIBUTED_CHECKPOINT_TENSORS_H_
 
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <span>
@@ -38,8 +39,8 @@ class CheckpointTensors {
   /// Verifies all files, and that the tensors are those of `expected`. Throws CheckpointError.
   CheckpointTensors(std::filesystem::path folder, const ShardLayout& expected);
 
-  /// Row-major; `out` has exactly the tensor's number of elements. Throws CheckpointError.
-  void read(const std::string& name, std::span<float> out);
+  /// Row-major values from `first` on, as many as `out` takes. Throws CheckpointError.
+  void read(const std::string& name, int64_t first, std::span<float> out);
 
  private:
   std::filesystem::path folder_;

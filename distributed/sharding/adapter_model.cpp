@@ -1,5 +1,6 @@
 #include "distributed/sharding/adapter_model.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <ATen/ATen.h>
@@ -65,8 +66,11 @@ void AdapterModel::begin_adapter(uint64_t seed) {
   for (const LoraBlock& block : blocks_) {
     for (const LoraTensor& tensor : block.tensors) by_name[tensor.name] = &tensor;
   }
-  load([&](const std::string& name, std::span<float> out) {
-    fill_new_adapter(*by_name.at(name), seed, out);
+  load([&](const std::string& name, int64_t first, std::span<float> out) {
+    const LoraTensor& tensor = *by_name.at(name);
+    std::vector<float> whole(static_cast<size_t>(tensor.shape[0] * tensor.shape[1]));
+    fill_new_adapter(tensor, seed, whole);
+    std::copy_n(whole.begin() + first, out.size(), out.begin());
   });
 }
 

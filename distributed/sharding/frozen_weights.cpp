@@ -131,7 +131,8 @@ at::Tensor FrozenWeights::words_of(size_t unit, size_t slot, const FrozenReader&
     return words;
   }
   at::Tensor values = at::empty({tensor.numel}, at::TensorOptions().dtype(at::kFloat));
-  read.values(tensor.name, {values.mutable_data_ptr<float>(), static_cast<size_t>(values.numel())});
+  read.values(tensor.name, 0,
+              {values.mutable_data_ptr<float>(), static_cast<size_t>(values.numel())});
   values = values.to(options_.dtype);
   std::memcpy(bytes, values.const_data_ptr(), values.nbytes());
   return words;

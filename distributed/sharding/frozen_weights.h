@@ -20,10 +20,10 @@ namespace xkde::dist {
 /// The blocks that a frozen tensor is held in; null: it is held in the compute dtype.
 using BlockFormatOf = std::function<const BlockFormat*(const std::string& name)>;
 
-/// Where frozen tensors come from, each of them whole.
+/// Where frozen tensors come from.
 struct FrozenReader {
   ReadTensor values;
-  /// The blocks of a tensor, in the format that it is held in, for tensors that have one.
+  /// All blocks of a tensor, in the format that it is held in, for tensors that have one.
   std::function<void(const std::string& name, std::span<std::byte> out)> blocks = {};
 };
 

@@ -15,12 +15,14 @@ at::Tensor new_masters(const ShardLayout& layout, const EngineOptions& options) 
 void fill_shard(const ShardLayout& layout, int shard, const ReadTensor& read, at::Tensor& state) {
   for (const UnitLayout& unit : layout.units) {
     for (const TensorSlot& slot : unit.slots) {
-      at::Tensor whole = at::empty({slot.numel}, at::TensorOptions().dtype(at::kFloat));
-      read(slot.name, {whole.mutable_data_ptr<float>(), static_cast<size_t>(slot.numel)});
       for (const ShardPiece& piece : pieces_of(layout, unit, slot)) {
         if (piece.shard != shard) continue;
-        state.narrow(0, piece.state_offset, piece.numel)
-            .copy_(whole.narrow(0, piece.tensor_offset, piece.numel));
+        const at::Tensor part = state.narrow(0, piece.state_offset, piece.numel);
+        const bool in_place = part.is_cpu() && part.scalar_type() == at::kFloat;
+        at::Tensor values = in_place ? part : at::empty({piece.numel}, at::kFloat);
+        read(slot.name, piece.tensor_offset,
+             {values.mutable_data_ptr<float>(), static_cast<size_t>(piece.numel)});
+        if (!in_place) part.copy_(values);
       }
     }
   }

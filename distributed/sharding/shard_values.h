@@ -1,6 +1,7 @@
 #ifndef XKDE_DISTRIBUTED_SHARDING_SHARD_VALUES_H_
 #define XKDE_DISTRIBUTED_SHARDING_SHARD_VALUES_H_
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <span>
@@ -16,13 +17,15 @@
 
 namespace xkde::dist {
 
-/// Gives the whole tensor of a name as fp32, row-major.
-using ReadTensor = std::function<void(const std::string& name, std::span<float> out)>;
+/// Gives values of the tensor of a name as fp32, row-major: those from `first` on, as many as `out`
+/// takes.
+using ReadTensor =
+    std::function<void(const std::string& name, int64_t first, std::span<float> out)>;
 
 /// Masters of a rank, all zero, where the options keep them.
 at::Tensor new_masters(const ShardLayout& layout, const EngineOptions& options);
 
-/// Fills `state`, the flat state of `shard` in any dtype, one whole tensor at a time. Not
+/// Fills `state`, the flat state of `shard` in any dtype, and reads no more than that. Not
 /// collective.
 void fill_shard(const ShardLayout& layout, int shard, const ReadTensor& read, at::Tensor& state);
 

@@ -34,7 +34,7 @@ class ShardedModel final : public RunModel {
   /// `decoder` and `comm` outlive the model.
   ShardedModel(const Decoder& decoder, Communicator& comm, EngineOptions options);
 
-  /// Fills this rank's masters; `read_f32(name, out)` gives whole tensors. Not collective.
+  /// Fills this rank's masters. Not collective.
   void load(const ReadTensor& read_f32);
   const ShardLayout& layout() const noexcept override { return layout_; }
   const ProcessMesh& mesh() const noexcept { return mesh_; }

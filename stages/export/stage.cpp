@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -89,7 +90,8 @@ void run_export(const ExportStage& stage, RunContext& context) {
                      .chat_template = chat_template,
                      .generation_config = source.generation_config,
                      .stop_ids = context.stop_ids()},
-                    stage.dtype, weights);
+                    stage.dtype,
+                    [&](const std::string& name, std::span<float> out) { weights(name, 0, out); });
   if (!stage.memory.empty()) {
     // What its journal holds is not in the file itself yet.
     for (const char* suffix : {"", ".journal"}) {

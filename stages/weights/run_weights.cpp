@@ -1,6 +1,7 @@
 #include "stages/weights/run_weights.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <span>
 #include <utility>
 
@@ -42,20 +43,20 @@ std::map<std::string, Pair> pairs_of(const std::vector<LoraBlock>& blocks,
   return pairs;
 }
 
-/// `base` with an adapter.
+/// `base` with an adapter, whose product is made of whole tensors.
 dist::ReadTensor merged(dist::ReadTensor base, std::map<std::string, Pair> pairs, double scale) {
-  return [base = std::move(base), pairs = std::move(pairs), scale](const std::string& name,
-                                                                   std::span<float> out) {
-    base(name, out);
+  return [base = std::move(base), pairs = std::move(pairs), scale](
+             const std::string& name, int64_t first, std::span<float> out) {
     const auto found = pairs.find(name);
-    if (found == pairs.end()) return;
+    if (found == pairs.end()) return base(name, first, out);
     const Pair& pair = found->second;
     const int64_t rows = pair.b.size(0);
-    const at::Tensor weight = at::from_blob(out.data(), {rows, pair.a.size(1)}, at::kFloat);
+    const at::Tensor weight = at::empty({rows, pair.a.size(1)}, at::kFloat);
+    base(name, 0, {weight.mutable_data_ptr<float>(), static_cast<size_t>(weight.numel())});
     const at::Tensor sum = lora_merged(
         weight,
         {.a = pair.a, .b = {pair.b}, .rows = {{.begin = 0, .count = rows}}, .scale = scale});
-    std::copy_n(sum.const_data_ptr<float>(), out.size(), out.data());
+    std::copy_n(sum.const_data_ptr<float>() + first, out.size(), out.data());
   };
 }
 
@@ -147,9 +148,9 @@ void RunWeights::load_checkpoint_of(const FindCheckpoint& find, const dist::Shar
 }
 
 dist::ReadTensor RunWeights::pretrained_reader() const {
-  return [this](const std::string& name, std::span<float> out) {
+  return [this](const std::string& name, int64_t first, std::span<float> out) {
     check_stop();
-    read_finite_f32(*pretrained_.weights, pretrained_.path.string(), name, out);
+    read_finite_f32(*pretrained_.weights, pretrained_.path.string(), name, first, out);
   };
 }
 
@@ -159,8 +160,9 @@ dist::BlockFormatOf RunWeights::format_of() const {
 }
 
 dist::ReadTensor RunWeights::held_reader() const {
-  return [this](const std::string& name, std::span<float> out) {
+  return [this](const std::string& name, int64_t first, std::span<float> out) {
     check_stop();
+    XKDE_CHECK(first == 0, InternalError, name, ": weights held in blocks are read whole");
     read_held_f32(*pretrained_.weights, pretrained_.path.string(), name, form_, out);
   };
 }
@@ -173,9 +175,9 @@ dist::ReadTensor RunWeights::base_reader() {
   dist::agree_on(comm_, [&] {
     tensors = std::make_shared<dist::CheckpointTensors>(folder, dist::layout_of(decoder_, 1));
   });
-  return [tensors](const std::string& name, std::span<float> out) {
+  return [tensors](const std::string& name, int64_t first, std::span<float> out) {
     check_stop();
-    tensors->read(name, out);
+    tensors->read(name, first, out);
   };
 }
 
@@ -186,7 +188,7 @@ dist::ReadTensor RunWeights::first_reader() const {
   for (const LoraBlock& block : blocks) {
     for (const LoraTensor& tensor : block.tensors) {
       at::Tensor values = at::empty(tensor.shape, at::TensorOptions().dtype(at::kFloat));
-      peft_->read(tensor.name,
+      peft_->read(tensor.name, 0,
                   {values.mutable_data_ptr<float>(), static_cast<size_t>(values.numel())});
       matrices[tensor.name] = std::move(values);
     }
@@ -197,7 +199,9 @@ dist::ReadTensor RunWeights::first_reader() const {
 RunWeights::FillAdapter RunWeights::from_file() const {
   return [this](dist::AdapterModel& model) {
     dist::agree_on(comm_, [&] {
-      model.load([this](const std::string& name, std::span<float> out) { peft_->read(name, out); });
+      model.load([this](const std::string& name, int64_t first, std::span<float> out) {
+        peft_->read(name, first, out);
+      });
     });
   };
 }
@@ -292,8 +296,9 @@ dist::ReadTensor RunWeights::weights_for_export(const dist::EngineOptions& optio
                                                 bool dequantized) {
   model(options);
   if (full_) {
-    return [masters = full_->gather_masters()](const std::string& name, std::span<float> out) {
-      std::copy_n(masters.at(name).const_data_ptr<float>(), out.size(), out.data());
+    return [masters = full_->gather_masters()](const std::string& name, int64_t first,
+                                               std::span<float> out) {
+      std::copy_n(masters.at(name).const_data_ptr<float>() + first, out.size(), out.data());
     };
   }
   dist::ReadTensor base = dequantized && !find_base_ ? held_reader() : base_reader();

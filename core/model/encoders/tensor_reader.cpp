@@ -21,7 +21,7 @@ void TensorReader::check(const std::string& name, const std::vector<int64_t>& sh
 }
 
 void TensorReader::read_into(at::Tensor& out, const std::string& name) const {
-  read_finite_f32(weights_, path_, name,
+  read_finite_f32(weights_, path_, name, 0,
                   {out.mutable_data_ptr<float>(), static_cast<size_t>(out.numel())});
 }
 

@@ -47,9 +47,9 @@ class SafetensorsWeights : public WeightFile {
     const Place& there = find(other);
     return here.file->holds_same(*here.tensor, *there.file, *there.tensor);
   }
-  void read_f32(const std::string& name, std::span<float> out) const override {
+  void read_f32(const std::string& name, int64_t first, std::span<float> out) const override {
     const Place& place = find(name);
-    place.file->read_f32(*place.tensor, out);
+    place.file->read_f32(*place.tensor, first, out);
   }
 
  private:

@@ -45,10 +45,10 @@ class GgufWeights : public WeightFile {
     return one == other;
   }
 
-  void read_f32(const std::string& name, std::span<float> out) const override {
+  void read_f32(const std::string& name, int64_t first, std::span<float> out) const override {
     const Stored& stored = find(name);
-    file_->read_f32(*stored.tensor, out);
-    if (stored.form == GgufForm::kPairs) part_pairs(out, stored.tensor->shape.front());
+    if (stored.form == GgufForm::kPairs) return read_pairs(*stored.tensor, first, out);
+    file_->read_f32(*stored.tensor, first, out);
     if (stored.form == GgufForm::kPlusOne) {
       for (float& value : out) value -= 1.0F;
     }
@@ -92,6 +92,19 @@ class GgufWeights : public WeightFile {
     XKDE_CHECK(found != tensors_.end(), DataError, file_->path().string(), ": expected tensor ",
                name, ", found none");
     return found->second;
+  }
+
+  /// Rows change places within a head: all heads that have one of the values are read.
+  void read_pairs(const GgufFile::Tensor& tensor, int64_t first, std::span<float> out) const {
+    int64_t columns = 1;
+    for (size_t i = 1; i < tensor.shape.size(); ++i) columns *= tensor.shape[i];
+    const int64_t head = head_dim_ * columns;
+    const int64_t begin = first / head * head;
+    const int64_t end = (first + std::ssize(out) + head - 1) / head * head;
+    std::vector<float> heads(static_cast<size_t>(end - begin));
+    file_->read_f32(tensor, begin, heads);
+    part_pairs(std::span(heads), (end - begin) / columns);
+    std::copy_n(heads.begin() + (first - begin), out.size(), out.begin());
   }
 
   /// From GgufForm::kPairs to the order of transformers; `values` has `rows` rows.

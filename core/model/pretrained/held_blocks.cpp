@@ -48,7 +48,7 @@ void read_held_blocks(const WeightFile& weights, const std::string& place, const
   }
   const size_t blocks = out.size() / static_cast<size_t>(format.bytes);
   std::vector<float> values(blocks * static_cast<size_t>(format.values));
-  read_finite_f32(weights, place, name, values);
+  read_finite_f32(weights, place, name, 0, values);
   encode_q8_0(values.data(), out.data(), blocks);
   // A scale beyond fp16's numbers has become infinite.
   check_finite(format, out, place, name);
@@ -57,7 +57,7 @@ void read_held_blocks(const WeightFile& weights, const std::string& place, const
 void read_held_f32(const WeightFile& weights, const std::string& place, const std::string& name,
                    FrozenForm form, std::span<float> out) {
   const BlockFormat* format = held_blocks(weights, name, form);
-  if (format == nullptr) return read_finite_f32(weights, place, name, out);
+  if (format == nullptr) return read_finite_f32(weights, place, name, 0, out);
   const size_t blocks = out.size() / static_cast<size_t>(format->values);
   std::vector<std::byte> bytes(blocks * static_cast<size_t>(format->bytes));
   read_held_blocks(weights, place, name, form, bytes);

@@ -184,11 +184,12 @@ void PeftAdapter::check_tensors(const ModelConfig& config) const {
   }
 }
 
-void PeftAdapter::read(const std::string& name, std::span<float> out) const {
-  file_.read_f32(file_.tensors()[tensors_.at(name)], out);
+void PeftAdapter::read(const std::string& name, int64_t first, std::span<float> out) const {
+  file_.read_f32(file_.tensors()[tensors_.at(name)], first, out);
   const auto bad = first_not_below(out);
   XKDE_CHECK(!bad, DataError, file_.path().string(), ": tensor ", name,
-             ": expected finite values, found ", out[*bad], " at element ", *bad);
+             ": expected finite values, found ", out[*bad], " at element ",
+             static_cast<size_t>(first) + *bad);
 }
 
 void write_peft_adapter(const fs::path& folder, const std::string& base_model,

@@ -30,7 +30,7 @@ class PeftAdapter {
   const LoraOptions& options() const noexcept { return options_; }
   /// Values of one of lora_blocks(); `out` has exactly its number of elements. Throws DataError
   /// where one is not finite.
-  void read(const std::string& name, std::span<float> out) const;
+  void read(const std::string& name, int64_t first, std::span<float> out) const;
 
  private:
   PeftAdapter(LoraOptions options, SafetensorsFile file);

@@ -1,6 +1,7 @@
 #include "core/model/pretrained/pretrained.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <set>
 #include <utility>
 
@@ -250,11 +251,11 @@ void WeightFile::read_blocks(const std::string& name, std::span<std::byte> /*out
 }
 
 void read_finite_f32(const WeightFile& weights, const std::string& place, const std::string& name,
-                     std::span<float> out) {
-  weights.read_f32(name, out);
+                     int64_t first, std::span<float> out) {
+  weights.read_f32(name, first, out);
   const auto bad = first_not_below(out);
   XKDE_CHECK(!bad, DataError, place, ": tensor ", name, ": expected finite values, found ",
-             out[*bad], " at element ", *bad);
+             out[*bad], " at element ", static_cast<size_t>(first) + *bad);
 }
 
 ModelTemplate own_template(const PretrainedModel& model, const std::string& date) {

@@ -28,8 +28,9 @@ class WeightFile {
   virtual void check_readable(const std::string& name) const = 0;
   /// Whether two tensors hold the same bytes in one format. False says nothing about their values.
   virtual bool holds_same(const std::string& one, const std::string& other) const = 0;
-  /// Row-major fp32 values; `out` has exactly the tensor's number of elements. Throws DataError.
-  virtual void read_f32(const std::string& name, std::span<float> out) const = 0;
+  /// Row-major fp32 values from `first` on, as many as `out` takes. Of the others no more is read
+  /// than blocks and changed orders of rows ask for. Throws DataError.
+  virtual void read_f32(const std::string& name, int64_t first, std::span<float> out) const = 0;
   /// The blocks whose values are those of read_f32(), in its order; null where the file has no such
   /// blocks.
   virtual const BlockFormat* blocks_of(const std::string& /*name*/) const { return nullptr; }
@@ -40,7 +41,7 @@ class WeightFile {
 /// WeightFile::read_f32() of a tensor whose values must be numbers. `place` begins the message.
 /// Throws DataError that names the tensor where one is NaN or infinite.
 void read_finite_f32(const WeightFile& weights, const std::string& place, const std::string& name,
-                     std::span<float> out);
+                     int64_t first, std::span<float> out);
 
 /// A model on disk: a Hugging Face folder (config.json, model.safetensors or its sharded index,
 /// tokenizer.json or tokenizer.model, tokenizer_config.json, chat_template.jinja) or a .gguf file

@@ -1,9 +1,12 @@
 #include "distributed/sharding/adapter_model.h"
 
+#include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <cstring>
 #include <filesystem>
 #include <map>
+#include <span>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -38,9 +41,9 @@ ModelConfig config_of(const std::string& model) {
 }
 
 ReadTensor reader_of(const SafetensorsFile& file) {
-  return [&file](const std::string& name, std::span<float> out) {
+  return [&file](const std::string& name, int64_t first, std::span<float> out) {
     for (const SafetensorsFile::Tensor& tensor : file.tensors()) {
-      if (tensor.name == name) return file.read_f32(tensor, out);
+      if (tensor.name == name) return file.read_f32(tensor, first, out);
     }
     FAIL() << "no tensor " << name;
   };
@@ -48,7 +51,7 @@ ReadTensor reader_of(const SafetensorsFile& file) {
 
 at::Tensor read(const SafetensorsFile& file, const std::string& name, at::IntArrayRef shape) {
   at::Tensor values = at::empty(shape, at::kFloat);
-  reader_of(file)(name, {values.mutable_data_ptr<float>(), static_cast<size_t>(values.numel())});
+  reader_of(file)(name, 0, {values.mutable_data_ptr<float>(), static_cast<size_t>(values.numel())});
   return values;
 }
 
@@ -56,7 +59,9 @@ void load(AdapterModel& model, const std::string& name) {
   const SafetensorsFile base = SafetensorsFile::open(golden("models", name) / "model.safetensors");
   model.load_base({.values = reader_of(base)});
   const PeftAdapter adapter = PeftAdapter::open(golden("lora", name), config_of(name));
-  model.load([&](const std::string& tensor, std::span<float> out) { adapter.read(tensor, out); });
+  model.load([&](const std::string& tensor, int64_t first, std::span<float> out) {
+    adapter.read(tensor, first, out);
+  });
 }
 
 LoraOptions options_of(const std::string& name) {
@@ -327,13 +332,16 @@ void random_blocks(const std::string& name, std::span<std::byte> out) {
   }
 }
 
-void decoded_blocks(const std::string& name, std::span<float> out) {
+void decoded_blocks(const std::string& name, int64_t first, std::span<float> out) {
   const BlockFormat* format = mixed_format(name);
-  if (format == nullptr) return random_weights(name, out);
-  const size_t blocks = out.size() / static_cast<size_t>(format->values);
+  if (format == nullptr) return random_weights(name, first, out);
+  const auto values = static_cast<size_t>(format->values);
+  const size_t blocks = (static_cast<size_t>(first) + out.size() + values - 1) / values;
   std::vector<std::byte> bytes(blocks * static_cast<size_t>(format->bytes));
+  std::vector<float> decoded(blocks * values);
   random_blocks(name, bytes);
-  format->decode(bytes.data(), out.data(), blocks);
+  format->decode(bytes.data(), decoded.data(), blocks);
+  std::copy_n(decoded.begin() + first, out.size(), out.begin());
 }
 
 /// Losses, norms, the trained adapter and what the model then predicts.

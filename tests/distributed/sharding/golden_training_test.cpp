@@ -1,5 +1,7 @@
 #include <cmath>
+#include <cstdint>
 #include <map>
+#include <span>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -19,9 +21,9 @@ namespace {
 
 void load(ShardedModel& sharded, const std::string& model) {
   const SafetensorsFile file = SafetensorsFile::open(golden_folder(model) / "model.safetensors");
-  sharded.load([&](const std::string& name, std::span<float> out) {
+  sharded.load([&](const std::string& name, int64_t first, std::span<float> out) {
     for (const SafetensorsFile::Tensor& tensor : file.tensors()) {
-      if (tensor.name == name) return file.read_f32(tensor, out);
+      if (tensor.name == name) return file.read_f32(tensor, first, out);
     }
     FAIL() << "no tensor " << name;
   });

@@ -35,11 +35,12 @@ ModelConfig small_config() {
   return config;
 }
 
-void random_weights(const std::string& name, std::span<float> out) {
+void random_weights(const std::string& name, int64_t first, std::span<float> out) {
   RandomStream random(7, name);
   const bool norm = name.find("norm") != std::string::npos;
-  for (float& value : out) {
-    value = static_cast<float>((random.uniform() - 0.5) * 0.2 + (norm ? 1.0 : 0.0));
+  for (int64_t i = -first; i < std::ssize(out); ++i) {
+    const double value = (random.uniform() - 0.5) * 0.2 + (norm ? 1.0 : 0.0);
+    if (i >= 0) out[static_cast<size_t>(i)] = static_cast<float>(value);
   }
 }
 

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <map>
 #include <mutex>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -199,11 +201,28 @@ TEST(ShardedModel, MastersComeBackAsTheyWereLoaded) {
     EXPECT_EQ(tensors.size(), 1U + 3U * 12U + 1U);
     for (const auto& [name, tensor] : tensors) {
       std::vector<float> expected(static_cast<size_t>(tensor.numel()));
-      random_weights(name, expected);
+      random_weights(name, 0, expected);
       EXPECT_TRUE(std::equal(expected.begin(), expected.end(), tensor.const_data_ptr<float>()))
           << name;
     }
   });
+}
+
+TEST(ShardedModel, ARankReadsNoMoreThanItsShard) {
+  const Decoder decoder(odd_config(true));
+  for (const int ranks : {1, 2, 3}) {
+    run_ranks(ranks, [&](Communicator& comm) {
+      ShardedModel model(decoder, comm, {});
+      int64_t asked = 0;
+      model.load([&](const std::string& name, int64_t first, std::span<float> out) {
+        random_weights(name, first, out);
+        asked += std::ssize(out);
+      });
+
+      EXPECT_GT(asked, 0);
+      EXPECT_LE(asked, model.layout().state_numel);
+    });
+  }
 }
 
 TEST(ShardedModel, LookingThePadTokenUpTeachesItNothing) {

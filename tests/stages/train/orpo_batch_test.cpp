@@ -26,9 +26,9 @@ fs::path folder_of(const std::string& model) {
 
 void load(dist::ShardedModel& sharded, const std::string& model) {
   const SafetensorsFile file = SafetensorsFile::open(folder_of(model) / "model.safetensors");
-  sharded.load([&](const std::string& name, std::span<float> out) {
+  sharded.load([&](const std::string& name, int64_t first, std::span<float> out) {
     for (const SafetensorsFile::Tensor& tensor : file.tensors()) {
-      if (tensor.name == name) return file.read_f32(tensor, out);
+      if (tensor.name == name) return file.read_f32(tensor, first, out);
     }
     FAIL() << "no tensor " << name;
   });

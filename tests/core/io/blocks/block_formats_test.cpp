@@ -45,6 +45,23 @@ TEST(BlockFormats, GiveTheBitsOfGgufPy) {
   }
 }
 
+TEST(BlockFormats, APartIsThatOfTheWhole) {
+  const GgufFile file = GgufFile::open(XKDE_SOURCE_DIR "/tests/golden/quantized/blocks.gguf");
+  for (const GgufFile::Tensor& tensor : file.tensors()) {
+    const std::vector<uint32_t> whole = bits_of(file, tensor);
+    for (const size_t first : {0U, 1U, 31U, 32U, 255U, 256U, 700U}) {
+      for (const size_t count : {0U, 1U, 32U, 33U, 257U, 324U}) {
+        std::vector<float> part(count);
+        file.read_f32(tensor, static_cast<int64_t>(first), part);
+        for (size_t i = 0; i < count; ++i) {
+          ASSERT_EQ(std::bit_cast<uint32_t>(part[i]), whole[first + i])
+              << tensor.name << " from " << first << " element " << i;
+        }
+      }
+    }
+  }
+}
+
 TEST(BlockFormats, EncodeTheBytesOfGgufPy) {
   const GgufFile file = GgufFile::open(XKDE_SOURCE_DIR "/tests/golden/quantized/encoded.gguf");
   ASSERT_EQ(file.tensors().size(), 2U);

@@ -166,8 +166,8 @@ TEST(GgufFamilies, NormsOfGemmaAreKeptPlusOne) {
   const auto weights = open_gguf_weights(file, config);
   std::vector<float> values(32), head_values(16);
 
-  weights->read_f32("model.norm.weight", values);
-  weights->read_f32("model.layers.0.self_attn.q_norm.weight", head_values);
+  weights->read_f32("model.norm.weight", 0, values);
+  weights->read_f32("model.layers.0.self_attn.q_norm.weight", 0, head_values);
 
   EXPECT_EQ(values, std::vector<float>(32, 0.25F));
   EXPECT_EQ(head_values, std::vector<float>(16, -0.5F));

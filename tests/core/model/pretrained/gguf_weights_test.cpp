@@ -1,5 +1,8 @@
 #include "core/model/pretrained/gguf_weights.h"
 
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
@@ -57,7 +60,7 @@ std::string tiny_gguf(const std::string& architecture, uint32_t blocks = 1) {
 /// The first element of each of a tensor's four rows, divided by 4: the row of the file.
 std::vector<float> rows_of(const WeightFile& weights, const std::string& name) {
   std::vector<float> values(16);
-  weights.read_f32(name, values);
+  weights.read_f32(name, 0, values);
   return {values[0] / 4, values[4] / 4, values[8] / 4, values[12] / 4};
 }
 
@@ -77,6 +80,25 @@ TEST(GgufWeights, RotaryPairsOfALlamaArePartedAndOtherRowsStay) {
     EXPECT_EQ(rows_of(*weights, "model.layers.0.self_attn.v_proj.weight"), as_stored);
     EXPECT_EQ(weights->shape("model.embed_tokens.weight"), (std::vector<int64_t>{3, 4}));
     EXPECT_TRUE(weights->has("blk.9.strange.weight")) << "an unknown tensor keeps its own name";
+  }
+}
+
+TEST(GgufWeights, APartIsThatOfTheWholeWhateverTheOrderOfTheRows) {
+  const TemporaryFile bytes("tiny.gguf", tiny_gguf("llama"));
+  const auto file = std::make_shared<const GgufFile>(GgufFile::open(bytes.path()));
+  const auto weights = open_gguf_weights(file, config_from_gguf(*file));
+  for (const std::string name : {"q_proj", "v_proj"}) {
+    const std::string full = "model.layers.0.self_attn." + name + ".weight";
+    std::vector<float> whole(16);
+    weights->read_f32(full, 0, whole);
+    for (size_t first = 0; first <= whole.size(); ++first) {
+      for (size_t count = 0; first + count <= whole.size(); ++count) {
+        std::vector<float> part(count);
+        weights->read_f32(full, static_cast<int64_t>(first), part);
+        EXPECT_TRUE(std::equal(part.begin(), part.end(), whole.begin() + std::ptrdiff_t(first)))
+            << name << " from " << first << ", " << count;
+      }
+    }
   }
 }
 

@@ -84,7 +84,7 @@ TEST_F(PeftFolder, ComesBackAsItWasWritten) {
   const fs::path out = folder_.path() / "out";
   write_peft_adapter(
       out, "some/model", config, first.options(),
-      [&](const std::string& name, std::span<float> values) { first.read(name, values); });
+      [&](const std::string& name, std::span<float> values) { first.read(name, 0, values); });
 
   const PeftAdapter second = PeftAdapter::open(out, config);
 
@@ -93,8 +93,8 @@ TEST_F(PeftFolder, ComesBackAsItWasWritten) {
   for (const LoraBlock& block : lora_blocks(config, first.options())) {
     for (const LoraTensor& tensor : block.tensors) {
       std::vector<float> a(static_cast<size_t>(tensor.shape[0] * tensor.shape[1])), b(a.size());
-      first.read(tensor.name, a);
-      second.read(tensor.name, b);
+      first.read(tensor.name, 0, a);
+      second.read(tensor.name, 0, b);
       EXPECT_EQ(a, b) << tensor.name;
     }
   }

@@ -139,7 +139,7 @@ TEST_F(Pretrained, AnExportedFolderOpensWithTheSameTensors) {
     EXPECT_EQ(fs::exists(path / "model.safetensors.index.json"), shard_bytes == 100);
     for (const UnitTensor& tensor : tensors_of(model.config)) {
       std::vector<float> got(static_cast<size_t>(tensor.numel())), expected(got.size());
-      model.weights->read_f32(tensor.name, got);
+      model.weights->read_f32(tensor.name, 0, got);
       fill(tensor.name, expected);
       EXPECT_EQ(got, expected) << tensor.name;
     }
@@ -293,7 +293,7 @@ TEST_F(CachedModel, OpensByItsLinks) {
   const PretrainedModel model = open_pretrained(cached());
 
   std::vector<float> got(8), expected(8);
-  model.weights->read_f32("model.layers.1.self_attn.k_proj.weight", got);
+  model.weights->read_f32("model.layers.1.self_attn.k_proj.weight", 0, got);
   fill("model.layers.1.self_attn.k_proj.weight", expected);
   EXPECT_EQ(got, expected);
 }
@@ -418,7 +418,7 @@ TEST_F(Pretrained, ATensorThatIsNotFiniteIsNamed) {
   for (const UnitTensor& tensor : tensors_of(model.config)) {
     std::vector<float> out(static_cast<size_t>(tensor.numel()));
     const std::string message = test::message_of<DataError>(
-        [&] { read_finite_f32(*model.weights, model.path.string(), tensor.name, out); });
+        [&] { read_finite_f32(*model.weights, model.path.string(), tensor.name, 0, out); });
     if (message == "no error") continue;
     ++refused;
     EXPECT_THAT(message, HasSubstr(model.path.string() + ": tensor " + tensor.name +
@@ -453,7 +453,7 @@ TEST(RealModel, HeldBlocksHaveTheValuesOfTheFile) {
   for (const int64_t unit : {0, 1, 31}) {  // embedding, a block whose rows change places, head
     for (const UnitTensor& tensor : unit_at(model.config, unit).tensors) {
       std::vector<float> expected(static_cast<size_t>(tensor.numel()));
-      model.weights->read_f32(tensor.name, expected);
+      model.weights->read_f32(tensor.name, 0, expected);
       std::vector<float> got(expected.size());
       read_held_f32(*model.weights, "here", tensor.name, FrozenForm::kAsStored, got);
       EXPECT_EQ(got, expected) << tensor.name;
