@@ -3,6 +3,7 @@
 // The folder's disk is what is measured; nothing is left in it. Cases alternate within a repeat, as
 // disks and neighbours change their pace. The time of a case is that of its slowest rank.
 //   raw                    write() of a rank's share of the state, fsync()
+//   raw_read               read() of the bytes of its file of a checkpoint, into the state's memory
 //   save                   save_checkpoint(), until durable, from memory as a trainer has it
 //   async_stall            AsyncCheckpointer::save(): what a step waits for
 //   async_copy             from then on until the state may change
@@ -10,8 +11,8 @@
 //   async_total            both
 //   load                   load_checkpoint() with the shards that it was saved with
 //   load_from_one_shard    of a checkpoint that has a single shard
-// `of_raw`: the raw case's median over this one's. --cold drops the files from the page cache
-// before they are loaded.
+// `of_raw`: the raw case's median over this one's, raw_read's where a case loads. --cold drops the
+// files from the page cache before they are read.
 
 #include <algorithm>
 #include <cstdint>
@@ -19,6 +20,7 @@
 #include <functional>
 #include <iostream>
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -32,6 +34,7 @@
 #include "core/io/file.h"
 #include "distributed/checkpoint/async_checkpointer.h"
 #include "distributed/checkpoint/checkpoint.h"
+#include "distributed/checkpoint/manifest.h"
 #include "distributed/comm/mpi_communicator.h"
 #include "distributed/comm/mpi_environment.h"
 #include "distributed/comm/mpi_handles.h"
@@ -89,6 +92,18 @@ void write_plainly(const fs::path& path, State& state) {
   file.close();
 }
 
+/// As much of the file as the state takes; what it has beyond that is its structure.
+void read_plainly(const fs::path& path, State& state) {
+  const FileHandle file = FileHandle::open(path, OpenMode::kRead);
+  int64_t offset = 0;
+  for (std::vector<float>* values : {&state.master, &state.exp_avg, &state.exp_avg_sq}) {
+    const std::span<char> bytes{reinterpret_cast<char*>(values->data()),
+                                values->size() * sizeof(float)};
+    file.pread_all(bytes, offset);
+    offset += std::ssize(bytes);
+  }
+}
+
 /// Durable files only: others cannot be dropped.
 void drop_from_cache(const fs::path& folder) {
   for (const auto& entry : fs::directory_iterator(folder)) {
@@ -141,9 +156,13 @@ class Bench {
     return {.step = step, .progress = Json::object(), .keep_last = 1};
   }
 
-  void load(const std::string& name, const fs::path& folder) {
+  void read(const std::string& name, const fs::path& folder, const std::function<void()>& act) {
     if (settings_.cold && world_.rank() == 0) drop_from_cache(folder);
-    measure(name, [&] { load_checkpoint(folder, layout_, state_.view(), world_); });
+    measure(name, act);
+  }
+
+  void load(const std::string& name, const fs::path& folder) {
+    read(name, folder, [&] { load_checkpoint(folder, layout_, state_.view(), world_); });
   }
 
   void repeat(int64_t step) {
@@ -153,7 +172,10 @@ class Bench {
     const fs::path root = settings_.folder / "saved";
     if (world_.rank() == 0) fs::remove_all(root);
     measure("save", [&] { save_checkpoint(root, layout_, state_.view(), info(0), world_); });
-    load("load", root / "step-00000000");
+    const fs::path checkpoint = root / "step-00000000";
+    const fs::path own = checkpoint / rank_file_name(world_.rank());
+    read("raw_read", checkpoint, [&] { read_plainly(own, state_); });
+    load("load", checkpoint);
     load("load_from_one_shard", settings_.folder / "one" / "step-00000000");
     if (world_.rank() == 0) fs::remove_all(settings_.folder / "async");
     measure("async_total", [&] {
@@ -180,10 +202,12 @@ class Bench {
       std::sort(values.begin(), values.end());
       return values[values.size() / 2];
     };
-    const double raw = median(seconds_.at("raw"));
+    const double written = median(seconds_.at("raw"));
+    const double read = median(seconds_.at("raw_read"));
     const double bytes = static_cast<double>(state_.bytes()) * world_.size();
     for (const auto& [name, values] : seconds_) {
       const double seconds = median(values);
+      const double raw = name.starts_with("load") || name == "raw_read" ? read : written;
       const nlohmann::json line = {{"bench", "checkpoint"},
                                    {"case", name},
                                    {"ranks", world_.size()},
