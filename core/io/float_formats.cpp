@@ -76,6 +76,28 @@ void decode_to_f32(std::string_view format, std::span<const std::byte> in, std::
   }
 }
 
+bool is_encodable(std::string_view name) {
+  const BlockFormat* blocks = block_format(name);
+  return name == "F32" || name == "BF16" || (blocks != nullptr && blocks->encode != nullptr);
+}
+
+void encode_from_f32(std::string_view format, std::span<const float> in, std::span<std::byte> out) {
+  checked_format(format, std::ssize(out), std::ssize(in));
+  XKDE_CHECK(is_encodable(format), InternalError, "no encoder for ", format);
+  if (in.empty()) return;
+  if (format == "F32") {
+    std::memcpy(out.data(), in.data(), in.size_bytes());
+  } else if (format == "BF16") {
+    for (size_t i = 0; i < in.size(); ++i) {
+      const uint16_t bits = bfloat16_from_float(in[i]);
+      std::memcpy(out.data() + i * sizeof bits, &bits, sizeof bits);
+    }
+  } else {
+    const BlockFormat& blocks = *block_format(format);
+    blocks.encode(in.data(), out.data(), in.size() / static_cast<size_t>(blocks.values));
+  }
+}
+
 void read_as_f32(const FileHandle& file, const ByteRange& range, std::string_view format,
                  int64_t first, std::span<float> out) {
   const auto known = storage_format(format);

@@ -29,6 +29,12 @@ std::string storage_format_names();
 /// Stored numbers as fp32. `in` holds exactly the blocks of `out`.
 void decode_to_f32(std::string_view format, std::span<const std::byte> in, std::span<float> out);
 
+/// Whether encode_from_f32() knows the format: "F32", "BF16" and the block_formats() that have an
+/// encoder.
+bool is_encodable(std::string_view name);
+/// Finite fp32 numbers as stored ones. `out` holds exactly the blocks of `in`.
+void encode_from_f32(std::string_view format, std::span<const float> in, std::span<std::byte> out);
+
 /// Bytes of a file.
 struct ByteRange {
   int64_t begin = 0;

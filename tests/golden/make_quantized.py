@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Writes tests/golden/quantized/: blocks.gguf, quantized blocks and the values gguf-py decodes, and encoded.gguf, values
-and the blocks gguf-py makes of them.
+"""Writes tests/golden/quantized/: blocks.gguf, quantized blocks and the values gguf-py decodes, and encoders.gguf,
+values and the blocks gguf-py makes of them.
 
     python3 tests/golden/make_quantized.py            # remakes the file
     python3 tests/golden/make_quantized.py --check    # fails if the remade file would differ
@@ -67,22 +67,6 @@ def write(path):
     finish(writer)
 
 
-def write_encoded(path):
-    """Usual values, a block of zeros, one of ties, and scales from fp16's smallest to large ones."""
-    values = numpy.random.default_rng(20261129).normal(0, 0.05, (ROWS, COLUMNS)).astype(numpy.float32)
-    blocks = values.reshape(-1, 32)
-    blocks[1] = 0
-    blocks[2] = numpy.arange(32) - 15.5
-    blocks[2, 0] = 127
-    for i in range(8):
-        blocks[8 + i] *= numpy.float32(10.0) ** (i - 5)
-    writer = gguf.GGUFWriter(path, "none")
-    kind = gguf.GGMLQuantizationType.Q8_0
-    writer.add_tensor("Q8_0.f32", values)
-    writer.add_tensor("Q8_0", gguf.quants.quantize(values, kind), raw_dtype=kind)
-    finish(writer)
-
-
 def finish(writer):
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
@@ -90,7 +74,25 @@ def finish(writer):
     writer.close()
 
 
-FILES = {"blocks.gguf": write, "encoded.gguf": write_encoded}
+def write_encoders(path):
+    """Random values of all sizes, blocks of noughts, of ties and of one number, and what the other formats make of them."""
+    random = numpy.random.default_rng(20261129)
+    blocks = random.standard_normal((ROWS * COLUMNS // 32, 32))
+    blocks *= 2.0 ** random.integers(-18, 14, (len(blocks), 1))
+    blocks[3] = 0
+    blocks[4] = numpy.arange(32) - 16
+    blocks[5] = -blocks[4] * 1e-7
+    blocks[6] = 0.75
+    values = blocks.astype(numpy.float32).reshape(ROWS, COLUMNS)
+    writer = gguf.GGUFWriter(path, "none")
+    writer.add_tensor("values", values)
+    for name in ("BF16", "Q4_0", "Q5_0", "Q5_1", "Q8_0"):
+        kind = gguf.GGMLQuantizationType[name]
+        writer.add_tensor(name, gguf.quants.quantize(values, kind), raw_dtype=kind)
+    finish(writer)
+
+
+FILES = {"encoders.gguf": write_encoders, "blocks.gguf": write}
 
 
 def main():

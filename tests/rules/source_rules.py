@@ -13,6 +13,7 @@ ORDER = (
     "core/base",
     "core/io/blocks",
     "core/io",
+    "core/io/writers",
     "core/text/regex",
     "core/text/jinja/python",
     "core/text/jinja",

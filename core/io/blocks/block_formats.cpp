@@ -1,10 +1,9 @@
 #include "core/io/blocks/block_formats.h"
 
-#include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstring>
 
+#include "core/io/blocks/block_encoders.h"
 #include "core/io/blocks/half_floats.h"
 
 namespace xkde {
@@ -190,22 +189,34 @@ void decode_blocks(const std::byte* in, float* out, size_t blocks) {
   for (size_t i = 0; i < blocks; ++i) decode(from + i * bytes, out + i * values);
 }
 
+template <void (*encode)(const float*, uint8_t*), size_t values, size_t bytes>
+void encode_blocks(const float* in, std::byte* out, size_t blocks) {
+  auto* to = reinterpret_cast<uint8_t*>(out);
+  for (size_t i = 0; i < blocks; ++i) encode(in + i * values, to + i * bytes);
+}
+
 template <void (*decode)(const uint8_t*, float*), size_t values, size_t bytes>
-constexpr BlockFormat format(std::string_view name) {
-  return {name, values, bytes, decode_blocks<decode, values, bytes>};
+constexpr BlockFormat format(std::string_view name,
+                             void (*encode)(const float*, std::byte*, size_t) = nullptr) {
+  return {name, values, bytes, decode_blocks<decode, values, bytes>, encode};
 }
 
 constexpr std::array<BlockFormat, 12> kFormats = {
-    format<decode_nibbles<false, false>, kSmallBlock, 18>("Q4_0"),
+    format<decode_nibbles<false, false>, kSmallBlock, 18>(
+        "Q4_0", encode_blocks<encode_q4_0, kSmallBlock, 18>),
     format<decode_nibbles<true, false>, kSmallBlock, 20>("Q4_1"),
-    format<decode_nibbles<false, true>, kSmallBlock, 22>("Q5_0"),
-    format<decode_nibbles<true, true>, kSmallBlock, 24>("Q5_1"),
-    format<decode_q8_0, kSmallBlock, 34>("Q8_0"),
+    format<decode_nibbles<false, true>, kSmallBlock, 22>(
+        "Q5_0", encode_blocks<encode_q5_0, kSmallBlock, 22>),
+    format<decode_nibbles<true, true>, kSmallBlock, 24>(
+        "Q5_1", encode_blocks<encode_q5_1, kSmallBlock, 24>),
+    format<decode_q8_0, kSmallBlock, 34>("Q8_0", encode_blocks<encode_q8_0, kSmallBlock, 34>),
     format<decode_q2_k, kLargeBlock, 84>("Q2_K"),
     format<decode_q3_k, kLargeBlock, 110>("Q3_K"),
-    format<decode_q45_k<false>, kLargeBlock, 144>("Q4_K"),
-    format<decode_q45_k<true>, kLargeBlock, 176>("Q5_K"),
-    format<decode_q6_k, kLargeBlock, 210>("Q6_K"),
+    format<decode_q45_k<false>, kLargeBlock, 144>("Q4_K",
+                                                  encode_blocks<encode_q4_k, kLargeBlock, 144>),
+    format<decode_q45_k<true>, kLargeBlock, 176>("Q5_K",
+                                                 encode_blocks<encode_q5_k, kLargeBlock, 176>),
+    format<decode_q6_k, kLargeBlock, 210>("Q6_K", encode_blocks<encode_q6_k, kLargeBlock, 210>),
     format<decode_iq4_nl, kSmallBlock, 18>("IQ4_NL"),
     format<decode_iq4_xs, kLargeBlock, 136>("IQ4_XS"),
 };
@@ -219,20 +230,6 @@ const BlockFormat* block_format(std::string_view name) {
     if (format.name == name) return &format;
   }
   return nullptr;
-}
-
-void encode_q8_0(const float* in, std::byte* out, size_t blocks) {
-  constexpr size_t kBytes = 2 + kSmallBlock;
-  for (size_t block = 0; block < blocks; ++block, in += kSmallBlock, out += kBytes) {
-    float largest = 0.0F;
-    for (size_t i = 0; i < kSmallBlock; ++i) largest = std::max(largest, std::fabs(in[i]));
-    const float scale = largest / 127.0F;
-    const float inverse = scale > 0.0F ? 1.0F / scale : 0.0F;
-    const uint16_t bits = half_from_float(scale);
-    std::memcpy(out, &bits, sizeof bits);
-    for (size_t i = 0; i < kSmallBlock; ++i)
-      out[2 + i] = static_cast<std::byte>(static_cast<int8_t>(std::round(in[i] * inverse)));
-  }
 }
 
 }  // namespace xkde

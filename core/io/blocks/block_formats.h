@@ -16,6 +16,8 @@ struct BlockFormat {
   int64_t bytes;
   /// Decodes `blocks` blocks, every product and sum rounded to fp32 by itself.
   void (*decode)(const std::byte* in, float* out, size_t blocks);
+  /// Encodes finite numbers; null where no encoder is known (block_encoders.h).
+  void (*encode)(const float* in, std::byte* out, size_t blocks) = nullptr;
 };
 
 /// Every block format that can be decoded: Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, the K-quants Q2_K to Q6_K,
@@ -24,11 +26,6 @@ struct BlockFormat {
 std::span<const BlockFormat> block_formats();
 /// The one of this name; null: there is none.
 const BlockFormat* block_format(std::string_view name);
-
-/// `blocks` blocks of Q8_0: of each 32 numbers the largest size / 127 as fp16 scale, and the
-/// numbers in units of it (before that is rounded), rounded to nearest, halves away from zero.
-/// Values are finite.
-void encode_q8_0(const float* in, std::byte* out, size_t blocks);
 
 }  // namespace xkde
 

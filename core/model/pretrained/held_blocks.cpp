@@ -49,7 +49,7 @@ void read_held_blocks(const WeightFile& weights, const std::string& place, const
   const size_t blocks = out.size() / static_cast<size_t>(format.bytes);
   std::vector<float> values(blocks * static_cast<size_t>(format.values));
   read_finite_f32(weights, place, name, 0, values);
-  encode_q8_0(values.data(), out.data(), blocks);
+  format.encode(values.data(), out.data(), blocks);
   // A scale beyond fp16's numbers has become infinite.
   check_finite(format, out, place, name);
 }

@@ -1,8 +1,6 @@
 #include "core/io/blocks/block_formats.h"
 
 #include <bit>
-#include <cmath>
-#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -10,7 +8,6 @@
 
 #include <gtest/gtest.h>
 
-#include "core/io/blocks/half_floats.h"
 #include "core/io/gguf.h"
 
 namespace xkde {
@@ -60,37 +57,6 @@ TEST(BlockFormats, APartIsThatOfTheWhole) {
       }
     }
   }
-}
-
-TEST(BlockFormats, EncodeTheBytesOfGgufPy) {
-  const GgufFile file = GgufFile::open(XKDE_SOURCE_DIR "/tests/golden/quantized/encoded.gguf");
-  ASSERT_EQ(file.tensors().size(), 2U);
-  std::vector<float> values(1024);
-  file.read_f32(file.tensors()[0], values);
-  std::vector<std::byte> expected(1024 / 32 * 34);
-  file.read_bytes(file.tensors()[1], expected);
-
-  std::vector<std::byte> got(expected.size());
-  encode_q8_0(values.data(), got.data(), 1024 / 32);
-
-  EXPECT_EQ(file.tensors()[1].dtype, "Q8_0");
-  EXPECT_TRUE(got == expected);
-}
-
-TEST(HalfFloats, RoundTripAndRoundToNearestEven) {
-  for (uint32_t bits = 0; bits < 0x10000U; ++bits) {
-    const float value = float_from_half(static_cast<uint16_t>(bits));
-    if (std::isnan(value)) continue;
-    EXPECT_EQ(half_from_float(value), bits);
-  }
-  EXPECT_TRUE(std::isnan(float_from_half(half_from_float(NAN))));
-  EXPECT_EQ(half_from_float(1.0F + 0x1p-11F), 0x3C00U);         // a tie, down to even
-  EXPECT_EQ(half_from_float(1.0F + 0x3p-11F), 0x3C02U);         // a tie, up to even
-  EXPECT_EQ(half_from_float(65519.0F), 0x7BFFU);                // the largest
-  EXPECT_EQ(half_from_float(65520.0F), 0x7C00U);                // infinite from here on
-  EXPECT_EQ(half_from_float(0x1.8p-25F), 0x0001U);              // the smallest subnormal
-  EXPECT_EQ(half_from_float(0x1p-25F), 0x0000U);                // a tie
-  EXPECT_EQ(half_from_float(-(0x1p-14F - 0x1p-26F)), 0x8400U);  // up to the smallest normal one
 }
 
 }  // namespace
