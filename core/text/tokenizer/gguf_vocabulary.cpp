@@ -13,48 +13,10 @@
 #include "core/base/log.h"
 #include "core/text/regex/unicode.h"
 #include "core/text/tokenizer/bpe.h"
+#include "core/text/tokenizer/gguf_kinds.h"
 
 namespace xkde {
 namespace {
-
-constexpr std::string_view kSpace = "\xE2\x96\x81";  // U+2581, SentencePiece's blank
-
-constexpr const char* kPre = "tokenizer.ggml.pre";
-
-/// Values of tokenizer.ggml.token_type.
-enum TokenType : int64_t {
-  kNormal = 1,
-  kUnknown = 2,
-  kControl = 3,
-  kUserDefined = 4,
-  kUnused = 5,
-  kByte = 6
-};
-
-constexpr const char* kLlama3Pattern =
-    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
-constexpr const char* kQwen2Pattern =
-    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
-
-/// One value of tokenizer.ggml.pre.
-struct ByteLevelKind {
-  std::string_view name;
-  const char* pattern;     ///< of a Split step; null for GPT-2's own, which ByteLevel brings along
-  bool individual_digits;  ///< whether a Digits step comes first
-  bool nfc;
-  bool ignore_merges;
-  bool adds_bos;  ///< where the file does not say
-};
-
-constexpr std::array<ByteLevelKind, 7> kByteLevelKinds = {{
-    {"smollm", nullptr, true, false, false, false},
-    {"gpt-2", nullptr, false, false, false, false},
-    {"qwen2", kQwen2Pattern, false, true, false, false},
-    {"deepseek-r1-qwen", kQwen2Pattern, false, true, false, false},
-    {"llama-bpe", kLlama3Pattern, false, false, true, true},
-    {"llama3", kLlama3Pattern, false, false, true, true},
-    {"llama-v3", kLlama3Pattern, false, false, true, true},
-}};
 
 /// The kind of files that do not say it, as those made before May 2024: that of the architecture's
 /// own models.
@@ -118,14 +80,14 @@ class GgufVocabulary {
   }
 
   void read_types() {
-    types_.assign(tokens_.size(), kNormal);
+    types_.assign(tokens_.size(), kGgufNormal);
     if (!file_.has("tokenizer.ggml.token_type")) return;
     types_ = file_.integers("tokenizer.ggml.token_type");
     XKDE_CHECK(types_.size() == tokens_.size(), DataError, name_,
                ": tokenizer.ggml.token_type: expected ", tokens_.size(), " values, found ",
                types_.size());
     for (size_t i = 0; i < types_.size(); ++i) {
-      XKDE_CHECK(types_[i] >= kNormal && types_[i] <= kByte, DataError,
+      XKDE_CHECK(types_[i] >= kGgufNormal && types_[i] <= kGgufByte, DataError,
                  place("tokenizer.ggml.token_type", i), ": expected a type in [1, 6], found ",
                  types_[i]);
     }
@@ -168,8 +130,8 @@ class GgufVocabulary {
     Json list = Json::array();
     for (size_t i = 0; i < tokens_.size(); ++i) {
       const bool is_named = i == bos_ || i == eos_ || i == unk_ || i == pad_;
-      const bool is_special = is_named || types_[i] == kControl || types_[i] == kUnknown;
-      if (!is_special && types_[i] != kUserDefined) continue;
+      const bool is_special = is_named || types_[i] == kGgufControl || types_[i] == kGgufUnknown;
+      if (!is_special && types_[i] != kGgufUserDefined) continue;
       list.push_back({{"id", i},
                       {"content", tokens_[i]},
                       {"single_word", false},
@@ -187,7 +149,7 @@ class GgufVocabulary {
                ": tokenizer.ggml.scores: expected ", tokens_.size(), " values, found ",
                scores.size());
     std::vector<bool> is_normal;
-    for (const int64_t type : types_) is_normal.push_back(type == kNormal);
+    for (const int64_t type : types_) is_normal.push_back(type == kGgufNormal);
     std::vector<double> ranks;
     for (const double score : scores) ranks.push_back(-score);
     return merges_of_pieces(tokens_, is_normal, ranks, CutOrder::kLongLeftFirst,
@@ -213,7 +175,7 @@ class GgufVocabulary {
             {"use_regex", use_regex}};
   }
 
-  Json model(Json merges, const ByteLevelKind* kind) const {
+  Json model(Json merges, const GgufByteLevelKind* kind) const {
     const bool has_unk = kind == nullptr && unk_;
     return {{"type", "BPE"},
             {"dropout", nullptr},
@@ -227,15 +189,15 @@ class GgufVocabulary {
             {"merges", std::move(merges)}};
   }
 
-  const ByteLevelKind& byte_level_kind() const {
-    const std::string said = file_.has(kPre) ? file_.string(kPre) : "";
+  const GgufByteLevelKind& byte_level_kind() const {
+    const std::string said = file_.has(kGgufPre) ? file_.string(kGgufPre) : "";
     // llama.cpp's converter once wrote "default" where it knew no better.
     const std::string_view name = said.empty() || said == "default" ? usual_kind(said) : said;
-    for (const ByteLevelKind& kind : kByteLevelKinds) {
+    for (const GgufByteLevelKind& kind : kGgufByteLevelKinds) {
       if (kind.name == name) return kind;
     }
-    throw DataError(
-        concat(name_, ": ", kPre, ": expected one of ", kind_names(), ", found \"", name, "\""));
+    throw DataError(concat(name_, ": ", kGgufPre, ": expected one of ", kind_names(), ", found \"",
+                           name, "\""));
   }
 
   /// The kind of the architecture, as the file says nothing or "default".
@@ -246,26 +208,26 @@ class GgufVocabulary {
     for (const ArchitectureKind& known : kArchitectureKinds) {
       if (known.architecture != architecture) continue;
       if (!known.token.empty() && !ids_.contains(known.token)) continue;
-      log::shared_warning(concat(name_, ": ", kPre, ": found ", found, "; text is split as ",
+      log::shared_warning(concat(name_, ": ", kGgufPre, ": found ", found, "; text is split as ",
                                  known.kind, ", as is usual for ", architecture, " files"));
       return known.kind;
     }
-    throw DataError(concat(name_, ": ", kPre, ": expected one of ", kind_names(), ", found ", found,
-                           ", and \"", architecture,
+    throw DataError(concat(name_, ": ", kGgufPre, ": expected one of ", kind_names(), ", found ",
+                           found, ", and \"", architecture,
                            "\" files have no usual one; write it once: gguf-new-metadata "
                            "--pre-tokenizer NAME IN.gguf OUT.gguf (PyPI's gguf)"));
   }
 
   static std::string kind_names() {
     std::string names;
-    for (const ByteLevelKind& kind : kByteLevelKinds) {
+    for (const GgufByteLevelKind& kind : kGgufByteLevelKinds) {
       names += concat(names.empty() ? "" : ", ", kind.name);
     }
     return names;
   }
 
   void byte_level(Json& tokenizer) const {
-    const ByteLevelKind& kind = byte_level_kind();
+    const GgufByteLevelKind& kind = byte_level_kind();
     tokenizer = empty_tokenizer();
     tokenizer["added_tokens"] = added_tokens();
     if (kind.nfc) tokenizer["normalizer"] = {{"type", "NFC"}};
@@ -301,14 +263,15 @@ class GgufVocabulary {
     tokenizer = empty_tokenizer();
     tokenizer["added_tokens"] = added_tokens();
     Json normalizers = Json::array();
-    if (prefixes) normalizers.push_back({{"type", "Prepend"}, {"prepend", kSpace}});
+    if (prefixes) normalizers.push_back({{"type", "Prepend"}, {"prepend", kGgufSpace}});
     normalizers.push_back(
-        {{"type", "Replace"}, {"pattern", {{"String", " "}}}, {"content", kSpace}});
+        {{"type", "Replace"}, {"pattern", {{"String", " "}}}, {"content", kGgufSpace}});
     tokenizer["normalizer"] = {{"type", "Sequence"}, {"normalizers", std::move(normalizers)}};
     tokenizer["post_processor"] = post_processor(flag("tokenizer.ggml.add_bos_token", true),
                                                  flag("tokenizer.ggml.add_eos_token", false));
     Json decoders = Json::array();
-    decoders.push_back({{"type", "Replace"}, {"pattern", {{"String", kSpace}}}, {"content", " "}});
+    decoders.push_back(
+        {{"type", "Replace"}, {"pattern", {{"String", kGgufSpace}}}, {"content", " "}});
     decoders.push_back({{"type", "ByteFallback"}});
     decoders.push_back({{"type", "Fuse"}});
     if (prefixes)
