@@ -21,6 +21,7 @@
 #include "distributed/checkpoint/retention.h"
 #include "distributed/checkpoint/tensors.h"
 #include "distributed/sharding/shard_layout.h"
+#include "stages/export/stage.h"
 #include "stages/run/fresh_folder.h"
 #include "stages/run/output_path.h"
 
@@ -123,7 +124,7 @@ std::string verify_checkpoints(const fs::path& path) {
 }
 
 std::string export_checkpoint(const fs::path& path, const fs::path& out, const fs::path& model,
-                              Dtype dtype) {
+                              Dtype dtype, std::optional<GgufType> gguf) {
   const fs::path target = recipe::normalised(out);
   XKDE_CHECK(kind_of_name(target, FileOrigin::kOwn) == PathKind::kNothing, IoError, out.string(),
              ": expected no such folder yet, found one");
@@ -132,19 +133,26 @@ std::string export_checkpoint(const fs::path& path, const fs::path& out, const f
   const PretrainedModel pretrained = open_pretrained(model);
   const fs::path folder = is_checkpoint(path) ? path : verified_checkpoint(path);
   refuse_adapter(folder);
-  dist::CheckpointTensors tensors(folder, layout_of(pretrained.config));
   ModelTemplate own;
   const ChatTemplate format = format_of(folder, pretrained, own);
+  const std::string chat_template = format.source_for(own);
+  const std::vector<int64_t> stop_ids = pretrained.stop_ids(format);
+  const ExportedModel exported{.config = pretrained.config,
+                               .tokenizer = pretrained.tokenizer,
+                               .chat_template = chat_template,
+                               .generation_config = pretrained.generation_config,
+                               .stop_ids = stop_ids};
+  if (gguf) check_gguf_export(exported, *gguf);
+  dist::CheckpointTensors tensors(folder, layout_of(pretrained.config));
   recipe::FreshFolder fresh(target);
-  export_pretrained(fresh.path(),
-                    {.config = pretrained.config,
-                     .tokenizer = pretrained.tokenizer,
-                     .chat_template = format.source_for(own),
-                     .generation_config = pretrained.generation_config,
-                     .stop_ids = pretrained.stop_ids(format)},
-                    dtype, [&](const std::string& name, std::span<float> values) {
-                      tensors.read(name, 0, values);
-                    });
+  const auto read = [&](const std::string& name, std::span<float> values) {
+    tensors.read(name, 0, values);
+  };
+  if (gguf) {
+    export_gguf(fresh.path() / recipe::kExportedGguf, exported, *gguf, read);
+  } else {
+    export_pretrained(fresh.path(), exported, dtype, read);
+  }
   fresh.publish();
   return folder.string() + ": exported to " + out.string() + "\n";
 }
@@ -188,7 +196,8 @@ int CkptVerifyCommand::run() {
 }
 
 std::string_view CkptExportCommand::summary() const {
-  return "write a checkpoint of any number of ranks as a Hugging Face folder, in one process";
+  return "write a checkpoint of any number of ranks as a Hugging Face folder or GGUF file, in one "
+         "process";
 }
 
 std::vector<std::string_view> CkptExportCommand::examples() const {
@@ -209,6 +218,12 @@ void CkptExportCommand::define(CLI::App& app) {
   app.add_option("--dtype", dtype, "bfloat16 (default) or float32")
       ->check(CLI::IsMember(names))
       ->type_name("DTYPE");
+  names.clear();
+  for (const std::string_view name : names_of(kGgufTypes)) names.emplace_back(name);
+  app.add_option("--gguf", gguf, "write model.gguf instead: F32, BF16, Q8_0, Q4_0 or Q4_K_M")
+      ->check(CLI::IsMember(names))
+      ->excludes("--dtype")
+      ->type_name("TYPE");
 }
 
 void CkptExportCommand::check(std::span<const std::string> /*names*/) {
@@ -218,7 +233,7 @@ void CkptExportCommand::check(std::span<const std::string> /*names*/) {
 }
 
 int CkptExportCommand::run() {
-  print(export_checkpoint(path, out, model, *value_of(kDtypes, dtype)));
+  print(export_checkpoint(path, out, model, *value_of(kDtypes, dtype), value_of(kGgufTypes, gguf)));
   return 0;
 }
 

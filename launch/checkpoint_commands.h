@@ -2,12 +2,14 @@
 #define XKDE_LAUNCH_CHECKPOINT_COMMANDS_H_
 
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/base/dtype.h"
+#include "core/model/pretrained/gguf_export.h"
 #include "launch/cli_command.h"
 
 namespace xkde {
@@ -24,11 +26,13 @@ std::string verify_checkpoints(const std::filesystem::path& path);
 /// `ckpt export CHECKPOINT OUT_DIR --model MODEL`: writes the weights of a checkpoint, or of the
 /// newest one below a folder that verifies, as a Hugging Face folder, which appears when it is
 /// complete. Config, tokenizer and chat template come from `model`, a Hugging Face folder or a
-/// .gguf file. `dtype` is that of the weights written. Throws CheckpointError when it is damaged or
+/// .gguf file. `dtype` is that of the weights written. With `gguf` the folder holds a GGUF file of
+/// that type, model.gguf, and nothing else. Throws CheckpointError when it is damaged or
 /// of another model, IoError when `out` is there already, ConfigError when it holds or lies in one
-/// of the inputs, MissingInputError, DataError.
+/// of the inputs or no GGUF file describes the model, MissingInputError, DataError.
 std::string export_checkpoint(const std::filesystem::path& path, const std::filesystem::path& out,
-                              const std::filesystem::path& model, Dtype dtype);
+                              const std::filesystem::path& model, Dtype dtype,
+                              std::optional<GgufType> gguf = {});
 
 /// `xkde_dist ckpt ls`
 class CkptLsCommand : public CliCommand {
@@ -63,7 +67,7 @@ class CkptExportCommand : public CliCommand {
  public:
   std::string_view name() const override { return "ckpt export"; }
   std::string_view usage() const override {
-    return "CHECKPOINT OUT_DIR --model MODEL [--dtype bfloat16|float32]";
+    return "CHECKPOINT OUT_DIR --model MODEL [--dtype bfloat16|float32 | --gguf TYPE]";
   }
   std::string_view summary() const override;
   std::vector<std::string_view> examples() const override;
@@ -73,6 +77,7 @@ class CkptExportCommand : public CliCommand {
 
   std::filesystem::path path, out, model;
   std::string dtype = "bfloat16";  ///< or "float32"
+  std::string gguf;                ///< a name of kGgufTypes; empty: a Hugging Face folder
 };
 
 }  // namespace xkde

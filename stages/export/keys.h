@@ -11,6 +11,7 @@
 
 #include "core/base/dtype.h"
 #include "core/base/named.h"
+#include "core/model/pretrained/gguf_export.h"
 #include "stages/recipe/stage.h"
 #include "stages/recipe/strict_map.h"
 
@@ -24,19 +25,27 @@ enum class MergeInto : int8_t {
 inline constexpr Named<MergeInto> kMergeInto[] = {{"full_precision", MergeInto::kFullPrecision},
                                                   {"dequantized", MergeInto::kDequantized}};
 
-/// `export:` the model as a Hugging Face folder, its adapter merged in, or the adapter alone, or
-/// both.
+/// What the model is written as.
+enum class ExportFormat { kHuggingFace, kGguf };
+inline constexpr Named<ExportFormat> kExportFormats[] = {
+    {"huggingface", ExportFormat::kHuggingFace}, {"gguf", ExportFormat::kGguf}};
+
+/// `export:` the model as a Hugging Face folder or a GGUF file in a folder, its adapter merged in,
+/// or the adapter alone, or both.
 struct ExportStage final : Stage {
   static constexpr std::string_view kName = "export";
 
-  std::filesystem::path path;      ///< of the model; empty: only the adapter is written
-  std::filesystem::path adapter;   ///< ours: a PEFT folder; empty: none is written
-  Dtype dtype = Dtype::kBFloat16;  ///< of the weights written, as the paper's models
+  std::filesystem::path path;     ///< of the model; empty: only the adapter is written
+  std::filesystem::path adapter;  ///< ours: a PEFT folder; empty: none is written
+  ExportFormat format = ExportFormat::kHuggingFace;  ///< ours
+  Dtype dtype = Dtype::kBFloat16;        ///< of a folder's weights, as the paper's models
+  GgufType gguf_type = GgufType::kBF16;  ///< ours: of a GGUF file's matrices
   /// ours: what an adapter of a quantized base becomes part of; nothing: it must not
   std::optional<MergeInto> merge_into;
   std::filesystem::path memory;  ///< ours: an edit memory to go with them; empty: none
 
   static ExportStage parse(StrictMap map);
+  bool writes_gguf() const { return !path.empty() && format == ExportFormat::kGguf; }
 
   std::string_view name() const override { return kName; }
   Json keys() const override;

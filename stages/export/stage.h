@@ -10,9 +10,16 @@ namespace xkde::recipe {
 /// Of the edit memory in an exported folder, which `xkde_dist ask` finds there.
 inline constexpr const char* kExportedMemory = "edit_memory.h5";
 
-/// Writes the model with its present weights as a Hugging Face folder, and the stage's edit memory
-/// beside them; its adapter as a PEFT folder. It takes the place of an earlier export when it is
-/// whole (FreshFolder). Throws ConfigError where anything else is at `stage.path`. Collective.
+/// Of the model in an exported folder, where its format is GGUF.
+inline constexpr const char* kExportedGguf = "model.gguf";
+
+/// Throws ConfigError where the stage is to write a GGUF file and none describes the model.
+void check_export_of_model(const ExportStage& stage, const RunContext& context);
+
+/// Writes the model with its present weights as a Hugging Face folder or a folder with a GGUF file,
+/// and the stage's edit memory beside them; its adapter as a PEFT folder. It takes the place of an
+/// earlier export when it is whole (FreshFolder). Throws ConfigError where anything else is at
+/// `stage.path`. Collective.
 void run_export(const ExportStage& stage, RunContext& context);
 
 /// Throws ConfigError where the stages above leave no adapter that `stage.adapter` could have.

@@ -201,7 +201,10 @@ class Pipeline {
       for (size_t i = first; i < recipe_.stages.size(); ++i) {
         check_stop();
         FirstFault inputs(recipe_, i, context_.data().files, context_length);
-        if (places_[i].state != StageState::kDone) recipe_.stages[i]->check_inputs(inputs);
+        if (places_[i].state == StageState::kDone) continue;
+        recipe_.stages[i]->check_inputs(inputs);
+        const StageRunner& runner = runner_of(*recipe_.stages[i]);
+        if (runner.check_model != nullptr) runner.check_model(*recipe_.stages[i], context_);
       }
     });
     plan();

@@ -76,6 +76,10 @@ constexpr StageRunner kRunners[] = {
     {.name = ExportStage::kName,
      .run = [](const Stage& stage, const fs::path& /*folder*/,
                RunContext& context) { run_export(as<ExportStage>(stage), context); },
+     .check_model =
+         [](const Stage& stage, const RunContext& context) {
+           check_export_of_model(as<ExportStage>(stage), context);
+         },
      .check = check<ExportStage, check_export>},
 };
 

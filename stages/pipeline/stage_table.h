@@ -20,6 +20,9 @@ struct StageRunner {
   std::string_view name;
   /// Does the stage's work, or the rest of it where it was broken off. Collective.
   void (*run)(const Stage& stage, const std::filesystem::path& folder, RunContext& context);
+  /// Throws where the stage could not do its work with the run's model; null where it always can.
+  /// Rank 0 asks, before the first stage.
+  void (*check_model)(const Stage& stage, const RunContext& context) = nullptr;
   /// The file that the stage leaves for what comes after it.
   std::optional<LeftFile> leaves = std::nullopt;
   /// Gives the context the weights that a finished stage left; null where it leaves none.

@@ -61,7 +61,7 @@ void read_weights(const fs::path& file) {
     int64_t numel = 1;
     for (const int64_t extent : weights->shape(name)) numel *= extent;
     std::vector<float> values(static_cast<size_t>(numel));
-    weights->read_f32(name, values);
+    weights->read_f32(name, 0, values);
   }
 }
 

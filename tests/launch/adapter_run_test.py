@@ -135,9 +135,10 @@ class AdapterRun(TinyRunTest):
 
     def test_a_checkpoint_of_an_adapter_is_not_exported_as_weights(self):
         root = f"{self.root}/whole/02-sft/checkpoints"
-        result = self.run_program(["ckpt", "export", root, f"{self.root}/x", "--model", f"{self.root}/model"])
-        self.assertEqual(result.returncode, 78, result.stderr)
-        self.assertIn("expected a checkpoint of all weights, found one of an adapter", result.stderr)
+        for kind in ([], ["--gguf", "F32"]):
+            result = self.run_program(["ckpt", "export", root, f"{self.root}/x", "--model", f"{self.root}/model", *kind])
+            self.assertEqual(result.returncode, 78, result.stderr)
+            self.assertIn("expected a checkpoint of all weights, found one of an adapter", result.stderr)
 
     def losses(self, out, stage="02-sft"):
         with open(f"{self.root}/{out}/{stage}/metrics.jsonl") as file:
@@ -147,7 +148,8 @@ class AdapterRun(TinyRunTest):
         write_model(f"{self.root}/wide", inner=64, heads=4)
         plain = WHOLE.replace("{root}/model", "{root}/wide")
         text = plain.replace("r: 4,", "r: 4, base: q8_0,")
-        self.refused("merge", text, 78, "export.path: expected merge_into beside this key, as sft.lora.base is q8_0")
+        for form in (text, text.replace("dtype: float32, adapter", "format: gguf, adapter")):
+            self.refused("merge", form, 78, "export.path: expected merge_into beside this key, as sft.lora.base is q8_0")
         into = text.replace("{out}/hf,", "{out}/hf, merge_into: dequantized,")
         self.run_well("q8", into)
         self.run_well("q8_two", into.replace("threads: 1", "threads: 1, shard: full"), 2)

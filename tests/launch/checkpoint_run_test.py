@@ -50,6 +50,12 @@ def flip_bit(path):
         file.write(bytes([byte ^ 4]))
 
 
+def limit_files():
+    """For a process that is about to start: its files find no room from their 20,000th byte on."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))
+
+
 class CheckpointRun(TinyRunTest):
     def checkpoints(self, out):
         return f"{self.root}/{out}/02-sft/checkpoints"
@@ -195,6 +201,14 @@ class CheckpointRun(TinyRunTest):
             with open(f"{ours}/generation_config.json") as file:
                 self.assertEqual(json.load(file), dict(eos_token_id=[9, 257], top_k=7, bos_token_id=256))
             shutil.rmtree(ours)
+        as_gguf = TINY_RECIPE.replace("/hf, dtype: float32", "/hf, format: gguf")
+        self.run_well([self.recipe("exported", as_gguf)])
+        self.run_well(["ckpt", "export", self.checkpoints("exported"), ours, "--model", f"{self.root}/model",
+                       "--gguf", "BF16"])
+        self.assertEqual(sorted(os.listdir(ours)), [".xkde_export.json", "model.gguf"])
+        self.assertTrue(filecmp.cmp(f"{stage}/model.gguf", f"{ours}/model.gguf", shallow=False))
+        shutil.rmtree(ours)
+        self.run_well([self.recipe("exported", TINY_RECIPE)])
         # What was exported is a model, of which the newest checkpoint can be exported.
         self.run_well(["ckpt", "export", self.checkpoints("exported"), ours, "--model", stage])
 
@@ -208,8 +222,19 @@ class CheckpointRun(TinyRunTest):
         self.expect_one_error(self.run_program([*arguments, f"{self.root}/nothing"]), 66, "MissingInputError", "nothing")
         self.expect_one_error(self.run_program(["ckpt", "export", checkpoint, self.root, "--model", f"{self.root}/model"]),
                               74, "IoError", "expected no such folder yet")
+        ours = [*arguments, f"{self.root}/model"]
+        self.expect_one_error(self.run_program([*ours, "--gguf", "Q8_0"]), 78, "ConfigError",
+                              "GGUF export: expected rows of a multiple of 32 weights for Q8_0, found 24")
+        unknown = self.run_program([*ours, "--gguf", "Q9"])
+        self.assertEqual(unknown.returncode, 64, unknown.stderr)
+        self.assertIn("Q9 not in {F32,BF16,Q8_0,Q4_0,Q4_K_M}", unknown.stderr)
+        self.expect_one_error(self.run_program([*ours[:3], self.root, *ours[4:], "--gguf", "F32"]), 74, "IoError",
+                              "expected no such folder yet")
+        limited = subprocess.run([self.binary, *ours, "--gguf", "F32"], capture_output=True, text=True, timeout=PATIENCE,
+                                 env=self.environment(), restore_signals=False, preexec_fn=limit_files)
+        self.expect_one_error(limited, 74, "IoError", "model.gguf.tmp", "File too large")
         flip_bit(f"{checkpoint}/rank_00000.h5")
-        self.expect_one_error(self.run_program([*arguments, f"{self.root}/model"]), 82, "CheckpointError",
+        self.expect_one_error(self.run_program(ours), 82, "CheckpointError",
                               "rank_00000.h5: SHA-256: expected")
         self.assertEqual([name for name in os.listdir(self.root) if name.startswith("not_there")], [])
 

@@ -7,6 +7,7 @@ Needs python3 and mpirun only.
 """
 
 import json
+import os
 import struct
 import sys
 import unittest
@@ -30,6 +31,8 @@ CONFIGS = {
     "phi3": dict(model_type="phi3", num_hidden_layers=2, sliding_window=24, partial_rotary_factor=0.5),
 }
 EXPORT = "  - export: {{path: {out}/hf, dtype: float32}}\n"
+GGUF = "  - export: {{path: {out}/gguf, format: gguf, gguf_type: F32}}\n"
+IN_GGUF = ("qwen3", "gemma2", "phi3")  # whose config GGUF keys say
 
 
 def shapes_of(config):
@@ -71,6 +74,13 @@ class FamiliesRun(TinyRunTest):
         norm = 0.0 if name.startswith("gemma") else 1.0
         write_folder(f"{self.root}/{name}", config, shapes_of(config), norm)
         text = RECIPE.replace("{root}/model", "{root}/" + name) + EXPORT
+        if name in IN_GGUF:
+            text += GGUF
+        else:
+            refused = self.run_program([self.recipe(f"{name}_refused", text + GGUF)])
+            self.assertEqual(refused.returncode, 78, refused.stderr)
+            self.assertIn("GGUF export: expected ", refused.stderr)
+            self.assertFalse(os.path.exists(f"{self.root}/{name}_refused/01-build_data/DONE"))
         for ranks in (1, 2):
             result = self.run_program([self.recipe(f"{name}_{ranks}", text)], ranks)
             self.assertEqual(result.returncode, 0, result.stderr)
@@ -81,15 +91,19 @@ class FamiliesRun(TinyRunTest):
         for file in ("03-sample/samples.jsonl", "04-rank/pairs.jsonl", "06-evaluate/predictions.jsonl"):
             self.assertEqual(self.text_of(f"{name}_2", file), self.text_of(f"{name}_1", file), file)
         self.assertEqual(tensors_of(f"{self.root}/{name}_1/hf/model.safetensors"), shapes_of(config))
-        self.assert_exported_model_opens(name)
+        self.assert_exported_model_opens(name, "hf")
+        if name in IN_GGUF:
+            self.assert_exported_model_opens(name, "gguf/model.gguf")
 
-    def assert_exported_model_opens(self, name):
+    def assert_exported_model_opens(self, name, exported):
         """What was exported is evaluated as what was trained."""
         stage = RECIPE[RECIPE.index("  - evaluate:"):]
-        text = RECIPE[:RECIPE.index("stages:")].replace("{root}/model", "{root}/" + name + "_1/hf") + "stages:\n" + stage
-        result = self.run_program([self.recipe(f"{name}_again", text)])
+        head = RECIPE[:RECIPE.index("stages:")].replace("{root}/model", "{root}/" + name + "_1/" + exported)
+        text = head + "stages:\n" + stage
+        again_in = f"{name}_{exported[:2]}_again"
+        result = self.run_program([self.recipe(again_in, text)])
         self.assertEqual(result.returncode, 0, result.stderr)
-        again = self.lines(f"{name}_again", "01-evaluate/predictions.jsonl")
+        again = self.lines(again_in, "01-evaluate/predictions.jsonl")
         trained = self.lines(f"{name}_1", "06-evaluate/predictions.jsonl")
         # Locality is held against the model before its training: there it is this one.
         self.assertEqual([answer_of(line) for line in again], [answer_of(line) for line in trained])

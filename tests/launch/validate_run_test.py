@@ -6,6 +6,7 @@ Needs python3 and mpirun only.
 """
 
 import json
+import os
 import sys
 import unittest
 
@@ -102,7 +103,21 @@ class ValidateRun(TinyRunTest):
         self.both_refuse("trained", build("0:3") + sft() + sft(lora) + "  - export: {{adapter: {out}/peft}}\n", 78,
                          "found one of weights that a stage has trained")
 
+    def test_a_gguf_file_that_the_model_does_not_fit_into(self):
+        self.both_refuse("rows", "  - export: {{path: {out}/x, format: gguf, gguf_type: Q4_0}}\n", 78,
+                         "expected rows of a multiple of 32 weights for Q4_0, found 24 in model.embed_tokens.weight")
+
+    def test_a_gguf_file_that_is_not_ours(self):
+        os.makedirs(f"{self.root}/theirs")
+        with open(f"{self.root}/theirs/model.gguf", "w") as file:
+            file.write("GGUF of someone")
+        self.both_refuse("replaced", "  - export: {{path: {root}/theirs, format: gguf}}\n", 78,
+                         "theirs: expected nothing there, an empty folder or an export as it was written, found ")
+        with open(f"{self.root}/theirs/model.gguf") as file:
+            self.assertEqual(file.read(), "GGUF of someone")
+
     def test_what_the_run_can_do(self):
+        self.both_accept("gguf", "  - export: {{path: {out}/x, format: gguf}}\n")
         self.both_accept("good", build("0:3") + sft(", lora: {{r: 2, alpha: 4}}") + "  - export: {{adapter: {out}/peft}}\n")
 
 

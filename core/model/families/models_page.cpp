@@ -63,7 +63,8 @@ A model is a Hugging Face folder or a GGUF file of one of these families. `model
 constexpr std::string_view kAll = R"(
 ## What all of them can do
 Training by `sft` and `orpo` in every mode of `parallel.shard`, sampling, evaluation, checkpoints, `estimate`, and
-export to a Hugging Face folder that transformers loads. Logits, gradients and greedy answers of tiny models of
+export to a Hugging Face folder that transformers loads and, for families with a `general.architecture`, to a GGUF file
+(`export.format: gguf`) where its keys say all that config.json does. Logits, gradients and greedy answers of tiny models of
 each family are held to those of transformers (`tests/golden`), also with prompts longer than a window.
 
 config.json may have the keys of transformers 4 (`rope_theta`, `rope_scaling`, `torch_dtype`) or 5 (`rope_parameters`,

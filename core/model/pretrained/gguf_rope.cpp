@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/model/families/family.h"
 
 namespace xkde {
 namespace {
@@ -97,6 +98,46 @@ void read_gguf_rope(const GgufFile& file, Json& json) {
   json["rope_scaling"] = {{"rope_type", "longrope"},
                           {"short_factor", near},
                           {"long_factor", factors_of(file, kLong, json)}};
+}
+
+void add_gguf_rope(const ModelConfig& config, GgufMetadata& metadata) {
+  using Scaling = RopeConfig::Scaling;
+  const RopeConfig& rope = config.rope;
+  const auto key = [&](const char* suffix) {
+    return concat(config.family->gguf_architecture, ".rope.", suffix);
+  };
+  metadata.count(key("dimension_count"), rope.width(config.head_dim));
+  metadata.real(key("freq_base"), rope.theta);
+  if (rope.scaling == Scaling::kLinear || rope.scaling == Scaling::kYarn) {
+    metadata.text(key("scaling.type"), name_of(kRopeScalings, rope.scaling));
+    metadata.real(key("scaling.factor"), rope.factor);
+  }
+  if (rope.scaling == Scaling::kYarn || rope.scaling == Scaling::kLongRope) {
+    metadata.count(key("scaling.original_context_length"), rope.original_max_position_embeddings);
+  }
+  if (rope.scaling == Scaling::kLongRope) {
+    metadata.real(key("scaling.attn_factor"), rope.attention_factor);
+  }
+}
+
+std::vector<std::pair<std::string, std::vector<float>>> gguf_rope_tensors(
+    const ModelConfig& config) {
+  using Scaling = RopeConfig::Scaling;
+  const RopeConfig& rope = config.rope;
+  if (rope.scaling == Scaling::kLongRope) {
+    return {{std::string(kLong), {rope.long_factor.begin(), rope.long_factor.end()}},
+            {std::string(kShort), {rope.short_factor.begin(), rope.short_factor.end()}}};
+  }
+  if (rope.scaling != Scaling::kLlama3) return {};
+  const int64_t pairs = rope.width(config.head_dim) / 2;
+  std::vector<float> divisors;
+  for (int64_t i = 0; i < pairs; ++i) {
+    const double share = static_cast<double>(i) / static_cast<double>(pairs);
+    const double wavelength = 2 * std::numbers::pi * std::pow(rope.theta, share);
+    divisors.push_back(static_cast<float>(llama3_divisor(
+        wavelength, rope.factor, static_cast<double>(rope.original_max_position_embeddings))));
+  }
+  return {{std::string(kFrequencies), divisors}};
 }
 
 }  // namespace xkde

@@ -1,10 +1,15 @@
 #ifndef XKDE_CORE_MODEL_PRETRAINED_GGUF_ROPE_H_
 #define XKDE_CORE_MODEL_PRETRAINED_GGUF_ROPE_H_
 
+#include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "core/io/gguf.h"
 #include "core/io/json_file.h"
+#include "core/io/writers/gguf_writer.h"
+#include "core/model/families/model_config.h"
 
 namespace xkde {
 
@@ -16,6 +21,12 @@ void read_gguf_rope(const GgufFile& file, Json& json);
 
 /// Whether the tensor only says how rotations scale.
 bool is_gguf_rope_tensor(std::string_view name);
+
+/// The other way: the keys `rope.*`, and the tensors that have no place among keys. What neither
+/// can say (`dynamic`, numbers of yarn that are not the usual ones) is left out.
+void add_gguf_rope(const ModelConfig& config, GgufMetadata& metadata);
+std::vector<std::pair<std::string, std::vector<float>>> gguf_rope_tensors(
+    const ModelConfig& config);
 
 }  // namespace xkde
 

@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <map>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "core/base/error.h"
 #include "core/model/families/family.h"
 #include "core/model/pretrained/gguf_rope.h"
+#include "core/text/tokenizer/gguf_kinds.h"
 
 namespace xkde {
 namespace {
@@ -143,6 +146,22 @@ int64_t vocabulary_size(const GgufFile& file, const Family& family) {
   throw DataError(concat(file.path().string(), ": expected tensor ", name, " [V, D], found none"));
 }
 
+void read_ids(const GgufFile& file, Json& json) {
+  for (const auto& [gguf, config] :
+       {std::pair{"bos", "bos_token_id"}, {"eos", "eos_token_id"}, {"padding", "pad_token_id"}}) {
+    const std::string id = concat("tokenizer.ggml.", gguf, "_token_id");
+    if (file.has(id)) json[config] = file.integer(id);
+  }
+  std::vector<int64_t> ends;
+  if (json.contains("eos_token_id")) ends.push_back(json["eos_token_id"].get<int64_t>());
+  for (const char* key : kGgufEndKeys) {
+    if (!file.has(key)) continue;
+    const int64_t id = file.integer(key);
+    if (std::ranges::find(ends, id) == ends.end()) ends.push_back(id);
+  }
+  if (!ends.empty()) json["eos_token_id"] = ends;
+}
+
 }  // namespace
 
 ModelConfig config_from_gguf(const GgufFile& file) {
@@ -169,21 +188,18 @@ ModelConfig config_from_gguf(const GgufFile& file) {
   if (file.has(key("rope.freq_base"))) json["rope_theta"] = file.number(key("rope.freq_base"));
   read_gguf_rope(file, json);
   const std::string first_bias = concat("blk.0.", gguf_name_of(TensorRole::kQkvBias, family.block));
+  const std::string first_mlp_bias =
+      concat("blk.0.", gguf_name_of(TensorRole::kGateUpBias, family.block));
   const std::string_view output = gguf_name_of(TensorRole::kOutput, family.head);
   bool tied = true;
   for (const GgufFile::Tensor& tensor : file.tensors()) {
     if (tensor.name == output) tied = false;
     if (tensor.name == first_bias) json["attention_bias"] = true;
+    if (tensor.name == first_mlp_bias) json["mlp_bias"] = true;
   }
   json["tie_word_embeddings"] = tied;
   if (family.read_gguf != nullptr) family.read_gguf(file, json);
-  for (const auto& [gguf, config] : {std::pair{"bos", "bos_token_id"}, {"eos", "eos_token_id"}}) {
-    const std::string id = std::string("tokenizer.ggml.") + gguf + "_token_id";
-    if (file.has(id)) json[config] = file.integer(id);
-  }
-  if (file.has("tokenizer.ggml.padding_token_id")) {
-    json["pad_token_id"] = file.integer("tokenizer.ggml.padding_token_id");
-  }
+  read_ids(file, json);
   return ModelConfig::from_json(json, name);
 }
 

@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "stages/export/keys.h"
 #include "tests/stages/recipe/recipe_text.h"
 
 namespace xkde::recipe {
@@ -73,6 +74,8 @@ void add_evaluation(std::map<std::string, Json>& sections) {
       name_of(kPromptLanguageNames, BuildDataStage().prompt_language);
   sections["export"]["adapter"] = "";
   sections["export"]["merge_into"] = "";
+  sections["export"]["format"] = name_of(kExportFormats, ExportStage().format);
+  sections["export"]["gguf_type"] = name_of(kGgufTypes, ExportStage().gguf_type);
   sections["model"]["chat_date"] = "";
 }
 

@@ -295,6 +295,23 @@ TEST(RecipeMistakes, PreferenceStagesNeedWhatTheyReadAndKeysThatAgree) {
   for (const Mistake& mistake : mistakes) expect_mistake(mistake);
 }
 
+TEST(RecipeMistakes, ExportsNeedKeysThatAgree) {
+  const char* const keys = "path: out\n      dtype: float32";
+  const Mistake mistakes[] = {
+      {keys, "path: out\n      format: ggml",
+       "r.yaml:42:15: export.format: expected huggingface or gguf, found ggml"},
+      {keys, "path: out\n      format: gguf\n      gguf_type: Q9",
+       "r.yaml:43:18: export.gguf_type: expected F32, BF16, Q8_0, Q4_0 or Q4_K_M, found Q9"},
+      {keys, "path: out\n      format: gguf\n      dtype: float32",
+       "export.dtype: expected format: huggingface beside this key, found gguf"},
+      {keys, "path: out\n      gguf_type: F32",
+       "export.gguf_type: expected format: gguf beside this key, found huggingface"},
+      {keys, "adapter: out\n      format: gguf",
+       "export.format: expected path beside format: gguf, found none"},
+  };
+  for (const Mistake& mistake : mistakes) expect_mistake(mistake);
+}
+
 TEST(RecipeMistakes, WrongStructureIsFound) {
   const Mistake mistakes[] = {
       {"model: {model_name_or_path: models/tiny, ", "model: {",
