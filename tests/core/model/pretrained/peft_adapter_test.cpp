@@ -182,7 +182,7 @@ TEST_F(PeftFolder, RefusesValuesThatAreNotFinite) {
   const PeftAdapter adapter = PeftAdapter::open(folder_.path(), config);
   std::vector<float> values(96);
   EXPECT_NE(test::message_of<DataError>([&] {
-              adapter.read("base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight",
+              adapter.read("base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight", 0,
                            values);
             }).find("expected finite values, found inf at element 0"),
             std::string::npos);
