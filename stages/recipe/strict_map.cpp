@@ -57,6 +57,19 @@ StrictMap::StrictMap(YamlPtr node, Place place, std::string path, RecipeErrors& 
   }
 }
 
+StrictMap StrictMap::writing(Json& out) {
+  StrictMap map;
+  map.out_ = &out;
+  return map;
+}
+
+template <typename T>
+bool StrictMap::write(std::string_view key, const T& value) {
+  if (reads()) return false;
+  (*out_)[std::string(key)] = value;
+  return true;
+}
+
 bool StrictMap::has(std::string_view key) const { return node_->find(key) != nullptr; }
 
 std::vector<std::string> StrictMap::keys() const {
@@ -102,6 +115,7 @@ bool StrictMap::read_value(const std::string& path, const YamlNode& node, Condit
 template <typename T, typename Read>
 void StrictMap::read_list(std::string_view key, std::vector<T>& out, const std::string& each,
                           const Read& read) {
+  if (write(key, out)) return;
   const std::string expected = "a list, each item " + each;
   const YamlNode* node = ask(key, expected);
   if (node == nullptr) return;
@@ -126,6 +140,7 @@ void StrictMap::read_list(std::string_view key, std::vector<T>& out, const std::
 
 template <typename T>
 void StrictMap::read_one(std::string_view key, T& out, Condition<T> condition) {
+  if (write(key, out)) return;
   if (const YamlNode* node = ask(key, condition.text))
     read_value(path_of(key), *node, condition, out);
 }
@@ -139,6 +154,7 @@ void StrictMap::read_many(std::string_view key, std::vector<T>& out, Condition<T
 }
 
 void StrictMap::optional(std::string_view key, bool& out) {
+  if (write(key, out)) return;
   const YamlNode* node = ask(key, "true or false");
   if (node == nullptr) return;
   const bool is_plain = node->kind == Kind::kPlain;
@@ -177,6 +193,7 @@ void StrictMap::optional(std::string_view key, std::vector<double>& out,
 }
 
 void StrictMap::optional(std::string_view key, std::string& out, const Names& names) {
+  if (write(key, out)) return;
   if (const YamlNode* node = ask(key, listed(names.known)))
     read_name(path_of(key), *node, names, out);
 }
@@ -208,6 +225,7 @@ bool StrictMap::read_name(const std::string& path, const YamlNode& node, const N
 }
 
 StrictMap StrictMap::map(std::string_view key) {
+  if (!reads()) return writing((*out_)[std::string(key)]);
   const YamlNode::Entry* entry = node_->find(key);
   ask(key, "a mapping (key: value)");
   if (entry == nullptr)
@@ -242,6 +260,7 @@ void StrictMap::refuse(std::string_view key, const std::string& why) {
 }
 
 void StrictMap::add_error(std::string_view key, const std::string& what) {
+  if (!reads()) return;
   const YamlNode::Entry* entry = node_->find(key);
   errors_->add(entry == nullptr ? place_ : entry->value->place, path_of(key), what);
 }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "core/base/named.h"
+#include "core/io/json_file.h"
 #include "stages/recipe/errors.h"
 #include "stages/recipe/yaml_reader.h"
 
@@ -51,6 +53,10 @@ inline constexpr std::string_view kAuto = "auto";
 /// the errors of the recipe and leave the variable as it was; done() adds those keys that nobody
 /// asked for. Texts are taken as written, whether quoted or not; numbers and booleans are never
 /// quoted. `errors` and `places` outlive the map.
+///
+/// A map that is written goes the other way, so that one function says each key once: every call
+/// that reads a key adds it to an object, with the value that the variable has, and leaves the
+/// variable as it is. Such a map has no keys and notes no mistakes.
 class StrictMap {
  public:
   /// Where the values that were read stand, by their paths.
@@ -61,6 +67,11 @@ class StrictMap {
   /// mapping.
   StrictMap(YamlPtr node, Place place, std::string path, RecipeErrors& errors, Places& places);
 
+  /// A map that is written into `out`, which outlives it.
+  static StrictMap writing(Json& out);
+
+  /// False for a map that is written.
+  bool reads() const noexcept { return out_ == nullptr; }
   bool has(std::string_view key) const;
   /// False when the node was something else: that mistake is noted already.
   bool is_mapping() const noexcept { return !is_broken_; }
@@ -128,10 +139,41 @@ class StrictMap {
     is_required_ = false;
   }
 
+  /// As optional() for a key that says nothing beside the values of some others: it is read in any
+  /// case.
+  template <typename T, typename... Rest>
+  void written_if(bool says_something, std::string_view key, T& out, const Rest&... rest) {
+    if (reads() || says_something) optional(key, out, rest...);
+  }
+
+  /// Whether a key without a default has a value to be read into `out`, which is made then, or to
+  /// be written.
+  template <typename T>
+  bool finds(std::string_view key, std::optional<T>& out) const {
+    if (has(key)) out.emplace();
+    return out.has_value();
+  }
+  /// As above, and messages list the key among the known ones also where it is not there.
+  template <typename T>
+  bool asks(std::string_view key, std::optional<T>& out) {
+    if (!finds(key, out)) asked_.emplace_back(key);
+    return out.has_value();
+  }
+
   /// The mapping of a key; empty when the key is not there.
   StrictMap map(std::string_view key);
   /// The items of a list that must be there and not be empty, each a mapping.
   std::vector<StrictMap> maps(std::string_view key);
+  /// As above; `each_key(StrictMap, T&)` reads or writes one item.
+  template <typename T, typename EachKey>
+  void list(std::string_view key, std::vector<T>& out, const EachKey& each_key) {
+    if (reads()) {
+      for (StrictMap& item : maps(key)) each_key(std::move(item), out.emplace_back());
+    } else {
+      Json& items = (*out_)[std::string(key)] = Json::array();
+      for (T& item : out) each_key(writing(items.emplace_back()), item);
+    }
+  }
 
   /// A key that is a mistake in itself; `why` is the rest of the message.
   void refuse(std::string_view key, const std::string& why);
@@ -141,6 +183,9 @@ class StrictMap {
   void done();
 
  private:
+  /// False for a map that is read.
+  template <typename T>
+  bool write(std::string_view key, const T& value);
   /// False after adding a mistake.
   bool read_name(const std::string& path, const YamlNode& node, const Names& names,
                  std::string& out);
@@ -157,17 +202,28 @@ class StrictMap {
   template <typename T>
   void read_many(std::string_view key, std::vector<T>& out, Condition<T> condition);
 
-  YamlPtr node_;
+  StrictMap() = default;
+
+  YamlPtr node_ = std::make_shared<YamlNode>();
   Place place_;
   std::string path_;
-  RecipeErrors* errors_;
-  Places* places_;
+  RecipeErrors* errors_ = nullptr;
+  Places* places_ = nullptr;
   std::vector<std::string> asked_;
   std::vector<std::string> refused_;
   bool is_required_ = false;
   bool may_repeat_ = false;
   bool is_broken_ = false;  ///< no mapping: its keys are not missed
+  Json* out_ = nullptr;     ///< of a map that is written, which has no errors and no places
 };
+
+/// What `keys`, a section or a stage, is in a resolved recipe.
+template <typename T>
+Json written(T keys) {
+  Json json;
+  keys.each_key(StrictMap::writing(json));
+  return json;
+}
 
 }  // namespace xkde::recipe
 

@@ -1,9 +1,12 @@
 #include "stages/recipe/strict_map.h"
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -212,6 +215,86 @@ TEST(Printable, EscapesAndCuts) {
   EXPECT_EQ(printable("a\tb\n\x1b"), "a\\tb\\n\\x1b");
   EXPECT_EQ(printable("ééé", 3), "é...");
   EXPECT_EQ(alternatives({"a", "b", "c"}), "a, b or c");
+}
+
+enum class Shade { kLight, kDark };
+constexpr Named<Shade> kShades[] = {{"light", Shade::kLight}, {"dark", Shade::kDark}};
+
+/// A section with a key of every kind.
+struct Paint {
+  int64_t litres = 1;
+  double price = 0.5;
+  bool is_wet = false;
+  std::string name = "none";
+  std::filesystem::path folder = "a/b";
+  std::vector<double> mix{0.5, 0.5};
+  Shade shade = Shade::kLight;
+  std::optional<Shade> lining;
+  std::optional<std::string> label, note;
+  std::vector<std::string> coats;
+  std::vector<Paint> layers;
+
+  void each_key(StrictMap map) {
+    map.required("litres", litres, kPositive);
+    map.optional("price", price, kPositiveNumber);
+    map.optional("is_wet", is_wet);
+    map.optional("name", name);
+    map.optional("folder", folder);
+    map.repeatable("mix", mix);
+    map.optional("shade", shade, kShades);
+    map.optional_or_auto("lining", lining, kShades);
+    if (map.finds("label", label)) map.optional("label", *label);
+    if (map.asks("note", note)) map.optional("note", *note);
+    map.written_if(!coats.empty(), "coats", coats, Names{kColours});
+    if (map.has("layers") || !layers.empty()) {
+      map.list("layers", layers,
+               [](StrictMap item, Paint& layer) { layer.each_key(std::move(item)); });
+    }
+    if (map.reads()) name += "!";
+    if (litres > 100) map.add_error("litres", "expected a bucket");
+    map.refuse("gallons", "unknown key; did you mean 'litres'?");
+    map.done();
+  }
+};
+
+/// Each key in its place, in the order of each_key().
+constexpr const char* kPaint =
+    R"({"litres":7,"price":2.5,"is_wet":true,"name":"sky","folder":"c","mix":[0.25,0.25,0.5],)"
+    R"("shade":"dark","lining":"light","label":"l","note":"n","coats":["green","red"],)"
+    R"("layers":[{"litres":1,"price":0.5,"is_wet":false,"name":"none!","folder":"a/b",)"
+    R"("mix":[0.5,0.5],"shade":"light","lining":"auto"}]})";
+
+TEST(StrictMap, IsWrittenWithTheKeysThatItReads) {
+  Paint paint;
+  const std::string layer = R"("layers":[{"litres":1}])";
+  std::string text = kPaint;
+  text.replace(text.find(R"("layers")"), std::string::npos, layer + "}");
+
+  EXPECT_EQ(messages(text, [&](StrictMap& map) { paint.each_key(map); }), "");
+  paint.name = "sky";
+
+  EXPECT_EQ(written(paint).dump(), kPaint);
+}
+
+TEST(StrictMap, IsWrittenWithoutMistakesAndWithoutKeysThatSayNothing) {
+  Paint paint;
+  paint.litres = 1000;
+
+  const Json json = written(paint);
+
+  EXPECT_EQ(json.dump(),
+            R"({"litres":1000,"price":0.5,"is_wet":false,"name":"none","folder":"a/b",)"
+            R"("mix":[0.5,0.5],"shade":"light","lining":"auto"})");
+}
+
+TEST(StrictMap, ListsAKeyWithoutADefaultWhereItIsAskedFor) {
+  const auto message = [](const std::string& text) {
+    return messages(text, [](StrictMap& map) { Paint().each_key(map); });
+  };
+
+  EXPECT_THAT(message("{litres: 1, zzzzzzzz: 1}"), HasSubstr("lining, note or coats"));
+  EXPECT_THAT(message("{litres: 1, label: l, zzzzzzzz: 1}"), HasSubstr("lining, label, note"));
+  EXPECT_THAT(message("{litres: 1, label: []}"), HasSubstr("label: expected a text"));
 }
 
 }  // namespace
