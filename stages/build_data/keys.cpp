@@ -37,42 +37,28 @@ void read_source(const BuildDataSource& source, LoadedData& files) {
 
 }  // namespace
 
-QuadrantKeys QuadrantKeys::parse(StrictMap map) {
-  QuadrantKeys keys;
-  map.repeatable("distractors", keys.distractors, kWholeShare);
-  const double sum = std::accumulate(keys.distractors.begin(), keys.distractors.end(), 0.0);
-  if (keys.distractors.size() > kMostDistractors + 1)
+void QuadrantKeys::each_key(StrictMap map) {
+  map.repeatable("distractors", distractors, kWholeShare);
+  const double sum = std::accumulate(distractors.begin(), distractors.end(), 0.0);
+  if (distractors.size() > kMostDistractors + 1)
     map.add_error("distractors", "expected at most 5 shares (of 0 to 4 distractors), found " +
-                                     std::to_string(keys.distractors.size()));
+                                     std::to_string(distractors.size()));
   if (std::abs(sum - 1) > 1e-6)
     map.add_error("distractors",
                   "expected shares that add up to 1, found " + Json(sum).dump() + " in all");
-  map.optional("in_scope_share", keys.in_scope_share, kWholeShare);
-  map.optional("with_edit_share", keys.with_edit_share, kWholeShare);
-  map.optional("monolingual_share", keys.monolingual_share, kWholeShare);
-  map.optional("src_share", keys.src_share, kWholeShare);
-  map.optional("portability_share", keys.portability_share, kWholeShare);
-  map.optional("samples_per_pair", keys.samples_per_pair, kNotNegative);
+  map.optional("in_scope_share", in_scope_share, kWholeShare);
+  map.optional("with_edit_share", with_edit_share, kWholeShare);
+  map.optional("monolingual_share", monolingual_share, kWholeShare);
+  map.optional("src_share", src_share, kWholeShare);
+  map.optional("portability_share", portability_share, kWholeShare);
+  map.optional("samples_per_pair", samples_per_pair, kNotNegative);
   map.done();
-  return keys;
 }
 
-Json to_json(const QuadrantKeys& keys) {
-  return {{"distractors", keys.distractors},
-          {"in_scope_share", keys.in_scope_share},
-          {"with_edit_share", keys.with_edit_share},
-          {"monolingual_share", keys.monolingual_share},
-          {"src_share", keys.src_share},
-          {"portability_share", keys.portability_share},
-          {"samples_per_pair", keys.samples_per_pair}};
-}
-
-ExcludedData ExcludedData::parse(StrictMap map) {
-  ExcludedData excluded;
-  map.required("benchmark", excluded.benchmark, source_names());
-  map.required("data", excluded.data);
+void ExcludedData::each_key(StrictMap map) {
+  map.required("benchmark", benchmark, source_names());
+  map.required("data", data);
   map.done();
-  return excluded;
 }
 
 std::set<std::filesystem::path> ExcludedData::files() const {
@@ -80,43 +66,36 @@ std::set<std::filesystem::path> ExcludedData::files() const {
   return {all.begin(), all.end()};
 }
 
-Json to_json(const ExcludedData& excluded) {
-  return {{"benchmark", excluded.benchmark}, {"data", excluded.data.string()}};
-}
-
-BuildDataSource BuildDataSource::parse(StrictMap map, bool has_quadrants) {
-  BuildDataSource source;
-  read_selection(map, source_names(), source);
-  map.optional("questions", source.questions, Names{kQuestions});
+void BuildDataSource::each_key(StrictMap map, bool has_quadrants) {
+  each_selection_key(map, source_names(), *this);
+  map.written_if(!has_quadrants, "questions", questions, Names{kQuestions});
   if (has_quadrants && map.has("questions"))
     map.add_error("questions", "expected this key only without build_data.quadrants, found both");
-  const BenchmarkSource* known = find_benchmark(source.benchmark);
+  const BenchmarkSource* known = find_benchmark(benchmark);
   if (known != nullptr && !known->lists_questions && !has_quadrants)
-    map.add_error("benchmark", "expected build_data.quadrants beside " + source.benchmark +
-                                   ", found no such key");
+    map.add_error("benchmark",
+                  "expected build_data.quadrants beside " + benchmark + ", found no such key");
   map.done();
-  return source;
 }
 
-BuildDataStage BuildDataStage::parse(StrictMap map) {
-  BuildDataStage stage;
-  const bool has_quadrants = map.has("quadrants");
-  for (StrictMap& source : map.maps("sources"))
-    stage.sources.push_back(BuildDataSource::parse(std::move(source), has_quadrants));
-  StrictMap quadrants = map.map("quadrants");
-  if (has_quadrants) stage.quadrants = QuadrantKeys::parse(std::move(quadrants));
+void BuildDataStage::each_key(StrictMap map) {
+  const bool has_quadrants = quadrants || map.has("quadrants");
+  map.list("sources", sources, [&](StrictMap item, BuildDataSource& source) {
+    source.each_key(std::move(item), has_quadrants);
+  });
+  if (map.asks("quadrants", quadrants)) quadrants->each_key(map.map("quadrants"));
   if (has_quadrants && map.has("without_edit"))
     map.add_error("without_edit",
                   "expected this key only without build_data.quadrants, found both");
-  map.optional("without_edit", stage.without_edit);
-  map.optional("max_samples", stage.max_samples, kNotNegative);
-  map.optional("prompt_language", stage.prompt_language, kPromptLanguages);
-  if (map.has("exclude")) {
-    for (StrictMap& excluded : map.maps("exclude"))
-      stage.exclude.push_back(ExcludedData::parse(std::move(excluded)));
+  map.written_if(!has_quadrants, "without_edit", without_edit);
+  map.optional("max_samples", max_samples, kNotNegative);
+  map.written_if(prompt_language != PromptLanguage::kTest, "prompt_language", prompt_language,
+                 kPromptLanguages);
+  if (map.has("exclude") || !exclude.empty()) {
+    map.list("exclude", exclude,
+             [](StrictMap item, ExcludedData& data) { data.each_key(std::move(item)); });
   }
   map.done();
-  return stage;
 }
 
 BuildDataStage BuildDataStage::with_sections() {
@@ -125,26 +104,6 @@ BuildDataStage BuildDataStage::with_sections() {
   stage.quadrants.emplace();
   stage.exclude.emplace_back();
   return stage;
-}
-
-Json BuildDataStage::keys() const {
-  Json list = Json::array();
-  for (const BuildDataSource& source : sources) {
-    Json json = selection_json(source);
-    if (!quadrants) json["questions"] = source.questions;
-    list.push_back(std::move(json));
-  }
-  Json json{{"sources", std::move(list)}};
-  if (quadrants) {
-    json["quadrants"] = to_json(*quadrants);
-  } else {
-    json["without_edit"] = without_edit;
-  }
-  json["max_samples"] = max_samples;
-  if (prompt_language != PromptLanguage::kTest)
-    json["prompt_language"] = name_of(kPromptLanguages, prompt_language);
-  for (const ExcludedData& excluded : exclude) json["exclude"].push_back(to_json(excluded));
-  return json;
 }
 
 void BuildDataStage::check_inputs(InputChecker& inputs) const {

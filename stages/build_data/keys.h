@@ -28,26 +28,24 @@ struct QuadrantKeys {
   double portability_share = 0.0;
   int64_t samples_per_pair = 0;  ///< 0: all
 
-  static QuadrantKeys parse(StrictMap map);
+  void each_key(StrictMap map);
 };
-Json to_json(const QuadrantKeys& keys);
 
 /// One item of `build_data.exclude`: a benchmark whose questions are not trained on.
 struct ExcludedData {
   std::string benchmark;       ///< of the table in core/data/benchmarks
   std::filesystem::path data;  ///< a file, or the benchmark's folder: every file of it
 
-  static ExcludedData parse(StrictMap map);
+  void each_key(StrictMap map);
   /// The files that are read; finds them by name. Throws MissingInputError.
   std::set<std::filesystem::path> files() const;
 };
-Json to_json(const ExcludedData& excluded);
 
 /// One item of `build_data.sources`.
 struct BuildDataSource : EditSelection {
   std::vector<std::string> questions{"src", "rephrase", "loc"};  ///< protocol 3.3
 
-  static BuildDataSource parse(StrictMap map, bool has_quadrants);
+  void each_key(StrictMap map, bool has_quadrants);
 };
 
 /// `build_data:` parallel edits to an XE-IT training set (protocol 3.3).
@@ -63,11 +61,11 @@ struct BuildDataStage final : Stage {
   PromptLanguage prompt_language = PromptLanguage::kTest;
   std::vector<ExcludedData> exclude;  ///< beside what the recipe's evaluate stages ask
 
-  static BuildDataStage parse(StrictMap map);
+  void each_key(StrictMap map);
   static BuildDataStage with_sections();
 
   std::string_view name() const override { return kName; }
-  Json keys() const override;
+  Json keys() const override { return written(*this); }
   void check_inputs(InputChecker& inputs) const override;
   std::set<std::filesystem::path> files() const override;
 };

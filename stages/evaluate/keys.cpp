@@ -73,22 +73,21 @@ void check_method(StrictMap& map, const EvaluateStage& stage) {
                   "expected a benchmark of KnowEdit beside this key, found " + stage.benchmark);
 }
 
-DemonstrationOptions parse_demonstrations(StrictMap map) {
-  DemonstrationOptions options;
+void each_demonstration_key(StrictMap map, DemonstrationOptions& options) {
   const auto names = benchmark_names(&BenchmarkSource::gives_demonstrations);
   map.required("benchmark", options.benchmark, Names{names});
   map.required("data", options.data);
   map.optional("records", options.records, kSlice);
   map.optional("k", options.k, kPositive);
   map.done();
-  return options;
 }
 
 /// The method, and what it gives the keys that are read after it.
-void read_method(StrictMap& map, EvaluateStage& stage) {
+void each_method_key(StrictMap& map, EvaluateStage& stage) {
   std::string name(stage.method->name());
   const std::vector<std::string_view> names = edit_method_names();
   map.optional("method", name, Names{names});
+  if (!map.reads()) return;
   stage.method = &edit_method(name);
   const EditMethod::Defaults defaults = stage.method->defaults();
   stage.chat_template = defaults.chat_template;
@@ -97,54 +96,45 @@ void read_method(StrictMap& map, EvaluateStage& stage) {
 
 }  // namespace
 
-RetrieverKeys RetrieverKeys::parse(StrictMap map) {
-  RetrieverKeys keys;
-  map.required("model_name_or_path", keys.model_name_or_path);
-  map.optional("k", keys.k, kPositive);
-  double threshold = 0;
-  map.optional("threshold", threshold, kCosine);
-  if (map.has("threshold")) keys.threshold = threshold;
-  for (const auto& [key, prefix] : {std::pair{"query_prefix", &keys.query_prefix},
-                                    std::pair{"document_prefix", &keys.document_prefix}}) {
-    if (map.has(key)) map.optional(key, prefix->emplace());
-  }
+void RetrieverKeys::each_key(StrictMap map) {
+  map.required("model_name_or_path", model_name_or_path);
+  map.optional("k", k, kPositive);
+  if (map.asks("threshold", threshold)) map.optional("threshold", *threshold, kCosine);
+  if (map.finds("query_prefix", query_prefix)) map.optional("query_prefix", *query_prefix);
+  if (map.finds("document_prefix", document_prefix))
+    map.optional("document_prefix", *document_prefix);
   map.done();
-  return keys;
 }
 
-EvaluateStage EvaluateStage::parse(StrictMap map) {
-  EvaluateStage stage;
+void EvaluateStage::each_key(StrictMap map) {
   const auto names = benchmark_names(&BenchmarkSource::is_evaluated);
-  read_selection(map, Names{names}, stage);
-  map.optional("mode", stage.mode, kEditModeNames);
-  map.optional("sizes", stage.sizes, kPositive);
-  map.optional("eval_when", stage.eval_when, kEvalWhenNames);
-  map.optional("memory", stage.memory, kMemoryScopeNames);
-  StrictMap retriever = map.map("retriever");
-  if (map.has("retriever")) stage.retriever = RetrieverKeys::parse(std::move(retriever));
-  read_method(map, stage);
-  StrictMap demonstrations = map.map("demonstrations");
-  if (map.has("demonstrations"))
-    stage.demonstrations = parse_demonstrations(std::move(demonstrations));
+  each_selection_key(map, Names{names}, *this);
+  map.optional("mode", mode, kEditModeNames);
+  map.optional("sizes", sizes, kPositive);
+  map.written_if(mode == EditMode::kSequential, "eval_when", eval_when, kEvalWhenNames);
+  map.written_if(mode != EditMode::kSingle, "memory", memory, kMemoryScopeNames);
+  if (map.asks("retriever", retriever)) retriever->each_key(map.map("retriever"));
+  each_method_key(map, *this);
+  if (map.asks("demonstrations", demonstrations))
+    each_demonstration_key(map.map("demonstrations"), *demonstrations);
   std::vector<std::string_view> templates = ChatTemplate::keys();
   templates.insert(templates.begin(), "model");
-  map.optional("chat_template", stage.chat_template, Names{templates});
-  map.optional("prompt_language", stage.prompt_language, kPromptLanguageNames);
-  map.optional("nq_prefix", stage.nq_prefix, kNqPrefixNames);
-  map.optional("scoring", stage.scoring, kScoringNames);
-  map.optional("averaging", stage.averaging, kAveragingNames);
+  map.written_if(scoring == Scoring::kXkde, "chat_template", chat_template, Names{templates});
+  map.optional("prompt_language", prompt_language, kPromptLanguageNames);
+  map.optional("nq_prefix", nq_prefix, kNqPrefixNames);
+  map.optional("scoring", scoring, kScoringNames);
+  map.written_if(has_averaging(benchmark), "averaging", averaging, kAveragingNames);
   const std::vector<std::string_view> metrics = extra_metric_keys();
-  map.optional("extra_metrics", stage.extra_metrics, Names{metrics});
-  map.optional("f1_formula", stage.f1_formula, kF1FormulaNames);
-  map.optional("base_locality", stage.base_locality);
-  map.optional("max_new_tokens", stage.max_new_tokens, kPositive);
-  map.optional("bootstrap_resamples", stage.bootstrap_resamples, kNotNegative);
-  map.optional("max_tokens_per_batch", stage.max_tokens_per_batch, kPositive);
-  map.optional("token_tree", stage.token_tree);
-  check_mode(map, stage);
-  check_method(map, stage);
+  map.written_if(!extra_metrics.empty(), "extra_metrics", extra_metrics, Names{metrics});
+  map.optional("f1_formula", f1_formula, kF1FormulaNames);
+  map.optional("base_locality", base_locality);
+  map.optional("max_new_tokens", max_new_tokens, kPositive);
+  map.optional("bootstrap_resamples", bootstrap_resamples, kNotNegative);
+  map.optional("max_tokens_per_batch", max_tokens_per_batch, kPositive);
+  map.optional("token_tree", token_tree);
+  check_mode(map, *this);
+  check_method(map, *this);
   map.done();
-  return stage;
 }
 
 EvaluateStage EvaluateStage::with_sections() {
@@ -152,42 +142,6 @@ EvaluateStage EvaluateStage::with_sections() {
   stage.retriever.emplace();
   stage.demonstrations.emplace();
   return stage;
-}
-
-Json EvaluateStage::keys() const {
-  Json json = selection_json(*this);
-  json["mode"] = name_of(kEditModeNames, mode);
-  json["sizes"] = sizes;
-  if (mode == EditMode::kSequential) json["eval_when"] = name_of(kEvalWhenNames, eval_when);
-  if (mode != EditMode::kSingle) json["memory"] = name_of(kMemoryScopeNames, memory);
-  if (retriever) {
-    json["retriever"] = {{"model_name_or_path", retriever->model_name_or_path.string()},
-                         {"k", retriever->k}};
-    if (retriever->threshold) json["retriever"]["threshold"] = *retriever->threshold;
-    if (retriever->query_prefix) json["retriever"]["query_prefix"] = *retriever->query_prefix;
-    if (retriever->document_prefix)
-      json["retriever"]["document_prefix"] = *retriever->document_prefix;
-  }
-  json["method"] = method->name();
-  if (demonstrations) {
-    json["demonstrations"] = {{"benchmark", demonstrations->benchmark},
-                              {"data", demonstrations->data.string()},
-                              {"records", demonstrations->records},
-                              {"k", demonstrations->k}};
-  }
-  if (scoring == Scoring::kXkde) json["chat_template"] = chat_template;
-  json["prompt_language"] = name_of(kPromptLanguageNames, prompt_language);
-  json["nq_prefix"] = name_of(kNqPrefixNames, nq_prefix);
-  json["scoring"] = name_of(kScoringNames, scoring);
-  if (has_averaging(benchmark)) json["averaging"] = name_of(kAveragingNames, averaging);
-  if (!extra_metrics.empty()) json["extra_metrics"] = extra_metrics;
-  json["f1_formula"] = name_of(kF1FormulaNames, f1_formula);
-  json["base_locality"] = base_locality;
-  json["max_new_tokens"] = max_new_tokens;
-  json["bootstrap_resamples"] = bootstrap_resamples;
-  json["max_tokens_per_batch"] = max_tokens_per_batch;
-  json["token_tree"] = token_tree;
-  return json;
 }
 
 void EvaluateStage::check_inputs(InputChecker& inputs) const {

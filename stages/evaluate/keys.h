@@ -23,7 +23,7 @@ struct RetrieverKeys {
   /// Before each question and each remembered text; none: the encoder's own prompts.
   std::optional<std::string> query_prefix, document_prefix;
 
-  static RetrieverKeys parse(StrictMap map);
+  void each_key(StrictMap map);
 };
 
 /// `evaluate:` edits of a benchmark shown and asked (protocol 6, 7.1).
@@ -36,11 +36,11 @@ struct EvaluateStage final : Stage, EvalOptions {
   int64_t max_tokens_per_batch = 2048;  ///< our choice
   bool token_tree = true;  ///< computes common beginnings once; predictions stay the same; ours
 
-  static EvaluateStage parse(StrictMap map);
+  void each_key(StrictMap map);
   static EvaluateStage with_sections();
 
   std::string_view name() const override { return kName; }
-  Json keys() const override;
+  Json keys() const override { return written(*this); }
   void check_inputs(InputChecker& inputs) const override;
   std::set<std::filesystem::path> files() const override;
   const EditSelection* asks() const override { return this; }

@@ -2,24 +2,19 @@
 
 namespace xkde::recipe {
 
-ExportStage ExportStage::parse(StrictMap map) {
-  ExportStage stage;
-  if (map.has("adapter")) {
-    map.optional("path", stage.path);
+void ExportStage::each_key(StrictMap map) {
+  if (map.reads() && !map.has("adapter")) {
+    map.required("path", path);
   } else {
-    map.required("path", stage.path);
+    map.written_if(!path.empty(), "path", path);
   }
-  map.optional("adapter", stage.adapter);
-  map.optional("format", stage.format, kExportFormats);
-  map.optional("dtype", stage.dtype, kDtypes);
-  if (map.has("merge_into")) {
-    MergeInto merge_into{};
-    map.optional("merge_into", merge_into, kMergeInto);
-    stage.merge_into = merge_into;
-  }
-  map.optional("gguf_type", stage.gguf_type, kGgufTypes);
-  const bool is_gguf = stage.format == ExportFormat::kGguf;
-  if (is_gguf && !map.has("path")) {
+  map.written_if(!adapter.empty(), "adapter", adapter);
+  map.written_if(format == ExportFormat::kGguf, "format", format, kExportFormats);
+  const bool is_gguf = format == ExportFormat::kGguf;
+  map.written_if(is_gguf, "gguf_type", gguf_type, kGgufTypes);
+  map.written_if(!is_gguf, "dtype", dtype, kDtypes);
+  if (map.finds("merge_into", merge_into)) map.optional("merge_into", *merge_into, kMergeInto);
+  if (map.reads() && is_gguf && !map.has("path")) {
     map.add_error("format", "expected path beside format: gguf, found none");
   }
   if (is_gguf && map.has("dtype")) {
@@ -28,24 +23,8 @@ ExportStage ExportStage::parse(StrictMap map) {
   if (!is_gguf && map.has("gguf_type")) {
     map.add_error("gguf_type", "expected format: gguf beside this key, found huggingface");
   }
-  map.optional("memory", stage.memory);
+  map.written_if(!memory.empty(), "memory", memory);
   map.done();
-  return stage;
-}
-
-Json ExportStage::keys() const {
-  Json json = Json::object();
-  if (!path.empty()) json["path"] = path.string();
-  if (!adapter.empty()) json["adapter"] = adapter.string();
-  if (format == ExportFormat::kGguf) {
-    json["format"] = name_of(kExportFormats, format);
-    json["gguf_type"] = name_of(kGgufTypes, gguf_type);
-  } else {
-    json["dtype"] = name_of(kDtypes, dtype);
-  }
-  if (merge_into) json["merge_into"] = name_of(kMergeInto, *merge_into);
-  if (!memory.empty()) json["memory"] = memory.string();
-  return json;
 }
 
 std::vector<NamedPath> ExportStage::outputs() const {

@@ -44,11 +44,11 @@ struct ExportStage final : Stage {
   std::optional<MergeInto> merge_into;
   std::filesystem::path memory;  ///< ours: an edit memory to go with them; empty: none
 
-  static ExportStage parse(StrictMap map);
+  void each_key(StrictMap map);
   bool writes_gguf() const { return !path.empty() && format == ExportFormat::kGguf; }
 
   std::string_view name() const override { return kName; }
-  Json keys() const override;
+  Json keys() const override { return written(*this); }
   void check_inputs(InputChecker& inputs) const override;
   std::set<std::filesystem::path> files() const override;
   std::vector<NamedPath> outputs() const override;

@@ -30,54 +30,37 @@ void check_nllb_reward_of(const RankStage& stage) {
   check_nllb_reward(stage.model_name_or_path, stage.nllb_options());
 }
 
-RankStage RankStage::parse(StrictMap map) {
-  RankStage stage;
-  map.optional("samples", stage.samples);
-  map.optional("reward", stage.reward, kRewards);
-  const RewardEntry& reward = stage.reward_entry();
+void RankStage::each_key(StrictMap map) {
+  map.optional("samples", samples);
+  map.optional("reward", reward, kRewards);
+  const RewardEntry& entry = reward_entry();
   const bool has_model = map.has("model_name_or_path");
-  map.optional("model_name_or_path", stage.model_name_or_path);
-  if (reward.files != nullptr && !has_model) {
-    map.add_error("reward", concat("expected model_name_or_path beside reward: ", reward.name,
+  map.written_if(entry.files != nullptr, "model_name_or_path", model_name_or_path);
+  if (entry.files != nullptr && !has_model) {
+    map.add_error("reward", concat("expected model_name_or_path beside reward: ", entry.name,
                                    ", found none"));
   }
   const auto add_wrong_reward = [&](const char* key, const std::string& expected) {
     map.add_error(key,
-                  concat("expected reward: ", expected, " beside this key, found ", reward.name));
+                  concat("expected reward: ", expected, " beside this key, found ", entry.name));
   };
-  if (reward.files == nullptr && has_model) {
+  if (entry.files == nullptr && has_model) {
     add_wrong_reward("model_name_or_path",
-                     rewards_that([](const RewardEntry& entry) { return entry.files != nullptr; }));
+                     rewards_that([](const RewardEntry& one) { return one.files != nullptr; }));
   }
-  map.optional("source_language", stage.source_language);
-  map.optional("target_language", stage.target_language);
+  map.written_if(entry.asks_languages, "source_language", source_language);
+  map.written_if(entry.asks_languages, "target_language", target_language);
   for (const char* key : {"source_language", "target_language"}) {
-    if (reward.asks_languages || !map.has(key)) continue;
-    add_wrong_reward(key,
-                     rewards_that([](const RewardEntry& entry) { return entry.asks_languages; }));
+    if (entry.asks_languages || !map.has(key)) continue;
+    add_wrong_reward(key, rewards_that([](const RewardEntry& one) { return one.asks_languages; }));
   }
-  if (map.has("prefix")) {
-    map.optional("prefix", stage.prefix.emplace());
-    if (stage.reward != RewardKind::kEncoder) add_wrong_reward("prefix", "encoder");
+  if (map.finds("prefix", prefix)) {
+    map.optional("prefix", *prefix);
+    if (reward != RewardKind::kEncoder) add_wrong_reward("prefix", "encoder");
   }
-  map.optional("gold_test", stage.gold_test, kGoldTests);
-  map.optional("max_tokens_per_batch", stage.max_tokens_per_batch, kPositive);
+  map.optional("gold_test", gold_test, kGoldTests);
+  map.optional("max_tokens_per_batch", max_tokens_per_batch, kPositive);
   map.done();
-  return stage;
-}
-
-Json RankStage::keys() const {
-  const RewardEntry& entry = reward_entry();
-  Json json{{"samples", samples}, {"reward", entry.name}};
-  if (entry.files != nullptr) json["model_name_or_path"] = model_name_or_path.string();
-  if (entry.asks_languages) {
-    json["source_language"] = source_language;
-    json["target_language"] = target_language;
-  }
-  if (prefix) json["prefix"] = *prefix;
-  json["gold_test"] = name_of(kGoldTests, gold_test);
-  json["max_tokens_per_batch"] = max_tokens_per_batch;
-  return json;
 }
 
 void RankStage::check_inputs(InputChecker& inputs) const {

@@ -65,10 +65,10 @@ struct RankStage final : Stage {
   const RewardEntry& reward_entry() const { return entry_of(kRewards, reward); }
   NllbRewardOptions nllb_options() const;
   bool uses_own_samples() const { return samples == kSampled; }
-  static RankStage parse(StrictMap map);
+  void each_key(StrictMap map);
 
   std::string_view name() const override { return kName; }
-  Json keys() const override;
+  Json keys() const override { return written(*this); }
   void check_inputs(InputChecker& inputs) const override;
   std::set<std::filesystem::path> files() const override;
   std::optional<StageSource> source() const override;

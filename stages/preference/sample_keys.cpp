@@ -13,41 +13,23 @@ constexpr Condition<int64_t> kAnswers{
 
 }  // namespace
 
-SampleStage SampleStage::parse(StrictMap map) {
-  SampleStage stage;
-  map.optional("train_data", stage.train_data);
-  map.optional("records", stage.records, kSlice);
-  map.optional("num_return_sequences", stage.num_return_sequences, kAnswers);
-  map.optional("temperature", stage.temperature, kNotNegativeNumber);
-  map.optional("top_k", stage.top_k, kNotNegative);
-  map.optional("top_p", stage.top_p, kTopP);
-  map.optional("max_new_tokens", stage.max_new_tokens, kPositive);
-  map.optional("stop", stage.stop);
-  map.optional("prompt_format", stage.prompt_format, kPromptFormats);
-  map.optional("max_sequences", stage.max_sequences, kPositive);
-  map.optional("max_tokens_per_batch", stage.max_tokens_per_batch, kPositive);
-  map.optional("prompts_per_chunk", stage.prompts_per_chunk, kPositive);
+void SampleStage::each_key(StrictMap map) {
+  map.optional("train_data", train_data);
+  map.optional("records", records, kSlice);
+  map.optional("num_return_sequences", num_return_sequences, kAnswers);
+  map.optional("temperature", temperature, kNotNegativeNumber);
+  map.optional("top_k", top_k, kNotNegative);
+  map.optional("top_p", top_p, kTopP);
+  map.optional("max_new_tokens", max_new_tokens, kPositive);
+  // A list in a recipe is never empty.
+  map.written_if(!stop.empty(), "stop", stop);
+  map.optional("prompt_format", prompt_format, kPromptFormats);
+  map.optional("max_sequences", max_sequences, kPositive);
+  map.optional("max_tokens_per_batch", max_tokens_per_batch, kPositive);
+  map.optional("prompts_per_chunk", prompts_per_chunk, kPositive);
   map.refuse("n", "unknown key; did you mean 'num_return_sequences'?");
   map.refuse("max_tokens", "unknown key; did you mean 'max_new_tokens'?");
   map.done();
-  return stage;
-}
-
-Json SampleStage::keys() const {
-  Json json{{"train_data", train_data},
-            {"records", records},
-            {"num_return_sequences", num_return_sequences},
-            {"temperature", temperature},
-            {"top_k", top_k},
-            {"top_p", top_p},
-            {"max_new_tokens", max_new_tokens}};
-  // A list is never empty.
-  if (!stop.empty()) json["stop"] = stop;
-  json["prompt_format"] = name_of(kPromptFormats, prompt_format);
-  json["max_sequences"] = max_sequences;
-  json["max_tokens_per_batch"] = max_tokens_per_batch;
-  json["prompts_per_chunk"] = prompts_per_chunk;
-  return json;
 }
 
 void SampleStage::check_inputs(InputChecker& inputs) const {

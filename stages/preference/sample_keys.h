@@ -44,10 +44,10 @@ struct SampleStage final : Stage {
   int64_t prompts_per_chunk = 32;       ///< ours: what a rank takes at a time
 
   bool uses_built_data() const { return train_data == kBuiltData; }
-  static SampleStage parse(StrictMap map);
+  void each_key(StrictMap map);
 
   std::string_view name() const override { return kName; }
-  Json keys() const override;
+  Json keys() const override { return written(*this); }
   void check_inputs(InputChecker& inputs) const override;
   std::set<std::filesystem::path> files() const override;
   std::optional<StageSource> source() const override;

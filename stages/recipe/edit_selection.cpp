@@ -43,13 +43,13 @@ void read_languages(StrictMap& map, std::string_view key, bool is_required,
 
 }  // namespace
 
-void read_selection(StrictMap& map, const Names& benchmarks, EditSelection& edits) {
+void each_selection_key(StrictMap& map, const Names& benchmarks, EditSelection& edits) {
   map.required("benchmark", edits.benchmark, benchmarks);
   map.required("data", edits.data);
   const BenchmarkSource* source = find_benchmark(edits.benchmark);
   std::vector<std::string> only;
   if (source != nullptr && source->has_one_language()) only.emplace_back(source->languages[0]);
-  edits.edit_languages = edits.test_languages = only;
+  if (map.reads()) edits.edit_languages = edits.test_languages = only;
   for (const auto& [key, codes] : {std::pair{"edit_languages", &edits.edit_languages},
                                    std::pair{"test_languages", &edits.test_languages}}) {
     read_languages(map, key, only.empty(), *codes);
@@ -61,11 +61,11 @@ void read_selection(StrictMap& map, const Names& benchmarks, EditSelection& edit
 }
 
 Json selection_json(const EditSelection& edits) {
-  return {{"benchmark", edits.benchmark},
-          {"data", edits.data.string()},
-          {"edit_languages", edits.edit_languages},
-          {"test_languages", edits.test_languages},
-          {"records", edits.records}};
+  Json json;
+  StrictMap map = StrictMap::writing(json);
+  EditSelection copy = edits;
+  each_selection_key(map, {}, copy);
+  return json;
 }
 
 }  // namespace xkde::recipe

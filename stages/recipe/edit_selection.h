@@ -10,9 +10,9 @@ namespace xkde::recipe {
 /// What `data` of a benchmark should be, for messages.
 inline constexpr const char* kEditData = "a file or folder of the benchmark";
 
-/// Reads the keys of a selection and leaves done() to the caller. The languages of a
+/// Reads or writes the keys of a selection and leaves done() to the caller. The languages of a
 /// benchmark that has only one may be left out.
-void read_selection(StrictMap& map, const Names& benchmarks, EditSelection& edits);
+void each_selection_key(StrictMap& map, const Names& benchmarks, EditSelection& edits);
 Json selection_json(const EditSelection& edits);
 
 }  // namespace xkde::recipe

@@ -114,6 +114,18 @@ void parse_stages(StrictMap& map, StageParsers parsers, Recipe& recipe) {
   }
 }
 
+/// All but the stages.
+void each_top_key(StrictMap& map, Recipe& recipe) {
+  map.optional("run_name", recipe.run_name, kRunName);
+  map.optional("seed", recipe.seed, kNotNegative);
+  if (map.reads()) recipe.output_dir = std::filesystem::path("runs") / recipe.run_name;
+  map.optional("output_dir", recipe.output_dir);
+  recipe.model.each_key(map.map("model"));
+  recipe.parallel.each_key(map.map("parallel"));
+  map.optional("logging_steps", recipe.logging_steps, kPositive);
+  map.optional("verify_inputs", recipe.verify_inputs);
+}
+
 }  // namespace
 
 std::vector<std::string> names_of(StageParsers parsers) {
@@ -122,44 +134,40 @@ std::vector<std::string> names_of(StageParsers parsers) {
   return names;
 }
 
-ModelSection ModelSection::parse(StrictMap map) {
-  ModelSection model;
-  map.required("model_name_or_path", model.model_name_or_path);
-  map.optional("dtype", model.dtype, kDtypes);
+void ModelSection::each_key(StrictMap map) {
+  map.required("model_name_or_path", model_name_or_path);
+  map.optional("dtype", dtype, kDtypes);
   const std::vector<std::string_view> templates = ChatTemplate::keys();
-  map.optional("chat_template", model.chat_template, Names{templates});
-  map.optional("chat_date", model.chat_date);
-  if (!model.chat_date.empty() && !jinja::parse_clock(model.chat_date)) {
+  map.optional("chat_template", chat_template, Names{templates});
+  map.written_if(!chat_date.empty(), "chat_date", chat_date);
+  if (!chat_date.empty() && !jinja::parse_clock(chat_date)) {
     map.add_error("chat_date", concat("expected a day such as 2026-11-28, with a time behind it "
                                       "(14:05:59) or without, found ",
-                                      model.chat_date));
+                                      chat_date));
   }
-  map.optional("adapter", model.adapter);
+  map.written_if(!adapter.empty(), "adapter", adapter);
   map.done();
-  return model;
 }
 
-ParallelSection ParallelSection::parse(StrictMap map) {
-  ParallelSection parallel;
-  map.optional_or_auto("backend", parallel.backend, kBackends);
-  map.optional_or_auto("shard", parallel.shard, dist::kShardPolicies);
-  map.optional("replicate", parallel.replicate, kPositive);
-  const bool shards = !parallel.shard || dist::policy_of(*parallel.shard).shards;
-  if (!shards && parallel.replicate != 1) {
-    map.add_error("replicate", concat("expected no such key with shard: ",
-                                      name_of(dist::kShardPolicies, *parallel.shard), ", found ",
-                                      parallel.replicate, "; every rank is a copy then"));
+void ParallelSection::each_key(StrictMap map) {
+  map.optional_or_auto("backend", backend, kBackends);
+  map.optional_or_auto("shard", shard, dist::kShardPolicies);
+  map.optional("replicate", replicate, kPositive);
+  const bool shards = !shard || dist::policy_of(*shard).shards;
+  if (!shards && replicate != 1) {
+    map.add_error("replicate",
+                  concat("expected no such key with shard: ", name_of(dist::kShardPolicies, *shard),
+                         ", found ", replicate, "; every rank is a copy then"));
   }
-  map.optional_or_auto("recompute", parallel.recompute, dist::kRecomputeNames);
-  map.optional("prefetch", parallel.prefetch, kPrefetch);
-  map.optional("grad_reduce_dtype", parallel.grad_reduce_dtype, kDtypes);
-  map.optional("offload_optimizer", parallel.offload_optimizer);
-  map.optional("compare_copies", parallel.compare_copies, kCompareSteps);
-  map.optional("threads", parallel.threads, kThreads);
-  map.optional("timeout", parallel.timeout, kTimeout);
-  map.optional("heartbeat_timeout", parallel.heartbeat_timeout, kHeartbeatTimeout);
+  map.optional_or_auto("recompute", recompute, dist::kRecomputeNames);
+  map.optional("prefetch", prefetch, kPrefetch);
+  map.optional("grad_reduce_dtype", grad_reduce_dtype, kDtypes);
+  map.optional("offload_optimizer", offload_optimizer);
+  map.optional("compare_copies", compare_copies, kCompareSteps);
+  map.optional("threads", threads, kThreads);
+  map.optional("timeout", timeout, kTimeout);
+  map.optional("heartbeat_timeout", heartbeat_timeout, kHeartbeatTimeout);
   map.done();
-  return parallel;
 }
 
 const std::string& Recipe::Origin::place_of(const std::string& path) const {
@@ -175,14 +183,7 @@ Recipe Recipe::parse(StrictMap map, StageParsers parsers) {
     map.add_error("run_name",
                   "expected this key, as the recipe's own name is not UTF-8, found none");
   }
-  map.optional("run_name", recipe.run_name, kRunName);
-  map.optional("seed", recipe.seed, kNotNegative);
-  recipe.output_dir = std::filesystem::path("runs") / recipe.run_name;
-  map.optional("output_dir", recipe.output_dir);
-  recipe.model = ModelSection::parse(map.map("model"));
-  recipe.parallel = ParallelSection::parse(map.map("parallel"));
-  map.optional("logging_steps", recipe.logging_steps, kPositive);
-  map.optional("verify_inputs", recipe.verify_inputs);
+  each_top_key(map, recipe);
   parse_stages(map, parsers, recipe);
   map.done();
   return recipe;
@@ -231,30 +232,10 @@ Json resolved(const Recipe& recipe) {
     item[std::string(stage->name())] = stage->keys();
     stages.push_back(std::move(item));
   }
-  const ModelSection& model = recipe.model;
-  const ParallelSection& parallel = recipe.parallel;
-  Json json = Json::object();
-  json["run_name"] = recipe.run_name;
-  json["seed"] = recipe.seed;
-  json["output_dir"] = recipe.output_dir.string();
-  json["model"] = {{"model_name_or_path", model.model_name_or_path.string()},
-                   {"dtype", name_of(kDtypes, model.dtype)},
-                   {"chat_template", model.chat_template}};
-  if (!model.chat_date.empty()) json["model"]["chat_date"] = model.chat_date;
-  if (!model.adapter.empty()) json["model"]["adapter"] = model.adapter.string();
-  json["parallel"] = {{"backend", name_or_auto(kBackends, parallel.backend)},
-                      {"shard", name_or_auto(dist::kShardPolicies, parallel.shard)},
-                      {"replicate", parallel.replicate},
-                      {"recompute", name_or_auto(dist::kRecomputeNames, parallel.recompute)},
-                      {"prefetch", parallel.prefetch},
-                      {"grad_reduce_dtype", name_of(kDtypes, parallel.grad_reduce_dtype)},
-                      {"offload_optimizer", parallel.offload_optimizer},
-                      {"compare_copies", parallel.compare_copies},
-                      {"threads", parallel.threads},
-                      {"timeout", parallel.timeout},
-                      {"heartbeat_timeout", parallel.heartbeat_timeout}};
-  json["logging_steps"] = recipe.logging_steps;
-  json["verify_inputs"] = recipe.verify_inputs;
+  Json json;
+  StrictMap map = StrictMap::writing(json);
+  Recipe copy = recipe;
+  each_top_key(map, copy);
   json["stages"] = std::move(stages);
   return json;
 }

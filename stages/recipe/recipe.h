@@ -30,7 +30,7 @@ struct ModelSection {
   std::string chat_date;          ///< the day that strftime_now of a template tells; empty: none
   std::filesystem::path adapter;  ///< ours: a PEFT folder that goes with it; empty: none
 
-  static ModelSection parse(StrictMap map);
+  void each_key(StrictMap map);  ///< as of a stage (parser_of)
 };
 
 /// `parallel:` all of it ours; "auto" leaves a choice to the program.
@@ -47,7 +47,7 @@ struct ParallelSection {
   double timeout = 1800;         ///< seconds that a rank waits for the others in a collective
   double heartbeat_timeout = 9;  ///< seconds after which a silent host is lost; 0: never
 
-  static ParallelSection parse(StrictMap map);
+  void each_key(StrictMap map);  ///< as of a stage (parser_of)
 };
 
 /// A whole recipe, overrides included. Relative paths start at the current folder; nothing in them

@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/io/json_file.h"
@@ -119,12 +120,17 @@ struct StageParser {
 using StageParsers = std::span<const StageParser>;
 std::vector<std::string> names_of(StageParsers parsers);
 
-/// The parser of a type that has a `kName` and a static `parse`, and a static `with_sections` where
-/// it has sections or lists of mappings.
+/// The parser of a type that has a `kName`, and a static `with_sections` where it has sections or
+/// lists of mappings. Its `each_key` reads or writes every key, in the order of docs/recipes.md,
+/// and checks what was read.
 template <class T>
 constexpr StageParser parser_of() {
   return {T::kName,
-          [](StrictMap map) -> StagePtr { return std::make_shared<const T>(T::parse(map)); },
+          [](StrictMap map) -> StagePtr {
+            const auto stage = std::make_shared<T>();
+            stage->each_key(std::move(map));
+            return stage;
+          },
           [] {
             if constexpr (requires { T::with_sections(); }) return T::with_sections().keys();
             return T().keys();

@@ -37,53 +37,36 @@ OrpoStage::OrpoStage() {
   save_total_limit = 3;
 }
 
-OrpoStage OrpoStage::parse(StrictMap map) {
-  OrpoStage stage;
-  map.optional("pairs", stage.pairs);
-  map.optional("beta", stage.beta, kNotNegativeNumber);
-  stage.read(map);
-  map.optional("max_length", stage.max_length, kPositive);
-  map.optional("max_prompt_length", stage.max_prompt_length, kPositive);
-  if (stage.max_prompt_length >= stage.max_length) {
+void OrpoStage::each_key(StrictMap map) {
+  map.optional("pairs", pairs);
+  map.optional("beta", beta, kNotNegativeNumber);
+  each_train_key(map);
+  map.optional("max_length", max_length, kPositive);
+  map.optional("max_prompt_length", max_prompt_length, kPositive);
+  if (max_prompt_length >= max_length) {
     map.add_error("max_prompt_length", "expected less than max_length, found " +
-                                           std::to_string(stage.max_prompt_length) + " and " +
-                                           std::to_string(stage.max_length));
+                                           std::to_string(max_prompt_length) + " and " +
+                                           std::to_string(max_length));
   }
-  map.optional("truncation_mode", stage.truncation_mode, kTruncationModes);
-  map.optional("orpo_clamp", stage.orpo_clamp);
-  map.optional("group_by_prompt", stage.group_by_prompt);
-  map.optional("eval_steps", stage.eval_steps, kNotNegative);
-  map.optional("max_dev_pairs", stage.max_dev_pairs, kPositive);
-  map.optional("load_best_model_at_end", stage.load_best_model_at_end);
-  map.optional("early_stopping_patience", stage.early_stopping_patience, kNotNegative);
-  const bool needs_dev = stage.load_best_model_at_end || stage.early_stopping_patience > 0;
-  if (stage.eval_steps == 0 && stage.early_stopping_patience > 0)
+  map.optional("truncation_mode", truncation_mode, kTruncationModes);
+  map.optional("orpo_clamp", orpo_clamp);
+  map.optional("group_by_prompt", group_by_prompt);
+  map.optional("eval_steps", eval_steps, kNotNegative);
+  map.optional("max_dev_pairs", max_dev_pairs, kPositive);
+  map.optional("load_best_model_at_end", load_best_model_at_end);
+  map.optional("early_stopping_patience", early_stopping_patience, kNotNegative);
+  const bool needs_dev = load_best_model_at_end || early_stopping_patience > 0;
+  if (eval_steps == 0 && early_stopping_patience > 0)
     map.add_error("early_stopping_patience",
                   "expected eval_steps above 0 beside this key, found 0");
   // As transformers: the best model must be one that was saved.
-  if (stage.eval_steps > 0 && needs_dev && stage.save_steps % stage.eval_steps != 0) {
+  if (eval_steps > 0 && needs_dev && save_steps % eval_steps != 0) {
     map.add_error("save_steps", "expected 0 or a multiple of eval_steps (" +
-                                    std::to_string(stage.eval_steps) + "), found " +
-                                    std::to_string(stage.save_steps));
+                                    std::to_string(eval_steps) + "), found " +
+                                    std::to_string(save_steps));
   }
   map.refuse("lambda", "unknown key; did you mean 'beta'?");
   map.done();
-  return stage;
-}
-
-Json OrpoStage::keys() const {
-  Json json{{"pairs", pairs}, {"beta", beta}};
-  write(json);
-  json["max_length"] = max_length;
-  json["max_prompt_length"] = max_prompt_length;
-  json["truncation_mode"] = name_of(kTruncationModes, truncation_mode);
-  json["orpo_clamp"] = orpo_clamp;
-  json["group_by_prompt"] = group_by_prompt;
-  json["eval_steps"] = eval_steps;
-  json["max_dev_pairs"] = max_dev_pairs;
-  json["load_best_model_at_end"] = load_best_model_at_end;
-  json["early_stopping_patience"] = early_stopping_patience;
-  return json;
 }
 
 std::vector<std::string_view> OrpoStage::free_keys() const {

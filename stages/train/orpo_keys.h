@@ -41,10 +41,10 @@ struct OrpoStage final : Stage, TrainKeys {
 
   OrpoStage();
   bool uses_ranked_pairs() const { return pairs == kRanked; }
-  static OrpoStage parse(StrictMap map);
+  void each_key(StrictMap map);
 
   std::string_view name() const override { return kName; }
-  Json keys() const override;
+  Json keys() const override { return written(*this); }
   std::vector<std::string_view> free_keys() const override;
   void check_inputs(InputChecker& inputs) const override;
   std::set<std::filesystem::path> files() const override;

@@ -10,34 +10,20 @@ constexpr std::string_view kTruncations[] = {"end", "proportional"};
 
 }  // namespace
 
-SftStage SftStage::parse(StrictMap map) {
-  SftStage stage;
-  map.optional("train_data", stage.train_data);
-  stage.read(map);
-  map.optional("labelled_head", stage.labelled_head);
-  map.optional("sample_format", stage.sample_format, Names{kSampleFormats});
-  map.optional("train_on_end_of_turn", stage.train_on_end_of_turn);
-  if (stage.sample_format != "ours" && map.has("train_on_end_of_turn"))
-    map.add_error("train_on_end_of_turn",
-                  "expected sample_format: ours beside this key, found " + stage.sample_format);
-  map.optional("max_length", stage.max_length, kPositive);
-  map.optional("truncation", stage.truncation, Names{kTruncations});
-  map.optional("keep_best", stage.keep_best);
-  map.done();
-  return stage;
-}
-
-Json SftStage::keys() const {
-  Json json{{"train_data", train_data}};
-  write(json);
-  json["labelled_head"] = labelled_head;
-  json["sample_format"] = sample_format;
+void SftStage::each_key(StrictMap map) {
+  map.optional("train_data", train_data);
+  each_train_key(map);
+  map.optional("labelled_head", labelled_head);
+  map.optional("sample_format", sample_format, Names{kSampleFormats});
   // The other format has no such choice.
-  if (sample_format == "ours") json["train_on_end_of_turn"] = train_on_end_of_turn;
-  json["max_length"] = max_length;
-  json["truncation"] = truncation;
-  json["keep_best"] = keep_best;
-  return json;
+  map.written_if(sample_format == "ours", "train_on_end_of_turn", train_on_end_of_turn);
+  if (sample_format != "ours" && map.has("train_on_end_of_turn"))
+    map.add_error("train_on_end_of_turn",
+                  "expected sample_format: ours beside this key, found " + sample_format);
+  map.optional("max_length", max_length, kPositive);
+  map.optional("truncation", truncation, Names{kTruncations});
+  map.optional("keep_best", keep_best);
+  map.done();
 }
 
 std::vector<std::string_view> SftStage::free_keys() const {

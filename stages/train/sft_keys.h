@@ -32,10 +32,10 @@ struct SftStage final : Stage, TrainKeys {
   bool keep_best = false;          ///< ours: that of the lowest training loss, too
 
   bool uses_built_data() const { return train_data == kBuiltData; }
-  static SftStage parse(StrictMap map);
+  void each_key(StrictMap map);
 
   std::string_view name() const override { return kName; }
-  Json keys() const override;
+  Json keys() const override { return written(*this); }
   std::vector<std::string_view> free_keys() const override;
   void check_inputs(InputChecker& inputs) const override;
   std::set<std::filesystem::path> files() const override;

@@ -40,8 +40,7 @@ constexpr Condition<int64_t> kRank{"an integer from 1 to 65536", [](const int64_
                                      return value >= 1 && value <= 65536;
                                    }};
 
-LoraOptions read_lora(StrictMap map) {
-  LoraOptions lora;
+void each_lora_key(StrictMap map, LoraOptions& lora) {
   map.optional("r", lora.r, kRank);
   map.optional("alpha", lora.alpha, kPositiveNumber);
   map.optional("dropout", lora.dropout, kShare);
@@ -55,7 +54,6 @@ LoraOptions read_lora(StrictMap map) {
   map.refuse("lora_dropout", "unknown key; did you mean 'dropout'?");
   map.refuse("use_rslora", "unknown key; did you mean 'rslora'?");
   map.done();
-  return lora;
 }
 
 }  // namespace
@@ -69,11 +67,12 @@ std::vector<std::string_view> TrainKeys::save_keys() {
   return {"save_steps", "save_total_limit", "async_save", "resume_from_checkpoint"};
 }
 
-void TrainKeys::read(StrictMap& map) {
+void TrainKeys::each_train_key(StrictMap& map) {
   map.optional("num_train_epochs", num_train_epochs, kPositiveNumber);
   map.optional("max_steps", max_steps, kMaxSteps);
-  map.optional("per_device_train_batch_size", per_device_train_batch_size, kBatchSize);
-  map.optional("gradient_accumulation_steps", gradient_accumulation_steps, kBatchSize);
+  const bool has_parts = global_batch_size == 0;
+  map.written_if(has_parts, "per_device_train_batch_size", per_device_train_batch_size, kBatchSize);
+  map.written_if(has_parts, "gradient_accumulation_steps", gradient_accumulation_steps, kBatchSize);
   map.optional("global_batch_size", global_batch_size, kGlobalBatchSize);
   for (const char* key : {"per_device_train_batch_size", "gradient_accumulation_steps"}) {
     if (global_batch_size > 0 && map.has(key))
@@ -97,43 +96,8 @@ void TrainKeys::read(StrictMap& map) {
   map.optional("save_total_limit", save_total_limit, kPositive);
   map.optional("async_save", async_save);
   map.optional("resume_from_checkpoint", resume_from_checkpoint, kResumeNames);
-  if (map.has("lora")) lora = read_lora(map.map("lora"));
+  if (map.finds("lora", lora)) each_lora_key(map.map("lora"), *lora);
   for (const auto& [key, why] : kForeignKeys) map.refuse(key, std::string(why));
-}
-
-void TrainKeys::write(Json& json) const {
-  json["num_train_epochs"] = num_train_epochs;
-  json["max_steps"] = max_steps;
-  if (global_batch_size == 0) {
-    json["per_device_train_batch_size"] = per_device_train_batch_size;
-    json["gradient_accumulation_steps"] = gradient_accumulation_steps;
-  }
-  json["global_batch_size"] = global_batch_size;
-  json["learning_rate"] = learning_rate;
-  json["lr_scheduler_type"] = name_of(kLrScheduleNames, lr_scheduler_type);
-  json["warmup_steps"] = warmup_steps;
-  json["optim"] = name_of(kOptimizers, optim);
-  json["weight_decay"] = weight_decay;
-  json["adam_beta1"] = adam_beta1;
-  json["adam_beta2"] = adam_beta2;
-  json["adam_epsilon"] = adam_epsilon;
-  json["max_grad_norm"] = max_grad_norm;
-  json["loss_reduction"] = name_of(kLossReductionNames, loss_reduction);
-  json["packing"] = packing;
-  json["token_tree"] = token_tree;
-  json["max_tokens_per_pack"] = max_tokens_per_pack;
-  json["last_batch"] = name_of(kLastBatchNames, last_batch);
-  json["save_steps"] = save_steps;
-  json["save_total_limit"] = save_total_limit;
-  json["async_save"] = async_save;
-  json["resume_from_checkpoint"] = name_of(kResumeNames, resume_from_checkpoint);
-  if (!lora) return;
-  json["lora"] = {{"r", lora->r},
-                  {"alpha", lora->alpha},
-                  {"dropout", lora->dropout},
-                  {"target_modules", lora->target_modules},
-                  {"rslora", lora->rslora},
-                  {"base", name_of(kFrozenForms, lora->base)}};
 }
 
 }  // namespace xkde::recipe

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "core/base/named.h"
-#include "core/io/json_file.h"
 #include "core/model/families/lora_options.h"
 #include "core/optim/lr_schedule.h"
 #include "core/optim/optimizer_kind.h"
@@ -38,7 +37,7 @@ inline constexpr Named<ResumeFrom> kResumeNames[] = {{"auto", ResumeFrom::kNewes
                                                      {"never", ResumeFrom::kNever}};
 
 /// The keys that every training stage has. Defaults are those of XE-IT in the paper's own code
-/// (protocol 4.1) unless a comment names another source; a stage sets its own before read().
+/// (protocol 4.1) unless a comment names another source; a stage sets its own before they are read.
 struct TrainKeys {
   double num_train_epochs = 5;
   int64_t max_steps = -1;  ///< -1: as many as the epochs take; 0: none
@@ -78,9 +77,8 @@ struct TrainKeys {
   /// unless it ends with the best of what was saved.
   static std::vector<std::string_view> save_keys();
 
-  void read(StrictMap& map);
-  /// Adds every key with its value; with a global_batch_size the two that it replaces are left out.
-  void write(Json& json) const;
+  /// Reads or writes every key. With a global_batch_size the two that it replaces are not written.
+  void each_train_key(StrictMap& map);
 };
 
 }  // namespace xkde::recipe

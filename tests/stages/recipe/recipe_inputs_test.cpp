@@ -25,15 +25,13 @@ struct ProbeStage final : Stage {
   std::string file;
   std::string fault;
 
-  static ProbeStage parse(StrictMap map) {
-    ProbeStage stage;
-    map.required("file", stage.file);
-    map.optional("fault", stage.fault);
+  void each_key(StrictMap map) {
+    map.required("file", file);
+    map.optional("fault", fault);
     map.done();
-    return stage;
   }
   std::string_view name() const override { return kName; }
-  Json keys() const override { return {{"file", file}, {"fault", fault}}; }
+  Json keys() const override { return written(*this); }
   void check_inputs(InputChecker& inputs) const override {
     if (!inputs.opens("file", file, "a file for the probe")) return;
     inputs.reads("file", [this] { XKDE_CHECK(fault.empty(), DataError, fault); });
