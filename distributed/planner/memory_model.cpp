@@ -55,7 +55,7 @@ int64_t held_gathered_bytes(const ModelShape& model, const EngineOptions& option
   ModelShape words = model;
   words.unit_numels = model.held_words;
   const int64_t blocks = std::min<int64_t>(1 + options.prefetch, model.layers);
-  const int64_t held = options.policy().weights_stay
+  const int64_t held = options.weights_stay(shards)
                            ? state_numel(words, shards) * shards
                            : ends(words, shards) + blocks * largest_block(words, shards);
   return decoded + kWord * held;
@@ -67,7 +67,7 @@ int64_t gathered_bytes(const ModelShape& model, const EngineOptions& options, in
       model.is_frozen() || (options.compute_dtype == c10::kFloat &&
                             !(options.offload_optimizer && options.device.is_cuda()));
   if (shards == 1 && masters_serve) return 0;
-  const bool frees = !options.policy().weights_stay && shards > 1;
+  const bool frees = !options.weights_stay(shards);
   const int64_t blocks = std::min<int64_t>(1 + options.prefetch, model.layers);
   const int64_t elements = frees ? ends(model, shards) + blocks * largest_block(model, shards)
                                  : state_numel(model, shards) * shards;

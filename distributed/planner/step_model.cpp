@@ -178,7 +178,9 @@ void add_updates(StepSeconds& seconds, const ModelShape& model, const EngineOpti
   const double update = machine.optimizer_elements_per_s > 0.0
                             ? own / machine.optimizer_elements_per_s
                             : own * 28.0 / machine.memory_bytes_per_s;
-  seconds.optimizer = clipping + update + own * (4.0 + w) / machine.memory_bytes_per_s;
+  // One shard that frees its weights casts them for each pass.
+  const double casts = shards == 1 && !options.weights_stay(shards) ? 2.0 * work.packs : 1.0;
+  seconds.optimizer = clipping + update + casts * own * (4.0 + w) / machine.memory_bytes_per_s;
   if (options.offload_optimizer && machine.overlaps) {
     // Gradients go down, weights come up, and the host's memory does the rest.
     seconds.optimizer = clipping + own * (4.0 + w) / machine.host_link_bytes_per_s +

@@ -21,6 +21,9 @@ struct EngineOptions {
   int64_t prefetch = 0;               ///< units that are gathered ahead of the one that computes
   bool offload_optimizer = false;     ///< masters (and so the optimizer) in host memory
   int64_t shard_align = kShardAlign;  ///< of the state that is trained: whole blocks of moments
+  /// One shard, too, frees a unit's weights when it has computed, and makes them from the masters
+  /// again. Where the masters are the weights there is nothing to free.
+  bool frees_weights = false;
   c10::Device device = c10::kCPU;
 
   const ShardPolicy& policy() const { return policy_of(shard); }
@@ -28,6 +31,10 @@ struct EngineOptions {
   int num_copies(int ranks) const { return policy().shards ? replicate : ranks; }
   /// Shards of one copy of the model on `ranks` ranks.
   int num_shards(int ranks) const { return ranks / num_copies(ranks); }
+  /// Whether the weights of whole units stay through a step.
+  bool weights_stay(int num_shards) const {
+    return num_shards == 1 ? !frees_weights : policy().weights_stay;
+  }
 };
 
 }  // namespace xkde::dist

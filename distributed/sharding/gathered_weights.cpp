@@ -7,7 +7,7 @@ namespace xkde::dist {
 GatherOptions gather_options(const EngineOptions& options, int num_shards) {
   return {.dtype = options.compute_dtype,
           .device = options.device,
-          .stays = options.policy().weights_stay || num_shards == 1};
+          .stays = options.weights_stay(num_shards)};
 }
 
 GatheredWeights::GatheredWeights(const ShardLayout& layout, const at::Tensor& master,

@@ -15,6 +15,7 @@
 
 #include "core/io/json_file.h"
 #include "core/model/families/lora_options.h"
+#include "core/optim/optimizer_kind.h"
 #include "stages/recipe/edit_selection.h"
 #include "stages/recipe/strict_map.h"
 
@@ -86,8 +87,8 @@ class Stage {
   virtual bool changes_model() const { return false; }
   /// The adapter that the stage trains; null where it trains all weights, or none.
   virtual const LoraOptions* adapter() const { return nullptr; }
-  /// Elements of what the stage trains that share a part of the optimizer's state.
-  virtual int64_t optimizer_block() const { return 1; }
+  /// What updates the weights that the stage trains.
+  virtual OptimizerKind optimizer() const { return OptimizerKind::kAdamW; }
   /// Whether the stage merges an adapter into the weights without saying which of them, where those
   /// that it was trained with are quantized.
   virtual bool merges_into_any() const { return false; }

@@ -8,6 +8,7 @@
 #include "core/base/error.h"
 #include "core/base/host_name.h"
 #include "core/nn/device_memory.h"
+#include "core/optim/optimizer_kind.h"
 #include "distributed/comm/typed_gather.h"
 #include "distributed/planner/machine_presets.h"
 
@@ -92,8 +93,12 @@ dist::EngineOptions engine_options(const Recipe& recipe, int ranks, at::Device d
   options.prefetch = parallel.prefetch >= 0 ? parallel.prefetch : (device.is_cuda() ? 1 : 0);
   options.grad_reduce_dtype = scalar_type(parallel.grad_reduce_dtype);
   options.offload_optimizer = parallel.offload_optimizer;
-  for (const StagePtr& stage : recipe.stages)
-    options.shard_align = std::max(options.shard_align, stage->optimizer_block());
+  for (const StagePtr& stage : recipe.stages) {
+    const OptimizerKind optimizer = stage->optimizer();
+    options.shard_align = std::max(options.shard_align, entry_of(optimizer).block);
+    // Who wants it lacks memory. From a host's masters, casting again would be copying again.
+    if (optimizer == OptimizerKind::kAdamW8bit) options.frees_weights = !parallel.offload_optimizer;
+  }
   return options;
 }
 

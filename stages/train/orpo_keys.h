@@ -51,7 +51,7 @@ struct OrpoStage final : Stage, TrainKeys {
   std::optional<StageSource> source() const override;
   bool changes_model() const override { return true; }
   const LoraOptions* adapter() const override { return lora ? &*lora : nullptr; }
-  int64_t optimizer_block() const override { return entry_of(optim).block; }
+  OptimizerKind optimizer() const override { return optim; }
 };
 
 }  // namespace xkde::recipe

@@ -126,6 +126,19 @@ TEST(MemoryModel, FullKeepsTheEndsAndTheBlocksAtWork) {
   EXPECT_EQ(bytes_of(in_bf16(ShardMode::kGrads), 2).gathered, 2 * (ends + 2 * 640));
 }
 
+TEST(MemoryModel, OneShardKeepsTheEndsAndABlockWhereItFreesWeights) {
+  EngineOptions options = in_bf16(ShardMode::kNone);
+
+  EXPECT_EQ(bytes_of(options, 2).gathered, 2 * (400 + 624 + 624 + 416));
+  options.frees_weights = true;
+  EXPECT_EQ(bytes_of(options, 2).gathered, 2 * (400 + 624 + 416));
+  options.compute_dtype = c10::kFloat;  // the masters are the weights
+  EXPECT_EQ(bytes_of(options, 2).gathered, 0);
+  options = in_bf16(ShardMode::kGrads);
+  options.frees_weights = true;  // of two shards, all units stay as the mode says
+  EXPECT_EQ(bytes_of(options, 2).gathered, bytes_of(in_bf16(ShardMode::kGrads), 2).gathered);
+}
+
 TEST(MemoryModel, OptimizerShardingKeepsWholeGradients) {
   const int64_t state = 208 + 320 + 320 + 208;
   EngineOptions on_gpu = in_bf16(ShardMode::kGrads);

@@ -114,6 +114,18 @@ TEST_P(ShardedModelModes, OptimizerInHostMemoryChangesNoBit) {
   expect_equal(train(2, GetParam(), {.offload_optimizer = true}), train(2, GetParam(), {}), 0.0);
 }
 
+TEST_P(ShardedModelModes, FreeingWeightsOnOneShardChangesNoBit) {
+  for (const Recompute recompute : {Recompute::kBlock, Recompute::kNone}) {
+    for (const at::ScalarType dtype : {at::kBFloat16, at::kFloat}) {
+      EngineOptions options{
+          .compute_dtype = dtype, .shard = ShardMode::kNone, .recompute = recompute};
+      const Curve stays = train(1, GetParam(), options, {.max_sequences = 2});
+      options.frees_weights = true;
+      expect_equal(train(1, GetParam(), options, {.max_sequences = 2}), stays, 0.0);
+    }
+  }
+}
+
 TEST_P(ShardedModelModes, GradientsThatTravelInBf16StayNear) {
   const Curve plain = train(1, GetParam(), {});
   for (const ShardMode shard : {ShardMode::kGrads, ShardMode::kOptimizer, ShardMode::kNone}) {
