@@ -153,7 +153,7 @@ xkde::dist::Plan predicted(const Decoder& decoder, const xkde::dist::EngineOptio
   request.recompute = options.recompute;
   request.largest = xkde::dist::shape_of(packs.front(), options.device.type());
   request.work = xkde::dist::work_of(packs, options.device.type());
-  request.memory = xkde::dist::memory_constants(options.device.type());
+  request.memory = xkde::dist::memory_constants(options.device.type(), options.compute_dtype);
   request.available_bytes = std::numeric_limits<int64_t>::max();
   request.machine = options.device.is_cpu()
                         ? xkde::dist::probe_cpu(decoder, packs.front(), options, ranks)
@@ -307,6 +307,7 @@ CLI::App& add_options(CLI::App& app, Settings& settings) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  xkde::limit_product_cache();
   Settings settings;
   CLI::App app{"Training steps of the sharded engine on random weights"};
   CLI11_PARSE(add_options(app, settings), argc, argv);

@@ -9,6 +9,7 @@
 #include "core/base/log.h"
 #include "core/base/standard_output.h"
 #include "core/base/stop_signals.h"
+#include "core/nn/device_memory.h"
 #include "launch/command_line.h"
 #include "launch/commands.h"
 #include "launch/failure.h"
@@ -84,6 +85,7 @@ void expect_errors_before_main(int /*argc*/, char** /*argv*/, char** /*environme
 int main(int argc, char** argv) {
   std::set_terminate(xkde::end_with_a_line);
   xkde::install_stop_signals();
+  xkde::limit_product_cache();
   xkde::hold_standard_streams();
   const int code = xkde::exit_code_of([&] { return xkde::dispatch(argc, argv); });
   const int lost = xkde::exit_code_of([] {

@@ -1,5 +1,8 @@
 #include "core/nn/device_memory.h"
 
+#include <cstdlib>
+#include <string>
+
 #include <ATen/DeviceAccelerator.h>
 
 #include "core/base/process_memory.h"
@@ -30,6 +33,13 @@ void reset_peak_bytes(c10::Device device) {
 int64_t device_bytes(c10::Device device) {
   if (device.is_cpu()) return host_memory_bytes();
   return static_cast<int64_t>(at::accelerator::getMemoryInfo(device.index()).second);
+}
+
+void limit_product_cache() {
+  const std::string count = std::to_string(kCachedProducts);
+  // Of LibTorch (ideep) and of oneDNN.
+  for (const char* name : {"LRU_CACHE_CAPACITY", "ONEDNN_PRIMITIVE_CACHE_CAPACITY"})
+    ::setenv(name, count.c_str(), /*overwrite=*/0);
 }
 
 }  // namespace xkde

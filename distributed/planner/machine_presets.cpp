@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "core/base/error.h"
+#include "core/nn/device_memory.h"
 
 namespace xkde::dist {
 namespace {
@@ -75,12 +76,13 @@ MachineConstants cpu_constants(c10::ScalarType dtype, int threads) {
   return machine;
 }
 
-MemoryConstants memory_constants(c10::DeviceType type) {
+MemoryConstants memory_constants(c10::DeviceType type, c10::ScalarType dtype) {
   constexpr int64_t kMegabyte = 1'000'000;
   MemoryConstants constants;
   if (type == c10::kCPU) {
     constants.communication_bytes = 8 * kMegabyte;
     constants.runtime_bytes = 60 * kMegabyte;
+    if (dtype == c10::kBFloat16) constants.runtime_bytes += kCachedProducts * kCachedProductBytes;
   }
   return constants;
 }

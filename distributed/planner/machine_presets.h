@@ -31,8 +31,9 @@ inline constexpr double kFloatShare = 1.0 / 15.0;
 /// plan is the same at every start; probe_cpu() measures instead.
 MachineConstants cpu_constants(c10::ScalarType dtype, int threads);
 
-/// What a run of this program adds to a rank's memory, as measured on the development machine.
-MemoryConstants memory_constants(c10::DeviceType type);
+/// What a run of this program that computes in `dtype` adds to a rank's memory, as measured on the
+/// development machine.
+MemoryConstants memory_constants(c10::DeviceType type, c10::ScalarType dtype);
 
 /// Ranks of one host that exchange through memory, each with `copy_bytes_per_s` (read and written,
 /// counted once).

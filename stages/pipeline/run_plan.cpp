@@ -28,7 +28,7 @@ dist::PlanRequest request_for(const Recipe& recipe, const PretrainedModel& model
   request.largest = workload.largest;
   request.work = workload.work;
   request.machine = place.machine;
-  request.memory = dist::memory_constants(place.device.type());
+  request.memory = dist::memory_constants(place.device.type(), scalar_type(recipe.model.dtype));
   request.memory.saves_async = workload.saves_async;
   request.memory.optimizer = workload.optimizer;
   request.available_bytes = place.bytes;

@@ -12,53 +12,90 @@ import sys
 import tempfile
 import unittest
 
+import families_run_test as families
 from watching import PATIENCE
 
 BINARY, SOURCE, MODEL = map(os.path.abspath, sys.argv[1:4])
 ENVIRONMENT = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1", OMP_NUM_THREADS="1")
-RECIPE = f"""
-output_dir: runs/estimate_test
-model: {{model_name_or_path: {MODEL}, dtype: bfloat16}}
+DATA = f"""
 stages:
   - build_data:
       sources:
         - {{benchmark: mzsre, data: {SOURCE}/recipes/data/train, edit_languages: [en], test_languages: [es, fr]}}
-  - sft: {{global_batch_size: 8, max_steps: 4, save_steps: 2}}
 """
+HEAD = f"""
+output_dir: runs/estimate_test
+model: {{model_name_or_path: {MODEL}, dtype: bfloat16}}
+"""
+SFT = "  - sft: {global_batch_size: 8, max_steps: 4, save_steps: 2}\n"
+RECIPE = HEAD + DATA + SFT
+SIZES = dict(hidden_size=512, intermediate_size=2048, num_attention_heads=8, num_key_value_heads=2, head_dim=64,
+             num_hidden_layers=6, query_pre_attn_scalar=64)
 
 
 def run(command, folder):
     return subprocess.run(command, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=PATIENCE)
 
 
-@unittest.skipUnless(os.path.exists(MODEL), f"{MODEL} is not there: ./launch/setup.sh fetches it")
-class Estimate(unittest.TestCase):
+class EstimateTest(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.mkdtemp(prefix="xkde_estimate_test_")
         self.addCleanup(shutil.rmtree, self.folder)  # checkpoints of a real model
+        self.write(RECIPE)
+
+    def write(self, text):
         with open(f"{self.folder}/recipe.yaml", "w") as file:
-            file.write(RECIPE)
+            file.write(text)
 
     def estimate(self, *arguments):
         return run([BINARY, "estimate", "recipe.yaml", *arguments], self.folder)
 
-    def test_a_ranks_peak_is_within_a_tenth_of_the_estimate(self):
+    def check_peak(self, ranks, *overrides):
+        """A rank's peak is within a tenth of the estimate."""
+        estimate = self.estimate("-n", str(ranks), *overrides)
+        self.assertEqual(estimate.returncode, 0, estimate.stderr)
+        predicted = float(re.search(r"memory +([\d.]+) GB", estimate.stdout).group(1))
+        out = tempfile.mkdtemp(dir=self.folder)
+        done = run(["mpirun", "-n", str(ranks), "--bind-to", "none", "--oversubscribe", BINARY, "recipe.yaml",
+                    f"output_dir={out}/run", *overrides], self.folder)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        with open(f"{out}/run/02-sft/metrics.jsonl") as file:
+            last = json.loads(file.readlines()[-1])
+        shutil.rmtree(out)
+        measured = (last["peak_bytes"] - last["baseline_bytes"]) / 1e9
+        self.assertLess(abs(predicted / measured - 1), 0.1, f"predicted {predicted} GB, measured {measured} GB")
+
+
+class EstimateOfFamilies(EstimateTest):
+    def test_a_peak_of_every_family_is_near_the_estimate(self):
+        for name, config in families.CONFIGS.items():
+            with self.subTest(family=name):
+                families.write_family(f"{self.folder}/{name}", families.COMMON | config | SIZES)
+                self.write(f"output_dir: runs/x\nmodel: {{model_name_or_path: {self.folder}/{name}, dtype: bfloat16, "
+                           "chat_template: chatml_no_system}" + DATA + SFT)
+                self.check_peak(1, "sft.max_steps=2")
+                shutil.rmtree(f"{self.folder}/{name}")
+
+
+@unittest.skipUnless(os.path.exists(MODEL), f"{MODEL} is not there: ./launch/setup.sh fetches it")
+class Estimate(EstimateTest):
+    def test_a_ranks_peak_is_near_the_estimate(self):
         cases = ((1, ["model.dtype=float32"]),
                  (2, []),
                  (2, ["parallel.shard=full", "parallel.recompute=block", "model.dtype=float32"]),
                  (2, ["parallel.shard=none", "sft.token_tree=false", "sft.async_save=false"]))
-        for number, (ranks, overrides) in enumerate(cases):
+        for ranks, overrides in cases:
             with self.subTest(ranks=ranks, overrides=overrides):
-                estimate = self.estimate("-n", str(ranks), *overrides)
-                self.assertEqual(estimate.returncode, 0, estimate.stderr)
-                predicted = float(re.search(r"memory +([\d.]+) GB", estimate.stdout).group(1))
-                done = run(["mpirun", "-n", str(ranks), "--bind-to", "none", "--oversubscribe", BINARY, "recipe.yaml",
-                            f"output_dir=run{number}", *overrides], self.folder)
-                self.assertEqual(done.returncode, 0, done.stderr)
-                with open(f"{self.folder}/run{number}/02-sft/metrics.jsonl") as file:
-                    last = json.loads(file.readlines()[-1])
-                measured = (last["peak_bytes"] - last["baseline_bytes"]) / 1e9
-                self.assertLess(abs(predicted / measured - 1), 0.1, f"predicted {predicted} GB, measured {measured} GB")
+                self.check_peak(ranks, *overrides)
+
+    def test_a_peak_of_adapters_and_of_moments_in_bytes_is_near_the_estimate(self):
+        cases = ((1, "lora: {r: 16, alpha: 32}", []),
+                 (2, "lora: {r: 16, alpha: 32, base: as_stored}", ["parallel.shard=full"]),
+                 (1, "optim: adamw_8bit", ["parallel.shard=none"]))
+        for ranks, keys, overrides in cases:
+            with self.subTest(ranks=ranks, keys=keys):
+                self.write(RECIPE.replace("save_steps: 2", f"save_steps: 2, {keys}"))
+                self.check_peak(ranks, *overrides)
 
     def test_says_what_a_run_will_do(self):
         text = self.estimate("-n", "2").stdout

@@ -36,24 +36,30 @@ IN_GGUF = ("qwen3", "gemma2", "phi3")  # whose config GGUF keys say
 
 
 def shapes_of(config):
-    shapes = {"model.embed_tokens.weight": [VOCABULARY, WIDTH], "model.norm.weight": [WIDTH]}
+    width, inner, vocabulary = config["hidden_size"], config["intermediate_size"], config["vocab_size"]
+    heads, kv, head = config["num_attention_heads"], config["num_key_value_heads"], config["head_dim"]
+    shapes = {"model.embed_tokens.weight": [vocabulary, width], "model.norm.weight": [width]}
     for layer in range(config["num_hidden_layers"]):
         prefix = f"model.layers.{layer}."
         norms = ["input_layernorm", "post_attention_layernorm"]
         if config["model_type"].startswith("gemma"):
             norms += ["pre_feedforward_layernorm", "post_feedforward_layernorm"]
-        shapes |= {f"{prefix}{norm}.weight": [WIDTH] for norm in norms}
+        shapes |= {f"{prefix}{norm}.weight": [width] for norm in norms}
         if config["model_type"] in ("qwen3", "gemma3_text"):
-            shapes |= {f"{prefix}self_attn.{norm}.weight": [HEAD] for norm in ("q_norm", "k_norm")}
-        attention = {"q_proj": HEADS, "k_proj": KV, "v_proj": KV}
-        mlp = {"gate_proj": INNER, "up_proj": INNER}
+            shapes |= {f"{prefix}self_attn.{norm}.weight": [head] for norm in ("q_norm", "k_norm")}
+        attention = {"q_proj": heads, "k_proj": kv, "v_proj": kv}
+        mlp = {"gate_proj": inner, "up_proj": inner}
         if config["model_type"] == "phi3":
-            attention, mlp = {"qkv_proj": HEADS + 2 * KV}, {"gate_up_proj": 2 * INNER}
-        shapes |= {f"{prefix}self_attn.{name}.weight": [heads * HEAD, WIDTH] for name, heads in attention.items()}
-        shapes |= {f"{prefix}mlp.{name}.weight": [rows, WIDTH] for name, rows in mlp.items()}
-        shapes |= {prefix + "self_attn.o_proj.weight": [WIDTH, HEADS * HEAD],
-                   prefix + "mlp.down_proj.weight": [WIDTH, INNER]}
+            attention, mlp = {"qkv_proj": heads + 2 * kv}, {"gate_up_proj": 2 * inner}
+        shapes |= {f"{prefix}self_attn.{name}.weight": [count * head, width] for name, count in attention.items()}
+        shapes |= {f"{prefix}mlp.{name}.weight": [rows, width] for name, rows in mlp.items()}
+        shapes |= {prefix + "self_attn.o_proj.weight": [width, heads * head],
+                   prefix + "mlp.down_proj.weight": [width, inner]}
     return shapes
+
+
+def write_family(folder, config):
+    write_folder(folder, config, shapes_of(config), 0.0 if config["model_type"].startswith("gemma") else 1.0)
 
 
 def tensors_of(path):
@@ -71,8 +77,7 @@ def answer_of(line):
 class FamiliesRun(TinyRunTest):
     def check_family(self, name):
         config = COMMON | CONFIGS[name]
-        norm = 0.0 if name.startswith("gemma") else 1.0
-        write_folder(f"{self.root}/{name}", config, shapes_of(config), norm)
+        write_family(f"{self.root}/{name}", config)
         text = RECIPE.replace("{root}/model", "{root}/" + name) + EXPORT
         if name in IN_GGUF:
             text += GGUF
