@@ -18,12 +18,6 @@ void put_half(float value, uint8_t* out) {
   std::memcpy(out, &bits, sizeof bits);
 }
 
-float half_at(const uint8_t* in) {
-  uint16_t bits;
-  std::memcpy(&bits, in, sizeof bits);
-  return float_from_half(bits);
-}
-
 /// 0 where there is nothing to divide by: also where the quotient would be infinite, as all numbers
 /// of the block are then far below the smallest half float.
 float inverse_of(float scale) {

@@ -12,12 +12,6 @@ namespace {
 constexpr size_t kSmallBlock = 32;
 constexpr size_t kLargeBlock = 256;
 
-float half_at(const uint8_t* from) {
-  uint16_t bits;
-  std::memcpy(&bits, from, sizeof bits);
-  return float_from_half(bits);
-}
-
 /// Blocks of 32 numbers of 4 or 5 bits: fp16 scale, fp16 minimum (where `has_minimum`), the fifth
 /// bits (where `has_fifth`), then 16 bytes whose low halves are the first 16 numbers.
 template <bool has_minimum, bool has_fifth>

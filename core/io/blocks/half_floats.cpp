@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <cmath>
+#include <cstring>
 
 namespace xkde {
 
@@ -14,6 +15,12 @@ float float_from_half(uint16_t bits) noexcept {
     return std::bit_cast<float>(sign | ((exponent + 112U) << 23U) | (mantissa << 13U));
   const float subnormal = std::ldexp(static_cast<float>(mantissa), -24);
   return sign != 0 ? -subnormal : subnormal;
+}
+
+float half_at(const uint8_t* from) noexcept {
+  uint16_t bits;
+  std::memcpy(&bits, from, sizeof bits);
+  return float_from_half(bits);
 }
 
 uint16_t half_from_float(float value) noexcept {

@@ -6,6 +6,8 @@
 namespace xkde {
 
 float float_from_half(uint16_t bits) noexcept;
+/// Of two bytes of a file.
+float half_at(const uint8_t* from) noexcept;
 /// Rounds to nearest, ties to even; NaN stays NaN.
 uint16_t half_from_float(float value) noexcept;
 float float_from_bfloat16(uint16_t bits) noexcept;
