@@ -1,7 +1,6 @@
 #include "core/io/gguf.h"
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 #include <map>
 #include <numeric>
@@ -17,29 +16,7 @@
 namespace xkde {
 namespace {
 
-/// Value types of GGUF metadata.
-enum class Type : uint32_t {
-  kUint8,
-  kInt8,
-  kUint16,
-  kInt16,
-  kUint32,
-  kInt32,
-  kFloat32,
-  kBool,
-  kString,
-  kArray,
-  kUint64,
-  kInt64,
-  kFloat64
-};
-
-/// Names of ggml's tensor types by number; empty where a number is retired.
-constexpr std::array<const char*, 31> kTensorTypes = {
-    "F32",     "F16",    "Q4_0",    "Q4_1",  "",       "",      "Q5_0",  "Q5_1",
-    "Q8_0",    "Q8_1",   "Q2_K",    "Q3_K",  "Q4_K",   "Q5_K",  "Q6_K",  "Q8_K",
-    "IQ2_XXS", "IQ2_XS", "IQ3_XXS", "IQ1_S", "IQ4_NL", "IQ3_S", "IQ2_S", "IQ4_XS",
-    "I8",      "I16",    "I32",     "I64",   "F64",    "IQ1_M", "BF16"};
+using Type = GgufValueType;
 
 /// Reads the header front to back; every length is checked against what is left of the file.
 class Reader {
@@ -276,14 +253,14 @@ struct GgufFile::Impl {
       tensor.shape.insert(tensor.shape.begin(), extent);
     }
     const auto type = reader.number<uint32_t>("a tensor type");
-    const bool known = type < kTensorTypes.size() && *kTensorTypes[type] != '\0';
-    tensor.dtype = known ? kTensorTypes[type] : "type " + std::to_string(type);
+    const bool known = type < kGgufTensorTypes.size() && !kGgufTensorTypes[type].empty();
+    tensor.dtype = known ? std::string(kGgufTensorTypes[type]) : "type " + std::to_string(type);
     tensor.offset = reader.number<uint64_t>("a tensor offset");
     return tensor;
   }
 
   uint64_t alignment() const {
-    if (metadata.find("general.alignment") == metadata.end()) return 32;
+    if (metadata.find("general.alignment") == metadata.end()) return kGgufAlignment;
     const int64_t value = get<int64_t>("general.alignment", "an integer");
     XKDE_CHECK(value > 0 && value <= (1 << 20) && (value & (value - 1)) == 0, DataError,
                path.string(), ": general.alignment: expected a power of two, found ", value);

@@ -1,6 +1,7 @@
 #ifndef XKDE_CORE_IO_GGUF_H_
 #define XKDE_CORE_IO_GGUF_H_
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -8,10 +9,38 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
 namespace xkde {
+
+/// Value types of metadata, by the numbers that files have for them.
+enum class GgufValueType : uint32_t {
+  kUint8,
+  kInt8,
+  kUint16,
+  kInt16,
+  kUint32,
+  kInt32,
+  kFloat32,
+  kBool,
+  kString,
+  kArray,
+  kUint64,
+  kInt64,
+  kFloat64
+};
+
+/// Names of ggml's tensor types by their numbers; empty where a number is retired.
+inline constexpr std::array<std::string_view, 31> kGgufTensorTypes = {
+    "F32",     "F16",    "Q4_0",    "Q4_1",  "",       "",      "Q5_0",  "Q5_1",
+    "Q8_0",    "Q8_1",   "Q2_K",    "Q3_K",  "Q4_K",   "Q5_K",  "Q6_K",  "Q8_K",
+    "IQ2_XXS", "IQ2_XS", "IQ3_XXS", "IQ1_S", "IQ4_NL", "IQ3_S", "IQ2_S", "IQ4_XS",
+    "I8",      "I16",    "I32",     "I64",   "F64",    "IQ1_M", "BF16"};
+
+/// Tensors begin at multiples of it, unless "general.alignment" says another.
+inline constexpr uint64_t kGgufAlignment = 32;
 
 /// A GGUF file (version 2 or 3, little endian), opened read-only: metadata and tensors. Every
 /// count, length and offset is checked against the file's size before use. A model that was split

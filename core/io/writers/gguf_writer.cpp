@@ -12,25 +12,13 @@
 namespace xkde {
 namespace {
 
-constexpr int64_t kAlignment = 32;
-
-/// Value types of GGUF metadata.
-constexpr uint32_t kUint32 = 4, kInt32 = 5, kFloat32 = 6, kBool = 7, kString = 8, kArray = 9;
-
-/// ggml's number of a tensor type.
-struct TypeNumber {
-  std::string_view name;
-  uint32_t number;
-};
-constexpr TypeNumber kTypeNumbers[] = {{"F32", 0},   {"Q4_0", 2},  {"Q5_0", 6},
-                                       {"Q5_1", 7},  {"Q8_0", 8},  {"Q4_K", 12},
-                                       {"Q5_K", 13}, {"Q6_K", 14}, {"BF16", 30}};
+using Type = GgufValueType;
 
 uint32_t number_of(std::string_view type) {
-  for (const TypeNumber& known : kTypeNumbers) {
-    if (known.name == type) return known.number;
-  }
-  throw InternalError(concat("GGUF tensor type ", type, ": not one that is written"));
+  const auto* const found = std::ranges::find(kGgufTensorTypes, type);
+  XKDE_CHECK(found != kGgufTensorTypes.end(), InternalError, "GGUF tensor type ", type,
+             ": not one that there is");
+  return static_cast<uint32_t>(found - kGgufTensorTypes.begin());
 }
 
 template <typename T>
@@ -43,7 +31,10 @@ void put_text(std::string& bytes, std::string_view text) {
   bytes += text;
 }
 
-int64_t aligned(int64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
+int64_t aligned(int64_t bytes) {
+  constexpr auto kAlignment = static_cast<int64_t>(kGgufAlignment);
+  return (bytes + kAlignment - 1) / kAlignment * kAlignment;
+}
 
 int64_t numel_of(const GgufTensorToWrite& tensor) {
   int64_t numel = 1;
@@ -62,52 +53,52 @@ int64_t bytes_of(const GgufTensorToWrite& tensor) {
 
 }  // namespace
 
-void GgufMetadata::head(std::string_view key, uint32_t type) {
+void GgufMetadata::head(std::string_view key, GgufValueType type) {
   put_text(bytes_, key);
   put(bytes_, type);
   ++size_;
 }
 
-void GgufMetadata::array(std::string_view key, uint32_t type, size_t length) {
-  head(key, kArray);
+void GgufMetadata::array(std::string_view key, GgufValueType type, size_t length) {
+  head(key, Type::kArray);
   put(bytes_, type);
   put(bytes_, uint64_t{length});
 }
 
 void GgufMetadata::text(std::string_view key, std::string_view value) {
-  head(key, kString);
+  head(key, Type::kString);
   put_text(bytes_, value);
 }
 
 void GgufMetadata::count(std::string_view key, int64_t value) {
   XKDE_CHECK(value >= 0 && value <= std::numeric_limits<uint32_t>::max(), DataError, "GGUF: ", key,
              ": expected a number of 32 bits, found ", value);
-  head(key, kUint32);
+  head(key, Type::kUint32);
   put(bytes_, static_cast<uint32_t>(value));
 }
 
 void GgufMetadata::real(std::string_view key, double value) {
-  head(key, kFloat32);
+  head(key, Type::kFloat32);
   put(bytes_, static_cast<float>(value));
 }
 
 void GgufMetadata::flag(std::string_view key, bool value) {
-  head(key, kBool);
+  head(key, Type::kBool);
   bytes_ += value ? '\1' : '\0';
 }
 
 void GgufMetadata::texts(std::string_view key, std::span<const std::string> values) {
-  array(key, kString, values.size());
+  array(key, Type::kString, values.size());
   for (const std::string& value : values) put_text(bytes_, value);
 }
 
 void GgufMetadata::integers(std::string_view key, std::span<const int32_t> values) {
-  array(key, kInt32, values.size());
+  array(key, Type::kInt32, values.size());
   for (const int32_t value : values) put(bytes_, value);
 }
 
 void GgufMetadata::reals(std::string_view key, std::span<const float> values) {
-  array(key, kFloat32, values.size());
+  array(key, Type::kFloat32, values.size());
   for (const float value : values) put(bytes_, value);
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/io/file.h"
+#include "core/io/gguf.h"
 
 namespace xkde {
 
@@ -28,8 +29,8 @@ class GgufMetadata {
   uint64_t size() const noexcept { return size_; }
 
  private:
-  void head(std::string_view key, uint32_t type);
-  void array(std::string_view key, uint32_t type, size_t length);
+  void head(std::string_view key, GgufValueType type);
+  void array(std::string_view key, GgufValueType type, size_t length);
 
   std::string bytes_;
   uint64_t size_ = 0;
