@@ -28,8 +28,8 @@ class PeftAdapter {
   static PeftAdapter open(const std::filesystem::path& folder, const ModelConfig& config);
 
   const LoraOptions& options() const noexcept { return options_; }
-  /// Values of one of lora_blocks(); `out` has exactly its number of elements. Throws DataError
-  /// where one is not finite.
+  /// Values of one of lora_blocks() from `first` on, as many as `out` takes. Throws DataError where
+  /// one is not finite.
   void read(const std::string& name, int64_t first, std::span<float> out) const;
 
  private:
