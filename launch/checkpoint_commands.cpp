@@ -137,11 +137,7 @@ std::string export_checkpoint(const fs::path& path, const fs::path& out, const f
   const ChatTemplate format = format_of(folder, pretrained, own);
   const std::string chat_template = format.source_for(own);
   const std::vector<int64_t> stop_ids = pretrained.stop_ids(format);
-  const ExportedModel exported{.config = pretrained.config,
-                               .tokenizer = pretrained.tokenizer,
-                               .chat_template = chat_template,
-                               .generation_config = pretrained.generation_config,
-                               .stop_ids = stop_ids};
+  const ExportedModel exported = exported_model(pretrained, chat_template, stop_ids);
   if (gguf) check_gguf_export(exported, *gguf);
   dist::CheckpointTensors tensors(folder, layout_of(pretrained.config));
   recipe::FreshFolder fresh(target);

@@ -2,14 +2,13 @@
 
 #include <optional>
 
+#include "core/base/error.h"
 #include "core/base/standard_output.h"
 #include "core/model/families/lora_blocks.h"
-#include "core/model/pretrained/gguf_export.h"
 #include "core/model/pretrained/held_blocks.h"
 #include "core/model/pretrained/peft_adapter.h"
 #include "core/model/pretrained/pretrained.h"
 #include "core/text/chat_template.h"
-#include "stages/export/keys.h"
 #include "stages/pipeline/stage_parsers.h"
 #include "stages/pipeline/stage_table.h"
 #include "stages/recipe/recipe.h"
@@ -21,19 +20,11 @@
 namespace xkde {
 namespace {
 
-void check_gguf(const PretrainedModel& model, GgufType type) {
-  check_gguf_export({.config = model.config,
-                     .tokenizer = model.tokenizer,
-                     .chat_template = model.chat_template,
-                     .generation_config = model.generation_config,
-                     .stop_ids = {}},
-                    type);
-}
-
-/// What the adapters and exports of a recipe ask of the model, which is there once it has been
+/// What the adapters and stages of a recipe ask of the model, which is there once it has been
 /// opened. All references outlive the checks.
 std::vector<recipe::KeyCheck> model_checks(const recipe::Recipe& recipe,
-                                           const std::optional<PretrainedModel>& model) {
+                                           const std::optional<PretrainedModel>& model,
+                                           const std::optional<ChatTemplate>& chat_template) {
   std::vector<recipe::KeyCheck> checks;
   if (!recipe.model.adapter.empty()) {
     checks.push_back(
@@ -46,10 +37,12 @@ std::vector<recipe::KeyCheck> model_checks(const recipe::Recipe& recipe,
       checks.push_back({recipe.origin.stage_paths[i] + ".lora.base",
                         [&model, lora] { check_held_blocks(*model, lora->base, "lora.base"); }});
     }
-    const auto* exports = dynamic_cast<const recipe::ExportStage*>(recipe.stages[i].get());
-    if (exports != nullptr && exports->writes_gguf()) {
-      checks.push_back({recipe.origin.stage_paths[i] + ".format",
-                        [&model, exports] { check_gguf(*model, exports->gguf_type); }});
+    const recipe::Stage& stage = *recipe.stages[i];
+    if (const auto& demand = recipe::runner_of(stage).demand) {
+      checks.push_back({concat(recipe.origin.stage_paths[i], ".", demand->key),
+                        [&stage, &demand, &model, &chat_template] {
+                          demand->check(stage, *model, *chat_template);
+                        }});
     }
   }
   return checks;
@@ -81,7 +74,7 @@ std::string validate_recipe(const std::filesystem::path& file,
         return model->config.max_position_embeddings;
       },
       [&](const recipe::NamedPath& output) { recipe::check_output(recipe, output); },
-      model_checks(recipe, model),
+      model_checks(recipe, model, chat_template),
       [&](size_t stage) { check_stage(recipe, stage, *model, *chat_template, data); });
   return file.string() + ": valid, " + std::to_string(recipe.stages.size()) + " stages\n";
 }

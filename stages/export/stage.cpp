@@ -58,17 +58,6 @@ void export_adapter(const ExportStage& stage, RunContext& context) {
   log::info("export: " + stage.adapter.string());
 }
 
-/// The parts outlive it.
-ExportedModel exported_model(const RunContext& context, const std::string& chat_template,
-                             const std::vector<int64_t>& stop_ids) {
-  const PretrainedModel& source = context.pretrained();
-  return {.config = context.decoder().config(),
-          .tokenizer = source.tokenizer,
-          .chat_template = chat_template,
-          .generation_config = source.generation_config,
-          .stop_ids = stop_ids};
-}
-
 }  // namespace
 
 void check_export(const ExportStage& stage, const SurveyInputs& inputs) {
@@ -84,9 +73,10 @@ void check_export(const ExportStage& stage, const SurveyInputs& inputs) {
   check_adapter(has_adapter, is_base_pretrained);
 }
 
-void check_export_of_model(const ExportStage& stage, const RunContext& context) {
+void check_export_of_model(const ExportStage& stage, const PretrainedModel& model,
+                           const ChatTemplate& chat_template) {
   if (!stage.writes_gguf()) return;
-  check_gguf_export(exported_model(context, context.pretrained().chat_template, context.stop_ids()),
+  check_gguf_export(exported_model(model, model.chat_template, model.stop_ids(chat_template)),
                     stage.gguf_type);
 }
 
@@ -99,9 +89,10 @@ void run_export(const ExportStage& stage, RunContext& context) {
   if (!context.is_root()) return;
   FreshFolder fresh(stage.path);
   const std::vector<int64_t> stop_ids = context.stop_ids();
-  const std::string chat_template = context.chat_template().source_for(
-      own_template(context.pretrained(), context.recipe().model.chat_date));
-  const ExportedModel model = exported_model(context, chat_template, stop_ids);
+  const PretrainedModel& source = context.pretrained();
+  const std::string chat_template =
+      context.chat_template().source_for(own_template(source, context.recipe().model.chat_date));
+  const ExportedModel model = exported_model(source, chat_template, stop_ids);
   const auto read = [&](const std::string& name, std::span<float> out) { weights(name, 0, out); };
   if (stage.writes_gguf()) {
     export_gguf(fresh.path() / kExportedGguf, model, stage.gguf_type, read);

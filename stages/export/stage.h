@@ -14,7 +14,8 @@ inline constexpr const char* kExportedMemory = "edit_memory.h5";
 inline constexpr const char* kExportedGguf = "model.gguf";
 
 /// Throws ConfigError where the stage is to write a GGUF file and none describes the model.
-void check_export_of_model(const ExportStage& stage, const RunContext& context);
+void check_export_of_model(const ExportStage& stage, const PretrainedModel& model,
+                           const ChatTemplate& chat_template);
 
 /// Writes the model with its present weights as a Hugging Face folder or a folder with a GGUF file,
 /// and the stage's edit memory beside them; its adapter as a PEFT folder. It takes the place of an

@@ -203,8 +203,8 @@ class Pipeline {
         FirstFault inputs(recipe_, i, context_.data().files, context_length);
         if (places_[i].state == StageState::kDone) continue;
         recipe_.stages[i]->check_inputs(inputs);
-        const StageRunner& runner = runner_of(*recipe_.stages[i]);
-        if (runner.check_model != nullptr) runner.check_model(*recipe_.stages[i], context_);
+        if (const auto& demand = runner_of(*recipe_.stages[i]).demand)
+          demand->check(*recipe_.stages[i], context_.pretrained(), context_.chat_template());
       }
     });
     plan();

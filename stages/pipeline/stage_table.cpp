@@ -76,10 +76,11 @@ constexpr StageRunner kRunners[] = {
     {.name = ExportStage::kName,
      .run = [](const Stage& stage, const fs::path& /*folder*/,
                RunContext& context) { run_export(as<ExportStage>(stage), context); },
-     .check_model =
-         [](const Stage& stage, const RunContext& context) {
-           check_export_of_model(as<ExportStage>(stage), context);
-         },
+     .demand = ModelDemand{"format",
+                           [](const Stage& stage, const PretrainedModel& model,
+                              const ChatTemplate& chat) {
+                             check_export_of_model(as<ExportStage>(stage), model, chat);
+                           }},
      .check = check<ExportStage, check_export>},
 };
 

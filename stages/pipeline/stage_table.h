@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "core/model/pretrained/pretrained.h"
+#include "core/text/chat_template.h"
 #include "stages/recipe/recipe.h"
 #include "stages/recipe/stage.h"
 #include "stages/run/artifacts.h"
@@ -15,14 +17,21 @@
 
 namespace xkde::recipe {
 
+/// What a stage asks of the model.
+struct ModelDemand {
+  std::string_view key;  ///< of the stage, for messages
+  /// Throws where the stage could not do its work with it.
+  void (*check)(const Stage& stage, const PretrainedModel& model,
+                const ChatTemplate& chat_template);
+};
+
 /// What the pipeline does with one kind of stage. `folder` is the stage's own.
 struct StageRunner {
   std::string_view name;
   /// Does the stage's work, or the rest of it where it was broken off. Collective.
   void (*run)(const Stage& stage, const std::filesystem::path& folder, RunContext& context);
-  /// Throws where the stage could not do its work with the run's model; null where it always can.
-  /// Rank 0 asks, before the first stage.
-  void (*check_model)(const Stage& stage, const RunContext& context) = nullptr;
+  /// Asked before the first stage, on one rank; nothing where any model does.
+  std::optional<ModelDemand> demand = std::nullopt;
   /// The file that the stage leaves for what comes after it.
   std::optional<LeftFile> leaves = std::nullopt;
   /// Gives the context the weights that a finished stage left; null where it leaves none.

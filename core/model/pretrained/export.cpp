@@ -15,6 +15,7 @@
 #include "core/io/file_reader.h"
 #include "core/io/safetensors.h"
 #include "core/model/families/family.h"
+#include "core/model/pretrained/pretrained.h"
 
 namespace xkde {
 namespace {
@@ -105,6 +106,15 @@ Json generation_config(const ExportedModel& model) {
 }
 
 }  // namespace
+
+ExportedModel exported_model(const PretrainedModel& model, const std::string& chat_template,
+                             const std::vector<int64_t>& stop_ids) {
+  return {.config = model.config,
+          .tokenizer = model.tokenizer,
+          .chat_template = chat_template,
+          .generation_config = model.generation_config,
+          .stop_ids = stop_ids};
+}
 
 // NOLINTNEXTLINE(readability-function-size): the parts of one model folder
 void export_pretrained(const fs::path& folder, const ExportedModel& model, Dtype dtype,

@@ -14,6 +14,8 @@
 
 namespace xkde {
 
+struct PretrainedModel;
+
 /// What is exported beside the weights.
 struct ExportedModel {
   const ModelConfig& config;
@@ -22,6 +24,10 @@ struct ExportedModel {
   const Json& generation_config;         ///< of the source, null: none
   const std::vector<int64_t>& stop_ids;  ///< that an answer may end with
 };
+
+/// An opened model with the template and the end tokens that it is exported with. All outlive it.
+ExportedModel exported_model(const PretrainedModel& model, const std::string& chat_template,
+                             const std::vector<int64_t>& stop_ids);
 
 /// Writes a Hugging Face folder: config.json, generation_config.json, model.safetensors (or shards
 /// of at most `max_shard_bytes` and their index), tokenizer.json, tokenizer_config.json,

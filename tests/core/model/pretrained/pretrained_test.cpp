@@ -71,11 +71,7 @@ class Pretrained : public testing::Test {
 
   static ExportedModel parts_of(const PretrainedModel& model,
                                 const std::vector<int64_t>& stop_ids) {
-    return {.config = model.config,
-            .tokenizer = model.tokenizer,
-            .chat_template = model.chat_template,
-            .generation_config = model.generation_config,
-            .stop_ids = stop_ids};
+    return exported_model(model, model.chat_template, stop_ids);
   }
 
   static void fill(const std::string& name, std::span<float> out) {
