@@ -1,6 +1,6 @@
 #include "core/reward/reward.h"
 
-#include "core/reward/chrf.h"
+#include "core/metrics/chrf.h"
 
 namespace xkde {
 namespace {

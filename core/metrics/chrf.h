@@ -1,5 +1,5 @@
-#ifndef XKDE_CORE_REWARD_CHRF_H_
-#define XKDE_CORE_REWARD_CHRF_H_
+#ifndef XKDE_CORE_METRICS_CHRF_H_
+#define XKDE_CORE_METRICS_CHRF_H_
 
 #include <string_view>
 
@@ -13,4 +13,4 @@ double chrf(std::string_view hypothesis, std::string_view reference);
 
 }  // namespace xkde
 
-#endif  // XKDE_CORE_REWARD_CHRF_H_
+#endif  // XKDE_CORE_METRICS_CHRF_H_

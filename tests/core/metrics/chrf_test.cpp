@@ -1,4 +1,4 @@
-#include "core/reward/chrf.h"
+#include "core/metrics/chrf.h"
 
 #include <gtest/gtest.h>
 
