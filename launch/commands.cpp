@@ -8,6 +8,7 @@
 #include "launch/estimate.h"
 #include "launch/report.h"
 #include "launch/run_recipe.h"
+#include "launch/show.h"
 #include "launch/validate.h"
 
 namespace xkde {
@@ -19,6 +20,7 @@ CliCommands all_commands(std::vector<std::string> argv) {
   commands.push_back(std::make_unique<EstimateCommand>());
   commands.push_back(std::make_unique<AskCommand>());
   commands.push_back(std::make_unique<ReportCommand>());
+  commands.push_back(std::make_unique<ShowCommand>());
   commands.push_back(std::make_unique<EnvCommand>());
   commands.push_back(std::make_unique<CkptLsCommand>());
   commands.push_back(std::make_unique<CkptVerifyCommand>());

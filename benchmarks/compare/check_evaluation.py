@@ -7,7 +7,8 @@ anew from the benchmark's files: edits, memories, retrieval with AutoModel, prom
 then every number of results.json from the expected lines. --model: the Hugging Face folder of the weights that were
 evaluated; --base-model: of those before training, where the run compares with them. Prints each difference, with the
 margin of the logits where ids differ, and one JSON line a stage; ends with 1 when more than --max-different lines differ.
-Follows protocol 1, 2.1-2.4, 6.1-6.4, 6.6 and 7.1; fluency is checked where nltk 3.9.1 is there. Run it on float32 runs.
+Free answers, and whether they stopped, are made by `generate`, greedily; their scores are not made again.
+Follows protocol 1, 2.1-2.4, 6.1-6.4, 6.6, 6.8 and 7.1; fluency is checked where nltk 3.9.1 is there. Run it on float32 runs.
 """
 import argparse
 import collections
@@ -23,6 +24,7 @@ from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer
 NAMES = dict(en="English", cs="Czech", cz="Czech", de="German", nl="Dutch", du="Dutch", es="Spanish", fr="French",
              pt="Portuguese", ru="Russian", th="Thai", tr="Turkish", vi="Vietnamese", zh="Chinese")
 ALIASES = dict(cs="cz", cz="cs", nl="du", du="nl")
+ISO = dict(cz="cs", du="nl")
 KNOWEDIT = dict(zsre="ZsRE", wikibio="WikiBio", recent="wiki_recent", counterfact="wiki_counterfact")
 GROUPS = (("locality", ("Relation_Specificity", "Forgetfulness")),
           ("portability", ("Reasoning", "Subject_Aliasing", "Logical_Generalization")))
@@ -190,6 +192,48 @@ class Decoder:
         return self.known[user, target]
 
 
+def brief_words():
+    """language: the sentence and the word that the program asks with."""
+    source = (pathlib.Path(__file__).resolve().parents[2] / "core/edit/brief_instruction.cpp").read_text(encoding="utf-8")
+    return {iso: (sentence, answer) for iso, sentence, answer in re.findall(r'\{"(\w+)", "(.*)", "(.*)"\}', source)}
+
+
+class FreeAnswers:
+    """What a model says by itself, one prompt at a time."""
+
+    def __init__(self, decoder, keys):
+        self.decoder, self.keys, self.words, self.known = decoder, keys, brief_words(), {}
+        self.ends = set()
+        for ends in (decoder.model.config.eos_token_id, decoder.model.generation_config.eos_token_id,
+                     decoder.tokenizer.eos_token_id):
+            self.ends |= set(ends if isinstance(ends, list) else [ends] if ends is not None else [])
+
+    def __call__(self, context, user, test):
+        """Text, and whether the model ended it."""
+        if (context, user, test) not in self.known:
+            tokenizer = self.decoder.tokenizer
+            if context == "chat":
+                text = tokenizer.apply_chat_template([{"role": "user", "content": user}], tokenize=False,
+                                                     add_generation_prompt=True)
+                ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+            else:
+                if context == "instruction":
+                    sentence, answer = self.words[ISO.get(test, test)]
+                    user_text = f"{sentence}\n\n{user}\n{answer}"
+                else:
+                    user_text = user
+                ids = tokenizer(user_text)["input_ids"]
+            with torch.no_grad():
+                said = self.decoder.model.generate(
+                    torch.tensor([ids]), attention_mask=torch.ones(1, len(ids), dtype=torch.long), do_sample=False,
+                    max_new_tokens=self.keys["max_new_tokens"], eos_token_id=sorted(self.ends),
+                    pad_token_id=min(self.ends))[0][len(ids):].tolist()
+            stopped = said[-1] in self.ends
+            self.known[context, user, test] = (
+                tokenizer.decode(said[:-1] if stopped else said, skip_special_tokens=True), stopped)
+        return self.known[context, user, test]
+
+
 def written(stage, facts, question, test, demonstrations):
     """The user's text (protocol 2)."""
     method, stream = stage["method"], stage["mode"] != "single"
@@ -249,6 +293,7 @@ def overlap(decoder, stage, predicted, target):
 
 def expected_lines(stage, decoder, base):
     streams = streams_of(stage)
+    free = FreeAnswers(decoder, stage["free_answers"]) if "free_answers" in stage else None
     keys = stage.get("retriever")
     encoder = Encoder(keys["model_name_or_path"]) if keys else None
     shelves = {}
@@ -285,6 +330,9 @@ def expected_lines(stage, decoder, base):
             line |= dict(target_ids=target, predicted_ids=predicted,
                          score=sum(map(int.__eq__, predicted, target)) / len(target),
                          retrieved=[edits[j].record for j in shown] if retrieves else None)
+            if free:
+                line["free"] = {context: dict(zip(("answer", "stopped"), free(context, user, edit.pair[1])))
+                                for context in stage["free_answers"]["contexts"]}
             if "f1" in stage.get("extra_metrics", []):
                 line |= overlap(decoder, stage, predicted, target)
             rank = next((n for n, j in enumerate(shown, 1)
@@ -387,6 +435,9 @@ def check(folder, stage, decoder, base):
         print(f"{folder.name}: expected {len(entries)} lines, found {len(lines)}")
         different += abs(len(lines) - len(entries))
     for line, (expected, margin, _, _) in zip(lines, entries):
+        if "free" in line:  # the answers themselves; their scores have tests of their own
+            line["free"] = {context: {key: told[key] for key in ("answer", "stopped")}
+                            for context, told in line["free"].items()}
         wrong = [key for key, value in expected.items()
                  if not (math.isclose(line.get(key, math.nan), value, abs_tol=1e-9) if isinstance(value, float)
                          else line.get(key) == value)]
@@ -400,7 +451,7 @@ def check(folder, stage, decoder, base):
     numbers = 0
     for row in json.loads((folder / "results.json").read_text(encoding="utf-8")):
         key = (row["size"], row["edit_language"], row["test_language"], row["metric"])
-        if row["metric"].startswith("exact.") or (row["metric"] == "fluency" and key not in expected):
+        if row["metric"].startswith(("exact.", "free.", "base_free.")) or (row["metric"] == "fluency" and key not in expected):
             continue
         value, n = expected.pop(key, (None, 0))
         numbers += 1

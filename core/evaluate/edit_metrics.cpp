@@ -142,6 +142,45 @@ void add_hits(std::vector<MetricSeries>& all, int64_t k, std::span<const Predict
   add_others(all, name + ".", predictions, averaging, is_hit);
 }
 
+const ScoredFreeAnswer* answer_in(const Prediction& prediction, FreeContext context) {
+  for (const ScoredFreeAnswer& one : prediction.free) {
+    if (one.context == context) return &one;
+  }
+  return nullptr;
+}
+
+std::optional<double> value_of(const std::vector<FreeScore>& scores, const FreeScorer& scorer) {
+  for (const FreeScore& score : scores) {
+    if (score.scorer->name == scorer.name) return score.value;
+  }
+  return std::nullopt;
+}
+
+void add_free_answers(std::vector<MetricSeries>& all, std::span<const Prediction> predictions,
+                      Averaging averaging) {
+  using Scores = std::vector<FreeScore> ScoredFreeAnswer::*;
+  for (const auto& [context_name, context] : kFreeContextNames) {
+    const std::string name = concat("free.", context_name, ".");
+    const auto of_scores = [&](const std::string& prefix, Scores scores) {
+      for (const FreeScorer& scorer : free_scorers()) {
+        add_others(all, concat(prefix, scorer.name, "."), predictions, averaging,
+                   [&, in = context](const Prediction& p) -> std::optional<double> {
+                     const ScoredFreeAnswer* answer = answer_in(p, in);
+                     return answer == nullptr ? std::nullopt : value_of(answer->*scores, scorer);
+                   });
+      }
+    };
+    of_scores(name, &ScoredFreeAnswer::scores);
+    add_others(all, name + "did_not_stop.", predictions, averaging,
+               [in = context](const Prediction& p) -> std::optional<double> {
+                 const ScoredFreeAnswer* answer = answer_in(p, in);
+                 if (answer == nullptr) return std::nullopt;
+                 return answer->answer.stopped ? 0.0 : 1.0;
+               });
+    of_scores("base_" + name, &ScoredFreeAnswer::base_scores);
+  }
+}
+
 std::vector<MetricSeries> series_of(std::span<const Prediction> predictions,
                                     std::span<const MetricSeries> of_edits,
                                     const SummaryOptions& options) {
@@ -157,9 +196,23 @@ std::vector<MetricSeries> series_of(std::span<const Prediction> predictions,
     add_others(all, std::string(metric.name) + ".", predictions, options.averaging,
                [&metric](const Prediction& p) { return value_of(p, metric); });
   }
+  add_free_answers(all, predictions, options.averaging);
   if (options.k > 0) add_hits(all, 1, predictions, options.averaging);
   if (options.k > 1) add_hits(all, options.k, predictions, options.averaging);
   return all;
+}
+
+Json free_json(const std::vector<ScoredFreeAnswer>& answers) {
+  Json json = Json::object();
+  for (const ScoredFreeAnswer& one : answers) {
+    Json& of_context = json[std::string(name_of(kFreeContextNames, one.context))];
+    of_context["answer"] = one.answer.text;
+    of_context["stopped"] = one.answer.stopped;
+    for (const auto& [scorer, value] : one.scores) of_context[std::string(scorer->name)] = value;
+    for (const auto& [scorer, value] : one.base_scores)
+      of_context["base_" + std::string(scorer->name)] = value;
+  }
+  return json;
 }
 
 Json scope_json(const EvalScope& scope) {
@@ -222,6 +275,12 @@ Json prediction_json(const EvalScope& scope, const Prediction& prediction) {
     // The answer stands before the first metric that looks at it.
     if (metric->input == MetricInput::kFreeAnswer) json["answer"] = prediction.answer.value_or("");
     json[std::string(metric->name)] = value;
+  }
+  if (!prediction.free.empty()) {
+    json["fact"] = prediction.fact;
+    json["question"] = prediction.question;
+    json["target"] = prediction.target;
+    json["free"] = free_json(prediction.free);
   }
   return json;
 }

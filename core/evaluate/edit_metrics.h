@@ -11,6 +11,7 @@
 #include "core/base/named.h"
 #include "core/edit/edit_questions.h"
 #include "core/evaluate/extra_metrics.h"
+#include "core/evaluate/free_answers.h"
 #include "core/io/json_file.h"
 
 namespace xkde {
@@ -49,14 +50,21 @@ struct Prediction {
   /// Locality against what the untrained model says without the edit, where asked for.
   std::optional<double> base_locality = {};
   std::vector<ExtraScore> extra = {};      ///< in the order of extra_metrics()
-  std::optional<std::string> answer = {};  ///< the free-running one, where asked for
+  std::optional<std::string> answer = {};  ///< that `exact` looks at, where asked for
+  std::string fact = {};                   ///< the edit, in the edit language
+  std::string question = {};               ///< without any edit
+  std::string target = {};                 ///< of the question, as the file has it
+  /// Free answers, in the order of FreeChoice::contexts. Locality is held against the answer that
+  /// is given without the edit.
+  std::vector<ScoredFreeAnswer> free = {};
   /// Records whose facts were in the context, best first; none without retrieval.
   std::optional<std::vector<int64_t>> retrieved = {};
   /// Place of the question's own fact among them, from 1; 0: not there.
   int64_t rank_of_fact = 0;
 };
 
-/// One line of predictions.jsonl (protocol 1.7).
+/// One line of predictions.jsonl (protocol 1.7). Fact, question and target stand beside free
+/// answers only.
 Json prediction_json(const EvalScope& scope, const Prediction& prediction);
 
 /// One row of results.json; `value` is empty when n == 0.
@@ -93,8 +101,10 @@ struct SummaryOptions {
 /// The rows of one scope and language pair. `predictions` are ordered by record, kind and probe;
 /// sums are added in this order. First the four metrics of kMetrics, asked or not, each followed by
 /// its kinds; then what else was counted, as "f1.reliability" or "retrieval.hit@1.locality", and
-/// over all questions "retrieval.hit@1". `of_edits` become rows as they are. The value of a row is
-/// 100 times the mean of its values.
+/// over all questions "retrieval.hit@1". Free answers are "free.CONTEXT.SCORER.reliability" and so
+/// on, "free.CONTEXT.did_not_stop.reliability" where tokens ran out, and, against the untrained
+/// model, "base_free.CONTEXT.SCORER.locality". `of_edits` become rows as they are. The value of a
+/// row is 100 times the mean of its values.
 std::vector<ResultRow> summarize(const EvalScope& scope, const LanguagePair& pair,
                                  std::span<const Prediction> predictions,
                                  std::span<const MetricSeries> of_edits,

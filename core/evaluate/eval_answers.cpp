@@ -15,9 +15,12 @@ void add_answer(EvalAnswers& answers, ChunkKind kind, const Json& row) {
                       row.at("target_ids").get<std::vector<int64_t>>()});
       return;
     }
-    case ChunkKind::kFree:
-      answers.free.push_back(row.at("text").get<std::string>());
+    case ChunkKind::kFreeReferences:
+    case ChunkKind::kFree: {
+      auto& list = kind == ChunkKind::kFree ? answers.free : answers.free_references;
+      list.push_back({row.at("text").get<std::string>(), row.value("stopped", false)});
       return;
+    }
     case ChunkKind::kFluency:
       answers.fluency.push_back(row.at("text").get<std::string>());
       return;
@@ -29,6 +32,10 @@ void add_answer(EvalAnswers& answers, ChunkKind kind, const Json& row) {
 
 Json answer_json(const TargetAnswer& answer) {
   return {{"predicted_ids", answer.predicted_ids}, {"target_ids", answer.target_ids}};
+}
+
+Json answer_json(const FreeAnswer& answer) {
+  return {{"text", answer.text}, {"stopped", answer.stopped}};
 }
 
 Json answer_json(const std::string& text) { return {{"text", text}}; }

@@ -23,12 +23,14 @@ struct TargetAnswer {
 struct EvalAnswers {
   std::vector<TargetAnswer> prompts;
   std::vector<TargetAnswer> references;  ///< of the model before training; empty where not asked
-  std::vector<std::string> free;
-  std::vector<std::string> fluency;  ///< prompt and continuation (protocol 6.5)
+  std::vector<FreeAnswer> free;
+  std::vector<FreeAnswer> free_references;  ///< of the model before training; as `references`
+  std::vector<std::string> fluency;         ///< prompt and continuation (protocol 6.5)
 };
 
 /// Lines of answers.jsonl.
 Json answer_json(const TargetAnswer& answer);
+Json answer_json(const FreeAnswer& answer);
 Json answer_json(const std::string& text);
 
 /// Reads the lines of answers.jsonl, which stand in the order of the chunks. Throws InternalError

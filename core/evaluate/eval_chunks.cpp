@@ -47,14 +47,19 @@ void cut(std::vector<EvalChunk>& chunks, ChunkKind kind, size_t size, size_t bud
   close(size);
 }
 
-void cut_evenly(std::vector<EvalChunk>& chunks, ChunkKind kind,
-                const std::vector<EvalText>& texts) {
-  for (size_t i = 0; i < texts.size(); ++i) {
-    const bool goes_on = !chunks.empty() && chunks.back().kind == kind &&
-                         chunks.back().weights == texts[i].weights &&
-                         chunks.back().count < kGeneratedPerChunk;
-    if (!goes_on) chunks.push_back({kind, i, 0, texts[i].weights});
-    ++chunks.back().count;
+/// What the texts of a chunk to continue have in common.
+struct AnsweredAlike {
+  FreeContext context{};
+  size_t weights = 0;
+  bool operator==(const AnsweredAlike&) const = default;
+};
+
+void cut_evenly(std::vector<EvalChunk>& chunks, ChunkKind kind, size_t size,
+                const std::function<AnsweredAlike(size_t)>& how) {
+  for (size_t first = 0, i = 1; i <= size; ++i) {
+    if (i < size && i - first < kGeneratedPerChunk && how(i) == how(first)) continue;
+    chunks.push_back({kind, first, i - first, how(first).weights});
+    first = i;
   }
 }
 
@@ -63,15 +68,23 @@ void cut_evenly(std::vector<EvalChunk>& chunks, ChunkKind kind,
 std::vector<EvalChunk> eval_chunks(const EvalQuestionnaire& asked, bool asks_references,
                                    int64_t max_tokens) {
   const size_t budget = static_cast<size_t>(max_tokens) * kBytesPerToken;
+  const auto how = [](const FreePrompt& prompt) {
+    return AnsweredAlike{prompt.context, prompt.text.weights};
+  };
   std::vector<EvalChunk> chunks;
   if (asks_references) {
     cut(chunks, ChunkKind::kReferences, asked.references.size(), budget,
         [&](size_t i) -> const EvalPrompt& { return asked.prompts[asked.references[i]]; });
+    cut_evenly(chunks, ChunkKind::kFreeReferences, asked.free_references.size(),
+               [&](size_t i) { return how(asked.free_prompts[asked.free_references[i]]); });
   }
   cut(chunks, ChunkKind::kPrompts, asked.prompts.size(), budget,
       [&](size_t i) -> const EvalPrompt& { return asked.prompts[i]; });
-  cut_evenly(chunks, ChunkKind::kFree, asked.free_prompts);
-  cut_evenly(chunks, ChunkKind::kFluency, asked.fluency_prompts);
+  cut_evenly(chunks, ChunkKind::kFree, asked.free_prompts.size(),
+             [&](size_t i) { return how(asked.free_prompts[i]); });
+  cut_evenly(chunks, ChunkKind::kFluency, asked.fluency_prompts.size(), [&](size_t i) {
+    return AnsweredAlike{{}, asked.fluency_prompts[i].weights};
+  });
   return chunks;
 }
 

@@ -10,16 +10,18 @@
 
 namespace xkde {
 
-/// The list of a questionnaire that a chunk is from. References are answered by the model before
-/// training, prompts, free prompts and fluency prompts by the model as it is.
-enum class ChunkKind { kReferences, kPrompts, kFree, kFluency };
-inline constexpr Named<ChunkKind> kChunkKindNames[] = {{"references", ChunkKind::kReferences},
-                                                       {"prompts", ChunkKind::kPrompts},
-                                                       {"free_running", ChunkKind::kFree},
-                                                       {"fluency", ChunkKind::kFluency}};
+/// The list of a questionnaire that a chunk is from. Both kinds of references are answered by the
+/// model before training, prompts, free prompts and fluency prompts by the model as it is.
+enum class ChunkKind { kReferences, kFreeReferences, kPrompts, kFree, kFluency };
+inline constexpr Named<ChunkKind> kChunkKindNames[] = {
+    {"references", ChunkKind::kReferences},
+    {"free_references", ChunkKind::kFreeReferences},
+    {"prompts", ChunkKind::kPrompts},
+    {"free_running", ChunkKind::kFree},
+    {"fluency", ChunkKind::kFluency}};
 
-/// Neighbours in one list of a questionnaire, all answered by the same weights: what a rank takes
-/// at once.
+/// Neighbours in one list of a questionnaire, all answered by the same weights and, free-running,
+/// in one context: what a rank takes at once.
 struct EvalChunk {
   ChunkKind kind{};
   size_t first = 0;

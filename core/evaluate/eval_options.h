@@ -13,6 +13,7 @@
 #include "core/edit/test_questions.h"
 #include "core/evaluate/edit_metrics.h"
 #include "core/evaluate/eval_plan.h"
+#include "core/evaluate/free_answers.h"
 #include "core/evaluate/methods/methods.h"
 #include "core/metrics/answer_overlap.h"
 
@@ -55,7 +56,8 @@ struct EvalOptions : EditSelection {
   std::vector<std::string> extra_metrics;       ///< keys of extra_metrics(), as the recipe has them
   F1Formula f1_formula = F1Formula::kHarmonic;  ///< (Q21)
   bool base_locality = true;    ///< compares locality with the model before training too (Q17)
-  int64_t max_new_tokens = 32;  ///< of a free-running answer; our choice
+  int64_t max_new_tokens = 32;  ///< of the answer that `exact` looks at; our choice
+  std::optional<FreeAnswerOptions> free_answers;  ///< what else is answered free-running
   int64_t bootstrap_resamples = 1000;  ///< of the 95 % intervals; 0 makes none; our choice
 
   /// Whether facts come out of a memory, and not straight from the record.

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "core/edit/brief_instruction.h"
 #include "core/evaluate/extra_metrics.h"
 
 namespace xkde {
@@ -47,7 +48,9 @@ class QuestionnaireBuilder {
       : options_(options),
         inputs_(inputs),
         demonstrations_(demonstrations),
-        asks_free_(needs(options.extra_metrics, MetricInput::kFreeAnswer)) {}
+        asks_exact_(needs(options.extra_metrics, MetricInput::kFreeAnswer)) {
+    if (options.free_answers) contexts_ = FreeChoice(*options.free_answers).contexts;
+  }
 
   /// `retrieved` null: the edit's own fact is shown.
   void add(size_t moment, const EditMoment& when, size_t number,
@@ -62,7 +65,8 @@ class QuestionnaireBuilder {
                   .rank_of_fact = 0,
                   .prompt = 0,
                   .reference = {},
-                  .free = {}};
+                  .free = {},
+                  .free_references = {}};
     if (retrieved != nullptr) {
       item.retrieved = *retrieved;
       item.rank_of_fact = rank_of(stream, edit, item.retrieved);
@@ -73,13 +77,19 @@ class QuestionnaireBuilder {
                         words(when.stream, stream.pairs[position], question, shown)};
     item.prompt = prompt(text, question.target);
     if (question.kind.metric == Metric::kReliability) ++prompts_.at(item.prompt).edits;
+    const std::string& language = inputs_.pairs[stream.pairs[position]].second;
     if (question.kind.metric == Metric::kLocality) {
-      item.reference =
-          prompt({kAsTrained, options_.method->bare_prompt(question.question)}, question.target);
+      const EvalText bare{kAsTrained, options_.method->bare_prompt(question.question)};
+      item.reference = prompt(bare, question.target);
       references_.insert(*item.reference);
-    } else if (asks_free_) {
-      item.free = free_.add(text, text);
+      for (const FreeContext context : contexts_) {
+        item.free_references.push_back(free(context, bare, language));
+        free_references_.insert(item.free_references.back());
+      }
+    } else if (asks_exact_) {
+      item.free.push_back(free(FreeContext::kExact, text, language));
     }
+    for (const FreeContext context : contexts_) item.free.push_back(free(context, text, language));
     items_.push_back(std::move(item));
   }
 
@@ -88,15 +98,15 @@ class QuestionnaireBuilder {
     all.moments = std::move(moments);
     auto [prompts, place_of_prompt] = prompts_.sorted();
     auto [free, place_of_free] = free_.sorted();
-    for (const size_t reference : references_) all.references.push_back(place_of_prompt[reference]);
-    std::sort(all.references.begin(), all.references.end());
+    all.references = places_of(references_, place_of_prompt);
+    all.free_references = places_of(free_references_, place_of_free);
     for (EvalItem& item : items_) {
       item.prompt = place_of_prompt[item.prompt];
-      if (item.free) item.free = place_of_free[*item.free];
+      for (size_t& one : item.free) one = place_of_free[one];
       if (!item.reference) continue;
-      const auto found = std::lower_bound(all.references.begin(), all.references.end(),
-                                          place_of_prompt[*item.reference]);
-      item.reference = static_cast<size_t>(found - all.references.begin());
+      item.reference = place_in(all.references, place_of_prompt[*item.reference]);
+      for (size_t& one : item.free_references)
+        one = place_in(all.free_references, place_of_free[one]);
     }
     all.items = std::move(items_);
     all.prompts = std::move(prompts);
@@ -117,6 +127,26 @@ class QuestionnaireBuilder {
     const auto [place, is_new] = numbers_of_weights_.emplace(edited, edited_.size() + 1);
     if (is_new) edited_.push_back(edited);
     return place->second;
+  }
+
+  static std::vector<size_t> places_of(const std::set<size_t>& numbers,
+                                       const std::vector<size_t>& places) {
+    std::vector<size_t> sorted;
+    for (const size_t number : numbers) sorted.push_back(places[number]);
+    std::sort(sorted.begin(), sorted.end());
+    return sorted;
+  }
+
+  static size_t place_in(const std::vector<size_t>& sorted, size_t value) {
+    return static_cast<size_t>(std::lower_bound(sorted.begin(), sorted.end(), value) -
+                               sorted.begin());
+  }
+
+  size_t free(FreeContext context, EvalText text, const std::string& language) {
+    if (context == FreeContext::kInstruction)
+      text.user = ask_briefly(text.user, language_of(language).iso);
+    FreePrompt prompt{context, std::move(text)};
+    return free_.add(prompt, prompt);
   }
 
   size_t prompt(const EvalText& text, const std::string& target) {
@@ -164,11 +194,12 @@ class QuestionnaireBuilder {
   const EvalOptions& options_;
   const EvalInputs& inputs_;
   const std::vector<std::vector<std::string>>& demonstrations_;
-  bool asks_free_;
+  bool asks_exact_;
+  std::vector<FreeContext> contexts_;
   std::vector<EvalItem> items_;
   Numbered<std::pair<EvalText, std::string>, EvalPrompt> prompts_;
-  Numbered<EvalText, EvalText> free_;
-  std::set<size_t> references_;
+  Numbered<FreePrompt, FreePrompt> free_;
+  std::set<size_t> references_, free_references_;
   std::vector<EditedWeights> edited_;
   std::map<EditedWeights, size_t> numbers_of_weights_;
 };

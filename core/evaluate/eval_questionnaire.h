@@ -10,6 +10,7 @@
 
 #include "core/evaluate/eval_inputs.h"
 #include "core/evaluate/eval_plan.h"
+#include "core/evaluate/free_answers.h"
 
 namespace xkde {
 
@@ -29,6 +30,14 @@ struct EvalPrompt {
   int64_t edits = 0;  ///< whose reliability it tests, each counted at each moment
 };
 
+/// A text that is answered free-running, in its context.
+struct FreePrompt {
+  FreeContext context{};
+  EvalText text;
+
+  auto operator<=>(const FreePrompt&) const = default;
+};
+
 /// One question of an edit at one moment.
 struct EvalItem {
   size_t moment = 0;
@@ -37,7 +46,10 @@ struct EvalItem {
   int64_t rank_of_fact = 0;         ///< of the edit's own fact among them, from 1; 0: not there
   size_t prompt = 0;                ///< index in EvalQuestionnaire::prompts
   std::optional<size_t> reference;  ///< locality: index in `references`
-  std::optional<size_t> free;       ///< index in `free_prompts`
+  /// Indices in `free_prompts`, one for each context that is asked of the question.
+  std::vector<size_t> free;
+  /// Locality: indices in `free_references` of what is compared with, one for each of `free`.
+  std::vector<size_t> free_references;
 };
 
 /// Weights that a method made of the edits [begin, end) of a stream.
@@ -56,7 +68,8 @@ struct EvalQuestionnaire {
   std::vector<EvalItem> items;
   std::vector<EvalPrompt> prompts;
   std::vector<size_t> references;         ///< indices in `prompts`: locality with nothing shown
-  std::vector<EvalText> free_prompts;     ///< answered free-running
+  std::vector<FreePrompt> free_prompts;   ///< in the order of contexts, weights and words
+  std::vector<size_t> free_references;    ///< indices in `free_prompts`: locality, nothing shown
   std::vector<EvalText> fluency_prompts;  ///< edit questions, as they stand
   std::vector<EditedWeights> edited;      ///< in the order of moments; none where no method writes
 };

@@ -4,9 +4,12 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
+
+#include "core/base/error.h"
 
 namespace xkde {
 
@@ -15,12 +18,13 @@ namespace {
 /// The values that evaluations of one run found, in their order.
 using Cell = std::vector<const ResultRow*>;
 
-/// One block; pairs and metrics in the order of their first row.
+/// One block; lines and columns in the order of their first row.
 struct Block {
   std::string title;
-  std::vector<std::string> metrics;
-  std::vector<LanguagePair> pairs;
-  std::map<std::pair<LanguagePair, std::string>, Cell> cells;
+  std::string heading;  ///< of the first column
+  std::vector<std::string> lines;
+  std::vector<std::string> columns;
+  std::map<std::pair<std::string, std::string>, Cell> cells;  ///< by line and column
 };
 
 using Grid = std::vector<std::vector<std::string>>;
@@ -29,6 +33,8 @@ template <typename T>
 void add_once(std::vector<T>& list, const T& value) {
   if (std::find(list.begin(), list.end(), value) == list.end()) list.push_back(value);
 }
+
+constexpr std::string_view kFree = "free.";
 
 /// Parts of a metric ("portability.Reasoning", "f1.locality") are for files and reports.
 bool is_shown(const std::string& metric) {
@@ -45,22 +51,40 @@ std::string title_of(const EvalScope& scope) {
   return title;
 }
 
+/// Where a row stands in its block.
+struct Place {
+  std::string block, heading, line, column;
+};
+
+/// Nothing for a row that is not shown. "free.chat.f1.locality" is in column f1 of the line
+/// "en → es, chat, locality".
+std::optional<Place> place_of(const ResultRow& row) {
+  const std::string pair = row.edit_language + " → " + row.test_language;
+  const std::string title = title_of(row.scope);
+  if (is_shown(row.metric)) return Place{title, "edit → test", pair, row.metric};
+  std::string_view rest = row.metric;
+  if (!rest.starts_with(kFree)) return std::nullopt;
+  rest.remove_prefix(kFree.size());
+  const size_t first = rest.find('.'), second = rest.find('.', first + 1);
+  if (second == std::string_view::npos || rest.find('.', second + 1) != std::string_view::npos)
+    return std::nullopt;
+  return Place{title + ", answered freely", "edit → test, context, metric",
+               concat(pair, ", ", rest.substr(0, first), ", ", rest.substr(second + 1)),
+               std::string(rest.substr(first + 1, second - first - 1))};
+}
+
 std::vector<Block> blocks_of(const std::vector<ResultRow>& rows) {
   std::vector<Block> blocks;
   std::map<std::string, size_t> positions;
   for (const ResultRow& row : rows) {
-    if (!is_shown(row.metric)) continue;
-    const std::string key = title_of(row.scope);
-    const auto [position, is_new] = positions.emplace(key, blocks.size());
-    if (is_new) {
-      blocks.emplace_back();
-      blocks.back().title = key;
-    }
+    const std::optional<Place> place = place_of(row);
+    if (!place) continue;
+    const auto [position, is_new] = positions.emplace(place->block, blocks.size());
+    if (is_new) blocks.push_back({place->block, place->heading, {}, {}, {}});
     Block& block = blocks[position->second];
-    const LanguagePair pair{row.edit_language, row.test_language};
-    add_once(block.metrics, row.metric);
-    add_once(block.pairs, pair);
-    block.cells[{pair, row.metric}].push_back(&row);
+    add_once(block.lines, place->line);
+    add_once(block.columns, place->column);
+    block.cells[{place->line, place->column}].push_back(&row);
   }
   return blocks;
 }
@@ -86,12 +110,12 @@ std::string cell_text(const Cell& cell, bool is_narrow) {
 }
 
 Grid grid_of(const Block& block, bool is_narrow) {
-  Grid grid{{"edit → test"}};
-  grid.front().insert(grid.front().end(), block.metrics.begin(), block.metrics.end());
-  for (const LanguagePair& pair : block.pairs) {
-    std::vector<std::string> line{pair.first + " → " + pair.second};
-    for (const std::string& metric : block.metrics) {
-      const auto cell = block.cells.find({pair, metric});
+  Grid grid{{block.heading}};
+  grid.front().insert(grid.front().end(), block.columns.begin(), block.columns.end());
+  for (const std::string& name : block.lines) {
+    std::vector<std::string> line{name};
+    for (const std::string& column : block.columns) {
+      const auto cell = block.cells.find({name, column});
       line.push_back(cell_text(cell == block.cells.end() ? Cell{} : cell->second, is_narrow));
     }
     grid.push_back(std::move(line));

@@ -1,7 +1,9 @@
 #include "core/evaluate/score_answers.h"
 
+#include <optional>
 #include <unordered_map>
 
+#include "core/edit/prompt.h"
 #include "core/evaluate/extra_metrics.h"
 
 namespace xkde {
@@ -16,6 +18,7 @@ class Scorer {
         asked_(asked),
         answers_(answers),
         tokenizer_(tokenizer) {
+    if (options.free_answers) free_.emplace(*options.free_answers);
     for (const ExtraMetric* metric : chosen_metrics(options.extra_metrics)) {
       if (metric->input == MetricInput::kContinuation) {
         score_continuations(*metric);
@@ -87,6 +90,9 @@ class Scorer {
     scored.kind = question.kind;
     scored.probe = question.probe;
     scored.prompt = asked_.prompts[item.prompt].text.user;
+    scored.fact = fact_text(edit.question, edit.target);
+    scored.question = question.question;
+    scored.target = question.target;
     scored.target_ids = item.reference ? bare(*item.reference).predicted_ids : answer.target_ids;
     scored.predicted_ids = answer.predicted_ids;
     scored.score = token_accuracy(scored.predicted_ids, scored.target_ids);
@@ -100,9 +106,34 @@ class Scorer {
       const TargetAnswer& untrained = answers_.references[*item.reference];
       scored.base_locality = token_accuracy(scored.predicted_ids, untrained.predicted_ids);
     }
-    if (item.free) scored.answer = answers_.free[*item.free];
+    add_free(scored, item, question, language_of(pair.second).iso);
     add_extra(scored, question, language_of(pair.second).iso);
     return scored;
+  }
+
+  /// Locality is held against the answer without the edit, other questions against what is right.
+  void add_free(Prediction& scored, const EvalItem& item, const EditQuestion& question,
+                std::string_view language) const {
+    for (size_t i = 0; i < item.free.size(); ++i) {
+      const FreeContext context = asked_.free_prompts[item.free[i]].context;
+      const FreeAnswer& answer = answers_.free[item.free[i]];
+      if (context == FreeContext::kExact) {
+        scored.answer = answer.text;
+        continue;
+      }
+      const auto score = [&](std::span<const std::string> right) {
+        return free_->score({.text = answer.text, .right = right, .language = language});
+      };
+      if (item.free_references.empty()) {
+        scored.free.push_back({context, answer, score(question.answers)});
+        continue;
+      }
+      const size_t reference = item.free_references[i];
+      const FreeAnswer& unedited = answers_.free[asked_.free_references[reference]];
+      scored.free.push_back({context, answer, score({&unedited.text, 1})});
+      if (answers_.free_references.empty()) continue;
+      scored.free.back().base_scores = score({&answers_.free_references[reference].text, 1});
+    }
   }
 
   void add_extra(Prediction& scored, const EditQuestion& question,
@@ -125,6 +156,7 @@ class Scorer {
   const EvalQuestionnaire& asked_;
   const EvalAnswers& answers_;
   const Tokenizer& tokenizer_;
+  std::optional<FreeChoice> free_;
   std::vector<const ExtraMetric*> of_questions_;
   std::vector<Continued> of_edits_;
 };

@@ -2,12 +2,16 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <initializer_list>
+#include <map>
+#include <vector>
 
 #include <unicode/locid.h>
 #include <unicode/uchar.h>
 #include <unicode/unistr.h>
 
+#include "core/metrics/answer_overlap.h"
 #include "core/text/regex/unicode.h"
 
 namespace xkde {
@@ -65,6 +69,26 @@ std::string words_of(std::string_view answer, std::string_view iso) {
   return utf8;
 }
 
+bool writes_no_blanks(std::string_view iso) { return iso == "zh" || iso == "th" || iso == "ja"; }
+
+/// The words of a normalised text.
+std::vector<std::string_view> split_words(std::string_view text, std::string_view iso) {
+  std::vector<std::string_view> words;
+  const bool by_character = writes_no_blanks(iso);
+  for (size_t i = 0; i < text.size();) {
+    const size_t begin = i;
+    if (by_character) {
+      unicode::next(text, i);
+    } else {
+      i = std::min(text.find(' ', i), text.size());
+    }
+    const std::string_view word = text.substr(begin, i - begin);
+    if (word != " ") words.push_back(word);
+    if (!by_character) ++i;
+  }
+  return words;
+}
+
 }  // namespace
 
 std::string normalized_answer(std::string_view answer, std::string_view iso) {
@@ -85,6 +109,33 @@ bool matches_any(std::string_view answer, std::span<const std::string> right,
   return !said.empty() && std::any_of(right.begin(), right.end(), [&](const std::string& one) {
     return normalized_answer(one, iso) == said;
   });
+}
+
+bool contains_any(std::string_view answer, std::span<const std::string> right,
+                  std::string_view iso) {
+  const auto framed = [iso](std::string_view text) {
+    const std::string normal = normalized_answer(text, iso);
+    return normal.empty() || writes_no_blanks(iso) ? normal : " " + normal + " ";
+  };
+  const std::string said = framed(answer);
+  return std::any_of(right.begin(), right.end(), [&](const std::string& one) {
+    const std::string wanted = framed(one);
+    return !wanted.empty() && said.find(wanted) != std::string::npos;
+  });
+}
+
+double word_f1(std::string_view answer, std::string_view right, std::string_view iso) {
+  const std::string said = normalized_answer(answer, iso), wanted = normalized_answer(right, iso);
+  const auto ours = split_words(said, iso), theirs = split_words(wanted, iso);
+  // Words are numbered, so that answer_f1() can count them.
+  std::map<std::string_view, int64_t> numbers;
+  const auto ids = [&numbers](const std::vector<std::string_view>& words) {
+    std::vector<int64_t> all;
+    for (const std::string_view word : words)
+      all.push_back(numbers.emplace(word, std::ssize(numbers)).first->second);
+    return all;
+  };
+  return answer_f1(ids(ours), ids(theirs), F1Formula::kHarmonic);
 }
 
 }  // namespace xkde

@@ -18,6 +18,16 @@ std::string normalized_answer(std::string_view answer, std::string_view iso);
 /// Whether `answer` is, normalised, one of `right`. Nothing is never right.
 bool matches_any(std::string_view answer, std::span<const std::string> right, std::string_view iso);
 
+/// Whether one of `right`, normalised, stands in `answer` as whole words; in Chinese, Thai and
+/// Japanese, which part none, as any piece of it. Nothing is never right.
+bool contains_any(std::string_view answer, std::span<const std::string> right,
+                  std::string_view iso);
+
+/// F1 of the words that both normalised texts have, in [0, 1], each counted as often as both have
+/// it, as SQuAD's script (arXiv:1606.05250). In Chinese, Thai and Japanese each character is a
+/// word. Two empty texts agree.
+double word_f1(std::string_view answer, std::string_view right, std::string_view iso);
+
 }  // namespace xkde
 
 #endif  // XKDE_CORE_METRICS_NORMALIZED_ANSWER_H_

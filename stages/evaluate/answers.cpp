@@ -43,11 +43,12 @@ class AnswerRunner {
                            : ChatTemplate::select(stage.chat_template,
                                                   own_template(context.pretrained(),
                                                                context.recipe().model.chat_date))),
-        fluency_template_(ChatTemplate::select("chatml_no_system", "")) {
+        fluency_template_(ChatTemplate::select("chatml_no_system", "")),
+        plain_(ChatTemplate::select("plain", "")) {
     const bool asks_references = stage.base_locality && context.artifacts().weights_changed();
     chunks_ = eval_chunks(asked, asks_references, stage.max_tokens_per_batch);
     num_reference_chunks_ = std::count_if(chunks_.begin(), chunks_.end(), [](const EvalChunk& c) {
-      return c.kind == ChunkKind::kReferences;
+      return c.kind == ChunkKind::kReferences || c.kind == ChunkKind::kFreeReferences;
     });
   }
 
@@ -102,6 +103,7 @@ class AnswerRunner {
       case ChunkKind::kReferences:
       case ChunkKind::kPrompts:
         return score(chunk, counts);
+      case ChunkKind::kFreeReferences:
       case ChunkKind::kFree:
         return run_free(chunk, counts);
       case ChunkKind::kFluency:
@@ -166,34 +168,52 @@ class AnswerRunner {
                     : encode_prompt(context_.tokenizer(), chat, chat.prompt(user));
   }
 
+  const FreePrompt& free_prompt(const EvalChunk& chunk, size_t i) const {
+    const size_t place = chunk.first + i;
+    return asked_
+        .free_prompts[chunk.kind == ChunkKind::kFree ? place : asked_.free_references[place]];
+  }
+
+  /// The format that a context's texts stand in.
+  const ChatTemplate& format_of(FreeContext context) const {
+    const bool is_chat = context == FreeContext::kExact || context == FreeContext::kChat;
+    return is_chat ? chat_template_ : plain_;
+  }
+
+  GenerateOptions free_options(FreeContext context) const {
+    const bool is_plain = format_of(context).format() == ChatTemplate::Format::kPlain;
+    const bool is_exact = context == FreeContext::kExact;
+    const bool cuts_lines = is_plain && (is_exact || stage_.free_answers->stop_at_newline);
+    return {
+        .sampling = {.temperature = 0.0},
+        .max_new_tokens = is_exact ? stage_.max_new_tokens : stage_.free_answers->max_new_tokens,
+        .stop_ids = context_.stop_ids(),
+        .stop_texts = cuts_lines ? std::vector<std::string>{"\n"} : std::vector<std::string>{}};
+  }
+
   /// What the model says by itself, most likely token by token.
   std::vector<Json> run_free(const EvalChunk& chunk, Counts& counts) {
+    const FreeContext context = free_prompt(chunk, 0).context;
     std::vector<std::vector<int64_t>> prompts;
     for (size_t i = 0; i < chunk.count; ++i)
-      prompts.push_back(prompt_ids(chat_template_, asked_.free_prompts[chunk.first + i].user));
-    const GenerateOptions options{
-        .sampling = {.temperature = 0.0},
-        .max_new_tokens = stage_.max_new_tokens,
-        .stop_ids = context_.stop_ids(),
-        .stop_texts = chat_template_.format() == ChatTemplate::Format::kPlain
-                          ? std::vector<std::string>{"\n"}
-                          : std::vector<std::string>{}};
-    std::vector<Json> rows(chunk.count, answer_json(""));
-    generate(
-        prompts, chunk.first, options, counts,
-        [&rows](size_t i, const GeneratedAnswer& answer) { rows[i] = answer_json(answer.text); });
+      prompts.push_back(prompt_ids(format_of(context), free_prompt(chunk, i).text.user));
+    std::vector<Json> rows(chunk.count, answer_json(FreeAnswer{}));
+    generate(prompts, chunk.first, free_options(context), counts,
+             [&rows](size_t i, const GeneratedAnswer& answer) {
+               rows[i] = answer_json(
+                   FreeAnswer{answer.text, answer.finish_reason == FinishReason::kStop});
+             });
     return rows;
   }
 
   std::vector<Json> continue_texts(const EvalChunk& chunk, Counts& counts) {
     // Protocol 6.5: ChatML models get a turn without system text, others the bare question.
     const bool is_chatml = chat_template_.format() == ChatTemplate::Format::kChatMl;
-    const ChatTemplate plain = ChatTemplate::select("plain", "");
     std::vector<std::vector<int64_t>> prompts;
     std::vector<Json> rows;
     for (size_t i = 0; i < chunk.count; ++i) {
       const std::string& text = asked_.fluency_prompts[chunk.first + i].user;
-      prompts.push_back(prompt_ids(is_chatml ? fluency_template_ : plain, text));
+      prompts.push_back(prompt_ids(is_chatml ? fluency_template_ : plain_, text));
       rows.push_back(answer_json(context_.tokenizer().decode(prompts.back())));
     }
     const GenerateOptions options{.sampling = {.temperature = 1.0, .top_k = kFluencyTopK},
@@ -233,7 +253,7 @@ class AnswerRunner {
   const EvaluateStage& stage_;
   const EvalQuestionnaire& asked_;
   RunContext& context_;
-  ChatTemplate chat_template_, fluency_template_;
+  ChatTemplate chat_template_, fluency_template_, plain_;
   std::vector<EvalChunk> chunks_;  ///< those of the model before training come first
   int64_t num_reference_chunks_ = 0;
 };

@@ -1,11 +1,13 @@
 #include "stages/evaluate/keys.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "core/base/error.h"
 #include "core/data/benchmarks/benchmarks.h"
+#include "core/edit/brief_instruction.h"
 #include "core/evaluate/demonstrations.h"
 #include "core/evaluate/eval_inputs.h"
 #include "core/evaluate/eval_plan.h"
@@ -82,6 +84,33 @@ void each_demonstration_key(StrictMap map, DemonstrationOptions& options) {
   map.done();
 }
 
+/// Every test language has the instruction that is asked for.
+void check_instructions(StrictMap& map, const EvaluateStage& stage) {
+  if (!stage.free_answers) return;
+  const std::vector<std::string>& contexts = stage.free_answers->contexts;
+  if (std::find(contexts.begin(), contexts.end(),
+                name_of(kFreeContextNames, FreeContext::kInstruction)) == contexts.end())
+    return;
+  for (const std::string& code : stage.test_languages) {
+    const Language* language = find_language(code);
+    if (language != nullptr && brief_instruction(language->iso) == nullptr)
+      map.add_error(
+          "free_answers",
+          concat("contexts: expected test languages with an instruction (",
+                 alternatives(briefly_asked_languages()), ") beside instruction, found ", code));
+  }
+}
+
+void each_free_answer_key(StrictMap map, FreeAnswerOptions& options) {
+  const auto contexts = names_of(kFreeContextNames);
+  const auto scorers = free_scorer_names();
+  map.optional("contexts", options.contexts, Names{contexts});
+  map.optional("scorers", options.scorers, Names{scorers});
+  map.optional("max_new_tokens", options.max_new_tokens, kPositive);
+  map.optional("stop_at_newline", options.stop_at_newline);
+  map.done();
+}
+
 /// The method, and what it gives the keys that are read after it.
 void each_method_key(StrictMap& map, EvaluateStage& stage) {
   std::string name(stage.method->name());
@@ -129,11 +158,14 @@ void EvaluateStage::each_key(StrictMap map) {
   map.optional("f1_formula", f1_formula, kF1FormulaNames);
   map.optional("base_locality", base_locality);
   map.optional("max_new_tokens", max_new_tokens, kPositive);
+  if (map.asks("free_answers", free_answers))
+    each_free_answer_key(map.map("free_answers"), *free_answers);
   map.optional("bootstrap_resamples", bootstrap_resamples, kNotNegative);
   map.optional("max_tokens_per_batch", max_tokens_per_batch, kPositive);
   map.optional("token_tree", token_tree);
   check_mode(map, *this);
   check_method(map, *this);
+  check_instructions(map, *this);
   map.done();
 }
 
@@ -141,6 +173,7 @@ EvaluateStage EvaluateStage::with_sections() {
   EvaluateStage stage;
   stage.retriever.emplace();
   stage.demonstrations.emplace();
+  stage.free_answers.emplace();
   return stage;
 }
 

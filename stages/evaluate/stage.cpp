@@ -1,5 +1,6 @@
 #include "stages/evaluate/stage.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,12 +10,30 @@
 #include "core/evaluate/eval_inputs.h"
 #include "core/evaluate/eval_plan.h"
 #include "core/evaluate/eval_questionnaire.h"
+#include "core/evaluate/free_answers.h"
 #include "core/io/atomic_file.h"
 #include "stages/evaluate/answers.h"
 #include "stages/evaluate/results.h"
 #include "stages/evaluate/retrieval.h"
 
 namespace xkde::recipe {
+
+void check_free_answers(const EvaluateStage& stage, const PretrainedModel& model,
+                        const ChatTemplate& chat_template) {
+  if (!stage.free_answers) return;
+  const std::vector<FreeContext> contexts = FreeChoice(*stage.free_answers).contexts;
+  const bool asks_chat =
+      std::find(contexts.begin(), contexts.end(), FreeContext::kChat) != contexts.end();
+  const bool is_plain =
+      stage.chat_template == "plain" ||
+      (stage.chat_template == "model" && chat_template.format() == ChatTemplate::Format::kPlain);
+  XKDE_CHECK(!asks_chat || !is_plain, ConfigError,
+             "contexts: expected a chat template beside chat, found plain text (leave chat out, or "
+             "set chat_template)");
+  XKDE_CHECK(!model.stop_ids(chat_template).empty(), DataError, model.path.string(),
+             ": expected a token that ends an answer, as free answers end by themselves, found "
+             "none in its config, generation config and tokenizer");
+}
 
 void run_evaluate(const EvaluateStage& stage, const std::filesystem::path& folder,
                   RunContext& context) {

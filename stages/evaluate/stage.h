@@ -3,6 +3,8 @@
 
 #include <filesystem>
 
+#include "core/model/pretrained/pretrained.h"
+#include "core/text/chat_template.h"
 #include "stages/evaluate/keys.h"
 #include "stages/run/run_context.h"
 
@@ -10,6 +12,11 @@ namespace xkde::recipe {
 
 /// The file that holds a finished evaluation's table of results.
 inline constexpr const char* kResultsFile = "results.json";
+
+/// Throws ConfigError where free answers are asked in a chat template and there is none, DataError
+/// where the model has no token that ends an answer. `chat_template` is the recipe's.
+void check_free_answers(const EvaluateStage& stage, const PretrainedModel& model,
+                        const ChatTemplate& chat_template);
 
 /// Scores edits by teacher forcing (protocol 6), one by one or out of an edit memory (protocol
 /// 7.1). Writes results.json, predictions.jsonl, statistics.json and metrics.jsonl (one object a

@@ -71,6 +71,11 @@ constexpr StageRunner kRunners[] = {
      .lighter = "a smaller orpo.max_tokens_per_pack, or more ranks"},
     {.name = EvaluateStage::kName,
      .run = call<EvaluateStage, run_evaluate>,
+     .demand = ModelDemand{"free_answers",
+                           [](const Stage& stage, const PretrainedModel& model,
+                              const ChatTemplate& chat) {
+                             check_free_answers(as<EvaluateStage>(stage), model, chat);
+                           }},
      .leaves = LeftFile{ArtifactKind::kResults, kResultsFile},
      .lighter = "a smaller evaluate.max_tokens_per_batch"},
     {.name = ExportStage::kName,

@@ -18,6 +18,7 @@
 #include "launch/estimate.h"
 #include "launch/report.h"
 #include "launch/run_recipe.h"
+#include "launch/show.h"
 #include "launch/validate.h"
 
 namespace xkde {
@@ -97,6 +98,18 @@ TEST(CommandLine, ReportTakesRunsAndAFile) {
   EXPECT_EQ(report->out, "x.html");
   EXPECT_THAT(usage_error({"report"}), HasSubstr("expected the folder of a run, found none"));
   EXPECT_THAT(usage_error({"report", "a", "--out", "x"}), HasSubstr("expected several runs"));
+}
+
+TEST(CommandLine, ShowTakesARunAndWhatIsShown) {
+  const Parsed<ShowCommand> show({"show", "a", "--wrong", "--lang", "de", "--record", "17"});
+  EXPECT_EQ(show->folder, "a");
+  EXPECT_TRUE(show->shown.wrong);
+  EXPECT_EQ(show->shown.language, "de");
+  EXPECT_EQ(show->shown.record, 17);
+  EXPECT_EQ(show->shown.limit, 20);
+  EXPECT_THAT(usage_error({"show"}), HasSubstr("show: expected the folder of a run, found none"));
+  EXPECT_THAT(usage_error({"show", "a", "--limit", "-1"}),
+              HasSubstr("expected --limit of at least 0"));
 }
 
 TEST(CommandLine, AskTakesOneQuestion) {

@@ -207,5 +207,28 @@ TEST(ParseResults, MalformedRowIsADataErrorThatNamesIt) {
   }
 }
 
+TEST(Summary, HasFreeAnswersByContextScorerAndMetric) {
+  const FreeScorer& exact = free_scorers().front();
+  Prediction told = prediction(0, Metric::kReliability, 1.0);
+  told.free = {{FreeContext::kQuestion, {"Rome", true}, {{&exact, 1.0}}},
+               {FreeContext::kChat, {"It is", false}, {{&exact, 0.0}}}};
+  Prediction kept = prediction(0, Metric::kLocality, 1.0);
+  kept.free = {{FreeContext::kChat, {"far", true}, {{&exact, 1.0}}, {{&exact, 0.0}}}};
+
+  std::vector<std::string> rows;
+  for (const ResultRow& row : summarize(kScope, kPair, std::vector{told, kept}, {}, {})) {
+    if (row.metric.find("free") != std::string::npos)
+      rows.push_back(concat(row.metric, " ", *row.value));
+  }
+
+  EXPECT_THAT(rows, testing::ElementsAre(
+                        "free.question.exact.reliability 100",
+                        "free.question.did_not_stop.reliability 0", "free.chat.exact.reliability 0",
+                        "free.chat.exact.locality 100", "free.chat.did_not_stop.reliability 100",
+                        "free.chat.did_not_stop.locality 0", "base_free.chat.exact.locality 0"));
+  EXPECT_EQ(prediction_json(kScope, kept)["free"].dump(),
+            R"({"chat":{"answer":"far","stopped":true,"exact":1.0,"base_exact":0.0}})");
+}
+
 }  // namespace
 }  // namespace xkde

@@ -24,7 +24,7 @@ TEST(EvalAnswers, AreReadInTheOrderOfTheChunks) {
   std::ofstream(file) << answer_json(TargetAnswer{{1}, {2}}).dump() << "\n"
                       << answer_json(TargetAnswer{{3, 4}, {5, 6}}).dump() << "\n"
                       << answer_json(TargetAnswer{}).dump() << "\n"
-                      << answer_json("free").dump() << "\n"
+                      << answer_json(FreeAnswer{"free", true}).dump() << "\n"
                       << answer_json("fluent").dump() << "\n";
 
   const EvalAnswers answers = read_answers(file, kChunks);
@@ -32,7 +32,9 @@ TEST(EvalAnswers, AreReadInTheOrderOfTheChunks) {
   EXPECT_THAT(answers.references.at(0).predicted_ids, ElementsAre(1));
   EXPECT_THAT(answers.prompts.at(0).target_ids, ElementsAre(5, 6));
   EXPECT_TRUE(answers.prompts.at(1).target_ids.empty());
-  EXPECT_THAT(answers.free, ElementsAre("free"));
+  ASSERT_EQ(answers.free.size(), 1U);
+  EXPECT_EQ(answers.free[0].text, "free");
+  EXPECT_TRUE(answers.free[0].stopped);
   EXPECT_THAT(answers.fluency, ElementsAre("fluent"));
 }
 
@@ -40,6 +42,7 @@ TEST(EvalAnswers, AreWrittenAsTheFileHasThem) {
   EXPECT_EQ(answer_json(TargetAnswer{{1}, {2}}).dump(),
             R"({"predicted_ids":[1],"target_ids":[2]})");
   EXPECT_EQ(answer_json("a").dump(), R"({"text":"a"})");
+  EXPECT_EQ(answer_json(FreeAnswer{"a", false}).dump(), R"({"text":"a","stopped":false})");
 }
 
 TEST(EvalAnswers, TooFewLinesAreABug) {

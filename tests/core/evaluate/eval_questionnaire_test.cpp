@@ -18,6 +18,12 @@ std::vector<std::string> users(const std::vector<EvalText>& texts) {
   return all;
 }
 
+std::vector<std::string> users(const std::vector<FreePrompt>& prompts) {
+  std::vector<std::string> all;
+  for (const FreePrompt& prompt : prompts) all.push_back(prompt.text.user);
+  return all;
+}
+
 /// "words > target" of each prompt.
 std::vector<std::string> prompts_of(const EvalQuestionnaire& asked) {
   std::vector<std::string> all;
@@ -161,9 +167,35 @@ TEST(Questionnaire, AsksFreelyAndForContinuationsOnlyWhereAMetricLooksAtThem) {
   const EvalQuestionnaire asked = test::questionnaire(options, inputs);
 
   EXPECT_THAT(users(asked.free_prompts), ElementsAre("q0", "q1", "r0", "r1"));
-  EXPECT_EQ(asked.items[1].free, 2U);
-  EXPECT_FALSE(asked.items[2].free);
+  EXPECT_THAT(asked.items[1].free, ElementsAre(2));
+  EXPECT_TRUE(asked.items[2].free.empty());
   EXPECT_THAT(users(asked.fluency_prompts), ElementsAre("q0", "q1"));
+}
+
+TEST(Questionnaire, AsksFreelyInEachContextAndLocalityWithoutTheEditToo) {
+  const EvalInputs inputs = test::eval_inputs(1);
+  EvalOptions options = options_of(ike_method());
+  options.free_answers.emplace();
+  options.free_answers->contexts = {"chat", "instruction"};
+
+  const EvalQuestionnaire asked = test::questionnaire(options, inputs);
+
+  std::vector<std::string> all;
+  for (const FreePrompt& prompt : asked.free_prompts)
+    all.push_back(concat(name_of(kFreeContextNames, prompt.context), ": ", prompt.text.user));
+  const std::string brief =
+      "instruction: Responde a la siguiente pregunta lo más brevemente posible, solo con la "
+      "respuesta.\n\n";
+  const std::string fact = "New Fact: q0 a0\nPrompt: ";
+  EXPECT_THAT(all, ElementsAre(brief + fact + "far\nRespuesta:", brief + fact + "q0\nRespuesta:",
+                               brief + fact + "r0\nRespuesta:", brief + "far\nRespuesta:",
+                               "chat: " + fact + "far", "chat: " + fact + "q0",
+                               "chat: " + fact + "r0", "chat: far"));
+  EXPECT_THAT(asked.items[0].free, ElementsAre(1, 5));
+  EXPECT_TRUE(asked.items[0].free_references.empty());
+  EXPECT_THAT(asked.items[2].free, ElementsAre(0, 4));
+  EXPECT_THAT(asked.free_references, ElementsAre(3, 7));
+  EXPECT_THAT(asked.items[2].free_references, ElementsAre(0, 1));
 }
 
 }  // namespace

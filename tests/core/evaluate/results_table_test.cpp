@@ -96,5 +96,22 @@ TEST(DisplayWidth, CountsColumnsOfATerminal) {
   EXPECT_EQ(display_width("e\u0301"), 1U);
 }
 
+TEST(ResultsTable, FreeAnswersHaveABlockOfTheirOwn) {
+  EXPECT_EQ(results_table({row("after", "es", "reliability", 73.8),
+                           row("after", "es", "free.chat.exact.reliability", 40.0),
+                           row("after", "es", "free.chat.exact.portability", 12.5),
+                           row("after", "es", "free.chat.exact.portability.Reasoning", 1.0),
+                           row("after", "es", "free.chat.did_not_stop.reliability", 7.0),
+                           row("after", "es", "base_free.chat.exact.locality", 3.0)}),
+            "bmike53, single\n"
+            "edit → test  reliability\n"
+            "en → es            73.80\n"
+            "\n"
+            "bmike53, single, answered freely\n"
+            "edit → test, context, metric  exact  did_not_stop\n"
+            "en → es, chat, reliability    40.00          7.00\n"
+            "en → es, chat, portability    12.50             -\n");
+}
+
 }  // namespace
 }  // namespace xkde

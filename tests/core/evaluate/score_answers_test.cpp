@@ -18,7 +18,8 @@ EvalAnswers answers_to(const EvalQuestionnaire& asked, const std::vector<size_t>
   EvalAnswers answers;
   for (size_t i = 0; i < asked.prompts.size(); ++i) answers.prompts.push_back({{20}, {30}});
   for (const size_t i : right) answers.prompts[i].predicted_ids = {30};
-  for (const EvalText& text : asked.free_prompts) answers.free.push_back("says " + text.user);
+  for (const FreePrompt& prompt : asked.free_prompts)
+    answers.free.push_back({"says " + prompt.text.user, true});
   for (const EvalText& text : asked.fluency_prompts) answers.fluency.push_back(text.user);
   return answers;
 }
@@ -85,7 +86,7 @@ TEST(ScoreAnswers, CountsWhatElseIsAskedInTheOrderOfTheTable) {
   const EvalInputs inputs = test::eval_inputs(1);
   const EvalQuestionnaire asked = test::questionnaire(options, inputs);
   EvalAnswers answers = answers_to(asked, {1});
-  answers.free[0] = "A0.";
+  answers.free[0].text = "A0.";
 
   const ScoredEvaluation scored =
       score_answers(options, inputs, asked, answers, test::byte_tokenizer());
@@ -104,6 +105,57 @@ TEST(ScoreAnswers, CountsWhatElseIsAskedInTheOrderOfTheTable) {
   ASSERT_EQ(block.of_edits.size(), 1U);
   EXPECT_EQ(block.of_edits[0].metric, "fluency");
   EXPECT_EQ(block.of_edits[0].values.size(), 1U);
+}
+
+EvalOptions chat_options() {
+  EvalOptions options = bare_options();
+  options.free_answers.emplace();
+  options.free_answers->contexts = {"chat"};
+  options.free_answers->scorers = {"exact", "contains"};
+  return options;
+}
+
+std::vector<double> values_of(const std::vector<FreeScore>& scores) {
+  std::vector<double> values;
+  for (const FreeScore& score : scores) values.push_back(score.value);
+  return values;
+}
+
+TEST(ScoreAnswers, HoldsFreeAnswersAgainstWhatIsRightAndLocalityAgainstTheBareAnswer) {
+  const EvalInputs inputs = test::eval_inputs(1);
+  const EvalQuestionnaire asked = test::questionnaire(chat_options(), inputs);
+  EvalAnswers answers = answers_to(asked, {});
+  answers.free[asked.items[0].free[0]] = {"It is a0.", false};
+
+  const ScoredEvaluation scored =
+      score_answers(chat_options(), inputs, asked, answers, test::byte_tokenizer());
+
+  const std::vector<Prediction>& all = scored.blocks.begin()->second.predictions;
+  ASSERT_EQ(all[0].free.size(), 1U);
+  EXPECT_EQ(all[0].fact, "q0 a0");
+  EXPECT_EQ(all[2].question, "far");
+  EXPECT_EQ(all[2].target, "l");
+  EXPECT_EQ(all[0].free[0].answer.text, "It is a0.");
+  EXPECT_FALSE(all[0].free[0].answer.stopped);
+  EXPECT_THAT(values_of(all[0].free[0].scores), ElementsAre(0.0, 1.0));
+  EXPECT_THAT(values_of(all[1].free[0].scores), ElementsAre(0.0, 0.0));
+  EXPECT_THAT(values_of(all[2].free[0].scores), ElementsAre(1.0, 1.0));
+  EXPECT_TRUE(all[2].free[0].base_scores.empty());
+}
+
+TEST(ScoreAnswers, HoldsFreeLocalityAgainstTheModelBeforeTrainingToo) {
+  const EvalInputs inputs = test::eval_inputs(1);
+  const EvalQuestionnaire asked = test::questionnaire(chat_options(), inputs);
+  EvalAnswers answers = answers_to(asked, {});
+  answers.free_references = {{"far", true}};
+
+  const ScoredEvaluation scored =
+      score_answers(chat_options(), inputs, asked, answers, test::byte_tokenizer());
+
+  const std::vector<Prediction>& all = scored.blocks.begin()->second.predictions;
+  EXPECT_THAT(values_of(all[2].free[0].scores), ElementsAre(1.0, 1.0));
+  EXPECT_THAT(values_of(all[2].free[0].base_scores), ElementsAre(0.0, 1.0));  // "says far"
+  EXPECT_TRUE(all[0].free[0].base_scores.empty());
 }
 
 TEST(ScoreAnswers, NamesTheRecordsThatWereRetrieved) {

@@ -54,5 +54,24 @@ TEST(MatchesAny, NothingIsNeverRight) {
   EXPECT_FALSE(matches_any("x", {}, "en"));
 }
 
+TEST(ContainsAny, FindsWholeWordsOrPiecesWhereNoBlanksAreWritten) {
+  const std::vector<std::string> right{"New York"};
+  EXPECT_TRUE(contains_any("It is New-York!", right, "en"));
+  EXPECT_FALSE(contains_any("It is New Yorkshire", right, "en"));
+  EXPECT_TRUE(contains_any("เมืองหลวงคือกรุงเทพ", std::vector<std::string>{"กรุงเทพ"}, "th"));
+  EXPECT_TRUE(contains_any("それは東京です", std::vector<std::string>{"東京"}, "ja"));
+  EXPECT_FALSE(contains_any("anything", std::vector<std::string>{"."}, "en"));
+  EXPECT_FALSE(contains_any("", right, "en"));
+}
+
+TEST(WordF1, CountsWordsAsOftenAsBothHaveThem) {
+  EXPECT_DOUBLE_EQ(word_f1("The cat sat", "a cat", "en"), 2.0 / 3.0);
+  EXPECT_DOUBLE_EQ(word_f1("no no no", "no", "en"), 0.5);
+  EXPECT_DOUBLE_EQ(word_f1("罗马", "罗 马", "zh"), 1.0);
+  EXPECT_DOUBLE_EQ(word_f1("东京", "北京", "zh"), 0.5);
+  EXPECT_EQ(word_f1("", "x", "en"), 0.0);
+  EXPECT_EQ(word_f1("!", ".", "en"), 1.0);
+}
+
 }  // namespace
 }  // namespace xkde

@@ -57,13 +57,15 @@ void add_evaluation(std::map<std::string, Json>& sections) {
       with(kSmallRecipe, "  - evaluate:\n",
            "  - evaluate:\n      mode: sequential\n      method: ike\n      extra_metrics: [f1]\n"
            "      retriever: {model_name_or_path: e, threshold: 0.5}\n"
-           "      demonstrations: {benchmark: mzsre, data: d}\n      chat_template: model\n");
+           "      demonstrations: {benchmark: mzsre, data: d}\n      chat_template: model\n"
+           "      free_answers: {}\n");
   const Json evaluate =
       resolved(parse_recipe(text, "r.yaml", kStageParsers))["stages"][2]["evaluate"];
   const Json plain = sections["evaluate"];
   sections["evaluate"] = evaluate;
   sections["evaluate.retriever"] = evaluate["retriever"];
   sections["evaluate.demonstrations"] = evaluate["demonstrations"];
+  sections["evaluate.free_answers"] = evaluate["free_answers"];
   for (const auto& [key, value] : plain.items()) sections["evaluate"][key] = value;
   sections["evaluate"]["averaging"] = name_of(kAveragingNames, EvaluateStage().averaging);
   sections["export"]["memory"] = "";
@@ -139,6 +141,7 @@ TEST(RecipeDocs, GiveTheDefaultOfEveryKey) {
                       {"exclude", "none"},
                       {"retriever", "none"},
                       {"demonstrations", "none"},
+                      {"free_answers", "none"},
                       {"extra_metrics", "none"},
                       {"threshold", "none"},
                       {"lora", "none"},

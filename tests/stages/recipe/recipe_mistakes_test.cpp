@@ -262,6 +262,13 @@ TEST(RecipeMistakes, EvaluationKeysMustAgree) {
        "retriever: {model_name_or_path: m}\n      demonstrations: {benchmark: bmike53, data: d}",
        "evaluate.demonstrations: expected method: ike or remake beside this key, found xkde"},
       {"mode: single", "extra_metrics: [f2]", "expected fluency, f1 or exact, found f2"},
+      {"mode: single", "free_answers: {contexts: [chta]}",
+       "evaluate.free_answers.contexts.0: expected question, instruction or chat, found chta"},
+      {"mode: single", "free_answers: {scorers: [exat]}", "did you mean 'exact'?"},
+      {"mode: single", "free_answers: {max_new_tokens: 0}",
+       "evaluate.free_answers.max_new_tokens: expected a positive integer, found 0"},
+      {"test_languages: [de]", "test_languages: [la]\n      free_answers: {}",
+       "evaluate.free_answers: contexts: expected test languages with an instruction (en, cs, "},
   };
   for (const Mistake& mistake : mistakes) expect_mistake(mistake);
 }

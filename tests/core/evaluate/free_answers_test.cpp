@@ -1,0 +1,72 @@
+#include "core/evaluate/free_answers.h"
+
+#include <map>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace xkde {
+namespace {
+
+using testing::ElementsAre;
+using Texts = std::vector<std::string>;
+
+std::map<std::string, double> scores(std::string_view text, const Texts& right,
+                                     std::string_view language = "en") {
+  std::map<std::string, double> all;
+  for (const FreeScorer& scorer : free_scorers())
+    all[std::string(scorer.name)] =
+        scorer.score({.text = text, .right = right, .language = language});
+  return all;
+}
+
+TEST(FreeScorers, ExactKnowsTheTargetAloneAndAliasEveryRightAnswer) {
+  const Texts right{"Rome", "Roma"};
+  EXPECT_EQ(scores("Rome.", right)["exact"], 1.0);
+  EXPECT_EQ(scores("Roma", right)["exact"], 0.0);
+  EXPECT_EQ(scores("Roma", right)["alias"], 1.0);
+  EXPECT_EQ(scores("It is Rome", right)["alias"], 0.0);
+}
+
+TEST(FreeScorers, ContainsFindsWholeWords) {
+  EXPECT_EQ(scores("I think it is: Rome, of course", {"Rome"})["contains"], 1.0);
+  EXPECT_EQ(scores("Romeo and Juliet", {"Rome"})["contains"], 0.0);
+  EXPECT_EQ(scores("答案是罗马。", {"罗马"}, "zh")["contains"], 1.0);
+}
+
+TEST(FreeScorers, OverlapsTakeTheNearestRightAnswer) {
+  const Texts right{"New York", "the big apple"};
+  EXPECT_DOUBLE_EQ(scores("york", right)["f1"], 2.0 / 3.0);
+  EXPECT_DOUBLE_EQ(scores("big apple", right)["f1"], 1.0);
+  EXPECT_DOUBLE_EQ(scores("New York", right)["chrf"], 1.0);
+  EXPECT_GT(scores("New Yorker", right)["chrf"], 0.5);
+  EXPECT_LT(scores("New Yorker", right)["chrf"], 1.0);
+}
+
+TEST(FreeScorers, AnEmptyAnswerIsNeverRight) {
+  for (const auto& [name, value] : scores("", {"Rome"})) EXPECT_EQ(value, 0.0) << name;
+}
+
+TEST(FreeScorers, StayBetweenZeroAndOneOnBrokenText) {
+  for (const auto& [name, value] : scores("Ro\xff", {"Rom\xc3"})) {
+    EXPECT_GE(value, 0.0) << name;
+    EXPECT_LE(value, 1.0) << name;
+  }
+}
+
+TEST(FreeChoice, StandsInTheOrderOfTheTables) {
+  FreeAnswerOptions options;
+  options.contexts = {"chat", "question"};
+  options.scorers = {"f1", "exact"};
+  const FreeChoice choice(options);
+  EXPECT_THAT(choice.contexts, ElementsAre(FreeContext::kQuestion, FreeContext::kChat));
+  const Texts right{"Rome"};
+  const std::vector<FreeScore> scored =
+      choice.score({.text = "Rome", .right = right, .language = "en"});
+  ASSERT_EQ(scored.size(), 2U);
+  EXPECT_EQ(scored[0].scorer->name, "exact");
+  EXPECT_EQ(scored[1].scorer->name, "f1");
+}
+
+}  // namespace
+}  // namespace xkde

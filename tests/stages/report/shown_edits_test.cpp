@@ -1,0 +1,126 @@
+#include "stages/report/shown_edits.h"
+
+#include <fstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/base/error.h"
+#include "core/io/json_file.h"
+#include "tests/support/temp_folder.h"
+
+namespace xkde::report {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+
+class ShownEdits : public testing::Test {
+ protected:
+  void SetUp() override {
+    write("run.json", R"({"run_name": "r", "exit_reason": "done",)"
+                      R"("stages": ["01-evaluate", "02-sft", "03-evaluate"]})");
+    for (const char* stage : {"01-evaluate", "03-evaluate"})
+      write(std::string(stage) + "/results.json", "[]");
+    write("02-sft/metrics.jsonl", "");
+    write("01-evaluate/predictions.jsonl",
+          line(7, "de", "reliability", 0.0, "Bonn", 0) +
+              line(8, "es", "locality.Forgetfulness", 1.0, "x", 1));
+    write("03-evaluate/predictions.jsonl",
+          line(7, "de", "reliability", 1.0, "Berlin\nis", 1) +
+              line(8, "es", "locality.Forgetfulness", 1.0, "y", 0));
+  }
+
+  void write(const std::string& name, const std::string& text) {
+    const auto file = root_.path() / name;
+    std::filesystem::create_directories(file.parent_path());
+    std::ofstream(file) << text;
+  }
+
+  static std::string line(int64_t record, const std::string& test, const std::string& metric,
+                          double score, const std::string& answer, int exact) {
+    const Json chat{{"answer", answer}, {"stopped", exact == 1}, {"exact", exact}, {"f1", 0.5}};
+    return Json{{"record", record},
+                {"mode", "single"},
+                {"size", 1},
+                {"edit_language", "en"},
+                {"test_language", test},
+                {"metric", metric},
+                {"probe", 0},
+                {"prompt", "shown"},
+                {"score", score},
+                {"fact", "Capital? Berlin"},
+                {"question", "Hauptstadt?"},
+                {"target", "Berlin"},
+                {"free", {{"chat", chat}}}}
+               .dump() +
+           "\n";
+  }
+
+  std::string shown(const ShownQuestions& which = {}) const {
+    return shown_edits(root_.path(), which);
+  }
+
+  test::TempFolder root_;
+};
+
+TEST_F(ShownEdits, StandsTheAnswersOfAllEvaluationsBelowTheQuestion) {
+  EXPECT_THAT(shown(), StartsWith("2 of 2 questions\n"
+                                  "\n"
+                                  "record 7, en → de, reliability, single\n"
+                                  "  fact          Capital? Berlin\n"
+                                  "  question      Hauptstadt?\n"
+                                  "  right         Berlin\n"
+                                  "  01-evaluate: before training: token accuracy 0.00\n"
+                                  "    chat        Bonn\n"
+                                  "                exact 0, f1 0.5, did not stop\n"
+                                  "  03-evaluate: XE-IT: token accuracy 1.00\n"
+                                  "    chat        Berlin\n"
+                                  "                is\n"
+                                  "                exact 1, f1 0.5\n"
+                                  "\n"
+                                  "record 8"));
+}
+
+TEST_F(ShownEdits, WrongLooksAtTheLastFreeAnswer) {
+  const std::string text = shown({.wrong = true});
+  EXPECT_THAT(text, StartsWith("1 of 2 questions\n"));
+  EXPECT_THAT(text, HasSubstr("record 8"));
+}
+
+TEST_F(ShownEdits, WrongLooksAtTokensWhereNothingWasAnsweredFreely) {
+  for (const char* stage : {"01-evaluate", "03-evaluate"}) {
+    Json plain = Json::parse(line(7, "de", "reliability", 0.5, "", 1));
+    for (const char* key : {"free", "fact", "question", "target"}) plain.erase(key);
+    write(std::string(stage) + "/predictions.jsonl", plain.dump() + "\n");
+  }
+  EXPECT_THAT(shown({.wrong = true}), HasSubstr("  prompt        shown\n"));
+}
+
+TEST_F(ShownEdits, ChoosesByLanguageMetricAndRecord) {
+  EXPECT_THAT(shown({.language = "es"}), StartsWith("1 of 2 "));
+  EXPECT_THAT(shown({.metric = "locality"}), HasSubstr("record 8"));
+  EXPECT_THAT(shown({.metric = "local"}), StartsWith("0 of 2 "));
+  EXPECT_THAT(shown({.record = 7}), Not(HasSubstr("record 8")));
+  EXPECT_THAT(shown({.limit = 1}),
+              StartsWith("2 of 2 questions, the first 1 shown (--limit 0 shows all)\n"));
+}
+
+TEST_F(ShownEdits, NamesTheLineThatIsNoPrediction) {
+  write("03-evaluate/predictions.jsonl", line(7, "de", "reliability", 1, "", 1) + "{\"a\":1}\n");
+  try {
+    shown();
+    FAIL() << "expected a DataError";
+  } catch (const DataError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("predictions.jsonl: line 2: expected a prediction"));
+  }
+}
+
+TEST_F(ShownEdits, NeedsAFinishedEvaluation) {
+  write("run.json", R"({"run_name": "r", "exit_reason": "done", "stages": ["02-sft"]})");
+  EXPECT_THROW(shown(), MissingInputError);
+}
+
+}  // namespace
+}  // namespace xkde::report
