@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/base/log.h"
 #include "core/text/regex/unicode.h"
 
 namespace xkde {
@@ -356,9 +357,15 @@ ChatTemplate ChatTemplate::select(std::string_view name, const ModelTemplate& mo
   chosen.wants_bos_ = rules.wants_bos;
   if (key.system == DefaultSystem::kNone) return chosen;
   chosen.system_text_ = kUsualSystemText;
-  if (key.system == DefaultSystem::kModels && !model.source.empty()) {
+  // Only a template that writes ChatML says what stands in the place of a system turn.
+  const bool may_say = model.source.find(kStart) != std::string::npos;
+  if (key.system != DefaultSystem::kModels || !may_say) return chosen;
+  try {
     const ChatTemplate own = of_model(model, place);
     if (!own.system_text().empty()) chosen.system_text_ = own.system_text();
+  } catch (const ConfigError& error) {
+    log::shared_warning(
+        concat(error.what(), "; the system text is taken to be \"", kUsualSystemText, "\""));
   }
   return chosen;
 }

@@ -92,6 +92,30 @@ TEST(ChatTemplate, ChatMlByNameTakesTheUsualSystemTextWhereTheModelHasNone) {
   EXPECT_THAT(ChatTemplate::select("chatml", kQwenLike).system_text(), HasSubstr("You are Qwen"));
 }
 
+TEST(ChatTemplate, AFormatByNameNeedsNoTemplateThatCanBeRendered) {
+  for (const char* source :
+       {"{{ messages | urlize }}", "{% for", "{{ strftime_now('%Y') }}",
+        "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content | urlize }}{% endfor %}"}) {
+    for (const std::string_view key : ChatTemplate::keys()) {
+      if (key == "auto") continue;
+      const ChatTemplate named = ChatTemplate::select(key, source);
+      EXPECT_EQ(named.prompt("Hi"), ChatTemplate::select(key, "").prompt("Hi")) << key << source;
+    }
+  }
+}
+
+TEST(ChatTemplate, ChatMlByNameSaysWhoseSystemTextCouldNotBeRead) {
+  testing::internal::CaptureStderr();
+  ChatTemplate::select("chatml", "{{ messages | urlize }}");
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+
+  testing::internal::CaptureStderr();
+  ChatTemplate::select("chatml", "<|im_start|>{{ messages | urlize }}");
+  EXPECT_THAT(testing::internal::GetCapturedStderr(),
+              AllOf(HasSubstr("chat_template: chatml: line 1: filter: expected one of"),
+                    HasSubstr("the system text is taken to be \"You are a helpful assistant.\"")));
+}
+
 TEST(ChatTemplate, Llama2LeavesBosToTheTokenizer) {
   const ChatTemplate chat = ChatTemplate::select("auto", kLlama2Like);
 
