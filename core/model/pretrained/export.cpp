@@ -80,12 +80,6 @@ void write_weights(const fs::path& folder, const ModelConfig& config, Dtype dtyp
   write_file_atomically(folder / "model.safetensors.index.json", index.dump(2) + "\n");
 }
 
-/// The ids of an `eos_token_id`: one or a list.
-std::vector<int64_t> ids_of(const Json& value) {
-  if (value.is_null()) return {};
-  return value.is_array() ? value.get<std::vector<int64_t>>() : std::vector{value.get<int64_t>()};
-}
-
 Json generation_config(const ExportedModel& model) {
   Json json = model.generation_config;
   if (json.is_null()) json = Json::object({{"_from_model_config", true}});
@@ -93,7 +87,7 @@ Json generation_config(const ExportedModel& model) {
   for (const char* key : {"bos_token_id", "eos_token_id", "pad_token_id"}) {
     if (all.contains(key) && !json.contains(key)) json[key] = all[key];
   }
-  std::vector<int64_t> ends = ids_of(json.value("eos_token_id", Json(nullptr)));
+  std::vector<int64_t> ends = end_ids_of(json);
   const size_t known = ends.size();
   for (const int64_t id : model.stop_ids) {
     if (std::find(ends.begin(), ends.end(), id) == ends.end()) ends.push_back(id);
@@ -114,6 +108,13 @@ ExportedModel exported_model(const PretrainedModel& model, const std::string& ch
           .chat_template = chat_template,
           .generation_config = model.generation_config,
           .stop_ids = stop_ids};
+}
+
+std::vector<int64_t> end_ids_of(const Json& generation_config) {
+  const Json ends =
+      generation_config.is_null() ? Json(nullptr) : generation_config.value("eos_token_id", Json());
+  if (ends.is_null()) return {};
+  return ends.is_array() ? ends.get<std::vector<int64_t>>() : std::vector{ends.get<int64_t>()};
 }
 
 // NOLINTNEXTLINE(readability-function-size): the parts of one model folder

@@ -28,6 +28,8 @@ struct ExportedModel {
 /// An opened model with the template and the end tokens that it is exported with. All outlive it.
 ExportedModel exported_model(const PretrainedModel& model, const std::string& chat_template,
                              const std::vector<int64_t>& stop_ids);
+/// The end tokens that a generation_config.json names, one or a list; none where it is null.
+std::vector<int64_t> end_ids_of(const Json& generation_config);
 
 /// Writes a Hugging Face folder: config.json, generation_config.json, model.safetensors (or shards
 /// of at most `max_shard_bytes` and their index), tokenizer.json, tokenizer_config.json,

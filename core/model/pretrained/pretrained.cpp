@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -11,6 +12,7 @@
 #include "core/base/shape_text.h"
 #include "core/io/file_reader.h"
 #include "core/model/families/family.h"
+#include "core/model/pretrained/export.h"
 #include "core/model/pretrained/folder_weights.h"
 #include "core/model/pretrained/gguf_weights.h"
 #include "core/text/chat_ids.h"
@@ -45,35 +47,59 @@ fs::path tokenizer_file_of(const fs::path& folder) {
   throw MissingInputError(concat(file.string(), ": expected it or tokenizer.model, found neither"));
 }
 
-Json json_if_there(const fs::path& file) {
-  if (!is_there(file, FileOrigin::kInput)) return nullptr;
-  return read_json_file(file);
-}
+/// A model's folder, and the files of it that were there to be read: results follow from them.
+class ModelFolder {
+ public:
+  explicit ModelFolder(fs::path path) : path_(std::move(path)) {}
+
+  const fs::path& path() const noexcept { return path_; }
+  const std::vector<fs::path>& files() const noexcept { return files_; }
+
+  fs::path add(fs::path file) { return files_.emplace_back(std::move(file)); }
+  Json json_if_there(const char* name) {
+    const fs::path file = path_ / name;
+    if (!is_there(file, FileOrigin::kInput)) return nullptr;
+    return read_json_file(add(file));
+  }
+  std::optional<std::string> text_if_there(const char* name) {
+    std::optional<std::string> text = xkde::text_if_there(path_ / name, FileOrigin::kInput);
+    if (text) add(path_ / name);
+    return text;
+  }
+
+ private:
+  fs::path path_;
+  std::vector<fs::path> files_;
+};
 
 /// The tokens that special_tokens_map.json names count where tokenizer_config.json does not
-/// describe all that were added.
-Json with_special_tokens(Json config, const fs::path& folder) {
+/// describe all that were added. Source: _from_pretrained of transformers 5.24
+/// (tokenization_utils_base.py).
+Json with_special_tokens(Json config, ModelFolder& folder) {
   if (config.is_object() && config.contains("added_tokens_decoder")) return config;
-  const Json map = json_if_there(folder / "special_tokens_map.json");
+  const Json map = folder.json_if_there("special_tokens_map.json");
   if (!map.is_object()) return config;
   if (!config.is_object()) config = Json::object();
-  for (const auto& [key, token] : map.items()) config[key] = token;
+  for (const auto& [key, token] : map.items()) {
+    const bool has_content = token.is_object() && token.contains("content");
+    config[key] = has_content ? token["content"] : token;
+  }
   return config;
 }
 
-Tokenizer open_tokenizer(const fs::path& folder, const fs::path& file, const Json& config) {
+Tokenizer open_tokenizer(ModelFolder& folder, const fs::path& file, const Json& config) {
   const std::string name = file.string();
   if (file.extension() == ".json") return Tokenizer::from_json(read_json_file(file), config, name);
   const TokenizerFiles files = tokenizer_files_from_sentencepiece(
       read_text(file, FileOrigin::kInput), with_special_tokens(config, folder),
-      json_if_there(folder / "added_tokens.json"), name);
+      folder.json_if_there("added_tokens.json"), name);
   return Tokenizer::from_json(files.tokenizer, files.config, name);
 }
 
 /// Of generation_config.json, whose end tokens count.
-Json generation_config_of(const fs::path& folder) {
-  const fs::path file = folder / "generation_config.json";
-  Json json = json_if_there(file);
+Json generation_config_of(ModelFolder& folder) {
+  const fs::path file = folder.path() / "generation_config.json";
+  Json json = folder.json_if_there("generation_config.json");
   if (json.is_null()) return json;
   XKDE_CHECK(json.is_object(), DataError, file.string(), ": expected an object, found ",
              json.dump().substr(0, 60));
@@ -90,10 +116,9 @@ Json generation_config_of(const fs::path& folder) {
 
 /// A template has a file of its own, today or as transformers 4 wrote it for some; one in
 /// tokenizer_config.json is text, or a list of named ones.
-std::string template_of(const fs::path& folder, const Json& config) {
-  const fs::path file = folder / "chat_template.jinja";
-  if (const auto text = text_if_there(file, FileOrigin::kInput)) return *text;
-  const Json old = json_if_there(folder / "chat_template.json");
+std::string template_of(ModelFolder& folder, const Json& config) {
+  if (const auto text = folder.text_if_there("chat_template.jinja")) return *text;
+  const Json old = folder.json_if_there("chat_template.json");
   if (old.is_object() && old.contains("chat_template") && old["chat_template"].is_string())
     return old["chat_template"].get<std::string>();
   if (!config.is_object() || !config.contains("chat_template")) return "";
@@ -211,36 +236,35 @@ PretrainedModel open_gguf(const fs::path& path) {
           .files = file->files()};
 }
 
-PretrainedModel open_folder(const fs::path& folder) {
-  const fs::path config_file = folder / "config.json";
+PretrainedModel open_folder(const fs::path& path) {
+  ModelFolder folder(path);
+  const fs::path config_file = folder.add(path / "config.json");
   const Json json = read_json_file(config_file);
   ModelConfig config = ModelConfig::from_json(json, config_file.string());
-  const fs::path tokenizer_file = tokenizer_file_of(folder);
-  const fs::path tokenizer_config_file = folder / "tokenizer_config.json";
-  const Json tokenizer_config = json_if_there(tokenizer_config_file);
-  std::vector<fs::path> files = {config_file, tokenizer_file};
-  if (!tokenizer_config.is_null()) files.push_back(tokenizer_config_file);
-  const std::vector<fs::path> weights = weight_files(folder);
-  files.insert(files.end(), weights.begin(), weights.end());
+  const fs::path tokenizer_file = folder.add(tokenizer_file_of(path));
+  const Json tokenizer_config = folder.json_if_there("tokenizer_config.json");
+  Tokenizer tokenizer = open_tokenizer(folder, tokenizer_file, tokenizer_config);
+  std::string chat_template = template_of(folder, tokenizer_config);
+  Json generation_config = generation_config_of(folder);
+  const std::vector<fs::path> weights = weight_files(path);
+  for (const fs::path& file : weights) folder.add(file);
   std::unique_ptr<WeightFile> tensors = open_safetensors(weights);
   check_quantization(json, config_file.string(), config, *tensors);
-  return {.path = folder,
+  return {.path = path,
           .config = std::move(config),
-          .tokenizer = open_tokenizer(folder, tokenizer_file, tokenizer_config),
-          .chat_template = template_of(folder, tokenizer_config),
-          .generation_config = generation_config_of(folder),
+          .tokenizer = std::move(tokenizer),
+          .chat_template = std::move(chat_template),
+          .generation_config = std::move(generation_config),
           .weights = std::move(tensors),
-          .files = std::move(files)};
+          .files = folder.files()};
 }
 
 }  // namespace
 
 std::vector<int64_t> PretrainedModel::stop_ids(const ChatTemplate& format) const {
   std::vector<int64_t> ids = config.eos_token_id;
-  const Json ends =
-      generation_config.is_null() ? Json(nullptr) : generation_config.value("eos_token_id", Json());
-  for (const Json& id : ends.is_array() || ends.is_null() ? ends : Json::array({ends}))
-    ids.push_back(id.get<int64_t>());
+  const std::vector<int64_t> ends = end_ids_of(generation_config);
+  ids.insert(ids.end(), ends.begin(), ends.end());
   if (const auto end = end_of_turn_id(tokenizer, format)) ids.push_back(*end);
   if (const auto eos = tokenizer.eos_id()) ids.push_back(*eos);
   return ids;

@@ -337,6 +337,26 @@ TEST_F(Pretrained, AChatTemplateHasItsFileOfEitherKind) {
   EXPECT_EQ(open_pretrained(path).chat_template, "new");
 }
 
+TEST_F(Pretrained, EveryFileThatResultsFollowFromIsOneOfTheModels) {
+  const fs::path path = exported();
+  const auto names = [&path] {
+    std::set<std::string> all;
+    for (const fs::path& file : open_pretrained(path).files) all.insert(file.filename().string());
+    return all;
+  };
+  std::set<std::string> expected{"config.json", "tokenizer.json", "tokenizer_config.json",
+                                 "generation_config.json", "model.safetensors"};
+  EXPECT_EQ(names(), expected);
+
+  std::ofstream(path / "chat_template.json") << R"({"chat_template": "old"})";
+  expected.insert("chat_template.json");
+  EXPECT_EQ(names(), expected);
+  std::ofstream(path / "chat_template.jinja") << "new";
+  expected.erase("chat_template.json");  // which nothing reads any more
+  expected.insert("chat_template.jinja");
+  EXPECT_EQ(names(), expected);
+}
+
 TEST_F(Pretrained, AGenerationConfigWithoutIdsIsNamed) {
   const fs::path file = exported() / "generation_config.json";
   std::ofstream(file) << R"({"eos_token_id": [1, "b"]})";
