@@ -87,12 +87,49 @@ Json with_special_tokens(Json config, ModelFolder& folder) {
   return config;
 }
 
+/// A tokenizer.json with the tokens that `named` names and it does not have, behind all others, as
+/// transformers adds them.
+Json with_named_tokens(Json tokenizer, const Json& named) {
+  const bool has_model = tokenizer.is_object() && tokenizer.value("model", Json()).is_object();
+  const Json vocab = has_model ? tokenizer["model"].value("vocab", Json()) : Json();
+  if (!vocab.is_object()) return tokenizer;  // which is refused when it is read
+  Json& added = tokenizer["added_tokens"];
+  std::set<std::string> known;
+  auto next = static_cast<int64_t>(vocab.size());
+  for (const Json& token : added) {
+    const bool is_sound = token.is_object() && token.value("content", Json()).is_string() &&
+                          token.value("id", Json()).is_number_integer();
+    if (!is_sound) return tokenizer;  // as above
+    known.insert(token["content"].get<std::string>());
+    next = std::max(next, token["id"].get<int64_t>() + 1);
+  }
+  for (const char* key : {"bos_token", "eos_token", "unk_token", "sep_token", "pad_token",
+                          "cls_token", "mask_token"}) {
+    const Json token = named.value(key, Json());
+    if (!token.is_string() || token == "") continue;
+    const auto content = token.get<std::string>();
+    if (vocab.contains(content) || !known.insert(content).second) continue;
+    added.push_back({{"id", next++},
+                     {"content", content},
+                     {"single_word", false},
+                     {"lstrip", false},
+                     {"rstrip", false},
+                     {"normalized", false},
+                     {"special", true}});
+  }
+  return tokenizer;
+}
+
 Tokenizer open_tokenizer(ModelFolder& folder, const fs::path& file, const Json& config) {
   const std::string name = file.string();
-  if (file.extension() == ".json") return Tokenizer::from_json(read_json_file(file), config, name);
+  const Json named = with_special_tokens(config, folder);
+  if (file.extension() == ".json") {
+    Json tokenizer = read_json_file(file);
+    if (named != config) tokenizer = with_named_tokens(std::move(tokenizer), named);
+    return Tokenizer::from_json(tokenizer, named, name);
+  }
   const TokenizerFiles files = tokenizer_files_from_sentencepiece(
-      read_text(file, FileOrigin::kInput), with_special_tokens(config, folder),
-      folder.json_if_there("added_tokens.json"), name);
+      read_text(file, FileOrigin::kInput), named, folder.json_if_there("added_tokens.json"), name);
   return Tokenizer::from_json(files.tokenizer, files.config, name);
 }
 

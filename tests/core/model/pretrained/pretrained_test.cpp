@@ -355,6 +355,32 @@ TEST_F(Pretrained, EveryFileThatResultsFollowFromIsOneOfTheModels) {
   expected.erase("chat_template.json");  // which nothing reads any more
   expected.insert("chat_template.jinja");
   EXPECT_EQ(names(), expected);
+  std::ofstream(path / "special_tokens_map.json") << R"({"eos_token": "d"})";
+  expected.insert("special_tokens_map.json");
+  EXPECT_EQ(names(), expected);
+}
+
+TEST_F(Pretrained, SpecialTokensAreThoseThatTransformersTakes) {
+  const fs::path path = exported();
+  for (const Json& one :
+       read_json_file(XKDE_SOURCE_DIR "/tests/golden/special_tokens.json").at("cases")) {
+    std::ofstream(path / "tokenizer_config.json") << one.at("tokenizer_config").dump();
+    std::ofstream(path / "special_tokens_map.json") << one.at("special_tokens_map").dump();
+    const Tokenizer tokenizer = open_pretrained(path).tokenizer;
+    const auto id_of = [](const std::optional<int64_t>& id) { return id ? Json(*id) : Json(); };
+    const Json found = {{"bos_token_id", id_of(tokenizer.bos_id())},
+                        {"eos_token_id", id_of(tokenizer.eos_id())},
+                        {"pad_token_id", id_of(tokenizer.pad_id())}};
+    EXPECT_EQ(found, one.at("expected")) << one.dump();
+  }
+}
+
+TEST_F(Pretrained, AnAddedSpecialTokenGetsTheIdThatTransformersGives) {
+  const fs::path path = exported();
+  std::ofstream(path / "special_tokens_map.json") << R"({"pad_token": {"content": "[PAD]"}})";
+
+  EXPECT_THAT(error_of(path), HasSubstr("token \"[PAD]\": expected an id below the 4 rows of the "
+                                        "embedding, found 4"));
 }
 
 TEST_F(Pretrained, AGenerationConfigWithoutIdsIsNamed) {
