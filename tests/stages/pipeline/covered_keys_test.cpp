@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "core/base/error.h"
 #include "core/io/file.h"
 #include "core/io/sha256.h"
 #include "stages/pipeline/stage_parsers.h"
@@ -121,6 +122,26 @@ TEST_F(CoveredKeys, HaveTheModelsFilesByName) {
   root_.write("elsewhere/config.json", "{}");
   EXPECT_THAT(changes(kSft, {"model.model_name_or_path=" + at("elsewhere")}),
               ElementsAre(HasSubstr("model.files.config.json ")));
+}
+
+/// What `covers` says of the model's files, in the order in which it is hashed.
+std::string model_part(const Json& covers) {
+  Json part;
+  for (const auto& [key, value] : covers.items()) {
+    if (key.starts_with("model.files")) part[key] = value;
+  }
+  return part.dump();
+}
+
+TEST_F(CoveredKeys, OfAModelAreNoneForFilesThatItDoesNotHave) {
+  EXPECT_EQ(
+      model_part(covers(kSft)),
+      concat(R"({"model.files.config.json":")", sha256_hex("m/config.json"),
+             R"(","model.files.model.safetensors":")", sha256_hex("m/model.safetensors"), R"("})"));
+  const std::vector<fs::path> gguf{root_.path() / "d/mzsre_test_duplicate_enes.json"};
+  const Json of_one = covered_keys(
+      recipe(), kSft, gguf, [](const fs::path& file) { return sha256_hex(text_of_file(file)); });
+  EXPECT_EQ(model_part(of_one), concat(R"({"model.files":")", sha256_hex("rows"), R"("})"));
 }
 
 TEST_F(CoveredKeys, HaveTheNormalisedPathOfAnExport) {

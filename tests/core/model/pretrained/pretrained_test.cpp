@@ -360,6 +360,22 @@ TEST_F(Pretrained, EveryFileThatResultsFollowFromIsOneOfTheModels) {
   EXPECT_EQ(names(), expected);
 }
 
+TEST_F(Pretrained, AFolderWithoutThemHasItsFilesInTheOrderThatFingerprintsHave) {
+  const fs::path path = exported();
+  fs::remove(path / "generation_config.json");
+  const auto files = [&path](const std::vector<std::string>& names) {
+    std::vector<fs::path> all;
+    for (const std::string& name : names) all.push_back(path / name);
+    return all;
+  };
+  EXPECT_EQ(open_pretrained(path).files,
+            files({"config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors"}));
+
+  fs::remove(path / "tokenizer_config.json");
+  EXPECT_EQ(open_pretrained(path).files,
+            files({"config.json", "tokenizer.json", "model.safetensors"}));
+}
+
 TEST_F(Pretrained, SpecialTokensAreThoseThatTransformersTakes) {
   const fs::path path = exported();
   for (const Json& one :
