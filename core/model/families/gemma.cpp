@@ -29,9 +29,7 @@ void read_gemma(const ConfigReader& reader, const GemmaDefaults& defaults, Model
       read_cap(reader, "attn_logit_softcapping", defaults.attn_logit_softcapping);
   config.final_logit_softcapping =
       read_cap(reader, "final_logit_softcapping", defaults.final_logit_softcapping);
-  if (!reader.is_null("sliding_window")) {
-    config.windows.window = reader.size_or("sliding_window", kUsualWindow);
-  }
+  read_window(reader, kUsualWindow, config.windows);
   config.windows.period = reader.size_or("sliding_window_pattern", defaults.period);
   read_layer_types(reader, config.num_hidden_layers, config.windows);
   if (is_absent(reader, "pad_token_id")) config.pad_token_id = 0;

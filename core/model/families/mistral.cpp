@@ -17,12 +17,10 @@ constexpr TensorSpec kBlockTensors[] = {
     {kGateUp, "mlp.up_proj.weight", "ffn_up.weight", {kInner, kHidden}},
     {kDown, "mlp.down_proj.weight", "ffn_down.weight", {kHidden, kInner}}};
 
-/// Null is no window; without the key transformers takes that of the first model.
+/// Without the key transformers takes the window of the first model.
 void read(const ConfigReader& reader, ModelConfig& config) {
   constexpr int64_t kFirstModel = 4096;
-  if (!reader.is_null("sliding_window")) {
-    config.windows.window = reader.size_or("sliding_window", kFirstModel);
-  }
+  read_window(reader, kFirstModel, config.windows);
 }
 
 void write(const ModelConfig& config, Json& json) {

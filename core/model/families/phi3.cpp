@@ -15,7 +15,7 @@ constexpr TensorSpec kBlockTensors[] = {
     {kDown, "mlp.down_proj.weight", "ffn_down.weight", {kHidden, kInner}}};
 
 void read(const ConfigReader& reader, ModelConfig& config) {
-  config.windows.window = reader.size_or("sliding_window", 0);
+  read_window(reader, /*usual=*/0, config.windows);
   const char* share = "partial_rotary_factor";
   config.rope.partial_rotary_factor = reader.number_or(share, 1.0);
   if (reader.has("rope_parameters")) {

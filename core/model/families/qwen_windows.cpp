@@ -4,9 +4,9 @@ namespace xkde {
 
 void read_qwen_windows(const ConfigReader& reader, ModelConfig& config) {
   if (!reader.boolean_or("use_sliding_window", false)) return;
-  if (reader.is_null("sliding_window")) return;
   constexpr int64_t kUsualWindow = 4096, kUsualFirst = 28;  // where the keys are absent
-  config.windows.window = reader.size_or("sliding_window", kUsualWindow);
+  read_window(reader, kUsualWindow, config.windows);
+  if (config.windows.window == 0) return;
   config.windows.first = reader.count_or("max_window_layers", kUsualFirst);
   read_layer_types(reader, config.num_hidden_layers, config.windows);
 }

@@ -10,6 +10,10 @@ constexpr const char* kSliding = "sliding_attention";
 
 }  // namespace
 
+void read_window(const ConfigReader& reader, int64_t usual, WindowedLayers& windows) {
+  if (!reader.is_null("sliding_window")) windows.window = reader.size_or("sliding_window", usual);
+}
+
 void read_layer_types(const ConfigReader& reader, int64_t layers, WindowedLayers& windows) {
   if (!reader.has("layer_types")) return;
   const Json& list = reader.at("layer_types");

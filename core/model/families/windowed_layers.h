@@ -24,6 +24,9 @@ struct WindowedLayers {
   }
 };
 
+/// `sliding_window` of a config.json: null is no window, and no key `usual`, the family's own.
+void read_window(const ConfigReader& reader, int64_t usual, WindowedLayers& windows);
+
 /// `layer_types` of a config.json, in place of the rule where it is there. Throws DataError for
 /// another number of layers and another kind of attention.
 void read_layer_types(const ConfigReader& reader, int64_t layers, WindowedLayers& windows);
