@@ -91,10 +91,8 @@ void BuildDataStage::each_key(StrictMap map) {
   map.optional("max_samples", max_samples, kNotNegative);
   map.written_if(prompt_language != PromptLanguage::kTest, "prompt_language", prompt_language,
                  kPromptLanguages);
-  if (map.has("exclude") || !exclude.empty()) {
-    map.list("exclude", exclude,
-             [](StrictMap item, ExcludedData& data) { data.each_key(std::move(item)); });
-  }
+  map.optional_list("exclude", exclude,
+                    [](StrictMap item, ExcludedData& data) { data.each_key(std::move(item)); });
   map.done();
 }
 

@@ -129,8 +129,8 @@ void RetrieverKeys::each_key(StrictMap map) {
   map.required("model_name_or_path", model_name_or_path);
   map.optional("k", k, kPositive);
   if (map.asks("threshold", threshold)) map.optional("threshold", *threshold, kCosine);
-  if (map.finds("query_prefix", query_prefix)) map.optional("query_prefix", *query_prefix);
-  if (map.finds("document_prefix", document_prefix))
+  if (map.asks("query_prefix", query_prefix)) map.optional("query_prefix", *query_prefix);
+  if (map.asks("document_prefix", document_prefix))
     map.optional("document_prefix", *document_prefix);
   map.done();
 }

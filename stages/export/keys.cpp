@@ -13,7 +13,7 @@ void ExportStage::each_key(StrictMap map) {
   const bool is_gguf = format == ExportFormat::kGguf;
   map.written_if(is_gguf, "gguf_type", gguf_type, kGgufTypes);
   map.written_if(!is_gguf, "dtype", dtype, kDtypes);
-  if (map.finds("merge_into", merge_into)) map.optional("merge_into", *merge_into, kMergeInto);
+  if (map.asks("merge_into", merge_into)) map.optional("merge_into", *merge_into, kMergeInto);
   if (map.reads() && is_gguf && !map.has("path")) {
     map.add_error("format", "expected path beside format: gguf, found none");
   }

@@ -54,7 +54,7 @@ void RankStage::each_key(StrictMap map) {
     if (entry.asks_languages || !map.has(key)) continue;
     add_wrong_reward(key, rewards_that([](const RewardEntry& one) { return one.asks_languages; }));
   }
-  if (map.finds("prefix", prefix)) {
+  if (map.asks("prefix", prefix)) {
     map.optional("prefix", *prefix);
     if (reward != RewardKind::kEncoder) add_wrong_reward("prefix", "encoder");
   }

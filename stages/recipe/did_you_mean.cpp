@@ -56,8 +56,9 @@ std::string closest(std::string_view word, const std::vector<std::string>& known
   for (const std::string& name : known) {
     const std::string simple_name = simplified(name);
     const size_t distance = edit_distance(simple, simple_name);
-    const size_t most = std::max<size_t>(1, std::max(simple.size(), simple_name.size()) / 3);
-    if (distance <= most && distance < simple_name.size() && distance < smallest) {
+    const size_t longer = std::max(simple.size(), simple_name.size());
+    const size_t most = std::max<size_t>(1, longer / 3);
+    if (distance <= most && distance < longer && distance < smallest) {
       smallest = distance;
       best = name;
     }

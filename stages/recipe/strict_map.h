@@ -147,16 +147,11 @@ class StrictMap {
   }
 
   /// Whether a key without a default has a value to be read into `out`, which is made then, or to
-  /// be written.
-  template <typename T>
-  bool finds(std::string_view key, std::optional<T>& out) const {
-    if (has(key)) out.emplace();
-    return out.has_value();
-  }
-  /// As above, and messages list the key among the known ones also where it is not there.
+  /// be written. Messages list the key among the known ones also where it is not there.
   template <typename T>
   bool asks(std::string_view key, std::optional<T>& out) {
-    if (!finds(key, out)) asked_.emplace_back(key);
+    if (has(key)) out.emplace();
+    if (!has(key)) asked_.emplace_back(key);
     return out.has_value();
   }
 
@@ -173,6 +168,13 @@ class StrictMap {
       Json& items = (*out_)[std::string(key)] = Json::array();
       for (T& item : out) each_key(writing(items.emplace_back()), item);
     }
+  }
+
+  /// As above for a list that may be absent, which is empty then.
+  template <typename T, typename EachKey>
+  void optional_list(std::string_view key, std::vector<T>& out, const EachKey& each_key) {
+    if (has(key) || !out.empty()) return list(key, out, each_key);
+    asked_.emplace_back(key);
   }
 
   /// A key that is a mistake in itself; `why` is the rest of the message.

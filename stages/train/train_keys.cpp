@@ -96,7 +96,7 @@ void TrainKeys::each_train_key(StrictMap& map) {
   map.optional("save_total_limit", save_total_limit, kPositive);
   map.optional("async_save", async_save);
   map.optional("resume_from_checkpoint", resume_from_checkpoint, kResumeNames);
-  if (map.finds("lora", lora)) each_lora_key(map.map("lora"), *lora);
+  if (map.asks("lora", lora)) each_lora_key(map.map("lora"), *lora);
   for (const auto& [key, why] : kForeignKeys) map.refuse(key, std::string(why));
 }
 

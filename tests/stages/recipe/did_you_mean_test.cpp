@@ -25,6 +25,12 @@ TEST(Closest, FindsMistypedNames) {
   EXPECT_EQ(closest("dytpe", {"dtype", "path"}), "dtype");
 }
 
+TEST(Closest, FindsANameOfOneLetterInTwo) {
+  EXPECT_EQ(closest("kk", {"k"}), "k");
+  EXPECT_EQ(closest("tk", {"k"}), "k");
+  EXPECT_EQ(closest("t", {"k"}), "");
+}
+
 TEST(Closest, FindsNamesByTheirBeginningWhenOnlyOneHasIt) {
   EXPECT_EQ(closest("gradient_acc", {"gradient_accumulation_steps"}),
             "gradient_accumulation_steps");

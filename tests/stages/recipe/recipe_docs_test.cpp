@@ -2,6 +2,7 @@
 #include <map>
 #include <sstream>
 #include <string>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -125,6 +126,38 @@ TEST(RecipeDocs, NameEveryKeyOfEverySectionAndNoOther) {
     const Rows& rows = documented.at(name);
     EXPECT_EQ(rows.size(), keys.size()) << name;
     for (const auto& [key, value] : keys.items()) EXPECT_EQ(rows.count(key), 1U) << name << key;
+  }
+}
+
+/// `key` mistyped in one letter.
+std::vector<std::string> typos_of(const std::string& key) {
+  std::vector<std::string> typos{key.substr(0, 1) + key};
+  if (key.size() > 3) typos.push_back(std::string(key).erase(1, 1));
+  return typos;
+}
+
+TEST(RecipeDocs, EveryKeyIsSuggestedForATypoOfIt) {
+  constexpr const char* kEverySection =
+      "model: {}\nparallel: {}\nstages:\n"
+      "  - build_data: {sources: [{}], exclude: [{}], quadrants: {}}\n"
+      "  - sft: {lora: {}}\n  - sample: {}\n  - rank: {}\n  - orpo: {lora: {}}\n"
+      "  - evaluate: {retriever: {}, demonstrations: {}}\n  - export: {}\n";
+  const std::map<std::string, std::string> items{{"build_data.sources", "build_data.sources.0"},
+                                                 {"build_data.exclude", "build_data.exclude.0"}};
+
+  for (const auto& [name, rows] : documented_keys()) {
+    const auto item = items.find(name);
+    const std::string section = item == items.end() ? name : item->second;
+    for (const auto& [key, value] : rows) {
+      for (const std::string& typo : typos_of(key)) {
+        const bool is_top = section == "Top level";
+        const std::string path = is_top ? typo : section + "." + typo;
+        const std::string text = (is_top ? typo + ": 1\n" : "") + std::string(kEverySection);
+        const std::vector<std::string> overrides(is_top ? 0 : 1, path + "=1");
+        EXPECT_THAT(error_of(text, overrides),
+                    testing::HasSubstr(path + ": unknown key; did you mean '" + key + "'?"));
+      }
+    }
   }
 }
 
