@@ -11,6 +11,7 @@
 #include "core/base/error.h"
 #include "core/text/jinja/evaluator.h"
 #include "core/text/jinja/methods.h"
+#include "core/text/jinja/named_rows.h"
 #include "core/text/jinja/python/arguments.h"
 #include "core/text/jinja/python/json_text.h"
 #include "core/text/jinja/python/operators.h"
@@ -257,44 +258,45 @@ Value wordcount(Evaluator& evaluator, const Value& value, const Arguments& argum
   return words;
 }
 
-constexpr NamedFilter kFilters[] = {{"abs", absolute},
-                                    {"attr", attribute},
-                                    {"capitalize", cased_as<Casing::kCapitalized>},
-                                    {"d", otherwise},
-                                    {"default", otherwise},
-                                    {"e", escape},
-                                    {"escape", escape},
-                                    {"float", real},
-                                    {"format", format},
-                                    {"indent", indent},
-                                    {"int", whole_part},
-                                    {"lower", cased_as<Casing::kLower>},
-                                    {"replace", replace},
-                                    {"round", rounded},
-                                    {"safe", safe},
-                                    {"string", string},
-                                    {"title", title},
-                                    {"tojson", tojson},
-                                    {"trim", trim},
-                                    {"upper", cased_as<Casing::kUpper>},
-                                    {"wordcount", wordcount}};
+constexpr NamedRow<Filter> kFilters[] = {{"abs", absolute},
+                                         {"attr", attribute},
+                                         {"capitalize", cased_as<Casing::kCapitalized>},
+                                         {"d", otherwise},
+                                         {"default", otherwise},
+                                         {"e", escape},
+                                         {"escape", escape},
+                                         {"float", real},
+                                         {"format", format},
+                                         {"indent", indent},
+                                         {"int", whole_part},
+                                         {"lower", cased_as<Casing::kLower>},
+                                         {"replace", replace},
+                                         {"round", rounded},
+                                         {"safe", safe},
+                                         {"string", string},
+                                         {"title", title},
+                                         {"tojson", tojson},
+                                         {"trim", trim},
+                                         {"upper", cased_as<Casing::kUpper>},
+                                         {"wordcount", wordcount}};
 
-std::array<std::span<const NamedFilter>, 2> all_filters() { return {kFilters, sequence_filters()}; }
+std::array<std::span<const NamedRow<Filter>>, 2> all_filters() {
+  return {kFilters, sequence_filters()};
+}
 
 }  // namespace
 
 Filter find_filter(std::string_view name) {
-  for (const std::span<const NamedFilter> filters : all_filters()) {
-    for (const NamedFilter& filter : filters)
-      if (filter.name == name) return filter.filter;
+  for (const std::span<const NamedRow<Filter>> filters : all_filters()) {
+    if (const Filter filter = find_named(filters, name)) return filter;
   }
   return nullptr;
 }
 
 std::string filter_names() {
   std::vector<std::string_view> names;
-  for (const std::span<const NamedFilter> filters : all_filters()) {
-    for (const NamedFilter& filter : filters) names.push_back(filter.name);
+  for (const std::span<const NamedRow<Filter>> filters : all_filters()) {
+    for (const NamedRow<Filter>& filter : filters) names.push_back(filter.name);
   }
   std::sort(names.begin(), names.end());
   std::string text;

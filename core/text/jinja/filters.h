@@ -8,11 +8,6 @@
 
 namespace xkde::jinja {
 
-struct NamedFilter {
-  std::string_view name;
-  Filter filter;
-};
-
 /// The filter of a name, as Jinja's, "tojson" as transformers'. Null: none of this name here.
 Filter find_filter(std::string_view name);
 std::string filter_names();  ///< "abs, batch, …", for messages

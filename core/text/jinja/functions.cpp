@@ -1,9 +1,8 @@
 #include "core/text/jinja/functions.h"
 
-#include <algorithm>
-
 #include "core/base/error.h"
 #include "core/text/jinja/evaluator.h"
+#include "core/text/jinja/named_rows.h"
 #include "core/text/jinja/python/arguments.h"
 #include "core/text/jinja/python/operators.h"
 #include "core/text/jinja/python/time_text.h"
@@ -77,22 +76,14 @@ Value strftime_now(Evaluator& evaluator, const Arguments& arguments) {
       time_text(context, text_required(context, *bound[0], "strftime_now"), *context.clock()));
 }
 
-struct NamedFunction {
-  std::string_view name;
-  Function function;
-};
-constexpr NamedFunction kFunctions[] = {{"range", range},
-                                        {"dict", dict},
-                                        {"namespace", make_namespace},
-                                        {"raise_exception", raise_exception},
-                                        {"strftime_now", strftime_now}};
+constexpr NamedRow<Function> kFunctions[] = {{"range", range},
+                                             {"dict", dict},
+                                             {"namespace", make_namespace},
+                                             {"raise_exception", raise_exception},
+                                             {"strftime_now", strftime_now}};
 
 }  // namespace
 
-Function find_function(std::string_view name) {
-  const auto* found = std::find_if(std::begin(kFunctions), std::end(kFunctions),
-                                   [&](const NamedFunction& entry) { return entry.name == name; });
-  return found == std::end(kFunctions) ? nullptr : found->function;
-}
+Function find_function(std::string_view name) { return find_named(kFunctions, name); }
 
 }  // namespace xkde::jinja

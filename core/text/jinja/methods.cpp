@@ -5,6 +5,7 @@
 
 #include "core/base/error.h"
 #include "core/text/jinja/evaluator.h"
+#include "core/text/jinja/named_rows.h"
 #include "core/text/jinja/python/arguments.h"
 #include "core/text/jinja/python/operators.h"
 #include "core/text/jinja/text_methods.h"
@@ -73,15 +74,11 @@ Value cycle(Evaluator& evaluator, const Value& self, const Arguments& arguments)
   return arguments.positional[round % arguments.positional.size()];
 }
 
-struct NamedMethod {
-  std::string_view name;
-  Method method;
-};
-constexpr NamedMethod kDictMethods[] = {
+constexpr NamedRow<Method> kDictMethods[] = {
     {"keys", keys}, {"values", values}, {"items", items}, {"get", get}, {"copy", copy}};
-constexpr NamedMethod kListMethods[] = {{"count", count}, {"index", index}, {"copy", copy}};
-constexpr NamedMethod kTupleMethods[] = {{"count", count}, {"index", index}};
-constexpr NamedMethod kLoopMethods[] = {{"cycle", cycle}};
+constexpr NamedRow<Method> kListMethods[] = {{"count", count}, {"index", index}, {"copy", copy}};
+constexpr NamedRow<Method> kTupleMethods[] = {{"count", count}, {"index", index}};
+constexpr NamedRow<Method> kLoopMethods[] = {{"cycle", cycle}};
 
 /// What Python's types have beside these.
 constexpr std::string_view kOtherDictMethods[] = {"clear",   "fromkeys",   "pop",
@@ -95,13 +92,6 @@ constexpr std::string_view kOtherTextMethods[] = {
 constexpr std::string_view kNumberMethods[] = {
     "as_integer_ratio", "bit_count", "bit_length", "conjugate", "denominator", "from_bytes", "imag",
     "is_integer",       "numerator", "real",       "to_bytes",  "hex",         "fromhex"};
-
-template <size_t size>
-Method find(const NamedMethod (&entries)[size], std::string_view name) {
-  const auto* found = std::find_if(std::begin(entries), std::end(entries),
-                                   [&](const NamedMethod& entry) { return entry.name == name; });
-  return found == std::end(entries) ? nullptr : found->method;
-}
 
 template <size_t size>
 void refuse_if_listed(Context& context, const Value& self, std::string_view name,
@@ -118,15 +108,15 @@ Method find_method(Context& context, const Value& self, std::string_view name) {
     if (const Method method = find_text_method(name)) return method;
     refuse_if_listed(context, self, name, kOtherTextMethods);
   } else if (self.dict() != nullptr) {
-    if (const Method method = find(kDictMethods, name)) return method;
+    if (const Method method = find_named(kDictMethods, name)) return method;
     refuse_if_listed(context, self, name, kOtherDictMethods);
   } else if (const Sequence* sequence = self.sequence()) {
-    if (sequence->kind == Sequence::Kind::kTuple) return find(kTupleMethods, name);
+    if (sequence->kind == Sequence::Kind::kTuple) return find_named(kTupleMethods, name);
     if (sequence->kind != Sequence::Kind::kList) return nullptr;
-    if (const Method method = find(kListMethods, name)) return method;
+    if (const Method method = find_named(kListMethods, name)) return method;
     refuse_if_listed(context, self, name, kOtherListMethods);
   } else if (self.is<std::shared_ptr<LoopState>>()) {
-    return find(kLoopMethods, name);
+    return find_named(kLoopMethods, name);
   } else if (self.is<int64_t>() || self.is<double>() || self.is<bool>()) {
     refuse_if_listed(context, self, name, kNumberMethods);
   }

@@ -8,6 +8,7 @@
 
 #include "core/base/error.h"
 #include "core/text/jinja/evaluator.h"
+#include "core/text/jinja/filters.h"
 #include "core/text/jinja/python/arguments.h"
 #include "core/text/jinja/python/operators.h"
 #include "core/text/jinja/python/text_functions.h"
@@ -291,29 +292,29 @@ Value select(Evaluator& evaluator, const Value& value, const Arguments& argument
   return context.sequence(std::move(kept), kIterator);
 }
 
-constexpr NamedFilter kFilters[] = {{"batch", batch},
-                                    {"count", length},
-                                    {"dictsort", dictsort},
-                                    {"first", first},
-                                    {"items", items_of},
-                                    {"join", join},
-                                    {"last", last},
-                                    {"length", length},
-                                    {"list", list},
-                                    {"map", map},
-                                    {"max", extreme<1>},
-                                    {"min", extreme<-1>},
-                                    {"reject", select<false, false>},
-                                    {"rejectattr", select<false, true>},
-                                    {"reverse", reverse},
-                                    {"select", select<true, false>},
-                                    {"selectattr", select<true, true>},
-                                    {"sort", sort},
-                                    {"sum", sum},
-                                    {"unique", unique}};
+constexpr NamedRow<Filter> kFilters[] = {{"batch", batch},
+                                         {"count", length},
+                                         {"dictsort", dictsort},
+                                         {"first", first},
+                                         {"items", items_of},
+                                         {"join", join},
+                                         {"last", last},
+                                         {"length", length},
+                                         {"list", list},
+                                         {"map", map},
+                                         {"max", extreme<1>},
+                                         {"min", extreme<-1>},
+                                         {"reject", select<false, false>},
+                                         {"rejectattr", select<false, true>},
+                                         {"reverse", reverse},
+                                         {"select", select<true, false>},
+                                         {"selectattr", select<true, true>},
+                                         {"sort", sort},
+                                         {"sum", sum},
+                                         {"unique", unique}};
 
 }  // namespace
 
-std::span<const NamedFilter> sequence_filters() { return kFilters; }
+std::span<const NamedRow<Filter>> sequence_filters() { return kFilters; }
 
 }  // namespace xkde::jinja

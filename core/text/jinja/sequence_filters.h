@@ -3,12 +3,13 @@
 
 #include <span>
 
-#include "core/text/jinja/filters.h"
+#include "core/text/jinja/named_rows.h"
+#include "core/text/jinja/syntax.h"
 
 namespace xkde::jinja {
 
 /// The filters that go through many values.
-std::span<const NamedFilter> sequence_filters();
+std::span<const NamedRow<Filter>> sequence_filters();
 
 }  // namespace xkde::jinja
 

@@ -1,11 +1,9 @@
 #include "core/text/jinja/tests.h"
 
-#include <algorithm>
-#include <iterator>
-
 #include "core/base/error.h"
 #include "core/text/jinja/evaluator.h"
 #include "core/text/jinja/filters.h"
+#include "core/text/jinja/named_rows.h"
 #include "core/text/jinja/python/arguments.h"
 #include "core/text/jinja/python/operators.h"
 #include "core/text/jinja/python/text_functions.h"
@@ -97,62 +95,54 @@ bool is_test(Evaluator& evaluator, const Value& value, const Arguments& argument
   return find_test(text_required(evaluator.context(), value, "test test")) != nullptr;
 }
 
-struct NamedTest {
-  std::string_view name;
-  Test test;
-};
-constexpr NamedTest kTests[] = {{"boolean", of_type<is_boolean>},
-                                {"callable", of_type<is_callable>},
-                                {"defined", of_type<is_defined>},
-                                {"divisibleby", divisible_by},
-                                {"eq", compares<Operator::kEqual>},
-                                {"equalto", compares<Operator::kEqual>},
-                                {"escaped", of_type<is_safe>},
-                                {"even", has_parity<0>},
-                                {"false", of_type<is_false_itself>},
-                                {"filter", is_filter},
-                                {"float", of_type<is_float>},
-                                {"ge", compares<Operator::kGreaterEqual>},
-                                {"greaterthan", compares<Operator::kGreater>},
-                                {"gt", compares<Operator::kGreater>},
-                                {"in", compares<Operator::kIn>},
-                                {"integer", of_type<is_integer>},
-                                {"iterable", of_type<is_iterable>},
-                                {"le", compares<Operator::kLessEqual>},
-                                {"lessthan", compares<Operator::kLess>},
-                                {"lower", has_case<'l'>},
-                                {"lt", compares<Operator::kLess>},
-                                {"mapping", of_type<is_mapping>},
-                                {"ne", compares<Operator::kUnequal>},
-                                {"none", of_type<is_none>},
-                                {"number", of_type<is_number>},
-                                {"odd", has_parity<1>},
-                                {"sameas", same_as},
-                                {"sequence", of_type<is_sequence>},
-                                {"string", of_type<is_string>},
-                                {"test", is_test},
-                                {"true", of_type<is_true_itself>},
-                                {"undefined", of_type<is_undefined>},
-                                {"upper", has_case<'u'>},
-                                // By these names only where a filter takes a test's name.
-                                {"!=", compares<Operator::kUnequal>},
-                                {"<", compares<Operator::kLess>},
-                                {"<=", compares<Operator::kLessEqual>},
-                                {"==", compares<Operator::kEqual>},
-                                {">", compares<Operator::kGreater>},
-                                {">=", compares<Operator::kGreaterEqual>}};
+constexpr NamedRow<Test> kTests[] = {{"boolean", of_type<is_boolean>},
+                                     {"callable", of_type<is_callable>},
+                                     {"defined", of_type<is_defined>},
+                                     {"divisibleby", divisible_by},
+                                     {"eq", compares<Operator::kEqual>},
+                                     {"equalto", compares<Operator::kEqual>},
+                                     {"escaped", of_type<is_safe>},
+                                     {"even", has_parity<0>},
+                                     {"false", of_type<is_false_itself>},
+                                     {"filter", is_filter},
+                                     {"float", of_type<is_float>},
+                                     {"ge", compares<Operator::kGreaterEqual>},
+                                     {"greaterthan", compares<Operator::kGreater>},
+                                     {"gt", compares<Operator::kGreater>},
+                                     {"in", compares<Operator::kIn>},
+                                     {"integer", of_type<is_integer>},
+                                     {"iterable", of_type<is_iterable>},
+                                     {"le", compares<Operator::kLessEqual>},
+                                     {"lessthan", compares<Operator::kLess>},
+                                     {"lower", has_case<'l'>},
+                                     {"lt", compares<Operator::kLess>},
+                                     {"mapping", of_type<is_mapping>},
+                                     {"ne", compares<Operator::kUnequal>},
+                                     {"none", of_type<is_none>},
+                                     {"number", of_type<is_number>},
+                                     {"odd", has_parity<1>},
+                                     {"sameas", same_as},
+                                     {"sequence", of_type<is_sequence>},
+                                     {"string", of_type<is_string>},
+                                     {"test", is_test},
+                                     {"true", of_type<is_true_itself>},
+                                     {"undefined", of_type<is_undefined>},
+                                     {"upper", has_case<'u'>},
+                                     // By these names only where a filter takes a test's name.
+                                     {"!=", compares<Operator::kUnequal>},
+                                     {"<", compares<Operator::kLess>},
+                                     {"<=", compares<Operator::kLessEqual>},
+                                     {"==", compares<Operator::kEqual>},
+                                     {">", compares<Operator::kGreater>},
+                                     {">=", compares<Operator::kGreaterEqual>}};
 
 }  // namespace
 
-Test find_test(std::string_view name) {
-  const auto* found = std::find_if(std::begin(kTests), std::end(kTests),
-                                   [&](const NamedTest& entry) { return entry.name == name; });
-  return found == std::end(kTests) ? nullptr : found->test;
-}
+Test find_test(std::string_view name) { return find_named(kTests, name); }
 
 std::string test_names() {
   std::string names;
-  for (const NamedTest& entry : kTests) names += concat(names.empty() ? "" : ", ", entry.name);
+  for (const NamedRow<Test>& entry : kTests) names += concat(names.empty() ? "" : ", ", entry.name);
   return names;
 }
 

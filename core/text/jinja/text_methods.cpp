@@ -6,6 +6,7 @@
 
 #include "core/base/error.h"
 #include "core/text/jinja/evaluator.h"
+#include "core/text/jinja/named_rows.h"
 #include "core/text/jinja/python/arguments.h"
 #include "core/text/jinja/python/operators.h"
 #include "core/text/jinja/python/printf.h"
@@ -176,50 +177,41 @@ Value isascii(Evaluator& evaluator, const Value& self, const Arguments& argument
   return python::is_ascii(call.text);
 }
 
-struct TextMethod {
-  std::string_view name;
-  Method method;
-};
-constexpr TextMethod kMethods[] = {{"capitalize", cased_as<Casing::kCapitalized>},
-                                   {"center", justify<'^'>},
-                                   {"count", count},
-                                   {"endswith", has_affix<true>},
-                                   {"find", find<false, false>},
-                                   {"format", format},
-                                   {"index", find<false, true>},
-                                   {"isalnum", is_made_of<'n'>},
-                                   {"isalpha", is_made_of<'a'>},
-                                   {"isascii", isascii},
-                                   {"isdigit", is_made_of<'d'>},
-                                   {"islower", is_made_of<'l'>},
-                                   {"isspace", is_made_of<'s'>},
-                                   {"isupper", is_made_of<'u'>},
-                                   {"join", join},
-                                   {"ljust", justify<'<'>},
-                                   {"lower", cased_as<Casing::kLower>},
-                                   {"lstrip", strip<Sides::kLeft>},
-                                   {"removeprefix", remove_affix<false>},
-                                   {"removesuffix", remove_affix<true>},
-                                   {"replace", replace},
-                                   {"rfind", find<true, false>},
-                                   {"rjust", justify<'>'>},
-                                   {"rsplit", split<true>},
-                                   {"rstrip", strip<Sides::kRight>},
-                                   {"split", split<false>},
-                                   {"splitlines", splitlines},
-                                   {"startswith", has_affix<false>},
-                                   {"strip", strip<Sides::kBoth>},
-                                   {"title", cased_as<Casing::kTitle>},
-                                   {"upper", cased_as<Casing::kUpper>},
-                                   {"zfill", zfill}};
+constexpr NamedRow<Method> kMethods[] = {{"capitalize", cased_as<Casing::kCapitalized>},
+                                         {"center", justify<'^'>},
+                                         {"count", count},
+                                         {"endswith", has_affix<true>},
+                                         {"find", find<false, false>},
+                                         {"format", format},
+                                         {"index", find<false, true>},
+                                         {"isalnum", is_made_of<'n'>},
+                                         {"isalpha", is_made_of<'a'>},
+                                         {"isascii", isascii},
+                                         {"isdigit", is_made_of<'d'>},
+                                         {"islower", is_made_of<'l'>},
+                                         {"isspace", is_made_of<'s'>},
+                                         {"isupper", is_made_of<'u'>},
+                                         {"join", join},
+                                         {"ljust", justify<'<'>},
+                                         {"lower", cased_as<Casing::kLower>},
+                                         {"lstrip", strip<Sides::kLeft>},
+                                         {"removeprefix", remove_affix<false>},
+                                         {"removesuffix", remove_affix<true>},
+                                         {"replace", replace},
+                                         {"rfind", find<true, false>},
+                                         {"rjust", justify<'>'>},
+                                         {"rsplit", split<true>},
+                                         {"rstrip", strip<Sides::kRight>},
+                                         {"split", split<false>},
+                                         {"splitlines", splitlines},
+                                         {"startswith", has_affix<false>},
+                                         {"strip", strip<Sides::kBoth>},
+                                         {"title", cased_as<Casing::kTitle>},
+                                         {"upper", cased_as<Casing::kUpper>},
+                                         {"zfill", zfill}};
 
 }  // namespace
 
-Method find_text_method(std::string_view name) {
-  const auto* found = std::lower_bound(
-      std::begin(kMethods), std::end(kMethods), name,
-      [](const TextMethod& entry, std::string_view wanted) { return entry.name < wanted; });
-  return found != std::end(kMethods) && found->name == name ? found->method : nullptr;
-}
+Method find_text_method(std::string_view name) { return find_named(kMethods, name); }
 
 }  // namespace xkde::jinja
