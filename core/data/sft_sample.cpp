@@ -1,6 +1,7 @@
 #include "core/data/sft_sample.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <optional>
 
 #include "core/base/error.h"
@@ -70,46 +71,81 @@ void append_between(SftSample& sample, const std::vector<int64_t>& ids,
     sample.trained[static_cast<size_t>(closing - sample.ids.begin())] = 1;
 }
 
+/// Tokens [begin, end) of a sample.
+struct Span {
+  size_t begin = 0;
+  size_t end = 0;
+};
+
+/// The tokens that have a part of `chat`, whose ids are the sample's.
+std::vector<Span> spans_of(const std::vector<WrittenChat::Part>& parts, const WrittenChat& chat,
+                           const Tokenizer& tokenizer, const SftSample& sample) {
+  std::vector<Span> spans;
+  for (const WrittenChat::Part& part : parts) {
+    spans.push_back({ids_before(tokenizer, sample.ids, chat.text, part.begin, false),
+                     ids_before(tokenizer, sample.ids, chat.text, part.end, true)});
+  }
+  return spans;
+}
+
+/// Where `id` stands first in a span; its end where it does not.
+size_t find_in(const SftSample& sample, Span span, std::optional<int64_t> id) {
+  const auto begin = sample.ids.begin() + static_cast<std::ptrdiff_t>(span.begin);
+  const auto end = sample.ids.begin() + static_cast<std::ptrdiff_t>(span.end);
+  return span.begin + static_cast<size_t>(std::find(begin, end, id.value_or(kNoToken)) - begin);
+}
+
+void train(SftSample& sample, Span span) {
+  for (size_t i = span.begin; i < span.end; ++i) sample.trained[i] = 1;
+}
+
+/// Trains what the template marks, up to `end_id` where that ends what is trained.
+void train_marked(SftSample& sample, const std::vector<Span>& marked,
+                  std::optional<int64_t> end_id) {
+  for (const Span& span : marked) train(sample, {span.begin, find_in(sample, span, end_id)});
+}
+
+/// Trains answers and, where it is given, the first `closing_id` behind each.
+void train_answers(SftSample& sample, const std::vector<Span>& answers,
+                   std::optional<int64_t> closing_id) {
+  for (const Span& span : answers) {
+    train(sample, span);
+    const size_t closing = find_in(sample, {span.end, sample.ids.size()}, closing_id);
+    if (closing < sample.ids.size()) sample.trained[closing] = 1;
+  }
+}
+
+/// Leaves out what stands behind the last trained token. Throws DataError where there is none.
+void end_with_last_trained(SftSample& sample, std::string_view answer) {
+  const auto last = std::find(sample.trained.rbegin(), sample.trained.rend(), uint8_t{1});
+  const auto length = static_cast<size_t>(sample.trained.rend() - last);
+  XKDE_CHECK(length > 0, DataError, "answer: expected at least one token, found none in \"", answer,
+             "\"");
+  sample.ids.resize(length);
+  sample.trained.resize(length);
+}
+
 /// A conversation as the model's own template writes it, tokenised as one text. Trained is what the
 /// template marks, or else the answers and, with `train_on_end_of_turn`, what closes them.
 SftSample encode_as_written(const Tokenizer& tokenizer, const ChatTemplate& chat_template,
                             const std::vector<ChatMessage>& turns, bool train_on_end_of_turn) {
   const WrittenChat chat = chat_template.written(turns);
-  const bool is_marked = !chat.generated.empty();
   SftSample sample;
-  sample.ids = tokenizer.encode(chat.text);
-  sample.trained.assign(sample.ids.size(), 0);
-  const std::optional<int64_t> end_id = train_on_end_of_turn
-                                            ? required_end_of_turn(tokenizer, chat_template)
-                                            : end_of_turn_id(tokenizer, chat_template);
-  size_t past_last = 0;
-  const std::vector<WrittenChat::Part> parts =
-      is_marked ? chat.generated : chat_template.places_of_answers(turns, chat.text);
-  for (const WrittenChat::Part& part : parts) {
-    const auto place = [&](size_t offset, bool covers) {
-      return sample.ids.begin() + static_cast<std::ptrdiff_t>(
-                                      ids_before(tokenizer, sample.ids, chat.text, offset, covers));
-    };
-    const auto begin = place(part.begin, false);
-    auto end = place(part.end, true);
-    const auto closing = std::find(is_marked ? begin : end, is_marked ? end : sample.ids.end(),
-                                   end_id.value_or(kNoToken));
-    if (is_marked && !train_on_end_of_turn) end = closing;
-    if (!is_marked && train_on_end_of_turn && closing != sample.ids.end())
-      sample.trained[static_cast<size_t>(closing - sample.ids.begin())] = 1;
-    std::fill(sample.trained.begin() + (begin - sample.ids.begin()),
-              sample.trained.begin() + (end - sample.ids.begin()), uint8_t{1});
+  append(sample, tokenizer.encode(chat.text), false);
+  std::optional<int64_t> closing_id;
+  if (train_on_end_of_turn) closing_id = required_end_of_turn(tokenizer, chat_template);
+  if (!chat.generated.empty()) {
+    std::optional<int64_t> end_id;
+    if (!train_on_end_of_turn) end_id = end_of_turn_id(tokenizer, chat_template);
+    train_marked(sample, spans_of(chat.generated, chat, tokenizer, sample), end_id);
+    end_with_last_trained(sample, turns.back().content);
+    return sample;
   }
-  for (size_t i = 0; i < sample.trained.size(); ++i) {
-    if (sample.trained[i] != 0) past_last = i + 1;
-  }
-  XKDE_CHECK(past_last > 0, DataError, "answer: expected at least one token, found none in \"",
-             turns.back().content, "\"");
-  sample.ids.resize(past_last);
-  sample.trained.resize(past_last);
+  const auto answers = chat_template.places_of_answers(turns, chat.text);
+  train_answers(sample, spans_of(answers, chat, tokenizer, sample), closing_id);
+  end_with_last_trained(sample, turns.back().content);
   // A template that closes an answer by no token of its own: EOS, or nothing would end it.
-  if (train_on_end_of_turn && sample.ids.back() != *end_id && !is_marked)
-    append(sample, {*end_id}, true);
+  if (closing_id && sample.ids.back() != *closing_id) append(sample, {*closing_id}, true);
   return sample;
 }
 

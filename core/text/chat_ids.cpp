@@ -17,13 +17,10 @@ bool is_special(const Tokenizer& tokenizer, int64_t id) {
 
 std::optional<int64_t> end_of_turn_id(const Tokenizer& tokenizer,
                                       const ChatTemplate& chat_template) {
-  const std::string& closing = chat_template.end_of_turn();
-  if (chat_template.format() == ChatTemplate::Format::kOwn) {
-    for (const int64_t id : tokenizer.encode(closing)) {
-      if (is_special(tokenizer, id)) return id;
-    }
-  } else if (!closing.empty()) {
-    return tokenizer.token_to_id(closing);
+  if (!chat_template.end_of_turn().empty())
+    return tokenizer.token_to_id(chat_template.end_of_turn());
+  for (const int64_t id : tokenizer.encode(chat_template.text_behind_answer())) {
+    if (is_special(tokenizer, id)) return id;
   }
   return tokenizer.eos_id();
 }

@@ -334,7 +334,7 @@ ChatTemplate ChatTemplate::of_model(const ModelTemplate& model, const std::strin
     chosen.system_text_ = default_system_text(probe).value_or("");
   const size_t answer = probe.answered.rfind(kAnswer);
   if (chosen.format_ == Format::kOwn && answer != std::string::npos)
-    chosen.end_of_turn_ = probe.answered.substr(answer + kAnswer.size());
+    chosen.text_behind_answer_ = probe.answered.substr(answer + kAnswer.size());
   return chosen;
 }
 

@@ -57,9 +57,11 @@ class ChatTemplate {
   /// is what was rendered or writes the same, and for plain; else one that writes this format.
   /// Empty: none.
   std::string source_for(const ModelTemplate& model) const;
-  /// What closes an answer: "<|im_end|>" (ChatML), "</s>" (Llama-2) or "<end_of_turn>" (Gemma); of
-  /// kOwn all that stands behind the last answer; empty for plain.
+  /// The token that closes an answer: "<|im_end|>" (ChatML), "</s>" (Llama-2) or "<end_of_turn>"
+  /// (Gemma). Empty for plain, and for kOwn, which tells no more than text_behind_answer().
   const std::string& end_of_turn() const noexcept { return end_of_turn_; }
+  /// Of kOwn: all that the template writes behind the last answer. Else empty.
+  const std::string& text_behind_answer() const noexcept { return text_behind_answer_; }
   /// Whether prompt() leaves BOS to the tokenizer's special tokens (Llama-2, Gemma).
   bool wants_bos() const noexcept { return wants_bos_; }
 
@@ -69,6 +71,7 @@ class ChatTemplate {
   Format format_ = Format::kPlain;
   std::string system_text_;
   std::string end_of_turn_;
+  std::string text_behind_answer_;
   bool wants_bos_ = false;
   std::shared_ptr<const OwnTemplate> own_;  ///< null: the format by name
 };

@@ -200,7 +200,7 @@ TEST(ChatTemplate, ChatMlThatCutsBlanksIsRenderedAsItIs) {
       "'<|im_end|>\n' }}{% endfor %}{{ '<|im_start|>assistant\n' if add_generation_prompt }}");
 
   EXPECT_EQ(chat.format(), ChatTemplate::Format::kOwn);
-  EXPECT_EQ(chat.end_of_turn(), "<|im_end|>\n");
+  EXPECT_EQ(chat.text_behind_answer(), "<|im_end|>\n");
 }
 
 TEST(ChatTemplate, DefaultSystemTextMayStandInAVariable) {
@@ -241,7 +241,7 @@ TEST(ChatTemplate, AnotherTemplateIsRenderedAsItIs) {
   const std::vector<WrittenChat::Part> answers = chat.places_of_answers(turns, written.text);
 
   EXPECT_EQ(chat.format(), ChatTemplate::Format::kOwn);
-  EXPECT_EQ(chat.end_of_turn(), "<|eot|>");
+  EXPECT_EQ(chat.text_behind_answer(), "<|eot|>");
   EXPECT_EQ(chat.prompt(" Q "), "<s><|h|>user<|/h|>\nQ<|eot|><|h|>assistant<|/h|>\n");
   EXPECT_EQ(written.text, chat.finished(turns));
   ASSERT_EQ(answers.size(), 2U);
