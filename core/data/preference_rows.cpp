@@ -48,9 +48,9 @@ Json parse_line(const std::string& line, bool is_whole, const std::string& place
   }
 }
 
-/// Calls `row(object, "file: line 3: ")` for each line.
+/// Calls `row(object, "file: line 3: ", 3)` for each line.
 void for_each_line(const std::filesystem::path& path,
-                   const std::function<void(const Json&, const std::string&)>& row) {
+                   const std::function<void(const Json&, const std::string&, int64_t)>& row) {
   LineReader lines(path, FileOrigin::kInput);
   for (std::string line; lines.next(line);) {
     if (line.empty() || line == "\r") continue;
@@ -61,7 +61,7 @@ void for_each_line(const std::filesystem::path& path,
     const Json object = parse_line(line, lines.is_whole(), place);
     XKDE_CHECK(object.is_object(), DataError, place, ": expected an object, found a value of type ",
                object.type_name());
-    row(object, place + ": ");
+    row(object, place + ": ", lines.number());
   }
 }
 
@@ -202,7 +202,7 @@ Json to_json(const PairRow& row) {
 
 std::vector<SampleRow> read_samples(const std::filesystem::path& path) {
   std::vector<SampleRow> rows;
-  for_each_line(path, [&](const Json& object, const std::string& place) {
+  for_each_line(path, [&](const Json& object, const std::string& place, int64_t /*line*/) {
     rows.push_back(parse_sample(object, place));
   });
   return rows;
@@ -210,8 +210,9 @@ std::vector<SampleRow> read_samples(const std::filesystem::path& path) {
 
 std::vector<PairRow> read_pairs(const std::filesystem::path& path) {
   std::vector<PairRow> rows;
-  for_each_line(path, [&](const Json& object, const std::string& place) {
+  for_each_line(path, [&](const Json& object, const std::string& place, int64_t line) {
     rows.push_back(parse_pair(object, place));
+    rows.back().line = line;
   });
   return rows;
 }

@@ -37,6 +37,7 @@ struct PairRow {
   std::optional<double> score_chosen;  ///< null: the gold answer, which nobody scores
   std::optional<double> score_rejected;
   bool is_dev = false;  ///< "split": "dev" or "train"
+  int64_t line = 0;     ///< of the file, from 1
   /// TRL's rows of messages: the turns before the answers, which prompt, chosen and rejected are to
   /// be written with. Empty: these are texts as they are.
   std::vector<ChatMessage> turns = {};

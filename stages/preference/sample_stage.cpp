@@ -8,6 +8,7 @@
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/base/stopwatch.h"
+#include "core/data/at_row.h"
 #include "core/data/conversation.h"
 #include "core/data/preference_rows.h"
 #include "core/data/sft_sample.h"
@@ -38,6 +39,20 @@ std::string prompt_text(const Conversation& conversation, const SampleStage& sta
   return "[INST]" + asked.front().content + " [/INST] ";
 }
 
+SamplePrompt prompt_of(const Conversation& conversation, const SampleStage& stage,
+                       const Tokenizer& tokenizer, const ChatTemplate& chat_template) {
+  const std::string text = prompt_text(conversation, stage, chat_template);
+  return {.index = 0,
+          .row = {.id = conversation.id,
+                  .prompt = text,
+                  .gold = conversation.turns.back().content,
+                  .answers = {},
+                  .languages = conversation.languages},
+          .ids = stage.prompt_format == PromptFormat::kModel
+                     ? encode_prompt(tokenizer, chat_template, text)
+                     : tokenizer.encode(text, /*add_special_tokens=*/true)};
+}
+
 /// The prompts of `conversations`, which are those of `source`.
 std::vector<SamplePrompt> prompts_of(const std::vector<Conversation>& conversations,
                                      const std::string& source, const SampleStage& stage,
@@ -46,19 +61,12 @@ std::vector<SamplePrompt> prompts_of(const std::vector<Conversation>& conversati
   const auto [begin, end] = Slice::parse(stage.records).range(std::ssize(conversations));
   std::vector<SamplePrompt> prompts;
   for (int64_t i = begin; i < end; ++i) {
-    const Conversation& conversation = conversations[static_cast<size_t>(i)];
-    const std::string text = prompt_text(conversation, stage, chat_template);
-    SamplePrompt prompt{.index = static_cast<uint64_t>(i),
-                        .row = {.id = conversation.id,
-                                .prompt = text,
-                                .gold = conversation.turns.back().content,
-                                .answers = {},
-                                .languages = conversation.languages},
-                        .ids = {}};
-    prompt.ids = stage.prompt_format == PromptFormat::kModel
-                     ? encode_prompt(tokenizer, chat_template, text)
-                     : tokenizer.encode(text, /*add_special_tokens=*/true);
-    prompts.push_back(std::move(prompt));
+    prompts.push_back(at_row([&] { return concat(source, ": row ", i); },
+                             [&] {
+                               return prompt_of(conversations[static_cast<size_t>(i)], stage,
+                                                tokenizer, chat_template);
+                             }));
+    prompts.back().index = static_cast<uint64_t>(i);
   }
   XKDE_CHECK(!prompts.empty(), DataError, source, ": expected prompts, found none of ",
              conversations.size(), " conversations in the slice \"", stage.records, "\"");

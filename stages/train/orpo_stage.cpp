@@ -12,6 +12,7 @@
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/base/rng.h"
+#include "core/data/at_row.h"
 #include "core/data/epoch_sampler.h"
 #include "core/data/orpo_pair.h"
 #include "core/data/preference_rows.h"
@@ -40,28 +41,21 @@ struct PairSet {
   int64_t num_trained() const { return std::ssize(train) - std::ssize(without_tokens); }
 };
 
-/// What pairs are read by. Both outlive it.
-struct PairReader {
-  const PretrainedModel& model;
-  const ChatTemplate& chat_template;
-};
-
+/// `rows` are texts.
 PairSet encode_pairs(const std::vector<PairRow>& rows, const OrpoStage& stage,
-                     const PairReader& reader) {
-  const OrpoLimits limits{
-      .max_length = std::min(stage.max_length, reader.model.config.context_length()),
-      .max_prompt_length = stage.max_prompt_length,
-      .keep_end = stage.truncation_mode == TruncationMode::kKeepEnd};
+                     const PretrainedModel& model) {
+  const OrpoLimits limits{.max_length = std::min(stage.max_length, model.config.context_length()),
+                          .max_prompt_length = stage.max_prompt_length,
+                          .keep_end = stage.truncation_mode == TruncationMode::kKeepEnd};
   PairSet set;
   std::map<std::string, int64_t> prompts;
   std::map<std::pair<std::string, std::string>, OrpoSequence> encoded;
   const auto encode = [&](const std::string& prompt, const std::string& answer) {
     const auto [found, is_new] = encoded.try_emplace({prompt, answer});
-    if (is_new) found->second = encode_orpo_sequence(reader.model.tokenizer, prompt, answer);
+    if (is_new) found->second = encode_orpo_sequence(model.tokenizer, prompt, answer);
     return found->second;
   };
-  for (const PairRow& given : rows) {
-    const PairRow row = as_texts(given, reader.chat_template);
+  for (const PairRow& row : rows) {
     OrpoPair pair{encode(row.prompt, row.chosen), encode(row.prompt, row.rejected)};
     if (row.chosen == row.rejected) {
       ++set.equal_texts;
@@ -90,10 +84,14 @@ PairSet encode_pairs(const std::vector<PairRow>& rows, const OrpoStage& stage,
 
 /// The pairs of a file. Throws DataError where none is left to train on.
 PairSet read_pair_set(const std::filesystem::path& file, const OrpoStage& stage,
-                      const PairReader& reader) {
+                      const PretrainedModel& model, const ChatTemplate& chat_template) {
   const FileOrigin origin = stage.uses_ranked_pairs() ? FileOrigin::kOwn : FileOrigin::kInput;
-  const std::vector<PairRow> pairs = read_as(origin, [&] { return read_pairs(file); });
-  PairSet set = encode_pairs(pairs, stage, reader);
+  std::vector<PairRow> pairs = read_as(origin, [&] { return read_pairs(file); });
+  for (PairRow& row : pairs) {
+    row = at_row([&] { return concat(file.string(), ": line ", row.line); },
+                 [&] { return as_texts(row, chat_template); });
+  }
+  PairSet set = encode_pairs(pairs, stage, model);
   XKDE_CHECK(set.num_trained() > 0, DataError, file.string(),
              ": expected at least one pair to train on, found none (", set.dev.size(),
              " dev pairs, ", set.equal_texts, " with equal texts, ", set.prompts_differ,
@@ -206,14 +204,14 @@ class OrpoTask final : public TrainTask {
 
 void check_orpo(const OrpoStage& stage, const SurveyInputs& inputs) {
   if (!stage.uses_ranked_pairs())
-    read_pair_set(stage.pairs, stage, {inputs.model, inputs.chat_template});
+    read_pair_set(stage.pairs, stage, inputs.model, inputs.chat_template);
 }
 
 void run_orpo(const OrpoStage& stage, const std::filesystem::path& folder, RunContext& context) {
   const std::filesystem::path file = stage.uses_ranked_pairs()
                                          ? context.artifacts().file(ArtifactKind::kPairs)
                                          : std::filesystem::path(stage.pairs);
-  PairSet set = read_pair_set(file, stage, {context.pretrained(), context.chat_template()});
+  PairSet set = read_pair_set(file, stage, context.pretrained(), context.chat_template());
   if (context.is_root()) {
     const Json statistics = statistics_of(set);
     write_file_atomically(folder / "statistics.json", statistics.dump(1) + "\n");

@@ -16,7 +16,7 @@ namespace xkde::recipe {
 /// The conversations as `stage` trains on them, cut to its max_length and to what the model was
 /// made for; `source` begins messages. One whose question alone fills that length has nothing to
 /// train on: it is left out, and counted in `left_out` where that is given. Throws DataError where
-/// no sample is left.
+/// no sample is left, and, with `source` and row, what a conversation's encoding throws.
 std::vector<SftSample> encode_samples(const std::vector<Conversation>& conversations,
                                       const std::string& source, const SftStage& stage,
                                       const PretrainedModel& model,
