@@ -168,12 +168,7 @@ std::vector<int64_t> encode_prompt(const Tokenizer& tokenizer, const ChatTemplat
   if (chat_template.format() == ChatTemplate::Format::kPlain)
     return tokenizer.encode_beginning(prompt);
   std::vector<int64_t> ids = tokenizer.encode(before_answer(chat_template, prompt));
-  if (chat_template.wants_bos()) {
-    const auto bos = tokenizer.bos_id();
-    XKDE_CHECK(bos.has_value(), ConfigError,
-               "chat_template: expected a tokenizer with a BOS token, found none");
-    ids.insert(ids.begin(), *bos);
-  }
+  if (const auto bos = bos_before(tokenizer, chat_template)) ids.insert(ids.begin(), *bos);
   return ids;
 }
 

@@ -50,11 +50,8 @@ ScoredSequence scored_sequence(const Tokenizer& tokenizer, const ChatTemplate& c
   scored.ids = chat_template.format() == ChatTemplate::Format::kPlain
                    ? tokenizer.encode_beginning(whole.text)
                    : tokenizer.encode(whole.text);
-  if (chat_template.wants_bos()) {
-    XKDE_CHECK(tokenizer.bos_id(), ConfigError,
-               "chat_template: expected a tokenizer with a BOS token, found none");
-    scored.ids.insert(scored.ids.begin(), *tokenizer.bos_id());
-  }
+  if (const auto bos = bos_before(tokenizer, chat_template))
+    scored.ids.insert(scored.ids.begin(), *bos);
   const size_t num_targets = scored.target_ids.size();
   XKDE_CHECK(num_targets > 0, DataError, "target: expected at least one token, found none in \"",
              target, "\"");

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <span>
 
+#include "core/base/error.h"
+
 namespace xkde {
 namespace {
 
@@ -23,6 +25,13 @@ std::optional<int64_t> end_of_turn_id(const Tokenizer& tokenizer,
     if (is_special(tokenizer, id)) return id;
   }
   return tokenizer.eos_id();
+}
+
+std::optional<int64_t> bos_before(const Tokenizer& tokenizer, const ChatTemplate& chat_template) {
+  if (!chat_template.wants_bos()) return std::nullopt;
+  XKDE_CHECK(tokenizer.bos_id(), ConfigError,
+             "chat_template: expected a tokenizer with a BOS token, found none");
+  return tokenizer.bos_id();
 }
 
 size_t ids_before(const Tokenizer& tokenizer, const std::vector<int64_t>& ids,

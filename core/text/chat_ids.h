@@ -18,6 +18,10 @@ namespace xkde {
 std::optional<int64_t> end_of_turn_id(const Tokenizer& tokenizer,
                                       const ChatTemplate& chat_template);
 
+/// What stands before the ids of a prompt: BOS where the format leaves it to the tokenizer, else
+/// nothing. Throws ConfigError where that has none.
+std::optional<int64_t> bos_before(const Tokenizer& tokenizer, const ChatTemplate& chat_template);
+
 /// How many of `ids`, which are those of `text`, stand before `offset`. A token across it counts
 /// with `covers`. `offset` is between two characters.
 size_t ids_before(const Tokenizer& tokenizer, const std::vector<int64_t>& ids,

@@ -12,7 +12,6 @@
 #include "core/base/stopwatch.h"
 #include "core/data/sft_sample.h"
 #include "core/evaluate/eval_chunks.h"
-#include "core/evaluate/scored_sequence.h"
 #include "core/loss/token_loss.h"
 #include "core/model/token_tree.h"
 #include "stages/run/chunk_log.h"
@@ -34,15 +33,13 @@ struct Counts {
 
 class AnswerRunner {
  public:
-  AnswerRunner(const EvaluateStage& stage, const EvalQuestionnaire& asked, RunContext& context)
+  AnswerRunner(const EvaluateStage& stage, const EvalQuestionnaire& asked,
+               const ScoredPrompts& scored, RunContext& context)
       : stage_(stage),
         asked_(asked),
+        scored_(scored),
         context_(context),
-        chat_template_(stage.chat_template == "model"
-                           ? context.chat_template()
-                           : ChatTemplate::select(stage.chat_template,
-                                                  own_template(context.pretrained(),
-                                                               context.recipe().model.chat_date))),
+        chat_template_(scored.chat_template()),
         fluency_template_(ChatTemplate::select("chatml_no_system", "")),
         plain_(ChatTemplate::select("plain", "")) {
     const bool asks_references = stage.base_locality && context.artifacts().weights_changed();
@@ -72,8 +69,6 @@ class AnswerRunner {
   }
 
  private:
-  const EvalPrompt& reference(size_t i) const { return asked_.prompts[asked_.references[i]]; }
-
   void run_chunks(int64_t begin, int64_t end, ChunkLog& log, WorkQueue& queue) {
     context_.model().make_resident();
     queue.run(begin, end, "answers", [&](int64_t next) {
@@ -112,12 +107,6 @@ class AnswerRunner {
     throw InternalError("evaluation chunk: not one of the enumerators");
   }
 
-  ScoredSequence sequence_of(const EvalPrompt& prompt) const {
-    if (stage_.scoring == Scoring::kEasyEdit)
-      return scored_in_context(context_.tokenizer(), prompt.text.user, prompt.target);
-    return scored_sequence(context_.tokenizer(), chat_template_, prompt.text.user, prompt.target);
-  }
-
   std::vector<Json> score(const EvalChunk& chunk, Counts& counts) {
     const int64_t longest = context_.decoder().config().context_length();
     std::vector<TargetAnswer> answers(chunk.count);
@@ -125,10 +114,9 @@ class AnswerRunner {
     std::vector<size_t> places;
     for (size_t i = 0; i < chunk.count; ++i) {
       const bool is_reference = chunk.kind == ChunkKind::kReferences;
-      const EvalPrompt& prompt =
-          is_reference ? reference(chunk.first + i) : asked_.prompts[chunk.first + i];
-      if (!is_reference) counts.edits += prompt.edits;
-      ScoredSequence scored = sequence_of(prompt);
+      const size_t prompt = is_reference ? asked_.references[chunk.first + i] : chunk.first + i;
+      if (!is_reference) counts.edits += asked_.prompts[prompt].edits;
+      ScoredSequence scored = scored_.at(prompt);
       if (std::ssize(scored.ids) > longest) continue;
       counts.tokens += std::ssize(scored.ids);
       TreeSequence sequence{std::move(scored.ids), {}};
@@ -252,6 +240,7 @@ class AnswerRunner {
 
   const EvaluateStage& stage_;
   const EvalQuestionnaire& asked_;
+  const ScoredPrompts& scored_;
   RunContext& context_;
   ChatTemplate chat_template_, fluency_template_, plain_;
   std::vector<EvalChunk> chunks_;  ///< those of the model before training come first
@@ -261,8 +250,9 @@ class AnswerRunner {
 }  // namespace
 
 EvalAnswers ask_model(const EvaluateStage& stage, const EvalQuestionnaire& asked,
-                      const std::filesystem::path& folder, RunContext& context) {
-  AnswerRunner runner(stage, asked, context);
+                      const ScoredPrompts& scored, const std::filesystem::path& folder,
+                      RunContext& context) {
+  AnswerRunner runner(stage, asked, scored, context);
   runner.run(folder);
   return context.is_root() ? runner.read(folder) : EvalAnswers{};
 }

@@ -5,6 +5,7 @@
 
 #include "core/evaluate/eval_answers.h"
 #include "core/evaluate/eval_questionnaire.h"
+#include "core/evaluate/scored_prompts.h"
 #include "stages/evaluate/keys.h"
 #include "stages/run/run_context.h"
 
@@ -12,12 +13,13 @@ namespace xkde::recipe {
 
 inline constexpr const char* kAnswersFile = "answers.jsonl";
 
-/// Asks the model. Ranks take chunks from a shared counter. Finished chunks are kept in
-/// kAnswersFile of `folder`: a run that was stopped or killed asks only the others when it starts
-/// again. Answers do not depend on the number of ranks. Rank 0 gets all of them, the other ranks
-/// get none. Throws StopRequested. Collective.
+/// Asks the model; `scored` are the prompts of `asked`. Ranks take chunks from a shared counter.
+/// Finished chunks are kept in kAnswersFile of `folder`: a run that was stopped or killed asks only
+/// the others when it starts again. Answers do not depend on the number of ranks. Rank 0 gets all
+/// of them, the other ranks get none. Throws StopRequested. Collective.
 EvalAnswers ask_model(const EvaluateStage& stage, const EvalQuestionnaire& asked,
-                      const std::filesystem::path& folder, RunContext& context);
+                      const ScoredPrompts& scored, const std::filesystem::path& folder,
+                      RunContext& context);
 
 }  // namespace xkde::recipe
 

@@ -147,7 +147,7 @@ void EvaluateStage::each_key(StrictMap map) {
   if (map.asks("demonstrations", demonstrations))
     each_demonstration_key(map.map("demonstrations"), *demonstrations);
   std::vector<std::string_view> templates = ChatTemplate::keys();
-  templates.insert(templates.begin(), "model");
+  templates.insert(templates.begin(), EvaluateStage::kModels);
   map.written_if(scoring == Scoring::kXkde, "chat_template", chat_template, Names{templates});
   map.optional("prompt_language", prompt_language, kPromptLanguageNames);
   map.optional("nq_prefix", nq_prefix, kNqPrefixNames);

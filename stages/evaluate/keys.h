@@ -31,7 +31,8 @@ struct EvaluateStage final : Stage, EvalOptions {
   static constexpr std::string_view kName = "evaluate";
 
   std::optional<RetrieverKeys> retriever;
-  std::string chat_template = "model";  ///< the recipe's model's, or as model.chat_template
+  static constexpr std::string_view kModels = "model";
+  std::string chat_template{kModels};  ///< the recipe's model's, or as model.chat_template
 
   int64_t max_tokens_per_batch = 2048;  ///< our choice
   bool token_tree = true;  ///< computes common beginnings once; predictions stay the same; ours

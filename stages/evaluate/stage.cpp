@@ -7,6 +7,7 @@
 
 #include "core/base/error.h"
 #include "core/base/log.h"
+#include "core/base/stop_signals.h"
 #include "core/evaluate/eval_inputs.h"
 #include "core/evaluate/eval_plan.h"
 #include "core/evaluate/eval_questionnaire.h"
@@ -53,8 +54,31 @@ void run_evaluate(const EvaluateStage& stage, const std::filesystem::path& folde
   }
   const EvalQuestionnaire asked =
       make_questionnaire(stage, inputs, std::move(moments), retrieved, demonstrations);
-  const EvalAnswers answers = ask_model(stage, asked, folder, context);
+  const ChatTemplate& format = stage.chat_template == EvaluateStage::kModels
+                                   ? context.chat_template()
+                                   : context.chat_template(stage.chat_template);
+  const ScoredPrompts scored(stage, inputs, asked, {context.tokenizer(), format});
+  const EvalAnswers answers = ask_model(stage, asked, scored, folder, context);
   if (context.is_root()) write_eval_results(stage, inputs, asked, answers, folder, context);
+}
+
+void check_evaluate(const EvaluateStage& stage, const SurveyInputs& inputs) {
+  const EvalInputs edits = read_eval_inputs(stage, inputs.data.files);
+  std::vector<EditMoment> moments =
+      edit_moments(stage.mode, stage.sizes, stage.eval_when, edits.edits_of_stream());
+  // What a memory finds, and which demonstrations are near, is not known yet: each question has its
+  // own fact before it.
+  const EvalQuestionnaire asked = make_questionnaire(stage, edits, std::move(moments), {}, {});
+  const ChatTemplate format =
+      stage.chat_template == EvaluateStage::kModels
+          ? inputs.chat_template
+          : ChatTemplate::select(stage.chat_template,
+                                 own_template(inputs.model, inputs.recipe.model.chat_date));
+  const ScoredPrompts scored(stage, edits, asked, {inputs.model.tokenizer, format});
+  for (size_t i = 0; i < asked.prompts.size(); ++i) {
+    check_stop();
+    scored.at(i);
+  }
 }
 
 }  // namespace xkde::recipe

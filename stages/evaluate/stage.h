@@ -7,6 +7,7 @@
 #include "core/text/chat_template.h"
 #include "stages/evaluate/keys.h"
 #include "stages/run/run_context.h"
+#include "stages/train/survey.h"
 
 namespace xkde::recipe {
 
@@ -25,6 +26,10 @@ void check_free_answers(const EvaluateStage& stage, const PretrainedModel& model
 /// Collective.
 void run_evaluate(const EvaluateStage& stage, const std::filesystem::path& folder,
                   RunContext& context);
+
+/// Makes the ids of what the stage scores, each question with its own fact shown where the stage
+/// looks facts up. Throws as the stage would before its first answer.
+void check_evaluate(const EvaluateStage& stage, const SurveyInputs& inputs);
 
 }  // namespace xkde::recipe
 

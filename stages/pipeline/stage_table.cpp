@@ -77,6 +77,7 @@ constexpr StageRunner kRunners[] = {
                              check_free_answers(as<EvaluateStage>(stage), model, chat);
                            }},
      .leaves = LeftFile{ArtifactKind::kResults, kResultsFile},
+     .check = check<EvaluateStage, check_evaluate>,
      .lighter = "a smaller evaluate.max_tokens_per_batch"},
     {.name = ExportStage::kName,
      .run = [](const Stage& stage, const fs::path& /*folder*/,

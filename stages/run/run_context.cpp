@@ -13,12 +13,18 @@ RunContext::RunContext(const Recipe& recipe, dist::Communicator& comm, at::Devic
     : recipe_(recipe),
       comm_(comm),
       pretrained_(open_pretrained(recipe.model.model_name_or_path)),
-      chat_template_(ChatTemplate::select(recipe.model.chat_template,
-                                          own_template(pretrained_, recipe.model.chat_date))),
+      chat_template_(&chat_template(recipe.model.chat_template)),
       decoder_(pretrained_.config),
       options_(engine_options(recipe, comm.size(), device)),
       recorder_(make_work_recorder(device)),
       weights_(recipe, comm, pretrained_, decoder_) {}
+
+const ChatTemplate& RunContext::chat_template(const std::string& key) {
+  const auto found = chat_templates_.find(key);
+  if (found != chat_templates_.end()) return found->second;
+  const ModelTemplate own = own_template(pretrained_, recipe_.model.chat_date);
+  return chat_templates_.emplace(key, ChatTemplate::select(key, own)).first->second;
+}
 
 void RunContext::set_options(const dist::EngineOptions& options) {
   XKDE_CHECK(!weights_.is_built(), InternalError, "run: the model is built, its options stay");
@@ -46,6 +52,6 @@ Generator RunContext::generator(const GenerateOptions& options) {
           tokenizer(), options, recorder_.get()};
 }
 
-std::vector<int64_t> RunContext::stop_ids() const { return pretrained_.stop_ids(chat_template_); }
+std::vector<int64_t> RunContext::stop_ids() const { return pretrained_.stop_ids(*chat_template_); }
 
 }  // namespace xkde::recipe

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -32,7 +33,9 @@ class RunContext {
   bool is_root() const noexcept { return comm_.rank() == 0; }
   const PretrainedModel& pretrained() const noexcept { return pretrained_; }
   const Tokenizer& tokenizer() const noexcept { return pretrained_.tokenizer; }
-  const ChatTemplate& chat_template() const noexcept { return chat_template_; }
+  const ChatTemplate& chat_template() const noexcept { return *chat_template_; }
+  /// The model's in another format, by a key of ChatTemplate::select. Each is made once.
+  const ChatTemplate& chat_template(const std::string& key);
   const Decoder& decoder() const noexcept { return decoder_; }
   at::ScalarType compute_dtype() const noexcept { return options_.compute_dtype; }
   at::Device device() const noexcept { return options_.device; }
@@ -68,7 +71,8 @@ class RunContext {
   const Recipe& recipe_;
   dist::Communicator& comm_;
   PretrainedModel pretrained_;
-  ChatTemplate chat_template_;
+  std::map<std::string, ChatTemplate> chat_templates_;  ///< by their keys
+  const ChatTemplate* chat_template_;
   Decoder decoder_;
   dist::EngineOptions options_;
   std::unique_ptr<WorkRecorder> recorder_;  ///< of decoding steps on a GPU

@@ -7,10 +7,11 @@ Needs python3 and mpirun only.
 
 import json
 import os
+import shutil
 import sys
 import unittest
 
-from tiny_run import TinyRunTest
+from tiny_run import TinyRunTest, byte_alphabet
 
 HEAD = """\
 output_dir: {out}
@@ -28,6 +29,10 @@ BUILD = """\
         - {{benchmark: mzsre, data: {root}/edits_enes.json, edit_languages: [en], test_languages: [es], records: "RECORDS"}}
 """
 SFT = "  - sft: {{max_steps: 1, global_batch_size: 1KEYS}}\n"
+
+STRICT = """\
+{% for m in messages %}{% if m.role == 'system' or 'NOT THIS' in m.content %}{{ raise_exception('not this') }}{% endif %}\
+<{{ m.role }}>{{ m.content }}<|im_end|>{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}"""
 
 
 def build(records):
@@ -48,9 +53,9 @@ class ValidateRun(TinyRunTest):
         said = [{"from": speakers[i % 2], "value": text} for i, text in enumerate(turns)]
         self.write(name, [{"conversations": said}], whole=True)
 
-    def both_refuse(self, name, stages, code, reason):
+    def both_refuse(self, name, stages, code, reason, head=HEAD):
         """`reason` names one fault."""
-        recipe = self.recipe(name, HEAD + stages)
+        recipe = self.recipe(name, head + stages)
         for arguments in (["validate", recipe], [recipe]):
             result = self.run_program(arguments)
             self.assertEqual(result.returncode, code, f"{arguments}: {result.stdout}{result.stderr}")
@@ -116,7 +121,69 @@ class ValidateRun(TinyRunTest):
         with open(f"{self.root}/theirs/model.gguf") as file:
             self.assertEqual(file.read(), "GGUF of someone")
 
+    def of_strict_model(self):
+        """The head of a recipe whose model's template takes no system turn and not the words NOT THIS."""
+        folder = f"{self.root}/strict"
+        if not os.path.isdir(folder):
+            shutil.copytree(f"{self.root}/model", folder)
+            with open(f"{folder}/chat_template.jinja", "w") as file:
+                file.write(STRICT)
+        return HEAD.replace("{root}/model", "{root}/strict").replace("chatml_no_system", "auto")
+
+    def turned_away(self, name, stages, place):
+        self.both_refuse(name, stages, 65, f"{place}: chat_template: auto: line 1: expected a conversation that the "
+                         "template takes, found one that it turns away: not this", self.of_strict_model())
+
+    def test_a_conversation_that_the_template_turns_away(self):
+        user, answer = {"role": "user", "content": "what?"}, {"role": "assistant", "content": "that"}
+        system = {"role": "system", "content": "be brief"}
+        rows = [{"messages": turns} for turns in ([user, answer], [system, user, answer])]
+        self.write("system.json", rows, whole=True)
+        file = f"{self.root}/system.json"
+        self.turned_away("sft_row", sft(", train_data: {root}/system.json"), f"{file}: row 1")
+        self.turned_away("sample_row", "  - sample: {{train_data: {root}/system.json}}\n", f"{file}: row 1")
+
+    def test_a_pair_that_the_template_turns_away(self):
+        user, answer = {"role": "user", "content": "what?"}, {"role": "assistant", "content": "that"}
+        other, system = {"role": "assistant", "content": "this"}, {"role": "system", "content": "be brief"}
+        self.write("system.jsonl", [{"prompt": prompt, "chosen": [answer], "rejected": [other]}
+                                    for prompt in ([user], [user], [system, user])])
+        self.turned_away("pair", "  - orpo: {{pairs: {root}/system.jsonl, max_steps: 1}}\n",
+                         f"{self.root}/system.jsonl: line 3")
+
+    def test_a_question_that_the_template_turns_away(self):
+        records = [dict(record, es=dict(record["es"])) for record in self.records[:3]]
+        records[2]["es"]["loc"] = "is it NOT THIS?"
+        self.write("asked_enes.json", records, whole=True)
+        self.turned_away("question", ASK.replace("edits_enes", "asked_enes").replace("0:2", "1:3"),
+                         f"{self.root}/asked_enes.json: row 2: locality")
+
+    def test_a_target_that_has_no_token(self):
+        folder = f"{self.root}/without_some"
+        shutil.copytree(f"{self.root}/model", folder)
+        with open(f"{folder}/tokenizer.json") as file:
+            tokenizer = json.load(file)
+        vocab = tokenizer["model"]["vocab"]
+        for byte in "\u2603".encode():
+            vocab[f"<unused {byte}>"] = vocab.pop(byte_alphabet()[byte])
+        with open(f"{folder}/tokenizer.json", "w") as file:
+            json.dump(tokenizer, file)
+        records = [dict(record, es=dict(record["es"])) for record in self.records[:2]]
+        records[1]["es"]["alt"] = "\u2603"
+        self.write("snow_enes.json", records, whole=True)
+        self.both_refuse("snow", ASK.replace("edits_enes", "snow_enes"), 65,
+                         f"{self.root}/snow_enes.json: row 1: reliability: target: expected at least one token, found none "
+                         'in "\u2603"', HEAD.replace("{root}/model", "{root}/without_some"))
+
+    def test_a_bos_that_the_tokenizer_does_not_have(self):
+        missing = "chat_template: expected a tokenizer with a BOS token, found none"
+        self.both_refuse("bos", ASK, 78, missing, HEAD.replace("chatml_no_system", "llama2"))
+        self.both_refuse("own_bos", ASK.replace("0}}", "0, chat_template: gemma}}"), 78, missing)
+        self.both_refuse("no_template", ASK.replace("0}}", "0, chat_template: auto}}"), 78,
+                         "chat_template: auto: expected a model with a chat template, found none")
+
     def test_what_the_run_can_do(self):
+        self.both_accept("asks", ASK.replace("0}}", "0, extra_metrics: [f1, fluency]}}"))
         self.both_accept("gguf", "  - export: {{path: {out}/x, format: gguf}}\n")
         self.both_accept("good", build("0:3") + sft(", lora: {{r: 2, alpha: 4}}") + "  - export: {{adapter: {out}/peft}}\n")
 

@@ -1,0 +1,44 @@
+#include "core/evaluate/scored_prompts.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+
+#include "core/base/error.h"
+#include "core/data/at_row.h"
+
+namespace xkde {
+
+std::string ScoredPrompts::place_of(size_t prompt) const {
+  const auto item =
+      std::find_if(asked_.items.begin(), asked_.items.end(), [&](const EvalItem& one) {
+        return one.prompt == prompt ||
+               (one.reference && asked_.references[*one.reference] == prompt);
+      });
+  XKDE_CHECK(item != asked_.items.end(), InternalError, "evaluation: no question asks prompt ",
+             prompt);
+  const EditMoment& moment = asked_.moments[item->moment];
+  const EvalStream& stream = inputs_.streams[moment.stream];
+  const auto position = static_cast<size_t>(moment.edit);
+  const EvalEdit& edit = stream.edits[position];
+  const LanguagePair& pair = inputs_.pairs[stream.pairs[position]];
+  EditSelection of_pair = options_;
+  of_pair.edit_languages = {pair.first};
+  of_pair.test_languages = {pair.second};
+  const std::set<std::filesystem::path> files = of_pair.files(Split::kTest);
+  const std::filesystem::path& file = files.size() == 1 ? *files.begin() : options_.data;
+  return concat(file.string(), ": row ", edit.record, ": ", edit.asked[item->question].kind.name());
+}
+
+ScoredSequence ScoredPrompts::at(size_t prompt) const {
+  const EvalPrompt& asked = asked_.prompts[prompt];
+  const auto make = [&] {
+    return options_.scoring == Scoring::kEasyEdit
+               ? scored_in_context(writer_.tokenizer, asked.text.user, asked.target)
+               : scored_sequence(writer_.tokenizer, writer_.chat_template, asked.text.user,
+                                 asked.target);
+  };
+  return at_row([&] { return place_of(prompt); }, make);
+}
+
+}  // namespace xkde

@@ -1,0 +1,43 @@
+#ifndef XKDE_CORE_EVALUATE_SCORED_PROMPTS_H_
+#define XKDE_CORE_EVALUATE_SCORED_PROMPTS_H_
+
+#include <cstddef>
+#include <string>
+
+#include "core/evaluate/eval_questionnaire.h"
+#include "core/evaluate/scored_sequence.h"
+#include "core/text/chat_template.h"
+#include "core/text/tokenizer/tokenizer.h"
+
+namespace xkde {
+
+/// The prompts of a questionnaire with their targets as token ids, by the options' scoring.
+class ScoredPrompts {
+ public:
+  struct Writer {
+    const Tokenizer& tokenizer;
+    const ChatTemplate& chat_template;
+  };
+  /// All outlive the object.
+  ScoredPrompts(const EvalOptions& options, const EvalInputs& inputs,
+                const EvalQuestionnaire& asked, Writer writer)
+      : options_(options), inputs_(inputs), asked_(asked), writer_(writer) {}
+
+  /// Of asked.prompts[prompt]. Throws as scored_sequence() and scored_in_context(), and for a chat
+  /// that the template turns away; the message begins with a question that comes to these words:
+  /// "data.json: row 3: locality: …".
+  ScoredSequence at(size_t prompt) const;
+  const ChatTemplate& chat_template() const noexcept { return writer_.chat_template; }
+
+ private:
+  std::string place_of(size_t prompt) const;
+
+  const EvalOptions& options_;
+  const EvalInputs& inputs_;
+  const EvalQuestionnaire& asked_;
+  Writer writer_;
+};
+
+}  // namespace xkde
+
+#endif  // XKDE_CORE_EVALUATE_SCORED_PROMPTS_H_
