@@ -1,4 +1,4 @@
-"""What both comparisons share: benchmark rows, prompts, the data order, and runs of xkde_dist."""
+"""What the comparisons share: benchmark rows, prompts, the data order, and runs of xkde_dist."""
 import json
 import os
 import pathlib

@@ -20,8 +20,9 @@ import sys
 import time
 
 import common
-import compare_train
-from compare_train import BATCH, BETAS, MAX_NORM, WEIGHT_DECAY
+import training
+from compare_train import HuggingFaceSide
+from training import BATCH, BETAS, MAX_NORM, WEIGHT_DECAY
 
 CASES = {
     "best": ({}, {"packing": True, "token_tree": True, "labelled_head": True}),
@@ -42,8 +43,8 @@ def worker(options, dtype):
     rank, size = dist.get_rank(), dist.get_world_size()
     device = torch.device("cuda", rank % torch.cuda.device_count()) if cuda else torch.device("cpu")
 
-    reference = compare_train.HuggingFaceSide(options.model, 1, 42, options.learning_rate)
-    samples = compare_train.samples_of(options, reference)
+    reference = HuggingFaceSide(options.model, 1, 42, options.learning_rate)
+    samples = training.samples_of(options, reference.tokenizer)
     model = reference.model.to(device).train()
     reference.start = None
     if options.checkpointing:
@@ -55,7 +56,7 @@ def worker(options, dtype):
     fully_shard(model, mp_policy=policy)
     steps = -(-len(samples) // BATCH)
     optimizer = torch.optim.AdamW(model.parameters(), lr=options.learning_rate, betas=BETAS, weight_decay=WEIGHT_DECAY)
-    schedule = reference.transformers.get_cosine_schedule_with_warmup(optimizer, compare_train.warmup_steps(steps), steps)
+    schedule = reference.transformers.get_cosine_schedule_with_warmup(optimizer, training.warmup_steps(steps), steps)
     order = common.data_order(42, 0, len(samples))
     losses, seconds, counted = [], 0.0, 0
     for step in range(steps):
@@ -98,14 +99,9 @@ def fully_shard_side(options, dtype):
 
 
 def product_side(options, dtype, num_samples, product, parallel, sft):
-    recipe = compare_train.recipe_for(options, dtype, num_samples)
+    recipe = training.recipe_for(options, dtype, num_samples, sft)
     recipe["parallel"] = {"threads": 1} | parallel
-    recipe["stages"][1]["sft"] |= sft
-    folder, path = product.run(recipe)
-    steps = common.json_lines(next(path.glob("*-sft")) / "metrics.jsonl")
-    folder.cleanup()
-    return {"samples": sum(s["samples"] for s in steps[1:]), "seconds": sum(s["step_seconds"] for s in steps[1:]),
-            "losses": [s["loss"] for s in steps], "peak": max(s["peak_bytes"] for s in steps)}
+    return training.run(product, recipe)
 
 
 def speed(rounds):
@@ -114,24 +110,20 @@ def speed(rounds):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    common.add_common_arguments(parser)
+    training.add_arguments(parser, records=6)
     parser.set_defaults(ranks=2, threads=2)
-    parser.add_argument("--test", nargs="+", default=["es", "fr", "de"], help="test languages")
-    parser.add_argument("--records", type=int, default=6, help="rows of each language")
-    parser.add_argument("--learning-rate", type=float, default=1e-4)
     parser.add_argument("--cases", nargs="+", default=list(CASES), choices=list(CASES))
     parser.add_argument("--checkpointing", action=argparse.BooleanOptionalAction, default=True,
                         help="gradient checkpointing on the fully_shard side")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    options.token_tree = True
     if options.worker:
         return worker(options, options.dtype[0])
     product = common.product_of(options)
     if product is None:
         parser.error("--binary is needed")
-    reference = compare_train.HuggingFaceSide(options.model, options.threads, 42, options.learning_rate)
-    num_samples = len(compare_train.samples_of(options, reference))
+    reference = HuggingFaceSide(options.model, options.threads, 42, options.learning_rate)
+    num_samples = len(training.samples_of(options, reference.tokenizer))
     del reference
     for dtype in options.dtype:
         sides = {"hf": lambda: fully_shard_side(options, dtype)}

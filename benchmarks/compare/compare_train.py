@@ -10,13 +10,11 @@ over the steps: both sides see the same batches.
 import argparse
 import json
 import math
-import pathlib
 import time
 
 import common
-
-QUESTIONS = (("src", "alt"), ("rephrase", "alt"), ("loc", "loc_ans"))
-BATCH, WEIGHT_DECAY, BETAS, MAX_NORM = 8, 1e-4, (0.9, 0.95), 1.0
+import training
+from training import BATCH, BETAS, MAX_NORM, WEIGHT_DECAY
 
 
 class HuggingFaceSide:
@@ -31,12 +29,6 @@ class HuggingFaceSide:
         self.tokenizer = transformers.AutoTokenizer.from_pretrained(model)
         self.model = common.load_model(model, torch.float32)
         self.start = {name: value.clone() for name, value in self.model.state_dict().items()}
-
-    def encode(self, user, answer):
-        text = self.tokenizer.apply_chat_template([{"role": "user", "content": user}], add_generation_prompt=True,
-                                                  tokenize=False)
-        prompt, target = (self.tokenizer(t, add_special_tokens=False)["input_ids"] for t in (text, answer))
-        return prompt, target + [self.tokenizer.eos_token_id]
 
     def padded(self, batch):
         torch = self.torch
@@ -58,7 +50,7 @@ class HuggingFaceSide:
         steps = math.ceil(len(samples) / BATCH)
         optimizer = torch.optim.AdamW(self.model.parameters(), lr=self.learning_rate, betas=BETAS,
                                       weight_decay=WEIGHT_DECAY)
-        schedule = self.transformers.get_cosine_schedule_with_warmup(optimizer, warmup_steps(steps), steps)
+        schedule = self.transformers.get_cosine_schedule_with_warmup(optimizer, training.warmup_steps(steps), steps)
         order = common.data_order(self.seed, 0, len(samples))
         self.losses, counted, seconds = [], 0, 0.0
         for step in range(steps):
@@ -78,66 +70,26 @@ class HuggingFaceSide:
         return counted, seconds
 
 
-class ProductSide:
-    def __init__(self, product, recipe, num_samples):
-        self.product, self.recipe, self.num_samples = product, recipe, num_samples
-
-    def timed(self):
-        folder, path = self.product.run(self.recipe)
-        steps = common.json_lines(next(path.glob("*-sft")) / "metrics.jsonl")
-        folder.cleanup()
-        self.losses = [s["loss"] for s in steps]
-        return self.num_samples - BATCH, sum(s["step_seconds"] for s in steps[1:])
-
-
-def warmup_steps(steps):
-    return math.ceil(0.05 * steps)
-
-
-def recipe_for(options, dtype, num_samples):
-    source = {"benchmark": options.benchmark, "data": str(pathlib.Path(options.data).resolve()),
-              "edit_languages": [options.edit], "test_languages": options.test, "records": f"0:{options.records}",
-              "questions": [question for question, _ in QUESTIONS]}
-    per_device = BATCH // options.ranks
-    sft = {"train_data": "build_data", "num_train_epochs": 1, "per_device_train_batch_size": per_device,
-           "gradient_accumulation_steps": 1, "learning_rate": options.learning_rate, "lr_scheduler_type": "cosine",
-           "warmup_steps": warmup_steps(math.ceil(num_samples / BATCH)), "weight_decay": WEIGHT_DECAY,
-           "adam_beta1": BETAS[0], "adam_beta2": BETAS[1], "max_grad_norm": MAX_NORM, "packing": True,
-           "token_tree": options.token_tree}
-    return common.base_recipe(options, dtype) | {"stages": [{"build_data": {"sources": [source]}}, {"sft": sft}]}
-
-
-def samples_of(options, reference):
-    samples = []
-    for test in options.test:
-        iso = common.iso_of(test)
-        for _, edit_side, side in common.load_rows(options.data, common.iso_of(options.edit), iso, options.records):
-            samples += [reference.encode(common.edit_prompt(edit_side, side[question], iso), side[answer])
-                        for question, answer in QUESTIONS]
-    return samples
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    common.add_common_arguments(parser)
-    parser.add_argument("--test", nargs="+", default=["es", "fr", "de"], help="test languages")
-    parser.add_argument("--records", type=int, default=8, help="rows of each language")
-    parser.add_argument("--learning-rate", type=float, default=1e-4)
+    training.add_arguments(parser, records=8)
     parser.add_argument("--token-tree", action=argparse.BooleanOptionalAction, default=True)
     options = parser.parse_args()
     common.check_arguments(options)
-    if BATCH % options.ranks:
-        parser.error(f"--ranks: expected a divisor of the batch of {BATCH}, found {options.ranks}")
     product = common.product_of(options)
     reference = HuggingFaceSide(options.model, options.threads, 42, options.learning_rate)
-    samples = samples_of(options, reference)
-    if len(samples) <= BATCH:
-        parser.error(f"--records: expected more than one step of {BATCH} samples, found {len(samples)}")
+    samples = training.samples_of(options, reference.tokenizer)
     for dtype in options.dtype:
         sides = {"hf": lambda: reference.timed(samples, dtype)}
         if product:
-            other = ProductSide(product, recipe_for(options, dtype, len(samples)), len(samples))
-            sides["xkde"] = other.timed
+            recipe = training.recipe_for(options, dtype, len(samples), {"token_tree": options.token_tree})
+            ours = {}
+
+            def run_ours():
+                ours.update(training.run(product, recipe))
+                return ours["samples"], ours["seconds"]
+
+            sides["xkde"] = run_ours
         results = common.alternate(options.rounds, sides)
         report = {"case": f"sft {options.edit}->{','.join(options.test)}", "dtype": dtype, "threads": options.threads,
                   "ranks": options.ranks, "rounds": options.rounds, "samples": len(samples),
@@ -145,7 +97,7 @@ def main():
         report |= common.speed_report(results)
         report["hf_losses"] = [round(loss, 6) for loss in reference.losses]
         if product:
-            report["loss_difference"] = max(abs(a - b) for a, b in zip(reference.losses, other.losses))
+            report["loss_difference"] = max(abs(a - b) for a, b in zip(reference.losses, ours["losses"]))
         print(json.dumps(report), flush=True)
 
 

@@ -2,11 +2,12 @@
 """LoRA training, side by side: an adapter and all weights trained by `xkde_dist`, and an adapter by PEFT with transformers'
 Trainer, on the same rows with the same batch, threads, rank and layers (r 16, all linear layers of the blocks, bf16).
 
-usage: lora_speed.py --model DIR --data PATH [--binary xkde_dist] [--test es fr de] [--records 8] [--rounds 3]
+usage: lora_speed.py --model DIR --data PATH --binary xkde_dist [--test es fr de] [--records 8] [--rounds 3]
 One epoch over records x languages x {src, rephrase, loc}, sides in turn. Prints one JSON line: samples a second of each
-side (medians over the rounds), how many times faster our adapter is, and the peak resident set above what the process
-had before its model was built, and the ratios of those. The first step of a side is not timed, nor are start-up and
-model loading. PEFT runs in a process of its own each time; requirements.txt names the versions.
+side (medians over the rounds), its peak resident set above what the process had before its model was built, and how many
+times faster our adapter is than the other two (`speed`) with what share of their memory (`memory`). The first step of a
+side is not timed, nor are start-up and model loading. PEFT runs in a process of its own each time, whose first and last
+losses stand beside ours: the order of samples differs. requirements.txt names the versions.
 """
 import argparse
 import json
@@ -20,9 +21,10 @@ import tempfile
 import time
 
 import common
-import compare_train
+import training
 
 RANK, ALPHA = 16, 32
+DTYPE = "bfloat16"
 SIDES = ("xkde_lora", "xkde_full", "peft")
 
 
@@ -31,48 +33,41 @@ def resident_bytes():
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-class PlainSide:
-    """What compare_train's samples_of() needs of a side, without its model."""
-
-    def __init__(self, model):
-        import transformers
-        self.tokenizer = transformers.AutoTokenizer.from_pretrained(model)
-
-    encode = compare_train.HuggingFaceSide.encode
-
-
 def train_with_peft(options, out):
     """A child's whole life: one epoch with the Trainer; writes what it measured to `out`."""
     import peft
     import torch
     import transformers
     torch.set_num_threads(options.threads)
-    side = PlainSide(options.model)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(options.model)
     rows = [{"input_ids": prompt + target, "attention_mask": [1] * len(prompt + target),
-             "labels": [-100] * len(prompt) + target}
-            for prompt, target in compare_train.samples_of(options, side)]
+             "labels": [-100] * len(prompt) + target} for prompt, target in training.samples_of(options, tokenizer)]
     before = resident_bytes()
     model = common.load_model(options.model, torch.bfloat16)
     model = peft.get_peft_model(model, peft.LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules="all-linear",
                                                        task_type="CAUSAL_LM"))
-    ends = []
+    ends, losses = [], []
 
     class Watch(transformers.TrainerCallback):
         def on_step_end(self, *_arguments, **_more):
             ends.append(time.perf_counter())
 
-    if side.tokenizer.pad_token is None:
-        side.tokenizer.pad_token = side.tokenizer.eos_token
+        def on_log(self, _arguments, _state, _control, logs=None, **_more):
+            losses.extend([logs["loss"]] if "loss" in (logs or {}) else [])
+
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
     with tempfile.TemporaryDirectory() as folder:
         arguments = transformers.TrainingArguments(
-            output_dir=folder, per_device_train_batch_size=compare_train.BATCH, num_train_epochs=1,
+            output_dir=folder, per_device_train_batch_size=training.BATCH, num_train_epochs=1,
             learning_rate=options.learning_rate, lr_scheduler_type="cosine", bf16=True, use_cpu=True, save_strategy="no",
-            logging_strategy="no", report_to=[], disable_tqdm=True, seed=42, data_seed=42,
-            weight_decay=compare_train.WEIGHT_DECAY, max_grad_norm=compare_train.MAX_NORM)
+            logging_steps=1, report_to=[], disable_tqdm=True, seed=42, data_seed=42,
+            weight_decay=training.WEIGHT_DECAY, max_grad_norm=training.MAX_NORM)
         transformers.Trainer(model=model, args=arguments, train_dataset=rows, callbacks=[Watch()],
-                             data_collator=transformers.DataCollatorForSeq2Seq(side.tokenizer)).train()
+                             data_collator=transformers.DataCollatorForSeq2Seq(tokenizer)).train()
     peak = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    result = {"samples": len(rows) - compare_train.BATCH, "seconds": ends[-1] - ends[0], "peak": peak - before}
+    result = {"samples": len(rows) - training.BATCH, "seconds": ends[-1] - ends[0], "losses": losses, "peak": peak,
+              "baseline": before}
     pathlib.Path(out).write_text(json.dumps(result), encoding="utf-8")
 
 
@@ -85,53 +80,43 @@ def run_peft():
         return json.loads(pathlib.Path(out).read_text(encoding="utf-8"))
 
 
-def run_ours(product, recipe, num_samples):
-    folder, path = product.run(recipe)
-    steps = common.json_lines(next(path.glob("*-sft")) / "metrics.jsonl")
-    folder.cleanup()
-    return {"samples": num_samples - compare_train.BATCH, "seconds": sum(s["step_seconds"] for s in steps[1:]),
-            "peak": steps[-1]["peak_bytes"] - steps[-1]["baseline_bytes"]}
-
-
 def report_of(results):
     speed = {side: statistics.median(r["samples"] / r["seconds"] for r in rounds) for side, rounds in results.items()}
-    peak = {side: statistics.median(r["peak"] for r in rounds) for side, rounds in results.items()}
-    report = {f"{side}_samples_per_second": round(value, 3) for side, value in speed.items()}
-    report |= {f"{side}_peak_bytes": int(value) for side, value in peak.items()}
-    report |= {f"{side}_seconds": [round(r["seconds"], 3) for r in rounds] for side, rounds in results.items()}
-    for side in ("xkde_full", "peft"):
-        if side in speed and "xkde_lora" in speed:
-            report[f"times_faster_than_{side}"] = round(speed["xkde_lora"] / speed[side], 3)
-            report[f"share_of_the_memory_of_{side}"] = round(peak["xkde_lora"] / peak[side], 3)
+    peak = {side: statistics.median(r["peak"] - r["baseline"] for r in rounds) for side, rounds in results.items()}
+    report = {}
+    for side, rounds in results.items():
+        losses = rounds[-1]["losses"]
+        report[side] = {"samples_per_second": round(speed[side], 3), "seconds": [round(r["seconds"], 3) for r in rounds],
+                        "peak_bytes": int(peak[side]), "losses": [round(losses[0], 4), round(losses[-1], 4)]}
+    if "xkde_lora" in results:
+        others = [side for side in results if side != "xkde_lora"]
+        report["speed"] = {f"lora : {side}": round(speed["xkde_lora"] / speed[side], 3) for side in others}
+        report["memory"] = {f"lora : {side}": round(peak["xkde_lora"] / peak[side], 3) for side in others}
     return report
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    common.add_common_arguments(parser)
-    parser.add_argument("--test", nargs="+", default=["es", "fr", "de"], help="test languages")
-    parser.add_argument("--records", type=int, default=8, help="rows of each language")
-    parser.add_argument("--learning-rate", type=float, default=1e-4)
-    parser.add_argument("--token-tree", action=argparse.BooleanOptionalAction, default=True)
+    training.add_arguments(parser, records=8)
+    parser.set_defaults(dtype=[DTYPE])
     parser.add_argument("--sides", nargs="+", default=list(SIDES), choices=SIDES)
     parser.add_argument("--peft-child", help=argparse.SUPPRESS)
     options = parser.parse_args()
     common.check_arguments(options)
+    if options.dtype != [DTYPE]:
+        parser.error(f"--dtype: expected {DTYPE}, found {' '.join(options.dtype)}")
     if options.peft_child:
         return train_with_peft(options, options.peft_child)
     product = common.product_of(options)
     if product is None and options.sides != ["peft"]:
         parser.error("--binary: expected it unless --sides is peft, found none")
-    samples = len(compare_train.samples_of(options, PlainSide(options.model)))
-    if samples <= compare_train.BATCH:
-        parser.error(f"--records: expected more than one step of {compare_train.BATCH} samples, found {samples}")
-    full = compare_train.recipe_for(options, "bfloat16", samples)
-    adapter = json.loads(json.dumps(full))
-    adapter["stages"][1]["sft"]["lora"] = {"r": RANK, "alpha": ALPHA, "target_modules": ["all-linear"]}
-    runs = {"xkde_lora": lambda: run_ours(product, adapter, samples),
-            "xkde_full": lambda: run_ours(product, full, samples), "peft": run_peft}
+    import transformers
+    samples = len(training.samples_of(options, transformers.AutoTokenizer.from_pretrained(options.model)))
+    lora = {"r": RANK, "alpha": ALPHA, "target_modules": ["all-linear"]}
+    runs = {"xkde_lora": lambda: training.run(product, training.recipe_for(options, DTYPE, samples, {"lora": lora})),
+            "xkde_full": lambda: training.run(product, training.recipe_for(options, DTYPE, samples, {})), "peft": run_peft}
     results = common.alternate(options.rounds, {side: runs[side] for side in options.sides})
-    report = {"case": f"lora r {RANK} {options.edit}->{','.join(options.test)}", "dtype": "bfloat16",
+    report = {"case": f"lora r {RANK} {options.edit}->{','.join(options.test)}", "dtype": DTYPE,
               "threads": options.threads, "ranks": options.ranks, "rounds": options.rounds, "samples": samples}
     print(json.dumps(report | report_of(results)), flush=True)
     return None
