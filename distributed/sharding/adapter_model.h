@@ -56,7 +56,7 @@ class AdapterModel final : public RunModel {
   // Of the adapter alone.
   const ShardLayout& layout() const noexcept override { return layout_; }
   at::Tensor& master() noexcept override { return master_; }
-  at::Tensor& gradient() noexcept override { return sums_.shard(); }
+  at::Tensor& gradient() override { return sums_.shard(); }
   std::vector<DecayRange> decay_ranges() const override;
   void masters_changed() override;
 

@@ -21,21 +21,27 @@ GradientSums::GradientSums(const ShardLayout& layout, const ProcessMesh& mesh,
     : layout_(layout),
       mesh_(mesh),
       options_(options),
-      shard_(at::zeros({layout.state_numel},
-                       at::TensorOptions().dtype(at::kFloat).device(options.device))),
       accumulators_(layout.units.size()),
       local_stale_(layout.units.size(), 1),
       slice_stale_(layout.units.size(), 1),
       buffers_(num_buffers(options.device)) {}
+
+at::Tensor& GradientSums::shard() {
+  if (!shard_.defined()) {
+    shard_ = at::zeros({layout_.state_numel},
+                       at::TensorOptions().dtype(at::kFloat).device(options_.device));
+  }
+  return shard_;
+}
 
 void GradientSums::begin_step() {
   std::fill(local_stale_.begin(), local_stale_.end(), 1);
   std::fill(slice_stale_.begin(), slice_stale_.end(), 1);
 }
 
-at::Tensor GradientSums::slice(size_t unit) const {
+at::Tensor GradientSums::slice(size_t unit) {
   const UnitLayout& layout = layout_.units[unit];
-  return shard_.narrow(0, layout.shard_offset, layout.shard_numel);
+  return shard().narrow(0, layout.shard_offset, layout.shard_numel);
 }
 
 /// Where this rank adds up the packs of a step: without other shards the slice is the whole unit.
@@ -43,7 +49,7 @@ at::Tensor GradientSums::local_sum(size_t unit) {
   if (alone()) return slice(unit);
   if (!accumulators_[unit].defined()) {
     const int64_t numel = layout_.units[unit].shard_numel * mesh_.num_shards();
-    accumulators_[unit] = at::empty({numel}, shard_.options());
+    accumulators_[unit] = at::empty({numel}, shard().options());
   }
   return accumulators_[unit];
 }
@@ -77,7 +83,7 @@ at::Tensor GradientSums::next_buffer(size_t unit) {
   at::Tensor& buffer = buffers_[turn_++ % buffers_.size()];
   const int64_t numel = layout_.units[unit].shard_numel * mesh_.num_shards();
   if (!buffer.defined() || buffer.numel() != numel) {
-    buffer = at::empty({numel}, shard_.options().dtype(options_.reduce_dtype));
+    buffer = at::empty({numel}, shard().options().dtype(options_.reduce_dtype));
   }
   return buffer;
 }
@@ -110,7 +116,7 @@ void GradientSums::close(size_t unit) {
 void GradientSums::scatter(size_t unit, at::Tensor full, bool last) {
   const bool first = std::exchange(slice_stale_[unit], 0) != 0;
   const at::Tensor result =
-      first ? slice(unit) : at::empty({layout_.units[unit].shard_numel}, shard_.options());
+      first ? slice(unit) : at::empty({layout_.units[unit].shard_numel}, shard().options());
   mesh_.shards().set_phase(layout_.units[unit].name);
   std::unique_ptr<Work> work = mesh_.shards().reduce_scatter(result, full, ReduceOp::kSum);
   reductions_.push_back({unit, std::move(full), result, first, last, std::move(work)});
@@ -140,7 +146,7 @@ at::Tensor GradientSums::finish() {
     if (options_.reduce_dtype != at::kFloat) copy.slice.copy_(copy.sum);
   }
   copy_sums_.clear();
-  at::Tensor sum = sum_of_squares(shard_).reshape({1});
+  at::Tensor sum = sum_of_squares(shard()).reshape({1});
   if (!alone()) {
     mesh_.shards().set_phase("gradient norm");
     mesh_.shards().all_reduce(sum, ReduceOp::kSum)->wait();

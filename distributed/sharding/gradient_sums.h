@@ -25,14 +25,14 @@ struct GradientOptions {
 /// Sums the gradients of a step over packs and ranks. Blocks are handed over pack by pack, last
 /// unit first; the embedding and the head, whose gradients several units add to, have fp32
 /// accumulators. Reductions run while the caller goes on, as far as the communicator lets them.
-/// Every rank makes the same calls in the same order.
+/// Every rank makes the same calls in the same order. Nothing is allocated before the first one.
 class GradientSums {
  public:
   /// `layout` and `mesh` outlive it.
   GradientSums(const ShardLayout& layout, const ProcessMesh& mesh, GradientOptions options);
 
   /// fp32 [layout.state_numel]; complete after finish().
-  at::Tensor& shard() noexcept { return shard_; }
+  at::Tensor& shard();
   void begin_step();
   /// fp32, a whole unit: this rank's sums over the packs of the step, zero at first.
   at::Tensor accumulator(size_t unit);
@@ -56,7 +56,7 @@ class GradientSums {
     std::unique_ptr<Work> work;
   };
   bool alone() const { return mesh_.num_shards() == 1; }
-  at::Tensor slice(size_t unit) const;
+  at::Tensor slice(size_t unit);
   at::Tensor local_sum(size_t unit);
   void write(size_t unit, const at::Tensor& flat, std::span<const at::Tensor> gradients,
              bool overwrite) const;
@@ -68,7 +68,7 @@ class GradientSums {
   const ShardLayout& layout_;
   const ProcessMesh& mesh_;
   GradientOptions options_;
-  at::Tensor shard_;
+  at::Tensor shard_;                      ///< by shard()
   std::vector<at::Tensor> accumulators_;  ///< fp32, by unit: whole sums of this rank, where needed
   std::vector<char> local_stale_;         ///< by unit: local_sum() is of an earlier step
   std::vector<char> slice_stale_;         ///< by unit: the shard's slice is of an earlier step

@@ -39,7 +39,7 @@ class ShardedModel final : public RunModel {
   const ShardLayout& layout() const noexcept override { return layout_; }
   const ProcessMesh& mesh() const noexcept { return mesh_; }
   at::Tensor& master() noexcept override { return master_; }
-  at::Tensor& gradient() noexcept override { return sums_.shard(); }
+  at::Tensor& gradient() override { return sums_.shard(); }
   std::vector<DecayRange> decay_ranges() const override;
   void masters_changed() override;
 

@@ -19,8 +19,9 @@ class TrainableModel {
   virtual ~TrainableModel() = default;
 
   virtual const ShardLayout& layout() const noexcept = 0;
-  virtual at::Tensor& master() noexcept = 0;                 ///< fp32 [layout().state_numel]
-  virtual at::Tensor& gradient() noexcept = 0;               ///< fp32, as master(), on the device
+  virtual at::Tensor& master() noexcept = 0;  ///< fp32 [layout().state_numel]
+  /// fp32, as master(), on the device. Nothing is allocated for it before the first call or step.
+  virtual at::Tensor& gradient() = 0;
   virtual std::vector<DecayRange> decay_ranges() const = 0;  ///< of this rank's state
   /// To be called after master() has been written to from outside.
   virtual void masters_changed() = 0;

@@ -14,6 +14,7 @@
 
 #include "core/base/error.h"
 #include "distributed/comm/thread_communicator.h"
+#include "tests/support/counting_allocator.h"
 #include "tests/support/odd_model.h"
 
 namespace xkde::dist {
@@ -235,6 +236,29 @@ TEST(ShardedModel, ARankReadsNoMoreThanItsShard) {
       EXPECT_LE(asked, model.layout().state_numel);
     });
   }
+}
+
+TEST(ShardedModel, OpeningAndAskingHoldNoMoreThanTheMasters) {
+  const Decoder decoder(odd_config(true));
+  const auto packs = pack_sequences(random_sequences(4), {});
+  run_ranks(1, [&](Communicator& comm) {
+    const CountingAllocator allocator;
+    const int64_t before = allocator.live();
+    ShardedModel model(decoder, comm, {});
+    model.load(random_weights);
+    const auto masters = static_cast<double>(model.master().nbytes());
+    const auto held = [&](int64_t bytes) { return static_cast<double>(bytes - before) / masters; };
+    EXPECT_LE(held(allocator.peak()), 1.2);
+
+    model.log_probs(&packs.front());
+    model.make_resident();
+    model.predict(packs.front());
+    EXPECT_LE(held(allocator.live()), 1.2);
+
+    model.begin_step();
+    model.forward_backward(&packs.front(), true);
+    EXPECT_GE(held(allocator.live()), 2.0);  // and the gradient sums
+  });
 }
 
 TEST(ShardedModel, LookingThePadTokenUpTeachesItNothing) {
