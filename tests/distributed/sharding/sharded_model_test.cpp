@@ -163,9 +163,17 @@ TEST_P(ShardedModelModes, MomentsInBytesLearnAsThoseInFp32) {
   const Curve narrow = train(1, GetParam(), {}, {}, training);
 
   EXPECT_LT(wide.losses.back(), 0.9 * wide.losses.front());
-  // A code is up to 0.7 % of its block's largest moment off, to either side alike: 1e-4 is left
-  // of that in the loss after 40 steps.
-  EXPECT_NEAR(narrow.losses.back() / wide.losses.back(), 1.0, 2e-3);
+  // A code is off by up to half of its widest step (adamw_8bit_test): 0.9 / 128 of a block's
+  // largest mean, 0.9 / 256 of its largest square. The mean has that in the 0.9 / (1 - 0.9) updates
+  // that follow, and the square, whose root is taken, half of it in 0.95 / (1 - 0.95). Roundings of
+  // 40 steps lie evenly around 0, apart from each other. So they leave, of the way that an element
+  // of the largest size goes, a standard deviation of
+  const double of_mean = 0.9 / 128 * 0.9 / (1 - 0.9);
+  const double of_square = 0.9 / 256 * 0.95 / (1 - 0.95) / 2;
+  const double deviation = std::hypot(of_mean, of_square) / std::sqrt(3.0 * 40);
+  // Three of them are allowed, of the way that the loss went: as if all elements erred alike.
+  const double learnt = wide.losses.front() - wide.losses.back();
+  EXPECT_NEAR(narrow.losses.back(), wide.losses.back(), 3 * deviation * learnt);
   EXPECT_NE(narrow.losses, wide.losses);
 
   // Blocks are the same on any number of ranks; a sum in another order may move a code.
