@@ -48,6 +48,13 @@ ADAPTERS = {
     },
     # Biases below the adapters; heads times their width differ from the hidden size.
     "llama_linear_rope_biases": {"r": 2, "lora_alpha": 3, "target_modules": ["k_proj", "o_proj"]},
+    "gemma3": {"r": 4, "lora_alpha": 6, "target_modules": "all-linear"},
+    # Projections that are one matrix in the model.
+    "phi3_window": {
+        "r": 3,
+        "lora_alpha": 4,
+        "target_modules": ["qkv_proj", "gate_up_proj", "down_proj"],
+    },
 }
 
 

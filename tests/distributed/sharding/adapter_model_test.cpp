@@ -89,7 +89,8 @@ std::vector<TreeSequence> labelled(const Json& sequences) {
 
 class GoldenAdapters : public testing::TestWithParam<const char*> {};
 INSTANTIATE_TEST_SUITE_P(OfPeft, GoldenAdapters,
-                         testing::Values("llama_untied", "qwen2_tied", "llama_linear_rope_biases"));
+                         testing::Values("llama_untied", "qwen2_tied", "llama_linear_rope_biases",
+                                         "gemma3", "phi3_window"));
 
 TEST_P(GoldenAdapters, LossAndEveryGradientEqualThoseOfPeft) {
   const std::string name = GetParam();
@@ -168,12 +169,12 @@ StepNumbers take_step(AdapterModel& model, AdamW& optimizer, Communicator& comm,
 }
 
 class AdapterTraining : public testing::TestWithParam<std::tuple<const char*, int, ShardMode>> {};
-INSTANTIATE_TEST_SUITE_P(SixSteps, AdapterTraining,
-                         testing::Combine(testing::Values("llama_untied", "qwen2_tied"),
-                                          testing::Values(1, 3),
-                                          testing::Values(ShardMode::kFull, ShardMode::kGrads,
-                                                          ShardMode::kOptimizer,
-                                                          ShardMode::kNone)));
+INSTANTIATE_TEST_SUITE_P(
+    SixSteps, AdapterTraining,
+    testing::Combine(testing::Values("llama_untied", "qwen2_tied", "gemma3", "phi3_window"),
+                     testing::Values(1, 3),
+                     testing::Values(ShardMode::kFull, ShardMode::kGrads, ShardMode::kOptimizer,
+                                     ShardMode::kNone)));
 
 TEST_P(AdapterTraining, LossesAndNormsEqualThoseOfPeft) {
   const auto [name, ranks, shard] = GetParam();
