@@ -4,18 +4,23 @@
     python tests/golden/check_gguf.py --binary build/release/launch/xkde_dist --model MODEL [--chat-template NAME] [--types F32 Q8_0]
 
 MODEL is a Hugging Face folder or a GGUF file. A recipe exports it as a folder in fp32 and as a file of each type. Then of each file:
-gguf-py decodes the bits that it makes itself of the folder's weights (K-quants, which it does not encode, are near them); this
-program reads back the tokenizer, the chat template and those very weights, and answers greedily as with the folder (F32, and BF16
-as with a folder of bfloat16); transformers' `gguf_file` gives logits for which each token of these answers is the likeliest; so does
-llama.cpp, which rounds activations to the blocks' numbers (to bfloat16 for BF16), so that a token may be beaten by MARGIN there.
-It also cuts texts into the same tokens. A line for each; exit code 1: one fails. Nothing is downloaded;
-PINNED names the versions (xllamacpp has llama.cpp itself, built).
+llama.cpp's quantizer makes the same bytes of the folder's weights (K-quants, which it searches for as this program does in its own
+way, have an error no larger than K_ERROR times that of its own); this program reads back the tokenizer, the chat template and the
+weights that gguf-py decodes, and answers greedily as with the folder (F32, and BF16 as with a folder of bfloat16); transformers'
+`gguf_file` gives logits for which each token of these answers is the likeliest. So does llama.cpp with a file of fp32 that this program
+writes of the decoded weights. With the file itself llama.cpp rounds activations, too (to bfloat16 for BF16, to blocks of 8 bits for
+blocks). The same tokens are the likeliest there as often as in transformers when the inputs of its products are rounded like that, less
+three standard deviations of such a count. llama.cpp also cuts texts into the same tokens, and finds the chat template. A MODEL that is a
+GGUF file is asked by llama.cpp as it is, too. A line for each; exit code 1: one fails. Nothing is downloaded; PINNED names the versions
+(xllamacpp has llama.cpp itself, built).
 """
 
 import argparse
+import ctypes
 import gc
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -36,9 +41,7 @@ QUESTIONS = ["What is the capital of France?", "Name three colours.", "Who wrote
 TEXTS = ["Hello world, 123 + 456!", "Die Königin von Schweden\n\n  wohnt in 東京.", " a  b\tc\r\nd", "naïve café 😀 ไทย кот",
          "it's we'll I'VE x1y22z333", ""]
 NEW_TOKENS = 16
-# Square error of a K-quant's values in parts of the weights' own squares, and by how much llama.cpp's likeliest logit may beat ours.
-K_ERRORS = {"Q4_K": 8e-3, "Q5_0": 4e-3, "Q5_K": 2e-3, "Q6_K": 6e-4}
-MARGIN = {"F32": 1e-3, "BF16": 0.1, "Q8_0": 0.6, "Q4_0": 0.6, "Q4_K_M": 0.6}
+K_ERROR = 1.0
 FP32 = 1e-3  # what two orders of summation make of a logit at most
 
 
@@ -95,27 +98,51 @@ def as_in_file(name, values, config):
     return values
 
 
+def quantizer():
+    """llama.cpp's: bytes of a matrix in a type."""
+    chunk = ctypes.CDLL(sys.modules["xllamacpp.xllamacpp"].__file__).ggml_quantize_chunk
+    chunk.restype = ctypes.c_size_t
+    chunk.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p]
+
+    def quantize(values, kind):
+        values = numpy.ascontiguousarray(values)
+        columns = values.shape[-1]
+        block, size = gguf.GGML_QUANT_SIZES[kind]
+        out = numpy.zeros(values.size // block * size, numpy.uint8)
+        written = chunk(int(kind), values.ctypes.data, out.ctypes.data, 0, values.size // columns, columns, None)
+        if written != out.size:
+            sys.exit(f"{kind.name}: llama.cpp wrote {written} bytes for {out.size}")
+        return out
+
+    return quantize
+
+
+def square_error(stored, values):
+    return float(((stored - values) ** 2).sum(dtype=numpy.float64))
+
+
 def check_values(kind, reader, weights, config):
-    """gguf-py reads what it would have written."""
+    """The file has the bytes that llama.cpp's quantizer makes, or of K-quants values as near to the weights."""
     tensors = {tensor.name: tensor for tensor in reader.tensors}
-    name_of = file_names(config)
-    worst, wrong, types = {}, [], {}
+    name_of, quantize = file_names(config), quantizer()
+    errors, wrong, types = {}, [], {}
     for name, values in weights.items():
         tensor = tensors.pop(name_of(name))
         values = as_in_file(name, values, config)
-        stored = gguf.quants.dequantize(tensor.data, tensor.tensor_type).reshape(values.shape)
         label = tensor.tensor_type.name
         types[label] = types.get(label, 0) + 1
-        if label in ("F32", "BF16", "Q8_0", "Q4_0", "Q5_0", "Q5_1"):
-            again = gguf.quants.dequantize(gguf.quants.quantize(values, tensor.tensor_type), tensor.tensor_type)
-            if not numpy.array_equal(stored.view(numpy.uint32), again.reshape(values.shape).view(numpy.uint32)):
-                wrong.append(name)
-        else:
-            error = float(((stored - values) ** 2).sum() / (values**2).sum())
-            worst[label] = max(worst.get(label, 0), error)
-    far = [f"{label} {error:.1e}" for label, error in worst.items() if error > K_ERRORS[label]]
-    check(f"{kind}: gguf-py", not wrong and not far and not tensors,
-          f"{types}, errors {({k: f'{v:.1e}' for k, v in worst.items()})}, wrong {wrong[:3]}, far {far}, more {list(tensors)[:3]}")
+        theirs = quantize(values, tensor.tensor_type)
+        if not label.endswith("_K"):
+            wrong += [] if numpy.array_equal(theirs, tensor.data.reshape(-1).view(numpy.uint8)) else [name]
+            continue
+        theirs = theirs.reshape(tensor.data.shape)
+        decoded = [gguf.quants.dequantize(data, tensor.tensor_type).reshape(values.shape) for data in (tensor.data, theirs)]
+        sums = errors.setdefault(label, [0.0, 0.0])
+        sums[:] = [total + square_error(one, values) for total, one in zip(sums, decoded)]
+    ratios = {label: ours / theirs for label, (ours, theirs) in errors.items()}
+    check(f"{kind}: llama.cpp's quantizer", not wrong and not tensors and all(ratio <= K_ERROR for ratio in ratios.values()),
+          f"{types}, errors {({label: f'{ratio:.4f}' for label, ratio in ratios.items()})} of its own, wrong {wrong[:3]}, "
+          f"more {list(tensors)[:3]}")
 
 
 def check_round_trip(kind, program, folder, again, reader):
@@ -144,26 +171,45 @@ def check_weights_again(kind, reader, weights, config):
     check(f"{kind}: weights read back", not wrong, str(wrong[:3]) if wrong else "")
 
 
-def beaten_by(logits, prompts, answers):
-    """The most that another token's logit is above that of an answer's token, and how many tokens are the likeliest."""
-    worst, equal, count = 0.0, 0, 0
+def gaps_of(logits, prompts, answers):
+    """Of each token of the answers, by how much the likeliest logit is above its own: 0 where it is that."""
+    gaps = []
     for prompt, answer in zip(prompts, answers, strict=True):
         rows = logits(prompt + answer)[len(prompt) - 1:-1]
-        said = rows[numpy.arange(len(answer)), answer]
-        above = rows.max(axis=-1) - said
-        worst, equal, count = max(worst, float(above.max())), equal + int((above == 0).sum()), count + len(answer)
-    return worst, f"{equal} of {count} tokens are the likeliest, the others are beaten by {worst:.1e} at most"
+        gaps += (rows.max(axis=-1) - rows[numpy.arange(len(answer)), answer]).tolist()
+    return gaps
+
+
+def told_of(gaps):
+    return f"{gaps.count(0.0)} of {len(gaps)} tokens are the likeliest, the others are beaten by {max(gaps):.1e} at most"
+
+
+def rounded(values, kind):
+    """As llama.cpp rounds what it multiplies with weights of a file of `kind`, fp32 [..., columns]."""
+    if kind == "F32":
+        return values
+    if kind == "BF16":
+        return values.bfloat16().float()
+    blocks = gguf.quants.quantize(values.numpy(), gguf.GGMLQuantizationType.Q8_0)
+    return torch.from_numpy(gguf.quants.dequantize(blocks, gguf.GGMLQuantizationType.Q8_0).reshape(values.shape))
 
 
 def check_transformers(kind, path, prompts, answers):
+    """Returns what is left when activations are rounded: the gaps of `kind`, and those of blocks of 8 bits."""
     model = transformers.AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=torch.float32).eval()
 
     def logits(ids):
         with torch.no_grad():
             return model(torch.tensor([ids])).logits[0].numpy()
 
-    worst, told = beaten_by(logits, prompts, answers)
-    check(f"{kind}: transformers", worst <= FP32, told)
+    gaps = gaps_of(logits, prompts, answers)
+    check(f"{kind}: transformers", max(gaps) <= FP32, told_of(gaps))
+    if kind == "F32":
+        kind = "Q8_0"  # of the file that MODEL is
+    for module in model.modules():
+        if isinstance(module, torch.nn.Linear):
+            module.register_forward_pre_hook(lambda _, inputs: (rounded(inputs[0], kind),))
+    return gaps_of(logits, prompts, answers)
 
 
 class LlamaCpp:
@@ -210,11 +256,26 @@ class LlamaCpp:
         return gaps
 
 
-def check_llama_cpp(kind, path, tokenizer, prompts, answers):
+def check_exactly(kind, path, prompts, answers):
+    """llama.cpp with a file of fp32, where nothing is rounded."""
     model = LlamaCpp(path)
     gaps = [gap for prompt, answer in zip(prompts, answers, strict=True) for gap in model.beats(prompt, answer)]
-    check(f"{kind}: llama.cpp", max(gaps) <= MARGIN[kind],
-          f"{gaps.count(0.0)} of {len(gaps)} tokens are the likeliest, the others are beaten by {max(gaps):.1e} at most")
+    check(f"{kind}: llama.cpp, decoded", max(gaps) <= FP32, told_of(gaps))
+
+
+def check_rounding(kind, model, prompts, answers, rounded_gaps):
+    gaps = [gap for prompt, answer in zip(prompts, answers, strict=True) for gap in model.beats(prompt, answer)]
+    count = len(gaps)
+    share = (rounded_gaps.count(0.0) + 1) / (count + 2)  # Laplace's: never 0 or 1
+    least = rounded_gaps.count(0.0) - 3 * (2 * share * (1 - share) * count) ** 0.5
+    check(f"{kind}: llama.cpp", gaps.count(0.0) >= least,
+          f"{told_of(gaps)}; rounded in transformers {rounded_gaps.count(0.0)}, at least {least:.1f} expected")
+
+
+def check_llama_cpp(kind, path, tokenizer, prompts, answers, rounded_gaps):
+    model = LlamaCpp(path)
+    if kind != "F32":
+        check_rounding(kind, model, prompts, answers, rounded_gaps)
     other = {text: (model.tokens(text), tokenizer(text).input_ids) for text in TEXTS if text}
     other = {text: ids for text, ids in other.items() if ids[0] != ids[1]}
     check(f"{kind}: llama.cpp's tokens", not other, repr(other) if other else "")
@@ -247,7 +308,8 @@ def main():
         prompts = prompts_of(tokenizer)
         for kind in arguments.types:
             path = work / kind / "model.gguf"
-            answers = program.run(f"again_{kind}", path, [f"path: {work}/{kind}_hf, dtype: float32"])
+            answers = program.run(f"again_{kind}", path, [f"path: {work}/{kind}_hf, dtype: float32",
+                                                          f"path: {work}/{kind}_decoded, format: gguf, gguf_type: F32"])
             check(f"{kind}: answers", answers == expected.get(kind, answers) and all(answers),
                   f"{sum(map(len, answers))} tokens, first {tokenizer.decode(answers[0])!r}")
             reader = gguf.GGUFReader(path)
@@ -258,9 +320,14 @@ def main():
                 del weights
             check_round_trip(kind, program, work / "hf", work / f"{kind}_hf", reader)
             del reader
-            check_transformers(kind, path, prompts, answers)
+            rounded_gaps = check_transformers(kind, path, prompts, answers)
             gc.collect()
-            check_llama_cpp(kind, path, tokenizer, prompts, answers)
+            check_exactly(kind, work / f"{kind}_decoded" / "model.gguf", prompts, answers)
+            check_llama_cpp(kind, path, tokenizer, prompts, answers, rounded_gaps)
+            if kind == "F32" and arguments.model.is_file():
+                check_rounding(arguments.model.name, LlamaCpp(arguments.model), prompts, answers, rounded_gaps)
+            for name in (f"{kind}_hf", f"{kind}_decoded"):
+                shutil.rmtree(work / name)
             gc.collect()
     return 1 if check.failed else 0
 
