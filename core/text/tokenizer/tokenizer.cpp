@@ -34,23 +34,23 @@ std::optional<std::string> configured_token(const JsonPlace& config, const char*
 
 struct Tokenizer::Impl {
   Impl(const Json& tokenizer, const Json& config, const std::string& name)
-      : json(tokenizer), config_json(config), root(json, name), model(checked_root().at("model")) {
-    normalizer = make_normalizer(part("normalizer"));
-    pre_tokenizer = make_pre_tokenizer(part("pre_tokenizer"));
-    decoder = make_token_decoder(part("decoder"));
-    added = std::make_unique<AddedTokens>(part("added_tokens"), model, normalizer.get());
-    read_config(name);
+      : config_json(config), model(JsonPlace(tokenizer, name).object().at("model")) {
+    const JsonPlace root(tokenizer, name);
+    normalizer = make_normalizer(part(root, "normalizer"));
+    pre_tokenizer = make_pre_tokenizer(part(root, "pre_tokenizer"));
+    decoder = make_token_decoder(part(root, "decoder"));
+    added = std::make_unique<AddedTokens>(part(root, "added_tokens"), model, normalizer.get());
+    read_config(root, name);
+    text = tokenizer.dump();
   }
 
-  const JsonPlace& checked_root() const { return root.object(); }
-
-  JsonPlace part(const char* key) const {
+  static JsonPlace part(const JsonPlace& root, const char* key) {
     static const Json null;
     if (const auto found = root.find(key)) return *found;
     return {null, concat(root.where(), ": ", key)};
   }
 
-  void read_config(const std::string& name) {
+  void read_config(const JsonPlace& root, const std::string& name) {
     const JsonPlace config(config_json, name + " (tokenizer_config)");
     bool adds_bos = false;
     bool adds_eos = false;
@@ -62,12 +62,12 @@ struct Tokenizer::Impl {
       adds_bos = config.boolean_or("add_bos_token", false) && bos;
       adds_eos = config.boolean_or("add_eos_token", false) && eos;
     }
-    if (value_or_null(json, "post_processor").is_null()) {
+    if (value_or_null(root.value(), "post_processor").is_null()) {
       using Ids = std::vector<int64_t>;
       post_processor = std::make_unique<PostProcessor>(adds_bos ? Ids{*bos} : Ids{},
                                                        adds_eos ? Ids{*eos} : Ids{});
     } else {
-      post_processor = std::make_unique<PostProcessor>(part("post_processor"));
+      post_processor = std::make_unique<PostProcessor>(part(root, "post_processor"));
     }
   }
 
@@ -105,9 +105,8 @@ struct Tokenizer::Impl {
     }
   }
 
-  Json json;
+  std::string text;  ///< of tokenizer.json, which takes less memory than its values
   Json config_json;
-  JsonPlace root;
   Bpe model;
   std::unique_ptr<Normalizer> normalizer;
   std::unique_ptr<PreTokenizer> pre_tokenizer;
@@ -199,7 +198,7 @@ std::optional<int64_t> Tokenizer::bos_id() const { return impl_->bos; }
 std::optional<int64_t> Tokenizer::eos_id() const { return impl_->eos; }
 std::optional<int64_t> Tokenizer::pad_id() const { return impl_->pad; }
 
-Json Tokenizer::to_tokenizer_json() const { return impl_->json; }
+Json Tokenizer::to_tokenizer_json() const { return parse_json(impl_->text, "tokenizer.json"); }
 
 Json Tokenizer::to_tokenizer_config() const {
   if (impl_->config_json.is_null()) return {{"tokenizer_class", "PreTrainedTokenizerFast"}};
