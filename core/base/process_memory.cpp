@@ -4,6 +4,7 @@
 #include <fstream>
 #include <string>
 
+#include <malloc.h>
 #include <unistd.h>
 
 #include "core/base/control_groups.h"
@@ -29,6 +30,8 @@ int64_t peak_resident_bytes() {
 }
 
 void reset_peak_resident_bytes() { std::ofstream("/proc/self/clear_refs") << "5\n"; }
+
+void return_free_memory() { ::malloc_trim(0); }
 
 int64_t address_space_bytes() {
   std::ifstream file("/proc/self/statm");

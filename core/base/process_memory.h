@@ -12,6 +12,10 @@ int64_t peak_resident_bytes();
 /// The peak starts again at resident_bytes(), where the kernel lets it.
 void reset_peak_resident_bytes();
 
+/// Gives the system back what was freed, but lies between blocks that are in use. It takes
+/// milliseconds: for after what allocates much in small blocks.
+void return_free_memory();
+
 /// Bytes of addresses that this process has mapped, in memory or not; 0 where /proc is not there.
 int64_t address_space_bytes();
 

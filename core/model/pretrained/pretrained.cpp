@@ -9,6 +9,7 @@
 #include "core/base/error.h"
 #include "core/base/float_check.h"
 #include "core/base/log.h"
+#include "core/base/process_memory.h"
 #include "core/base/shape_text.h"
 #include "core/io/file_reader.h"
 #include "core/model/families/family.h"
@@ -341,6 +342,7 @@ PretrainedModel open_pretrained(const fs::path& path) {
   untie_own_head(model);
   check_tensors(model);
   check_ids(model);
+  return_free_memory();  // that of the parts of a vocabulary: weights need other blocks
   return model;
 }
 
