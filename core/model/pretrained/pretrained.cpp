@@ -91,10 +91,11 @@ Json with_special_tokens(Json config, ModelFolder& folder) {
 /// A tokenizer.json with the tokens that `named` names and it does not have, behind all others, as
 /// transformers adds them.
 Json with_named_tokens(Json tokenizer, const Json& named) {
-  const bool has_model = tokenizer.is_object() && tokenizer.value("model", Json()).is_object();
-  const Json vocab = has_model ? tokenizer["model"].value("vocab", Json()) : Json();
-  if (!vocab.is_object()) return tokenizer;  // which is refused when it is read
+  static const Json::json_pointer kVocab("/model/vocab");
+  const bool has_vocab = tokenizer.contains(kVocab) && tokenizer[kVocab].is_object();
+  if (!has_vocab) return tokenizer;  // which is refused when it is read
   Json& added = tokenizer["added_tokens"];
+  const Json& vocab = tokenizer[kVocab];
   std::set<std::string> known;
   auto next = static_cast<int64_t>(vocab.size());
   for (const Json& token : added) {
