@@ -26,8 +26,8 @@ void check_free_answers(const EvaluateStage& stage, const PretrainedModel& model
   const bool asks_chat =
       std::find(contexts.begin(), contexts.end(), FreeContext::kChat) != contexts.end();
   const bool is_plain =
-      stage.chat_template == "plain" ||
-      (stage.chat_template == "model" && chat_template.format() == ChatTemplate::Format::kPlain);
+      stage.chat_template == "plain" || (stage.chat_template == EvaluateStage::kModels &&
+                                         chat_template.format() == ChatTemplate::Format::kPlain);
   XKDE_CHECK(!asks_chat || !is_plain, ConfigError,
              "contexts: expected a chat template beside chat, found plain text (leave chat out, or "
              "set chat_template)");
