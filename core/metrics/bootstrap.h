@@ -19,6 +19,12 @@ struct Interval {
 std::optional<Interval> bootstrap_interval(std::span<const double> values, int64_t resamples,
                                            uint64_t seed);
 
+/// The same of the sum of `values` over the sum of `sizes`, as many positive numbers, drawn
+/// together.
+std::optional<Interval> bootstrap_ratio_interval(std::span<const double> values,
+                                                 std::span<const double> sizes, int64_t resamples,
+                                                 uint64_t seed);
+
 }  // namespace xkde
 
 #endif  // XKDE_CORE_METRICS_BOOTSTRAP_H_

@@ -54,5 +54,27 @@ TEST(Bootstrap, OfOneValueIsThatValueAndOfNoneNothing) {
   EXPECT_EQ(bootstrap_interval(std::vector{0.25}, 100, 1)->high, 0.25);
 }
 
+TEST(Bootstrap, OfARatioOfEqualSizesIsThatOfTheMean) {
+  const std::vector<double> values = coin_flips(100, 0.5, 1);
+  const std::vector<double> sizes(values.size(), 2.0);
+
+  const auto ratio = bootstrap_ratio_interval(values, sizes, 100, 1);
+  const auto mean = bootstrap_interval(values, 100, 1);
+
+  // Halves are exact.
+  EXPECT_EQ(2 * ratio->low, mean->low);
+  EXPECT_EQ(2 * ratio->high, mean->high);
+  EXPECT_FALSE(bootstrap_ratio_interval({}, {}, 100, 1).has_value());
+}
+
+TEST(Bootstrap, OfARatioDrawsValueAndSizeTogether) {
+  // Every pair has the ratio 3, whatever is drawn.
+  const auto interval =
+      bootstrap_ratio_interval(std::vector{3.0, 30.0, 6.0}, std::vector{1.0, 10.0, 2.0}, 50, 1);
+
+  EXPECT_EQ(interval->low, 3.0);
+  EXPECT_EQ(interval->high, 3.0);
+}
+
 }  // namespace
 }  // namespace xkde
