@@ -7,14 +7,23 @@
 
 namespace xkde::dist {
 
-at::Tensor RunModel::predict(const PackedBatch& batch) {
-  const c10::AutoGradMode without_graph(false);
+at::Tensor RunModel::label_rows(const PackedBatch& batch) {
   const auto weights = [this](size_t unit) { return resident_parameters(unit); };
   const BlockContext context = asked_.context(batch, dtype_);
   const at::Tensor x = asked_.forward(batch.input_ids, context, {.weights = weights});  // [T, D]
   const at::Tensor norm = weights(asked_.head_unit()).front();
-  const at::Tensor hidden = asked_.final_norm(x.index_select(0, batch.label_rows), norm);
-  return linear_argmax(hidden, weights(asked_.output_unit()).back());
+  return asked_.final_norm(x.index_select(0, batch.label_rows), norm);
+}
+
+at::Tensor RunModel::predict(const PackedBatch& batch) {
+  const c10::AutoGradMode without_graph(false);
+  return linear_argmax(label_rows(batch), resident_parameters(asked_.output_unit()).back());
+}
+
+at::Tensor RunModel::label_log_probs(const PackedBatch& batch) {
+  const c10::AutoGradMode without_graph(false);
+  const OutputLayer output(resident_parameters(asked_.output_unit()).back(), asked_.logit_cap());
+  return linear_log_probs(label_rows(batch), output, batch.label_targets);
 }
 
 }  // namespace xkde::dist

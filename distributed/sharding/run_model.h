@@ -23,12 +23,17 @@ class RunModel : public TrainableModel {
   /// The most likely next token at every label row, int64 [L], as linear_argmax() gives it. Not
   /// collective; needs make_resident().
   at::Tensor predict(const PackedBatch& batch);
+  /// The log-probability of every label's target, fp32 [L]. Not collective; needs make_resident().
+  at::Tensor label_log_probs(const PackedBatch& batch);
 
  protected:
   /// `decoder` outlives the model.
   RunModel(const Decoder& decoder, at::ScalarType dtype) : asked_(decoder), dtype_(dtype) {}
 
  private:
+  /// The normed rows that predict the labels, [L, D].
+  at::Tensor label_rows(const PackedBatch& batch);
+
   const Decoder& asked_;
   at::ScalarType dtype_;
 };

@@ -210,6 +210,26 @@ TEST(ShardedModel, PredictionsDoNotDependOnPackingOrRanks) {
   for (const auto& ids : results) EXPECT_EQ(ids, results.front());
 }
 
+TEST(ShardedModel, LogProbabilitiesOfAllTargetsAreThoseOfOneDistribution) {
+  const Decoder decoder(odd_config(false));
+  TreeSequence sequence{{1, 2, 3}, {}};
+  for (int64_t target = 0; target < decoder.config().vocab_size; ++target)
+    sequence.labels.push_back({1, target, 0.0});
+  run_ranks(1, [&](Communicator& comm) {
+    ShardedModel model(decoder, comm, {});
+    model.load(random_weights);
+    model.make_resident();
+    const PackedBatch batch = pack_sequences(std::vector{sequence}, {}).front();
+
+    const at::Tensor log_probs = model.label_log_probs(batch);
+
+    EXPECT_EQ(log_probs.scalar_type(), at::kFloat);
+    EXPECT_NEAR(log_probs.to(at::kDouble).exp().sum().item<double>(), 1.0, 1e-5);  // fp32 logits
+    const auto best = batch.label_targets[log_probs.argmax()].item<int64_t>();
+    EXPECT_EQ(best, model.predict(batch)[0].item<int64_t>());
+  });
+}
+
 TEST(ShardedModel, MastersComeBackAsTheyWereLoaded) {
   const Decoder decoder(odd_config(true));
   run_ranks(3, [&](Communicator& comm) {
