@@ -15,6 +15,8 @@ namespace xkde {
 
 namespace {
 
+constexpr PlainMetric kPlainMetrics[] = {{"nll", 4}, {"perplexity", 2}, {"bits_per_byte", 4}};
+
 std::optional<double> value_of(const Prediction& prediction, const ExtraMetric& metric) {
   for (const ExtraScore& score : prediction.extra) {
     if (score.metric->name == metric.name) return score.value;
@@ -247,6 +249,26 @@ double token_accuracy(std::span<const int64_t> predicted, std::span<const int64_
   int64_t equal = 0;
   for (size_t i = 0; i < reference.size(); ++i) equal += predicted[i] == reference[i] ? 1 : 0;
   return static_cast<double>(equal) / static_cast<double>(reference.size());
+}
+
+std::string pair_text(const LanguagePair& pair) {
+  return pair.first.empty() ? pair.second : pair.first + " → " + pair.second;
+}
+
+const PlainMetric* plain_metric(std::string_view metric) {
+  for (const PlainMetric& one : kPlainMetrics) {
+    if (one.name == metric) return &one;
+  }
+  return nullptr;
+}
+
+int decimals_of(std::string_view metric) {
+  const PlainMetric* plain = plain_metric(metric);
+  return plain != nullptr ? plain->decimals : 2;
+}
+
+std::string value_text(double value, std::string_view metric) {
+  return fmt::format("{:.{}f}", value, decimals_of(metric));
 }
 
 double round_2(double value) {

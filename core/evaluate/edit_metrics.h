@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -26,14 +27,32 @@ double round_2(double value);
 
 using LanguagePair = std::pair<std::string, std::string>;  ///< edit, test
 
+/// "en → es"; the second alone where there is no language of edits.
+std::string pair_text(const LanguagePair& pair);
+
+/// A metric that is no percentage, and of which less is better.
+struct PlainMetric {
+  std::string_view name;
+  int decimals;
+};
+/// Null for a percentage.
+const PlainMetric* plain_metric(std::string_view metric);
+/// How many decimals of a value tables show.
+int decimals_of(std::string_view metric);
+/// The value as tables show it.
+std::string value_text(double value, std::string_view metric);
+
 /// What all lines of one size of an evaluation share.
 struct EvalScope {
   std::string benchmark;
-  std::string phase;           ///< "before" | "after"
-  std::string mode;            ///< "single" | "batch" | "sequential"
-  int64_t size = 1;            ///< edits that the memory holds; 1 in single mode
-  std::string method;          ///< "xkde", "lte" and so on
+  std::string phase;   ///< "before" | "after"
+  std::string mode;    ///< "single" | "batch" | "sequential"; "choices" | "perplexity"
+  int64_t size = 1;    ///< edits that the memory holds; 1 in single mode; 0: no edit is asked
+  std::string method;  ///< "xkde", "lte" and so on
   std::string eval_when = {};  ///< of a stream, else empty
+
+  /// Whether the rows are about edits, and not about what else the model can do.
+  bool asks_edits() const { return size > 0; }
 };
 
 /// One scored question. Languages are written as the caller gives them.
@@ -73,7 +92,7 @@ struct ResultRow {
   std::string edit_language;
   std::string test_language;
   std::string metric;
-  std::optional<double> value;  ///< percent, two decimals
+  std::optional<double> value;  ///< percent, two decimals; of a PlainMetric four decimals
   int64_t n = 0;
   std::optional<double> low = {}, high = {};  ///< 95 % interval of `value`, where it was made
 };

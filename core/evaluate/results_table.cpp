@@ -45,6 +45,7 @@ bool is_shown(const std::string& metric) {
 
 std::string title_of(const EvalScope& scope) {
   std::string title = scope.benchmark + ", " + scope.mode;
+  if (!scope.asks_edits()) return title;
   if (scope.mode != "single") title += ", " + std::to_string(scope.size) + " edits";
   if (scope.eval_when == "immediate") title += ", each asked at once";
   if (scope.method != "xkde") title += ", method " + scope.method;
@@ -59,9 +60,10 @@ struct Place {
 /// Nothing for a row that is not shown. "free.chat.f1.locality" is in column f1 of the line
 /// "en → es, chat, locality".
 std::optional<Place> place_of(const ResultRow& row) {
-  const std::string pair = row.edit_language + " → " + row.test_language;
+  const std::string pair = pair_text({row.edit_language, row.test_language});
   const std::string title = title_of(row.scope);
-  if (is_shown(row.metric)) return Place{title, "edit → test", pair, row.metric};
+  const char* heading = row.scope.asks_edits() ? "edit → test" : "language";
+  if (is_shown(row.metric)) return Place{title, heading, pair, row.metric};
   std::string_view rest = row.metric;
   if (!rest.starts_with(kFree)) return std::nullopt;
   rest.remove_prefix(kFree.size());
@@ -89,8 +91,13 @@ std::vector<Block> blocks_of(const std::vector<ResultRow>& rows) {
   return blocks;
 }
 
-std::string value_text(const ResultRow* row) {
-  return row->value ? fmt::format("{:.2f}", *row->value) : "-";
+std::string text_of(const ResultRow* row) {
+  return row->value ? value_text(*row->value, row->metric) : "-";
+}
+
+/// "+19.00", "-0.0312".
+std::string gain_text(double gain, const std::string& metric) {
+  return fmt::format("{:+.{}f}", gain, decimals_of(metric));
 }
 
 /// "54.80 → 73.80 (+19.00)", "54.80 → 73.80 → 74.10"; narrow: the last value and its gain over the
@@ -101,12 +108,12 @@ std::string cell_text(const Cell& cell, bool is_narrow) {
   const ResultRow& last = *cell.back();
   std::string text;
   if (!is_narrow) {
-    for (size_t i = 0; i + 1 < cell.size(); ++i) text += value_text(cell[i]) + " → ";
+    for (size_t i = 0; i + 1 < cell.size(); ++i) text += text_of(cell[i]) + " → ";
   }
-  text += value_text(&last);
+  text += text_of(&last);
   const bool has_gain = cell.size() == 2 || (is_narrow && cell.size() > 2);
   if (!has_gain || !first.value || !last.value) return text;
-  return text + fmt::format(" ({:+.2f})", *last.value - *first.value);
+  return text + " (" + gain_text(*last.value - *first.value, last.metric) + ")";
 }
 
 Grid grid_of(const Block& block, bool is_narrow) {

@@ -23,6 +23,8 @@ struct EvaluationBlock {
   /// label, size, pair, metric; of evaluations alike in all of these the last one.
   std::map<std::tuple<std::string, int64_t, LanguagePair, std::string>, const ResultRow*> cells;
 
+  /// Whether it is about edits, and not about what else the model can do.
+  bool asks_edits() const { return sizes.back() > 0; }
   const ResultRow* find(const std::string& label, int64_t size, const LanguagePair& pair,
                         const std::string& metric) const;
 };

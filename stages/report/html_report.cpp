@@ -82,11 +82,12 @@ std::string cell(const ResultRow* row, bool is_best) {
   std::string text = is_best ? "<td class=\"best\"" : "<td";
   text += " title=\"n = " + counted(row->n);
   if (row->low && row->high)
-    text += ", 95 %: " + two_decimals(*row->low) + " to " + two_decimals(*row->high);
-  text += "\">" + two_decimals(*row->value);
+    text += ", 95 %: " + value_text(*row->low, row->metric) + " to " +
+            value_text(*row->high, row->metric);
+  text += "\">" + value_text(*row->value, row->metric);
   if (row->low && row->high && row->n > 1) {
     const double half = (*row->high - *row->low) / 2;
-    text += " <small>±" + two_decimals(half) + "</small>";
+    text += " <small>±" + value_text(half, row->metric) + "</small>";
   }
   return text + "</td>";
 }
@@ -97,8 +98,6 @@ std::string head_cells(const std::vector<std::string>& names) {
   return text;
 }
 
-std::string pair_text(const LanguagePair& pair) { return pair.first + " → " + pair.second; }
-
 /// The metrics of a block that are (or are not) parts of others.
 std::vector<std::string> metrics_of(const EvaluationBlock& block, bool parts) {
   std::vector<std::string> metrics;
@@ -107,13 +106,14 @@ std::vector<std::string> metrics_of(const EvaluationBlock& block, bool parts) {
   return metrics;
 }
 
-/// The label whose value is above those of all others, where there are others.
+/// The label whose value is better than those of all others, where there are others.
 std::optional<std::string> best_label(const EvaluationBlock& block, int64_t size,
                                       const LanguagePair& pair, const std::string& metric) {
   std::vector<std::pair<double, std::string>> values;
   for (const std::string& label : block.labels) {
     const ResultRow* row = block.find(label, size, pair, metric);
-    if (row != nullptr && row->value) values.emplace_back(*row->value, label);
+    const double sign = plain_metric(metric) != nullptr ? -1 : 1;
+    if (row != nullptr && row->value) values.emplace_back(sign * *row->value, label);
   }
   std::sort(values.rbegin(), values.rend());
   if (values.size() < 2 || values[0].first == values[1].first) return std::nullopt;
@@ -124,7 +124,8 @@ std::string results_table(const EvaluationBlock& block, const std::vector<std::s
                           const std::string& caption) {
   const bool has_sizes = block.sizes.size() > 1 || block.sizes.front() > 1;
   std::string text = "<div class=\"scroll\"><table><caption>" + escaped(caption) +
-                     "</caption><thead><tr><th class=\"l\" scope=\"col\">edit → test</th>";
+                     "</caption><thead><tr><th class=\"l\" scope=\"col\">" +
+                     (block.asks_edits() ? "edit → test" : "language") + "</th>";
   if (has_sizes) text += "<th scope=\"col\">edits</th>";
   text += "<th class=\"l\" scope=\"col\">evaluation</th>" + head_cells(metrics) +
           "</tr></thead><tbody>\n";
@@ -278,8 +279,17 @@ std::string means_table(const EvaluationBlock& block) {
   return text + "</tbody></table></div>\n";
 }
 
+/// A block that is not about edits.
+std::string capability_html(const EvaluationBlock& block) {
+  return results_table(block, block.metrics,
+                       "Accuracies in percent; nll in nats a token, bits_per_byte in bits: less is "
+                       "better. ± is half the 95 % bootstrap interval; the best of several is "
+                       "bold.");
+}
+
 std::string block_html(const EvaluationBlock& block) {
   std::string text = "<h2>" + escaped(block.title) + "</h2>\n";
+  if (!block.asks_edits()) return text + capability_html(block);
   const std::string table =
       results_table(block, metrics_of(block, false),
                     "Percent; fluency is an entropy times 100. ± is half the 95 % bootstrap "
@@ -403,15 +413,15 @@ std::string comparison_table(std::span<const RunResults> runs) {
             if (row != nullptr && row->value) {
               if (!first) {
                 first = *row->value;
-                cell = fmt::format("{:>10.2f}          ", *row->value);
+                cell = fmt::format("{:>10}          ", value_text(*row->value, metric));
               } else {
-                cell = fmt::format("{:>10.2f} ({:>+7.2f})", *row->value, *row->value - *first);
+                cell = fmt::format("{:>10} ({:>+7.{}f})", value_text(*row->value, metric),
+                                   *row->value - *first, decimals_of(metric));
               }
             }
             line += cell;
           }
-          const std::string head =
-              fmt::format("  {} → {}  {:<18}", pair.first, pair.second, metric);
+          const std::string head = fmt::format("  {}  {:<18}", pair_text(pair), metric);
           if (first) text += head + line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
         }
       }

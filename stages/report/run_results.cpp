@@ -53,8 +53,8 @@ std::string label_of(const std::vector<std::string_view>& trained,
   std::string label;
   for (const std::string_view name : trained) label.append(label.empty() ? "" : " + ").append(name);
   if (label.empty()) label = "before training";
-  if (!rows.empty() && rows.front().scope.method != "xkde")
-    label += ", " + rows.front().scope.method;
+  const bool asks_edits = !rows.empty() && rows.front().scope.asks_edits();
+  if (asks_edits && rows.front().scope.method != "xkde") label += ", " + rows.front().scope.method;
   return label;
 }
 
@@ -79,7 +79,7 @@ RunResults read_run(const fs::path& folder) {
       trained.push_back(*training);
     }
     const fs::path file = stage / "results.json";
-    if (kind != "evaluate") continue;
+    if (kind != "evaluate" && kind != "capability") continue;
     const auto text = text_if_there(file, FileOrigin::kOwn);
     if (!text) continue;
     Evaluation evaluation;

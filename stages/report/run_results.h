@@ -11,12 +11,14 @@
 
 namespace xkde::report {
 
-/// What an evaluate stage found.
+/// What an evaluate or a capability stage found.
 struct Evaluation {
   std::string stage;  ///< "04-evaluate"
   std::string
       label;  ///< "before training", "XE-IT", "XE-IT + TL-PO"; with the method where not X-KDE's
   std::vector<ResultRow> rows;
+
+  bool asks_edits() const { return rows.empty() || rows.front().scope.asks_edits(); }
 };
 
 /// The numbers of a training stage's metrics.jsonl: by key, each with its step.

@@ -19,6 +19,7 @@ void write_report(const RunResults& run) {
   for (const TrainingCurves& training : run.trainings)
     write_file_atomically(parts / (training.stage + ".csv"), training_csv(training));
   for (const Evaluation& evaluation : run.evaluations) {
+    if (!evaluation.asks_edits()) continue;
     const auto results = easyedit_results(folder / evaluation.stage / "predictions.jsonl");
     for (const auto& [name, list] : results)
       write_file_atomically(parts / (evaluation.stage + "_" + name + ".json"), list.dump(1) + "\n");

@@ -8,8 +8,8 @@
 namespace xkde::report {
 
 /// Writes into a run's folder: report.html, results.csv, report/<stage>.csv for each training stage
-/// and report/<stage>_<mode>_<size>_<edit>_<test>.json, EasyEdit's form of each evaluation. Throws
-/// as read_run does, and IoError.
+/// and report/<stage>_<mode>_<size>_<edit>_<test>.json, EasyEdit's form of each evaluation of
+/// edits. Throws as read_run does, and IoError.
 void write_report(const std::filesystem::path& run);
 /// Of a run that has been read.
 void write_report(const RunResults& run);

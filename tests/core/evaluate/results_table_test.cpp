@@ -44,6 +44,18 @@ TEST(ResultsTable, MoreEvaluationsStandInTheirOrder) {
   EXPECT_THAT(results_table(rows, 30), HasSubstr("en → es      74.60 (+19.80)\n"));
 }
 
+TEST(ResultsTable, WhatIsNotAboutEditsStandsByLanguageAndPerplexityIsNoPercentage) {
+  const auto of = [](const std::string& phase, const std::string& metric, double value) {
+    return ResultRow{{"wiki", phase, "perplexity", 0, ""}, "", "de", metric, value, 3};
+  };
+
+  EXPECT_EQ(results_table({of("before", "perplexity", 12.5), of("before", "bits_per_byte", 1.25),
+                           of("after", "perplexity", 13.0), of("after", "bits_per_byte", 1.2188)}),
+            "wiki, perplexity\n"
+            "language              perplexity              bits_per_byte\n"
+            "de        12.50 → 13.00 (+0.50)  1.2500 → 1.2188 (-0.0312)\n");
+}
+
 TEST(ResultsTable, NarrowTerminalKeepsValueAndGain) {
   EXPECT_EQ(
       results_table(

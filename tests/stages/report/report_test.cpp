@@ -110,6 +110,47 @@ TEST(ComparisonTable, PutsRunsSideBySideWithTheDifference) {
             "  en → es  reliability            50.00               62.50 ( +12.50)\n");
 }
 
+ResultRow capability_row(const std::string& metric, double value, double half,
+                         const std::string& language) {
+  return {.scope = {.benchmark = "wiki",
+                    .phase = "after",
+                    .mode = "perplexity",
+                    .size = 0,
+                    .method = ""},
+          .edit_language = "",
+          .test_language = language,
+          .metric = metric,
+          .value = value,
+          .n = 12,
+          .low = value - half,
+          .high = value + half};
+}
+
+TEST(HtmlReport, OfTextsIsByLanguageAndTheSmallestIsBest) {
+  RunResults one = run("r", {capability_row("bits_per_byte", 1.25, 0.125, "de"),
+                             capability_row("bits_per_byte", 1.5, 0.125, "es"),
+                             capability_row("bits_per_byte", 1.75, 0.125, "zh")});
+  one.evaluations.push_back(
+      {"02-capability", "XE-IT + TL-PO", {capability_row("bits_per_byte", 1.125, 0.125, "de")}});
+
+  const std::string html = html_report(std::span(&one, 1));
+
+  EXPECT_THAT(html, HasSubstr("<h2>wiki, perplexity</h2>"));
+  EXPECT_THAT(html, HasSubstr("<th scope=\"row\">de</th>"));
+  EXPECT_THAT(html, HasSubstr("<td class=\"best\" title=\"n = 12, 95 %: 1.0000 to 1.2500\">1.1250 "
+                              "<small>±0.1250</small></td>"));
+  EXPECT_THAT(html, Not(HasSubstr("edit")));
+}
+
+TEST(ComparisonTable, OfTextsIsByLanguage) {
+  const std::vector<RunResults> runs{run("a", {capability_row("nll", 2.5, 0.5, "de")}),
+                                     run("b", {capability_row("nll", 2.25, 0.5, "de")})};
+
+  EXPECT_EQ(comparison_table(runs),
+            "wiki, perplexity\n  (1) a: XE-IT\n  (2) b: XE-IT\n"
+            "  de  nll                   2.5000              2.2500 (-0.2500)\n");
+}
+
 TEST(EvaluationBlocks, PartsOfMetricsAreKnown) {
   EXPECT_TRUE(is_part("portability.Reasoning"));
   EXPECT_TRUE(is_part("retrieval.hit@1.locality"));
