@@ -202,9 +202,16 @@ class Pipeline {
         check_stop();
         FirstFault inputs(recipe_, i, context_.data().files, context_length);
         if (places_[i].state == StageState::kDone) continue;
-        recipe_.stages[i]->check_inputs(inputs);
-        if (const auto& demand = runner_of(*recipe_.stages[i]).demand)
-          demand->check(*recipe_.stages[i], context_.pretrained(), context_.chat_template());
+        const Stage& stage = *recipe_.stages[i];
+        stage.check_inputs(inputs);
+        const StageRunner& runner = runner_of(stage);
+        if (runner.demand)
+          runner.demand->check(stage, context_.pretrained(), context_.chat_template());
+        if (runner.checks_at_start) {
+          const RunPlace place{};  // where makes no difference
+          runner.check(stage, {recipe_, i, context_.pretrained(), context_.chat_template(), place,
+                               context_.artifacts(), context_.data()});
+        }
       }
     });
     plan();

@@ -6,6 +6,7 @@
 #include "core/base/error.h"
 #include "stages/build_data/built_data.h"
 #include "stages/build_data/stage.h"
+#include "stages/capability/stage.h"
 #include "stages/evaluate/stage.h"
 #include "stages/export/stage.h"
 #include "stages/pipeline/stage_parsers.h"
@@ -79,6 +80,12 @@ constexpr StageRunner kRunners[] = {
      .leaves = LeftFile{ArtifactKind::kResults, kResultsFile},
      .check = check<EvaluateStage, check_evaluate>,
      .lighter = "a smaller evaluate.max_tokens_per_batch"},
+    {.name = CapabilityStage::kName,
+     .run = call<CapabilityStage, run_capability>,
+     .leaves = LeftFile{ArtifactKind::kResults, kCapabilityResultsFile},
+     .check = check<CapabilityStage, check_capability>,
+     .checks_at_start = true,
+     .lighter = "a smaller capability.max_tokens_per_batch or capability.max_length"},
     {.name = ExportStage::kName,
      .run = [](const Stage& stage, const fs::path& /*folder*/,
                RunContext& context) { run_export(as<ExportStage>(stage), context); },

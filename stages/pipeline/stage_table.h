@@ -43,6 +43,9 @@ struct StageRunner {
   /// Turns what the stage reads, as far as it is there before the run, into what it computes with.
   /// Throws what the stage would throw; null where Stage::check_inputs tells all.
   void (*check)(const Stage& stage, const SurveyInputs& inputs) = nullptr;
+  /// Whether a run asks `check` before its first stage: what it finds would come up after others
+  /// have worked for hours.
+  bool checks_at_start = false;
   /// A digest of the questions that the stage leaves out because others of the recipe ask them;
   /// null where it leaves out none. Reads their data.
   std::string (*left_out)(const Stage& stage, const Recipe& recipe, LoadedData& files) = nullptr;

@@ -52,7 +52,7 @@ TEST(ResultsTable, WhatIsNotAboutEditsStandsByLanguageAndPerplexityIsNoPercentag
   EXPECT_EQ(results_table({of("before", "perplexity", 12.5), of("before", "bits_per_byte", 1.25),
                            of("after", "perplexity", 13.0), of("after", "bits_per_byte", 1.2188)}),
             "wiki, perplexity\n"
-            "language              perplexity              bits_per_byte\n"
+            "language             perplexity              bits_per_byte\n"
             "de        12.50 → 13.00 (+0.50)  1.2500 → 1.2188 (-0.0312)\n");
 }
 

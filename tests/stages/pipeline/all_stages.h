@@ -17,13 +17,16 @@ inline constexpr const char* kUpToTraining = R"(  - build_data:
   - rank: {}
   - orpo: {}
 )";
+inline constexpr const char* kCapability = "  - capability: {choices: [{data: d}]}\n";
 inline constexpr const char* kExport = "  - export: {path: run/hf}\n";
 
 /// A recipe with each stage once, in the order of the table.
-inline std::string all_stages() { return std::string(kHead) + kUpToTraining + kEvaluate + kExport; }
+inline std::string all_stages() {
+  return std::string(kHead) + kUpToTraining + kEvaluate + kCapability + kExport;
+}
 /// The same with an evaluation before all others.
 inline std::string all_stages_evaluated_before() {
-  return std::string(kHead) + kEvaluate + kUpToTraining + kEvaluate + kExport;
+  return std::string(kHead) + kEvaluate + kUpToTraining + kEvaluate + kCapability + kExport;
 }
 
 }  // namespace xkde::test

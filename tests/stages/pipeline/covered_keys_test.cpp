@@ -24,7 +24,7 @@ using ::testing::IsEmpty;
 using ::testing::Pair;
 using ::testing::UnorderedElementsAre;
 
-constexpr size_t kBuildData = 1, kSft = 2, kOrpo = 5, kEvaluate = 6, kExport = 7;
+constexpr size_t kBuildData = 1, kSft = 2, kOrpo = 5, kEvaluate = 6, kExport = 8;
 
 /// A folder with a model and the data of the recipe.
 class CoveredKeys : public ::testing::Test {

@@ -25,8 +25,8 @@ TEST(StageTable, HasARunnerForEveryParserAndNoOther) {
   for (const StageRunner& runner : stage_table()) names.emplace_back(runner.name);
 
   EXPECT_EQ(names, names_of(kStageParsers));
-  EXPECT_THAT(names,
-              ElementsAre("build_data", "sft", "sample", "rank", "orpo", "evaluate", "export"));
+  EXPECT_THAT(names, ElementsAre("build_data", "sft", "sample", "rank", "orpo", "evaluate",
+                                 "capability", "export"));
   EXPECT_EQ(std::set<std::string>(names.begin(), names.end()).size(), names.size());
 }
 

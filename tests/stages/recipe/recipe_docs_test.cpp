@@ -101,6 +101,8 @@ std::map<std::string, Json> sections_of(const Recipe& recipe) {
     for (const auto& [name, keys] : stage.items()) sections[name] = keys;
   }
   sections["build_data.sources"] = sections["build_data"]["sources"][0];
+  sections["capability.perplexity"] = sections["capability"]["perplexity"][0];
+  sections["capability.choices"] = sections["capability"]["choices"][0];
   add_optional_sections(sections);
   add_evaluation(sections);
   add_adapters(sections);
@@ -112,7 +114,8 @@ Recipe recipe_of_all_stages() {
   const std::string rest =
       "  - sample: {stop: [\".\"]}\n"
       "  - rank: {reward: nllb, model_name_or_path: models/nllb}\n"
-      "  - orpo: {}\n";
+      "  - orpo: {}\n"
+      "  - capability: {perplexity: [{data: t.txt}], choices: [{data: q.jsonl}]}\n";
   return parse_recipe(kSmallRecipe + rest, "r.yaml", kStageParsers);
 }
 
@@ -141,9 +144,13 @@ TEST(RecipeDocs, EveryKeyIsSuggestedForATypoOfIt) {
       "model: {}\nparallel: {}\nstages:\n"
       "  - build_data: {sources: [{}], exclude: [{}], quadrants: {}}\n"
       "  - sft: {lora: {}}\n  - sample: {}\n  - rank: {}\n  - orpo: {lora: {}}\n"
-      "  - evaluate: {retriever: {}, demonstrations: {}}\n  - export: {}\n";
-  const std::map<std::string, std::string> items{{"build_data.sources", "build_data.sources.0"},
-                                                 {"build_data.exclude", "build_data.exclude.0"}};
+      "  - evaluate: {retriever: {}, demonstrations: {}}\n"
+      "  - capability: {perplexity: [{}], choices: [{}]}\n  - export: {}\n";
+  const std::map<std::string, std::string> items{
+      {"build_data.sources", "build_data.sources.0"},
+      {"build_data.exclude", "build_data.exclude.0"},
+      {"capability.perplexity", "capability.perplexity.0"},
+      {"capability.choices", "capability.choices.0"}};
 
   for (const auto& [name, rows] : documented_keys()) {
     const auto item = items.find(name);
@@ -167,6 +174,9 @@ TEST(RecipeDocs, GiveTheDefaultOfEveryKey) {
   const Rows in_words{{"run_name", "the recipe's file name without `.yaml"},
                       {"output_dir", "runs/<run_name>"},
                       {"parallel", "all defaults"},
+                      {"name", "the file's name without its suffix"},
+                      {"perplexity", "none"},
+                      {"choices", "none"},
                       {"stop", "none"},
                       {"model_name_or_path", "none"},
                       {"reward", "\"chrf\""},
@@ -212,7 +222,8 @@ TEST(RecipeDocs, SayWhichKeysAreRequired) {
             "Top level.model Top level.stages build_data.sources build_data.exclude.benchmark "
             "build_data.exclude.data build_data.sources.benchmark "
             "build_data.sources.data build_data.sources.edit_languages "
-            "build_data.sources.test_languages evaluate.benchmark evaluate.data "
+            "build_data.sources.test_languages capability.choices.data capability.perplexity.data "
+            "evaluate.benchmark evaluate.data "
             "evaluate.edit_languages evaluate.test_languages evaluate.demonstrations.benchmark "
             "evaluate.demonstrations.data evaluate.retriever.model_name_or_path export.path "
             "model.model_name_or_path ");
