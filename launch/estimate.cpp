@@ -200,7 +200,7 @@ std::string slurm_estimate(const std::filesystem::path& file, int ranks, const s
   for (size_t i = 0; i < all.recipe.stages.size(); ++i) {
     const std::string name(all.recipe.stages[i]->name());
     const bool is_timed = all.run && all.run->workload.stage == i;
-    const bool is_short = name == "build_data" || name == "export";
+    const bool is_short = name == "build_data" || name == "quantize" || name == "export";
     if (!is_timed && !is_short) request.untimed.push_back(recipe::stage_folder_name(i, name));
   }
   if (!all.run) return sbatch_lines(request);

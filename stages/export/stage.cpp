@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <span>
 #include <string>
@@ -58,6 +59,27 @@ void export_adapter(const ExportStage& stage, RunContext& context) {
   log::info("export: " + stage.adapter.string());
 }
 
+/// The run's model as it is exported.
+class RunModelParts {
+ public:
+  explicit RunModelParts(RunContext& context)
+      : source_(context.pretrained()),
+        stop_ids_(context.stop_ids()),
+        chat_template_(context.chat_template().source_for(
+            own_template(source_, context.recipe().model.chat_date))) {}
+  ExportedModel model() const { return exported_model(source_, chat_template_, stop_ids_); }
+
+ private:
+  const PretrainedModel& source_;
+  std::vector<int64_t> stop_ids_;
+  std::string chat_template_;
+};
+
+/// Gives whole tensors.
+std::function<void(const std::string&, std::span<float>)> whole(const dist::ReadTensor& weights) {
+  return [&weights](const std::string& name, std::span<float> out) { weights(name, 0, out); };
+}
+
 }  // namespace
 
 void check_export(const ExportStage& stage, const SurveyInputs& inputs) {
@@ -80,6 +102,12 @@ void check_export_of_model(const ExportStage& stage, const PretrainedModel& mode
                     stage.gguf_type);
 }
 
+void write_gguf(const fs::path& path, GgufType type, const dist::ReadTensor& weights,
+                RunContext& context) {
+  const RunModelParts parts(context);
+  export_gguf(path, parts.model(), type, whole(weights));
+}
+
 void run_export(const ExportStage& stage, RunContext& context) {
   if (!stage.adapter.empty()) export_adapter(stage, context);
   if (stage.path.empty()) return;
@@ -88,16 +116,11 @@ void run_export(const ExportStage& stage, RunContext& context) {
       context.weights().weights_for_export(context.options(), dequantized);
   if (!context.is_root()) return;
   FreshFolder fresh(stage.path);
-  const std::vector<int64_t> stop_ids = context.stop_ids();
-  const PretrainedModel& source = context.pretrained();
-  const std::string chat_template =
-      context.chat_template().source_for(own_template(source, context.recipe().model.chat_date));
-  const ExportedModel model = exported_model(source, chat_template, stop_ids);
-  const auto read = [&](const std::string& name, std::span<float> out) { weights(name, 0, out); };
   if (stage.writes_gguf()) {
-    export_gguf(fresh.path() / kExportedGguf, model, stage.gguf_type, read);
+    write_gguf(fresh.path() / kExportedGguf, stage.gguf_type, weights, context);
   } else {
-    export_pretrained(fresh.path(), model, stage.dtype, read);
+    const RunModelParts parts(context);
+    export_pretrained(fresh.path(), parts.model(), stage.dtype, whole(weights));
   }
   if (!stage.memory.empty()) {
     // What its journal holds is not in the file itself yet.

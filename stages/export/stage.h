@@ -1,6 +1,8 @@
 #ifndef XKDE_STAGES_EXPORT_STAGE_H_
 #define XKDE_STAGES_EXPORT_STAGE_H_
 
+#include <filesystem>
+
 #include "stages/export/keys.h"
 #include "stages/run/run_context.h"
 #include "stages/train/survey.h"
@@ -16,6 +18,11 @@ inline constexpr const char* kExportedGguf = "model.gguf";
 /// Throws ConfigError where the stage is to write a GGUF file and none describes the model.
 void check_export_of_model(const ExportStage& stage, const PretrainedModel& model,
                            const ChatTemplate& chat_template);
+
+/// Writes `path`, a GGUF file of the run's model with its tokenizer, chat template and end tokens.
+/// `weights` gives each tensor. Throws as export_gguf(). Called on rank 0.
+void write_gguf(const std::filesystem::path& path, GgufType type, const dist::ReadTensor& weights,
+                RunContext& context);
 
 /// Writes the model with its present weights as a Hugging Face folder or a folder with a GGUF file,
 /// and the stage's edit memory beside them; its adapter as a PEFT folder. It takes the place of an

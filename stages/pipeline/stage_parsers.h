@@ -5,6 +5,7 @@
 #include "stages/capability/keys.h"
 #include "stages/evaluate/keys.h"
 #include "stages/export/keys.h"
+#include "stages/export/quantize_keys.h"
 #include "stages/preference/rank_keys.h"
 #include "stages/preference/sample_keys.h"
 #include "stages/recipe/stage.h"
@@ -17,9 +18,9 @@ namespace xkde::recipe {
 /// stages/pipeline/stage_table.cpp stands at the same place, which the compiler checks. This part
 /// of the table knows no tensors, so that recipes can be read without them.
 inline constexpr StageParser kStageParsers[] = {
-    parser_of<BuildDataStage>(),  parser_of<SftStage>(),    parser_of<SampleStage>(),
-    parser_of<RankStage>(),       parser_of<OrpoStage>(),   parser_of<EvaluateStage>(),
-    parser_of<CapabilityStage>(), parser_of<ExportStage>(),
+    parser_of<BuildDataStage>(),  parser_of<SftStage>(),      parser_of<SampleStage>(),
+    parser_of<RankStage>(),       parser_of<OrpoStage>(),     parser_of<EvaluateStage>(),
+    parser_of<CapabilityStage>(), parser_of<QuantizeStage>(), parser_of<ExportStage>(),
 };
 
 }  // namespace xkde::recipe

@@ -8,6 +8,7 @@
 #include "stages/build_data/stage.h"
 #include "stages/capability/stage.h"
 #include "stages/evaluate/stage.h"
+#include "stages/export/quantize_stage.h"
 #include "stages/export/stage.h"
 #include "stages/pipeline/stage_parsers.h"
 #include "stages/preference/rank_stage.h"
@@ -86,6 +87,14 @@ constexpr StageRunner kRunners[] = {
      .check = check<CapabilityStage, check_capability>,
      .checks_at_start = true,
      .lighter = "a smaller capability.max_tokens_per_batch or capability.max_length"},
+    {.name = QuantizeStage::kName,
+     .run = call<QuantizeStage, run_quantize>,
+     .demand = ModelDemand{"type",
+                           [](const Stage& stage, const PretrainedModel& model,
+                              const ChatTemplate& chat) {
+                             check_quantize(as<QuantizeStage>(stage), model, chat);
+                           }},
+     .restore = call<QuantizeStage, restore_quantize>},
     {.name = ExportStage::kName,
      .run = [](const Stage& stage, const fs::path& /*folder*/,
                RunContext& context) { run_export(as<ExportStage>(stage), context); },

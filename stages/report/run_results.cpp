@@ -47,11 +47,16 @@ const std::string_view* training_name(std::string_view kind) {
   return nullptr;
 }
 
-/// `trained`: names of the trainings before.
-std::string label_of(const std::vector<std::string_view>& trained,
-                     const std::vector<ResultRow>& rows) {
+/// "Q4_0", what the stage rounded the weights to; empty for any other stage.
+std::string rounding_name(const Json& run, size_t stage) {
+  const Json::json_pointer type("/recipe/stages/" + std::to_string(stage) + "/quantize/type");
+  return run.contains(type) && run[type].is_string() ? run[type].get<std::string>() : "";
+}
+
+/// `changed`: what the stages before did to the weights.
+std::string label_of(const std::vector<std::string>& changed, const std::vector<ResultRow>& rows) {
   std::string label;
-  for (const std::string_view name : trained) label.append(label.empty() ? "" : " + ").append(name);
+  for (const std::string& name : changed) label += (label.empty() ? "" : " + ") + name;
   if (label.empty()) label = "before training";
   const bool asks_edits = !rows.empty() && rows.front().scope.asks_edits();
   if (asks_edits && rows.front().scope.method != "xkde") label += ", " + rows.front().scope.method;
@@ -69,15 +74,18 @@ RunResults read_run(const fs::path& folder) {
   results.run = record->json;
   results.name = record->run_name.empty() ? folder.filename().string() : record->run_name;
   results.is_finished = record->exit_reason == "done";
-  std::vector<std::string_view> trained;
-  for (const std::string& name : record->stages) {
+  std::vector<std::string> changed;
+  for (size_t i = 0; i < record->stages.size(); ++i) {
+    const std::string& name = record->stages[i];
     const fs::path stage = folder / name;
     if (!is_folder(stage, FileOrigin::kOwn)) continue;
     const std::string kind = stage_kind(name);
     if (const std::string_view* training = training_name(kind)) {
       results.trainings.push_back(read_curves(stage));
-      trained.push_back(*training);
+      changed.emplace_back(*training);
     }
+    if (const std::string type = rounding_name(record->json, i); !type.empty())
+      changed.push_back(type);
     const fs::path file = stage / "results.json";
     if (kind != "evaluate" && kind != "capability") continue;
     const auto text = text_if_there(file, FileOrigin::kOwn);
@@ -85,7 +93,7 @@ RunResults read_run(const fs::path& folder) {
     Evaluation evaluation;
     evaluation.stage = name;
     evaluation.rows = parse_results(parse_json(*text, file.string()), file.string());
-    evaluation.label = label_of(trained, evaluation.rows);
+    evaluation.label = label_of(changed, evaluation.rows);
     results.evaluations.push_back(std::move(evaluation));
   }
   return results;

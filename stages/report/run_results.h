@@ -14,8 +14,8 @@ namespace xkde::report {
 /// What an evaluate or a capability stage found.
 struct Evaluation {
   std::string stage;  ///< "04-evaluate"
-  std::string
-      label;  ///< "before training", "XE-IT", "XE-IT + TL-PO"; with the method where not X-KDE's
+  std::string label;  ///< "before training", "XE-IT + TL-PO", "XE-IT + Q4_0"; also the method, if
+                      ///< not X-KDE's
   std::vector<ResultRow> rows;
 
   bool asks_edits() const { return rows.empty() || rows.front().scope.asks_edits(); }

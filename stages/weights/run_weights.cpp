@@ -13,6 +13,7 @@
 #include "core/base/stop_signals.h"
 #include "core/model/families/lora_blocks.h"
 #include "core/model/lora_linear.h"
+#include "core/model/pretrained/gguf_weights.h"
 #include "core/model/pretrained/held_blocks.h"
 #include "distributed/checkpoint/checkpoint.h"
 #include "distributed/checkpoint/tensors.h"
@@ -167,7 +168,21 @@ dist::ReadTensor RunWeights::held_reader() const {
   };
 }
 
+dist::ReadTensor RunWeights::gguf_reader() {
+  std::shared_ptr<const WeightFile> weights;
+  dist::agree_on(comm_, [&] {
+    weights =
+        open_gguf_weights(std::make_shared<GgufFile>(GgufFile::open(gguf_)), pretrained_.config);
+  });
+  return [weights, path = gguf_.string()](const std::string& name, int64_t first,
+                                          std::span<float> out) {
+    check_stop();
+    read_finite_f32(*weights, path, name, first, out);
+  };
+}
+
 dist::ReadTensor RunWeights::base_reader() {
+  if (!gguf_.empty()) return gguf_reader();
   if (!find_base_) return pretrained_reader();
   const fs::path folder =
       dist::broadcast(comm_, comm_.rank() == 0 ? find_base_().string() : std::string());
@@ -220,6 +235,7 @@ void RunWeights::use_checkpoint(FindCheckpoint find, const std::optional<LoraOpt
     fill_adapter_ = from_checkpoint(std::move(find));
   } else {
     find_base_ = std::move(find);
+    gguf_.clear();
   }
   if (has || !is_built()) return;
   const bool fits = full_ ? !lora : lora && adapted_->lora();
@@ -229,6 +245,18 @@ void RunWeights::use_checkpoint(FindCheckpoint find, const std::optional<LoraOpt
     load();
   } else {
     fill_adapter_(*adapted_);
+  }
+}
+
+void RunWeights::use_gguf(fs::path file) {
+  gguf_ = std::move(file);
+  find_base_ = nullptr;
+  const bool had_adapter = std::exchange(lora_, std::nullopt).has_value();
+  if (!is_built()) return;
+  if (had_adapter) {
+    drop();
+  } else {
+    load();
   }
 }
 
@@ -272,7 +300,7 @@ void RunWeights::with_first_weights(const dist::EngineOptions& options,
   const at::Tensor kept = held.master().to(at::kCPU, /*non_blocking=*/false, /*copy=*/true);
   // Blocks are never written anew: the adapter that the run began with stands beside them.
   const bool has_blocks = form_ != FrozenForm::kDtype;
-  const bool other_base = full_ || find_base_ || (peft_ && !has_blocks);
+  const bool other_base = full_ || !is_base_pretrained() || (peft_ && !has_blocks);
   if (adapted_) held.master().zero_();
   if (peft_ && has_blocks) {
     from_file()(*adapted_);
@@ -301,7 +329,7 @@ dist::ReadTensor RunWeights::weights_for_export(const dist::EngineOptions& optio
       std::copy_n(masters.at(name).const_data_ptr<float>() + first, out.size(), out.data());
     };
   }
-  dist::ReadTensor base = dequantized && !find_base_ ? held_reader() : base_reader();
+  dist::ReadTensor base = dequantized && is_base_pretrained() ? held_reader() : base_reader();
   if (!lora_) return base;
   const std::map<std::string, at::Tensor> matrices = adapted_->gather_adapter();
   if (comm_.rank() != 0) return base;

@@ -49,11 +49,14 @@ class RunWeights {
   /// where model() is there already, unless it `has` them.
   void use_checkpoint(FindCheckpoint find, const std::optional<LoraOptions>& lora,
                       bool has = false);
+  /// A finished stage left all weights, an adapter merged in, in a GGUF file. They are read where
+  /// model() is there already.
+  void use_gguf(std::filesystem::path file);
 
   /// What the model's adapter is; nothing where it has none.
   const std::optional<LoraOptions>& lora() const noexcept { return lora_; }
   /// Whether the adapter belongs to the weights of the model's files. Not collective.
-  bool is_base_pretrained() const noexcept { return !find_base_; }
+  bool is_base_pretrained() const noexcept { return !find_base_ && gguf_.empty(); }
   /// The adapter of model(), on rank 0 (empty elsewhere). Needs lora().
   std::map<std::string, at::Tensor> gather_adapter(const dist::EngineOptions& options);
   /// Gives the weights of model() on rank 0, as fp32 and an adapter merged in: into those of the
@@ -70,8 +73,9 @@ class RunWeights {
   void load();
   void load_checkpoint_of(const FindCheckpoint& find, const dist::ShardLayout& layout,
                           at::Tensor& state);
-  /// The weights of the model's files; or those of the last checkpoint of all weights.
-  dist::ReadTensor pretrained_reader() const;
+  dist::ReadTensor pretrained_reader() const;  ///< of the model's files
+  dist::ReadTensor gguf_reader();
+  /// Of the file or the checkpoint that a stage left; else of the model's files.
   dist::ReadTensor base_reader();
   /// The blocks that a weight is held in, where the recipe freezes weights in blocks.
   dist::BlockFormatOf format_of() const;
@@ -90,7 +94,8 @@ class RunWeights {
   std::optional<PeftAdapter> peft_;  ///< of the recipe
   std::optional<LoraOptions> lora_;
   FillAdapter fill_adapter_;
-  FindCheckpoint find_base_;  ///< empty: the model's files
+  FindCheckpoint find_base_;    ///< of all weights; empty: the model's files, or `gguf_`
+  std::filesystem::path gguf_;  ///< that holds all weights; empty: find_base_ tells
   std::unique_ptr<dist::ShardedModel> full_;
   std::unique_ptr<dist::AdapterModel> adapted_;
 };

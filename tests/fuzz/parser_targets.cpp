@@ -24,6 +24,7 @@
 #include "core/text/tokenizer/word_piece.h"
 #include "core/text/xlmr_tokenizer.h"
 #include "stages/export/keys.h"
+#include "stages/export/quantize_keys.h"
 #include "stages/recipe/recipe.h"
 #include "stages/train/orpo_keys.h"
 #include "stages/train/sft_keys.h"
@@ -45,9 +46,9 @@ fs::path write(const fs::path& folder, const char* name, std::string_view bytes)
 }
 
 /// Without the stages whose checks open encoders, so that the program links without tensors.
-constexpr recipe::StageParser kStages[] = {recipe::parser_of<recipe::SftStage>(),
-                                           recipe::parser_of<recipe::OrpoStage>(),
-                                           recipe::parser_of<recipe::ExportStage>()};
+constexpr recipe::StageParser kStages[] = {
+    recipe::parser_of<recipe::SftStage>(), recipe::parser_of<recipe::OrpoStage>(),
+    recipe::parser_of<recipe::QuantizeStage>(), recipe::parser_of<recipe::ExportStage>()};
 
 void read_recipe_text(std::string_view bytes, const fs::path&) {
   recipe::parse_recipe(bytes, "recipe.yaml", kStages);

@@ -24,7 +24,7 @@ using ::testing::IsEmpty;
 using ::testing::Pair;
 using ::testing::UnorderedElementsAre;
 
-constexpr size_t kBuildData = 1, kSft = 2, kOrpo = 5, kEvaluate = 6, kExport = 8;
+constexpr size_t kBuildData = 1, kSft = 2, kOrpo = 5, kEvaluate = 6, kQuantize = 8, kExport = 9;
 
 /// A folder with a model and the data of the recipe.
 class CoveredKeys : public ::testing::Test {
@@ -216,7 +216,7 @@ TEST_F(CoveredKeys, SayWhatAStageBuildsOn) {
               ElementsAre(Pair("builds_on.sample", 3U), Pair("builds_on.weights", kSft)));
   EXPECT_THAT(built_on(read, kOrpo),
               ElementsAre(Pair("builds_on.rank", 4U), Pair("builds_on.weights", kSft)));
-  EXPECT_THAT(built_on(read, kExport), ElementsAre(Pair("builds_on.weights", kOrpo)));
+  EXPECT_THAT(built_on(read, kExport), ElementsAre(Pair("builds_on.weights", kQuantize)));
 }
 
 }  // namespace

@@ -115,7 +115,8 @@ Recipe recipe_of_all_stages() {
       "  - sample: {stop: [\".\"]}\n"
       "  - rank: {reward: nllb, model_name_or_path: models/nllb}\n"
       "  - orpo: {}\n"
-      "  - capability: {perplexity: [{data: t.txt}], choices: [{data: q.jsonl}]}\n";
+      "  - capability: {perplexity: [{data: t.txt}], choices: [{data: q.jsonl}]}\n"
+      "  - quantize: {type: Q8_0}\n";
   return parse_recipe(kSmallRecipe + rest, "r.yaml", kStageParsers);
 }
 
@@ -145,7 +146,8 @@ TEST(RecipeDocs, EveryKeyIsSuggestedForATypoOfIt) {
       "  - build_data: {sources: [{}], exclude: [{}], quadrants: {}}\n"
       "  - sft: {lora: {}}\n  - sample: {}\n  - rank: {}\n  - orpo: {lora: {}}\n"
       "  - evaluate: {retriever: {}, demonstrations: {}}\n"
-      "  - capability: {perplexity: [{}], choices: [{}]}\n  - export: {}\n";
+      "  - capability: {perplexity: [{}], choices: [{}]}\n  - quantize: {}\n"
+      "  - export: {}\n";
   const std::map<std::string, std::string> items{
       {"build_data.sources", "build_data.sources.0"},
       {"build_data.exclude", "build_data.exclude.0"},
@@ -226,7 +228,7 @@ TEST(RecipeDocs, SayWhichKeysAreRequired) {
             "evaluate.benchmark evaluate.data "
             "evaluate.edit_languages evaluate.test_languages evaluate.demonstrations.benchmark "
             "evaluate.demonstrations.data evaluate.retriever.model_name_or_path export.path "
-            "model.model_name_or_path ");
+            "model.model_name_or_path quantize.type ");
 }
 
 TEST(RecipeDocs, ExampleIsValid) {

@@ -236,8 +236,8 @@ TEST(RecipeMistakes, NamesThatAreNoneAreFoundWithASuggestion) {
        "r.yaml:32:31: sft.resume_from_checkpoint: expected auto or never, found true"},
       {"  - export:", "  - exprot:",
        "r.yaml:40:5: stages.3.exprot: unknown stage; expected "
-       "build_data, sft, sample, rank, orpo, evaluate, capability or export; did you mean "
-       "'export'?"},
+       "build_data, sft, sample, rank, orpo, evaluate, capability, quantize or export; did "
+       "you mean 'export'?"},
   };
   for (const Mistake& mistake : mistakes) expect_mistake(mistake);
 }
