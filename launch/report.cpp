@@ -2,6 +2,7 @@
 
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <CLI/App.hpp>
@@ -65,17 +66,23 @@ std::string report_runs(const ReportCommand& command) {
   }
   tell_apart(runs);
   fs::path page = command.runs.front() / "report.html";
+  std::vector<report::Survival> survived;
   if (runs.size() == 1) {
-    report::write_report(runs.front());
+    survived = report::write_report(runs.front());
   } else {
+    for (const report::RunResults& run : runs) {
+      for (report::Survival& one : report::survivals(run)) survived.push_back(std::move(one));
+    }
     page = command.out.empty() ? "report.html" : command.out;
     fs::path table = page;
     table.replace_extension(".csv");
     check_places(command, page, table);
-    write_file_atomically(page, report::html_report(runs));
+    write_file_atomically(page, report::html_report(runs, survived));
     write_file_atomically(table, report::results_csv(runs));
   }
-  return report::comparison_table(runs) + "report: " + page.string() + "\n";
+  const std::string remains = report::survival_table(survived);
+  return report::comparison_table(runs) + (remains.empty() ? "" : "\n" + remains) +
+         "report: " + page.string() + "\n";
 }
 
 std::string_view ReportCommand::summary() const {

@@ -27,8 +27,6 @@ struct Block {
   std::map<std::pair<std::string, std::string>, Cell> cells;  ///< by line and column
 };
 
-using Grid = std::vector<std::vector<std::string>>;
-
 template <typename T>
 void add_once(std::vector<T>& list, const T& value) {
   if (std::find(list.begin(), list.end(), value) == list.end()) list.push_back(value);
@@ -116,8 +114,8 @@ std::string cell_text(const Cell& cell, bool is_narrow) {
   return text + " (" + gain_text(*last.value - *first.value, last.metric) + ")";
 }
 
-Grid grid_of(const Block& block, bool is_narrow) {
-  Grid grid{{block.heading}};
+TextGrid grid_of(const Block& block, bool is_narrow) {
+  TextGrid grid{{block.heading}};
   grid.front().insert(grid.front().end(), block.columns.begin(), block.columns.end());
   for (const std::string& name : block.lines) {
     std::vector<std::string> line{name};
@@ -130,7 +128,7 @@ Grid grid_of(const Block& block, bool is_narrow) {
   return grid;
 }
 
-std::vector<size_t> column_widths(const Grid& grid) {
+std::vector<size_t> column_widths(const TextGrid& grid) {
   std::vector<size_t> widths(grid.front().size(), 0);
   for (const auto& line : grid) {
     for (size_t i = 0; i < line.size(); ++i)
@@ -143,20 +141,6 @@ size_t line_width(const std::vector<size_t>& widths) {
   size_t width = 2 * (widths.size() - 1);
   for (const size_t column : widths) width += column;
   return width;
-}
-
-/// The first column flush left, the others flush right.
-std::string render(const Grid& grid) {
-  const std::vector<size_t> widths = column_widths(grid);
-  std::string text;
-  for (const auto& line : grid) {
-    for (size_t i = 0; i < line.size(); ++i) {
-      const std::string padding(widths[i] - display_width(line[i]), ' ');
-      text += i == 0 ? line[i] + padding : "  " + padding + line[i];
-    }
-    text += '\n';
-  }
-  return text;
 }
 
 struct Range {
@@ -190,9 +174,22 @@ size_t width_of(char32_t code) {
 std::string results_table(const std::vector<ResultRow>& rows, size_t max_width) {
   std::string text;
   for (const Block& block : blocks_of(rows)) {
-    Grid grid = grid_of(block, false);
+    TextGrid grid = grid_of(block, false);
     if (line_width(column_widths(grid)) > max_width) grid = grid_of(block, true);
-    text += (text.empty() ? "" : "\n") + block.title + "\n" + render(grid);
+    text += (text.empty() ? "" : "\n") + block.title + "\n" + aligned(grid);
+  }
+  return text;
+}
+
+std::string aligned(const TextGrid& grid) {
+  const std::vector<size_t> widths = column_widths(grid);
+  std::string text;
+  for (const auto& line : grid) {
+    for (size_t i = 0; i < line.size(); ++i) {
+      const std::string padding(widths[i] - display_width(line[i]), ' ');
+      text += i == 0 ? line[i] + padding : "  " + padding + line[i];
+    }
+    text += '\n';
   }
   return text;
 }

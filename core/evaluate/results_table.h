@@ -20,6 +20,11 @@ namespace xkde {
 /// newline; empty for no rows.
 std::string results_table(const std::vector<ResultRow>& rows, size_t max_width = 120);
 
+/// Cells, line by line.
+using TextGrid = std::vector<std::vector<std::string>>;
+/// The lines of a grid, the first column flush left, the others flush right.
+std::string aligned(const TextGrid& grid);
+
 /// Columns that UTF-8 `text` takes in a terminal: combining marks none, East Asian wide characters
 /// two, others one.
 size_t display_width(std::string_view text);

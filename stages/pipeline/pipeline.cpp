@@ -286,7 +286,8 @@ void run_pipeline(const Recipe& recipe, const RunFacts& facts, dist::Communicato
   }
   if (!folder) return;
   folder->write_end("done");
-  report::write_report(recipe.output_dir);
+  const std::vector<report::Survival> survived = report::write_report(recipe.output_dir);
+  if (!survived.empty()) print("\n" + report::survival_table(survived));
   log::info("report: " + (recipe.output_dir / "report.html").string());
 }
 

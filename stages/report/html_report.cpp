@@ -305,6 +305,31 @@ std::string block_html(const EvaluationBlock& block) {
          results_table(block, parts, "The same, by kind of question.") + "</details>\n";
 }
 
+/// What remains of edits after more training or rounding.
+std::string survival_html(std::span<const Survival> all) {
+  std::string text;
+  for (const Survival& survival : all) {
+    text += "<div class=\"scroll\"><table><caption>" + escaped(survival.title()) +
+            "</caption><thead><tr><th class=\"l\" scope=\"col\">edit → test</th><th class=\"l\" "
+            "scope=\"col\">metric</th>" +
+            head_cells(survival.measures) + "</tr></thead><tbody>\n";
+    for (const Survival::Line& line : survival.lines) {
+      text += "<tr><th class=\"l\" scope=\"row\">" + escaped(pair_text(line.pair)) +
+              "</th><td class=\"l\">" + escaped(line.metric) + "</td>";
+      for (const std::string& measure : survival.measures) {
+        const auto kept = line.kept.find(measure);
+        text += "<td>" + (kept == line.kept.end() ? "–" : kept_text(kept->second)) + "</td>";
+      }
+      text += "</tr>\n";
+    }
+    text += "</tbody></table></div>\n";
+  }
+  if (text.empty()) return text;
+  return "<h2>What remains</h2>\n<p>Of the questions that were answered rightly, the share that is "
+         "still answered rightly after more training or rounding.</p>\n" +
+         text;
+}
+
 ChartLine curve(const std::string& name, const std::vector<std::pair<double, double>>& points) {
   ChartLine line{name, {}};
   const size_t stride = std::max<size_t>(1, (points.size() + kMostPoints - 1) / kMostPoints);
@@ -364,7 +389,7 @@ std::string run_html(const RunResults& run) {
 
 }  // namespace
 
-std::string html_report(std::span<const RunResults> runs) {
+std::string html_report(std::span<const RunResults> runs, std::span<const Survival> survived) {
   std::string names;
   for (const RunResults& run : runs) names += (names.empty() ? "" : ", ") + run.name;
   std::string text(kHead);
@@ -378,6 +403,7 @@ std::string html_report(std::span<const RunResults> runs) {
   const std::vector<EvaluationBlock> blocks = evaluation_blocks(runs);
   if (blocks.empty()) text += "<p class=\"empty\">No evaluation is complete.</p>\n";
   for (const EvaluationBlock& block : blocks) text += block_html(block);
+  text += survival_html(survived);
   return text + training_html(runs) + "</body></html>\n";
 }
 

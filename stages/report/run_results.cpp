@@ -75,6 +75,7 @@ RunResults read_run(const fs::path& folder) {
   results.name = record->run_name.empty() ? folder.filename().string() : record->run_name;
   results.is_finished = record->exit_reason == "done";
   std::vector<std::string> changed;
+  bool is_rounded = false;
   for (size_t i = 0; i < record->stages.size(); ++i) {
     const std::string& name = record->stages[i];
     const fs::path stage = folder / name;
@@ -83,9 +84,12 @@ RunResults read_run(const fs::path& folder) {
     if (const std::string_view* training = training_name(kind)) {
       results.trainings.push_back(read_curves(stage));
       changed.emplace_back(*training);
+      is_rounded = false;
     }
-    if (const std::string type = rounding_name(record->json, i); !type.empty())
+    if (const std::string type = rounding_name(record->json, i); !type.empty()) {
       changed.push_back(type);
+      is_rounded = true;
+    }
     const fs::path file = stage / "results.json";
     if (kind != "evaluate" && kind != "capability") continue;
     const auto text = text_if_there(file, FileOrigin::kOwn);
@@ -94,6 +98,7 @@ RunResults read_run(const fs::path& folder) {
     evaluation.stage = name;
     evaluation.rows = parse_results(parse_json(*text, file.string()), file.string());
     evaluation.label = label_of(changed, evaluation.rows);
+    evaluation.is_rounded = is_rounded;
     results.evaluations.push_back(std::move(evaluation));
   }
   return results;

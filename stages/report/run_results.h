@@ -16,6 +16,7 @@ struct Evaluation {
   std::string stage;  ///< "04-evaluate"
   std::string label;  ///< "before training", "XE-IT + TL-PO", "XE-IT + Q4_0"; also the method, if
                       ///< not X-KDE's
+  bool is_rounded = false;  ///< by a quantize stage, and not trained since
   std::vector<ResultRow> rows;
 
   bool asks_edits() const { return rows.empty() || rows.front().scope.asks_edits(); }

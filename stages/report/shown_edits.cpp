@@ -1,73 +1,21 @@
 #include "stages/report/shown_edits.h"
 
 #include <algorithm>
-#include <map>
 #include <string_view>
-#include <tuple>
-#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
 
 #include "core/base/error.h"
-#include "core/io/file_reader.h"
 #include "core/io/json_file.h"
 #include "core/text/regex/unicode.h"
+#include "stages/report/asked_questions.h"
 #include "stages/report/run_results.h"
 
 namespace xkde::report {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// What two evaluations ask alike.
-using QuestionKey =
-    std::tuple<std::string, int64_t, std::string, std::string, std::string, int64_t>;
-
-/// What one evaluation found about a question.
-struct Told {
-  const Evaluation* evaluation = nullptr;
-  Json line;
-};
-
-/// Questions in the order in which the first evaluation asks them.
-struct AskedQuestions {
-  std::vector<std::vector<Told>> all;
-  std::map<QuestionKey, size_t> places;
-};
-
-/// "single", "batch of 10", "sequential of 10"
-std::string place_of(const Json& line) {
-  auto mode = line.at("mode").get<std::string>();
-  if (mode != "single") mode += fmt::format(" of {}", line.at("size").get<int64_t>());
-  return mode;
-}
-
-QuestionKey key_of(const Json& line) {
-  return {place_of(line),
-          line.at("record").get<int64_t>(),
-          line.at("edit_language").get<std::string>(),
-          line.at("test_language").get<std::string>(),
-          line.at("metric").get<std::string>(),
-          line.at("probe").get<int64_t>()};
-}
-
-void read_lines(const fs::path& file, const Evaluation& evaluation, AskedQuestions& asked) {
-  LineReader lines(file, FileOrigin::kOwn);
-  int64_t number = 0;
-  for (std::string text; lines.next(text);) {
-    ++number;
-    try {
-      Json line = parse_json(text, file.string());
-      const auto [place, is_new] = asked.places.emplace(key_of(line), asked.all.size());
-      if (is_new) asked.all.emplace_back();
-      asked.all[place->second].push_back({&evaluation, std::move(line)});
-    } catch (const Json::exception&) {
-      throw DataError(concat(file.string(), ": line ", number,
-                             ": expected a prediction of this program, found another object"));
-    }
-  }
-}
 
 bool is_right(const Json& line) {
   if (!line.contains("free")) return line.at("score").get<double>() >= 1.0;
@@ -125,9 +73,12 @@ std::string told_text(const Told& told) {
 
 std::string question_text(const std::vector<Told>& answers) {
   const Json& line = answers.front().line;
-  const auto& [place, record, edit, test, metric, probe] = key_of(line);
-  std::string out = fmt::format("record {}, {} → {}, {}{}, {}\n", record, edit, test, metric,
-                                probe > 0 ? fmt::format(" {}", probe + 1) : "", place);
+  const auto probe = line.at("probe").get<int64_t>();
+  std::string out =
+      fmt::format("record {}, {} → {}, {}{}, {}\n", line.at("record").get<int64_t>(),
+                  line.at("edit_language").get<std::string>(),
+                  line.at("test_language").get<std::string>(), line.at("metric").get<std::string>(),
+                  probe > 0 ? fmt::format(" {}", probe + 1) : "", mode_text(line));
   if (line.contains("question")) {
     out += field("fact", line["fact"].get<std::string>());
     out += field("question", line["question"].get<std::string>());
@@ -143,19 +94,18 @@ std::string question_text(const std::vector<Told>& answers) {
 
 std::string shown_edits(const fs::path& run, const ShownQuestions& shown) {
   const RunResults results = read_run(run);
-  XKDE_CHECK(!results.evaluations.empty(), MissingInputError, run.string(),
-             ": expected a finished evaluation, found none");
-  AskedQuestions asked;
-  for (const Evaluation& evaluation : results.evaluations)
-    read_lines(run / evaluation.stage / "predictions.jsonl", evaluation, asked);
+  XKDE_CHECK(std::any_of(results.evaluations.begin(), results.evaluations.end(),
+                         [](const Evaluation& one) { return one.asks_edits(); }),
+             MissingInputError, run.string(), ": expected a finished evaluation, found none");
+  const std::vector<std::vector<Told>> asked = asked_questions(results);
   std::vector<const std::vector<Told>*> wanted;
-  for (const std::vector<Told>& answers : asked.all) {
+  for (const std::vector<Told>& answers : asked) {
     if (is_wanted(answers.back().line, shown)) wanted.push_back(&answers);
   }
   const size_t count =
       shown.limit > 0 ? std::min(wanted.size(), static_cast<size_t>(shown.limit)) : wanted.size();
   std::string out = fmt::format(
-      "{} of {} questions{}\n", wanted.size(), asked.all.size(),
+      "{} of {} questions{}\n", wanted.size(), asked.size(),
       count < wanted.size() ? fmt::format(", the first {} shown (--limit 0 shows all)", count)
                             : "");
   for (size_t i = 0; i < count; ++i) {

@@ -1,6 +1,8 @@
 #include "stages/report/write_report.h"
 
 #include <span>
+#include <string>
+#include <vector>
 
 #include "core/io/atomic_file.h"
 #include "stages/report/csv.h"
@@ -9,9 +11,11 @@
 
 namespace xkde::report {
 
-void write_report(const std::filesystem::path& folder) { write_report(read_run(folder)); }
+std::vector<Survival> write_report(const std::filesystem::path& folder) {
+  return write_report(read_run(folder));
+}
 
-void write_report(const RunResults& run) {
+std::vector<Survival> write_report(const RunResults& run) {
   const std::filesystem::path& folder = run.folder;
   const std::span<const RunResults> one(&run, 1);
   const std::filesystem::path parts = folder / "report";
@@ -24,8 +28,11 @@ void write_report(const RunResults& run) {
     for (const auto& [name, list] : results)
       write_file_atomically(parts / (evaluation.stage + "_" + name + ".json"), list.dump(1) + "\n");
   }
+  std::vector<Survival> survived = survivals(run);
+  if (!survived.empty()) write_file_atomically(parts / "survival.csv", survival_csv(survived));
   write_file_atomically(folder / "results.csv", results_csv(one));
-  write_file_atomically(folder / "report.html", html_report(one));
+  write_file_atomically(folder / "report.html", html_report(one, survived));
+  return survived;
 }
 
 }  // namespace xkde::report

@@ -2,17 +2,21 @@
 #define XKDE_STAGES_REPORT_WRITE_REPORT_H_
 
 #include <filesystem>
+#include <vector>
 
 #include "stages/report/run_results.h"
+#include "stages/report/survival.h"
 
 namespace xkde::report {
 
-/// Writes into a run's folder: report.html, results.csv, report/<stage>.csv for each training stage
-/// and report/<stage>_<mode>_<size>_<edit>_<test>.json, EasyEdit's form of each evaluation of
-/// edits. Throws as read_run does, and IoError.
-void write_report(const std::filesystem::path& run);
+/// Writes into a run's folder: report.html, results.csv, report/<stage>.csv for each training
+/// stage, report/survival.csv where a later evaluation can be held against an earlier one, and
+/// report/<stage>_<mode>_<size>_<edit>_<test>.json, EasyEdit's form of each evaluation of edits.
+/// Returns what remains of the edits (survival.h). Throws as read_run and survivals do, and
+/// IoError.
+std::vector<Survival> write_report(const std::filesystem::path& run);
 /// Of a run that has been read.
-void write_report(const RunResults& run);
+std::vector<Survival> write_report(const RunResults& run);
 
 }  // namespace xkde::report
 

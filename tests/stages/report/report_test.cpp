@@ -43,7 +43,8 @@ RunResults run(const std::string& name, std::vector<ResultRow> rows) {
   results.name = name;
   results.run = Json{{"run_name", name}, {"exit_reason", "done"}};
   results.is_finished = true;
-  results.evaluations.push_back({"01-evaluate", "XE-IT", std::move(rows)});
+  results.evaluations.push_back(
+      {.stage = "01-evaluate", .label = "XE-IT", .rows = std::move(rows)});
   return results;
 }
 
@@ -84,7 +85,7 @@ TEST(HtmlReport, ShowsValuesIntervalsAndWhatIsMissing) {
   const RunResults one =
       run("<script>", {row("reliability", 10, 50.25), row("portability", 10, {}),
                        row("reliability", 1000, 40), row("reliability", 10, 20, "f&r")});
-  const std::string html = html_report(std::span(&one, 1));
+  const std::string html = html_report(std::span(&one, 1), {});
   EXPECT_THAT(html, HasSubstr("&lt;script&gt;"));
   EXPECT_THAT(html, Not(HasSubstr("<script")));
   EXPECT_THAT(html, HasSubstr(">50.25 <small>±2.00</small></td>"));
@@ -99,7 +100,7 @@ TEST(HtmlReport, ShowsValuesIntervalsAndWhatIsMissing) {
 TEST(HtmlReport, WithoutEvaluationsSaysSo) {
   RunResults one = run("r", {});
   one.evaluations.clear();
-  EXPECT_THAT(html_report(std::span(&one, 1)), HasSubstr("No evaluation is complete."));
+  EXPECT_THAT(html_report(std::span(&one, 1), {}), HasSubstr("No evaluation is complete."));
 }
 
 TEST(ComparisonTable, PutsRunsSideBySideWithTheDifference) {
@@ -130,10 +131,11 @@ TEST(HtmlReport, OfTextsIsByLanguageAndTheSmallestIsBest) {
   RunResults one = run("r", {capability_row("bits_per_byte", 1.25, 0.125, "de"),
                              capability_row("bits_per_byte", 1.5, 0.125, "es"),
                              capability_row("bits_per_byte", 1.75, 0.125, "zh")});
-  one.evaluations.push_back(
-      {"02-capability", "XE-IT + TL-PO", {capability_row("bits_per_byte", 1.125, 0.125, "de")}});
+  one.evaluations.push_back({.stage = "02-capability",
+                             .label = "XE-IT + TL-PO",
+                             .rows = {capability_row("bits_per_byte", 1.125, 0.125, "de")}});
 
-  const std::string html = html_report(std::span(&one, 1));
+  const std::string html = html_report(std::span(&one, 1), {});
 
   EXPECT_THAT(html, HasSubstr("<h2>wiki, perplexity</h2>"));
   EXPECT_THAT(html, HasSubstr("<th scope=\"row\">de</th>"));
@@ -228,7 +230,7 @@ TEST_F(RunFolderTest, WithATextThatIsNoneIsADataError) {
 
 TEST(HtmlReport, IsKnownAgain) {
   const RunResults one = run("r", {});
-  EXPECT_TRUE(is_html_report(html_report(std::span(&one, 1))));
+  EXPECT_TRUE(is_html_report(html_report(std::span(&one, 1), {})));
   EXPECT_FALSE(is_html_report("<!doctype html>\n<html lang=\"en\"><head><title>mine</title>"));
 }
 
