@@ -93,13 +93,13 @@ bool RunWeights::freezes() const {
   return any;
 }
 
-void RunWeights::drop() {
+void RunWeights::release() {
   full_.reset();
   adapted_.reset();
 }
 
 void RunWeights::build(const dist::EngineOptions& options) {
-  drop();
+  release();
   if (freezes()) {
     adapted_ = std::make_unique<dist::AdapterModel>(decoder_, comm_, options, lora_, format_of());
   } else {
@@ -240,7 +240,7 @@ void RunWeights::use_checkpoint(FindCheckpoint find, const std::optional<LoraOpt
   if (has || !is_built()) return;
   const bool fits = full_ ? !lora : lora && adapted_->lora();
   if (!fits) {
-    drop();
+    release();
   } else if (full_) {
     load();
   } else {
@@ -254,7 +254,7 @@ void RunWeights::use_gguf(fs::path file) {
   const bool had_adapter = std::exchange(lora_, std::nullopt).has_value();
   if (!is_built()) return;
   if (had_adapter) {
-    drop();
+    release();
   } else {
     load();
   }
@@ -270,7 +270,7 @@ dist::RunModel& RunWeights::model_to_train(const std::optional<LoraOptions>& lor
       const std::map<std::string, at::Tensor> matrices = adapted_->gather_adapter(/*all=*/true);
       const dist::ReadTensor weights =
           merged(base_reader(), pairs_of(adapted_->blocks(), matrices), lora_->scale());
-      drop();
+      release();
       lora_.reset();
       full_ = std::make_unique<dist::ShardedModel>(decoder_, comm_, options);
       fill_base(weights);
@@ -286,7 +286,7 @@ dist::RunModel& RunWeights::model_to_train(const std::optional<LoraOptions>& lor
     fill_adapter_ = [seed = static_cast<uint64_t>(recipe_.seed)](dist::AdapterModel& model) {
       model.begin_adapter(seed);
     };
-    drop();
+    release();
   }
   lora_ = lora;
   model(options);

@@ -45,6 +45,9 @@ class RunWeights {
   /// Runs `body` with the weights that the run began with in model(), and puts back those that were
   /// there.
   void with_first_weights(const dist::EngineOptions& options, const std::function<void()>& body);
+  /// Frees the model. It is built and read anew when it is asked for; what no finished stage left
+  /// in a checkpoint is lost. Not collective.
+  void release();
   /// A finished stage left the weights, or an adapter of `lora`, in a checkpoint. They are read
   /// where model() is there already, unless it `has` them.
   void use_checkpoint(FindCheckpoint find, const std::optional<LoraOptions>& lora,
@@ -69,7 +72,6 @@ class RunWeights {
 
   bool freezes() const;
   void build(const dist::EngineOptions& options);
-  void drop();
   void load();
   void load_checkpoint_of(const FindCheckpoint& find, const dist::ShardLayout& layout,
                           at::Tensor& state);
