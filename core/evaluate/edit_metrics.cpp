@@ -158,9 +158,16 @@ std::optional<double> value_of(const std::vector<FreeScore>& scores, const FreeS
   return std::nullopt;
 }
 
+/// Nothing where there is no verdict.
+std::optional<double> value_of(const std::optional<JudgedAnswer>& judged) {
+  if (!judged || !judged->verdict) return std::nullopt;
+  return judged->verdict->is_right() ? 1.0 : 0.0;
+}
+
 void add_free_answers(std::vector<MetricSeries>& all, std::span<const Prediction> predictions,
                       Averaging averaging) {
   using Scores = std::vector<FreeScore> ScoredFreeAnswer::*;
+  using Judged = std::optional<JudgedAnswer> ScoredFreeAnswer::*;
   for (const auto& [context_name, context] : kFreeContextNames) {
     const std::string name = concat("free.", context_name, ".");
     const auto of_scores = [&](const std::string& prefix, Scores scores) {
@@ -172,7 +179,15 @@ void add_free_answers(std::vector<MetricSeries>& all, std::span<const Prediction
                    });
       }
     };
+    const auto of_judge = [&](const std::string& prefix, Judged judged) {
+      add_others(all, concat(prefix, kJudgeScorer, "."), predictions, averaging,
+                 [&, in = context](const Prediction& p) -> std::optional<double> {
+                   const ScoredFreeAnswer* answer = answer_in(p, in);
+                   return answer == nullptr ? std::nullopt : value_of(answer->*judged);
+                 });
+    };
     of_scores(name, &ScoredFreeAnswer::scores);
+    of_judge(name, &ScoredFreeAnswer::judged);
     add_others(all, name + "did_not_stop.", predictions, averaging,
                [in = context](const Prediction& p) -> std::optional<double> {
                  const ScoredFreeAnswer* answer = answer_in(p, in);
@@ -180,6 +195,7 @@ void add_free_answers(std::vector<MetricSeries>& all, std::span<const Prediction
                  return answer->answer.stopped ? 0.0 : 1.0;
                });
     of_scores("base_" + name, &ScoredFreeAnswer::base_scores);
+    of_judge("base_" + name, &ScoredFreeAnswer::base_judged);
   }
 }
 
@@ -204,6 +220,14 @@ std::vector<MetricSeries> series_of(std::span<const Prediction> predictions,
   return all;
 }
 
+void add_verdict(const std::string& prefix, const std::optional<JudgedAnswer>& judged,
+                 Json& of_context) {
+  if (!judged || !judged->verdict) return;
+  of_context[concat(prefix, kJudgeScorer)] = *value_of(judged);
+  of_context[concat(prefix, kJudgeScorer, "_log_probs")] = {{"yes", judged->verdict->yes},
+                                                            {"no", judged->verdict->no}};
+}
+
 Json free_json(const std::vector<ScoredFreeAnswer>& answers) {
   Json json = Json::object();
   for (const ScoredFreeAnswer& one : answers) {
@@ -211,8 +235,10 @@ Json free_json(const std::vector<ScoredFreeAnswer>& answers) {
     of_context["answer"] = one.answer.text;
     of_context["stopped"] = one.answer.stopped;
     for (const auto& [scorer, value] : one.scores) of_context[std::string(scorer->name)] = value;
+    add_verdict("", one.judged, of_context);
     for (const auto& [scorer, value] : one.base_scores)
       of_context["base_" + std::string(scorer->name)] = value;
+    add_verdict("base_", one.base_judged, of_context);
   }
   return json;
 }

@@ -121,8 +121,9 @@ struct SummaryOptions {
 /// sums are added in this order. First the four metrics of kMetrics, asked or not, each followed by
 /// its kinds; then what else was counted, as "f1.reliability" or "retrieval.hit@1.locality", and
 /// over all questions "retrieval.hit@1". Free answers are "free.CONTEXT.SCORER.reliability" and so
-/// on, "free.CONTEXT.did_not_stop.reliability" where tokens ran out, and, against the untrained
-/// model, "base_free.CONTEXT.SCORER.locality". `of_edits` become rows as they are. The value of a
+/// on, where a judge is asked with "judge" for SCORER too, "free.CONTEXT.did_not_stop.reliability"
+/// where tokens ran out, and, against the untrained model, "base_free.CONTEXT.SCORER.locality".
+/// `of_edits` become rows as they are. The value of a
 /// row is 100 times the mean of its values.
 std::vector<ResultRow> summarize(const EvalScope& scope, const LanguagePair& pair,
                                  std::span<const Prediction> predictions,

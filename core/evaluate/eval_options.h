@@ -14,6 +14,7 @@
 #include "core/evaluate/edit_metrics.h"
 #include "core/evaluate/eval_plan.h"
 #include "core/evaluate/free_answers.h"
+#include "core/evaluate/judge/judge_options.h"
 #include "core/evaluate/methods/methods.h"
 #include "core/metrics/answer_overlap.h"
 
@@ -58,6 +59,7 @@ struct EvalOptions : EditSelection {
   bool base_locality = true;    ///< compares locality with the model before training too (Q17)
   int64_t max_new_tokens = 32;  ///< of the answer that `exact` looks at; our choice
   std::optional<FreeAnswerOptions> free_answers;  ///< what else is answered free-running
+  std::optional<JudgeOptions> judge;              ///< of free answers
   int64_t bootstrap_resamples = 1000;  ///< of the 95 % intervals; 0 makes none; our choice
 
   /// Whether facts come out of a memory, and not straight from the record.

@@ -1,13 +1,16 @@
 #ifndef XKDE_CORE_EVALUATE_FREE_ANSWERS_H_
 #define XKDE_CORE_EVALUATE_FREE_ANSWERS_H_
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/base/named.h"
+#include "core/evaluate/judge/judge_prompt.h"
 
 namespace xkde {
 
@@ -51,6 +54,9 @@ struct FreeScorer {
   double (*score)(const FreelyAnswered& answered);  ///< in [0, 1]
 };
 
+/// What stands in the place of a scorer for the verdicts of a judge.
+inline constexpr std::string_view kJudgeScorer = "judge";
+
 /// Every scorer, in the order of the output files.
 std::span<const FreeScorer> free_scorers();
 std::vector<std::string_view> free_scorer_names();
@@ -61,6 +67,12 @@ struct FreeScore {
   double value = 0;
 };
 
+/// What a judge is asked of an answer.
+struct JudgedAnswer {
+  size_t question = 0;                  ///< index in ScoredEvaluation::to_judge
+  std::optional<JudgeVerdict> verdict;  ///< nothing before it was asked, and where it was too long
+};
+
 /// An answer in one context with its scores, in the order of the table.
 struct ScoredFreeAnswer {
   FreeContext context{};
@@ -68,6 +80,8 @@ struct ScoredFreeAnswer {
   std::vector<FreeScore> scores;
   /// Locality: scores against what the untrained model says without the edit, where asked for.
   std::vector<FreeScore> base_scores = {};
+  /// As `scores` and `base_scores`, where a judge is asked.
+  std::optional<JudgedAnswer> judged = {}, base_judged = {};
 };
 
 /// The contexts and scorers that an evaluation asks for, each in the order of its table.

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <unordered_map>
+#include <utility>
 
 #include "core/edit/prompt.h"
 #include "core/evaluate/extra_metrics.h"
@@ -28,7 +29,7 @@ class Scorer {
     }
   }
 
-  ScoredEvaluation score() const {
+  ScoredEvaluation score() {
     ScoredEvaluation scored;
     size_t moment = asked_.moments.size();
     for (const EvalItem& item : asked_.items) {
@@ -47,6 +48,7 @@ class Scorer {
       block.predictions.push_back(
           prediction(item, stream, edit, inputs_.pairs[stream.pairs[position]]));
     }
+    scored.to_judge = std::move(to_judge_);
     return scored;
   }
 
@@ -80,7 +82,7 @@ class Scorer {
   }
 
   Prediction prediction(const EvalItem& item, const EvalStream& stream, const EvalEdit& edit,
-                        const LanguagePair& pair) const {
+                        const LanguagePair& pair) {
     const EditQuestion& question = edit.asked[item.question];
     const TargetAnswer& answer = answers_.prompts[item.prompt];
     Prediction scored;
@@ -115,7 +117,7 @@ class Scorer {
 
   /// Locality is held against the answer without the edit, other questions against what is right.
   void add_free(Prediction& scored, const EvalItem& item, const EditQuestion& question,
-                std::string_view language) const {
+                std::string_view language) {
     for (size_t i = 0; i < item.free.size(); ++i) {
       const FreeContext context = asked_.free_prompts[item.free[i]].context;
       const FreeAnswer& answer = answers_.free[item.free[i]];
@@ -128,14 +130,31 @@ class Scorer {
       };
       if (item.free_references.empty()) {
         scored.free.push_back({context, answer, score(question.answers)});
+        scored.free.back().judged = to_judge(question, question.answers, answer);
         continue;
       }
       const size_t reference = item.free_references[i];
       const FreeAnswer& unedited = answers_.free[asked_.free_references[reference]];
       scored.free.push_back({context, answer, score({&unedited.text, 1})});
+      scored.free.back().judged = to_judge(question, {unedited.text}, answer);
       if (answers_.free_references.empty()) continue;
-      scored.free.back().base_scores = score({&answers_.free_references[reference].text, 1});
+      const FreeAnswer& untrained = answers_.free_references[reference];
+      scored.free.back().base_scores = score({&untrained.text, 1});
+      scored.free.back().base_judged = to_judge(question, {untrained.text}, answer);
     }
+  }
+
+  /// Nothing where no judge is asked, and where there is nothing to hold the answer against: the
+  /// model said nothing without the edit.
+  std::optional<JudgedAnswer> to_judge(const EditQuestion& question,
+                                       const std::vector<std::string>& right,
+                                       const FreeAnswer& answer) {
+    if (!options_.judge) return std::nullopt;
+    JudgeQuestion asked = judge_question(question.question, right, answer.text);
+    if (asked.right.front().empty()) return std::nullopt;
+    const auto [place, is_new] = places_to_judge_.emplace(std::move(asked), to_judge_.size());
+    if (is_new) to_judge_.push_back(place->first);
+    return JudgedAnswer{place->second, {}};
   }
 
   void add_extra(Prediction& scored, const EditQuestion& question,
@@ -161,6 +180,8 @@ class Scorer {
   std::optional<FreeChoice> free_;
   std::vector<const ExtraMetric*> of_questions_;
   std::vector<Continued> of_edits_;
+  std::vector<JudgeQuestion> to_judge_;
+  std::map<JudgeQuestion, size_t> places_to_judge_;
 };
 
 }  // namespace
@@ -169,6 +190,22 @@ ScoredEvaluation score_answers(const EvalOptions& options, const EvalInputs& inp
                                const EvalQuestionnaire& asked, const EvalAnswers& answers,
                                const Tokenizer& tokenizer) {
   return Scorer(options, inputs, asked, answers, tokenizer).score();
+}
+
+void take_verdicts(const JudgeVerdicts& verdicts, ScoredEvaluation& scored) {
+  const auto take = [&](std::optional<JudgedAnswer>& judged) {
+    if (!judged) return;
+    judged->verdict = verdicts.at(scored.to_judge[judged->question]);
+    if (!judged->verdict) ++scored.skipped["judge: prompt longer than its context"];
+  };
+  for (auto& [place, block] : scored.blocks) {
+    for (Prediction& prediction : block.predictions) {
+      for (ScoredFreeAnswer& answer : prediction.free) {
+        take(answer.judged);
+        take(answer.base_judged);
+      }
+    }
+  }
 }
 
 }  // namespace xkde

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -24,6 +25,7 @@ struct ScoredBlock {
 struct ScoredEvaluation {
   std::map<std::pair<size_t, size_t>, ScoredBlock> blocks;  ///< by index of size and of pair
   std::map<std::string, int64_t> skipped;  ///< reason -> questions that were left out
+  std::vector<JudgeQuestion> to_judge;     ///< what a judge is asked, each once
 };
 
 /// Turns answers into scores. Questions whose prompt is longer than the model's context are left
@@ -31,6 +33,12 @@ struct ScoredEvaluation {
 ScoredEvaluation score_answers(const EvalOptions& options, const EvalInputs& inputs,
                                const EvalQuestionnaire& asked, const EvalAnswers& answers,
                                const Tokenizer& tokenizer);
+
+/// What a judge said; nothing where a question is longer than its context.
+using JudgeVerdicts = std::map<JudgeQuestion, std::optional<JudgeVerdict>>;
+/// Gives the answers their verdicts. `verdicts` has all of scored.to_judge. Answers without one are
+/// counted in scored.skipped.
+void take_verdicts(const JudgeVerdicts& verdicts, ScoredEvaluation& scored);
 
 }  // namespace xkde
 

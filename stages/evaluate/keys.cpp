@@ -12,6 +12,9 @@
 #include "core/evaluate/eval_inputs.h"
 #include "core/evaluate/eval_plan.h"
 #include "core/evaluate/extra_metrics.h"
+#include "core/evaluate/judge/judge_prompt.h"
+#include "core/evaluate/judge/labelled_rows.h"
+#include "core/io/file_reader.h"
 #include "core/model/encoders/check_encoders.h"
 #include "core/model/encoders/encoder_files.h"
 #include "core/text/chat_template.h"
@@ -111,6 +114,27 @@ void each_free_answer_key(StrictMap map, FreeAnswerOptions& options) {
   map.done();
 }
 
+void each_judge_key(StrictMap map, JudgeOptions& options) {
+  const std::vector<std::string_view> templates = ChatTemplate::keys();
+  map.required("model_name_or_path", options.model_name_or_path);
+  map.optional("dtype", options.dtype, kDtypes);
+  map.optional("chat_template", options.chat_template, Names{templates});
+  map.written_if(!options.chat_date.empty(), "chat_date", options.chat_date);
+  if (!options.chat_date.empty() && !jinja::parse_clock(options.chat_date))
+    map.add_error("chat_date", "expected a day as in model.chat_date, found " + options.chat_date);
+  map.written_if(!options.cache.empty(), "cache", options.cache);
+  map.written_if(!options.labelled.empty(), "labelled", options.labelled);
+  map.optional("max_tokens_per_batch", options.max_tokens_per_batch, kPositive);
+  map.done();
+}
+
+/// Beside what all stages look at: the folder of verdicts need not be there.
+void check_cache(const std::filesystem::path& folder) {
+  const PathKind kind = kind_at(folder, FileOrigin::kOwn);
+  XKDE_CHECK(kind == PathKind::kNothing || kind == PathKind::kFolder, ConfigError, folder.string(),
+             ": expected a folder for verdicts, or nothing there, found a file");
+}
+
 /// The method, and what it gives the keys that are read after it.
 void each_method_key(StrictMap& map, EvaluateStage& stage) {
   std::string name(stage.method->name());
@@ -160,6 +184,9 @@ void EvaluateStage::each_key(StrictMap map) {
   map.optional("max_new_tokens", max_new_tokens, kPositive);
   if (map.asks("free_answers", free_answers))
     each_free_answer_key(map.map("free_answers"), *free_answers);
+  if (map.asks("judge", judge)) each_judge_key(map.map("judge"), *judge);
+  if (judge && !free_answers)
+    map.add_error("judge", "expected the key free_answers beside it, found none");
   map.optional("bootstrap_resamples", bootstrap_resamples, kNotNegative);
   map.optional("max_tokens_per_batch", max_tokens_per_batch, kPositive);
   map.optional("token_tree", token_tree);
@@ -174,6 +201,7 @@ EvaluateStage EvaluateStage::with_sections() {
   stage.retriever.emplace();
   stage.demonstrations.emplace();
   stage.free_answers.emplace();
+  stage.judge.emplace();
   return stage;
 }
 
@@ -183,7 +211,18 @@ void EvaluateStage::check_inputs(InputChecker& inputs) const {
   if (retriever)
     opens &= inputs.opens("retriever.model_name_or_path", retriever->model_name_or_path,
                           "the Hugging Face folder of a sentence encoder");
+  if (judge)
+    opens &= inputs.opens("judge.model_name_or_path", judge->model_name_or_path,
+                          "a Hugging Face folder or a .gguf file");
+  if (judge && !judge->labelled.empty())
+    opens &= inputs.opens("judge.labelled", judge->labelled, "a file of labelled answers");
   if (!opens) return;
+  if (judge) {
+    inputs.reads("judge.model_name_or_path", [&] { check_judge(*judge); });
+    inputs.reads("judge.cache", [&] { check_cache(judge->cache); });
+    if (!judge->labelled.empty())
+      inputs.reads("judge.labelled", [&] { read_labelled_rows(judge->labelled); });
+  }
   inputs.reads("data", [&] {
     const EvalInputs asked = read_eval_inputs(*this, inputs.files());
     edit_moments(mode, sizes, eval_when, asked.edits_of_stream());
@@ -206,6 +245,11 @@ std::set<std::filesystem::path> EvaluateStage::files() const {
   if (retriever) {
     for (const std::filesystem::path& file : sentence_encoder_files(retriever->model_name_or_path))
       files.insert(file);
+  }
+  if (judge) {
+    for (const std::filesystem::path& file : open_pretrained(judge->model_name_or_path).files)
+      files.insert(file);
+    if (!judge->labelled.empty()) files.insert(judge->labelled);
   }
   return files;
 }

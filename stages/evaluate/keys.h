@@ -6,6 +6,8 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "core/evaluate/eval_options.h"
 #include "core/io/json_file.h"
@@ -44,6 +46,7 @@ struct EvaluateStage final : Stage, EvalOptions {
   Json keys() const override { return written(*this); }
   void check_inputs(InputChecker& inputs) const override;
   std::set<std::filesystem::path> files() const override;
+  std::vector<std::string_view> free_keys() const override { return {"judge.cache"}; }
   const EditSelection* asks() const override { return this; }
 };
 

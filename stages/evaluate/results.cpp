@@ -1,33 +1,35 @@
 #include "stages/evaluate/results.h"
 
-#include <map>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "core/base/error.h"
 #include "core/base/log.h"
-#include "core/evaluate/score_answers.h"
+#include "core/evaluate/scorer_agreement.h"
 #include "core/io/atomic_file.h"
 
 namespace xkde::recipe {
 namespace {
 
-Json statistics(const EvalInputs& inputs, const EvalQuestionnaire& asked,
-                const std::map<std::string, int64_t>& skipped) {
+Json statistics(const EvaluateStage& stage, const EvalInputs& inputs,
+                const EvalQuestionnaire& asked, const EvalOutcome& found) {
   Json all{{"used", inputs.used}, {"skipped", inputs.skipped}};
-  for (const auto& [reason, count] : skipped) all["skipped"][reason] = count;
+  for (const auto& [reason, count] : found.scored.skipped) all["skipped"][reason] = count;
   all["questions"] = asked.items.size();
   all["distinct_prompts"] = asked.prompts.size();
+  if (!found.judge.is_null()) all["judge"] = found.judge;
+  if (const auto agreement = scorer_agreement(stage, found.scored); !agreement.empty())
+    all["scorer_agreement"] = agreement_json(agreement);
   return all;
 }
 
 }  // namespace
 
 void write_eval_results(const EvaluateStage& stage, const EvalInputs& inputs,
-                        const EvalQuestionnaire& asked, const EvalAnswers& answers,
+                        const EvalQuestionnaire& asked, const EvalOutcome& found,
                         const std::filesystem::path& folder, const RunContext& context) {
-  const ScoredEvaluation scored = score_answers(stage, inputs, asked, answers, context.tokenizer());
+  const ScoredEvaluation& scored = found.scored;
   for (const auto& [reason, count] : scored.skipped)
     log::info(concat("evaluate: left out: ", reason, ": ", count));
   const SummaryOptions options{.averaging = stage.averaging,
@@ -53,8 +55,8 @@ void write_eval_results(const EvaluateStage& stage, const EvalInputs& inputs,
   }
   write_file_atomically(folder / "predictions.jsonl", lines);
   write_file_atomically(folder / "results.json", results_json(results).dump(1) + "\n");
-  write_file_atomically(folder / "statistics.json",
-                        statistics(inputs, asked, scored.skipped).dump(1) + "\n");
+  write_file_atomically(folder / kStatisticsFile,
+                        statistics(stage, inputs, asked, found).dump(1) + "\n");
 }
 
 }  // namespace xkde::recipe

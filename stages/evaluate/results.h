@@ -3,18 +3,26 @@
 
 #include <filesystem>
 
-#include "core/evaluate/eval_answers.h"
 #include "core/evaluate/eval_inputs.h"
 #include "core/evaluate/eval_questionnaire.h"
+#include "core/evaluate/score_answers.h"
+#include "core/io/json_file.h"
 #include "stages/evaluate/keys.h"
 #include "stages/run/run_context.h"
 
 namespace xkde::recipe {
 
-/// Scores the answers and writes predictions.jsonl (by size, stream, edit and question),
-/// results.json and statistics.json (what was asked, what was left out and why). On one rank.
+/// What an evaluation found.
+struct EvalOutcome {
+  ScoredEvaluation scored;
+  Json judge;  ///< what statistics.json says of the judge; null where none was asked
+};
+
+/// Writes predictions.jsonl (by size, stream, edit and question),
+/// results.json and statistics.json (what was asked, what was left out and why, how far scorers of
+/// free answers agree). On one rank.
 void write_eval_results(const EvaluateStage& stage, const EvalInputs& inputs,
-                        const EvalQuestionnaire& asked, const EvalAnswers& answers,
+                        const EvalQuestionnaire& asked, const EvalOutcome& found,
                         const std::filesystem::path& folder, const RunContext& context);
 
 }  // namespace xkde::recipe

@@ -12,12 +12,25 @@
 #include "core/evaluate/eval_plan.h"
 #include "core/evaluate/eval_questionnaire.h"
 #include "core/evaluate/free_answers.h"
+#include "core/evaluate/score_answers.h"
 #include "core/io/atomic_file.h"
 #include "stages/evaluate/answers.h"
+#include "stages/evaluate/judge.h"
 #include "stages/evaluate/results.h"
 #include "stages/evaluate/retrieval.h"
+#include "stages/recipe/recipe_inputs.h"
+#include "stages/run/output_path.h"
 
 namespace xkde::recipe {
+namespace {
+
+/// Verdicts are written where no input is.
+void check_cache_apart(const EvaluateStage& stage, const Recipe& recipe) {
+  if (!stage.judge || stage.judge->cache.empty()) return;
+  check_apart(stage.judge->cache, inputs_of(recipe));
+}
+
+}  // namespace
 
 void check_free_answers(const EvaluateStage& stage, const PretrainedModel& model,
                         const ChatTemplate& chat_template) {
@@ -38,6 +51,7 @@ void check_free_answers(const EvaluateStage& stage, const PretrainedModel& model
 
 void run_evaluate(const EvaluateStage& stage, const std::filesystem::path& folder,
                   RunContext& context) {
+  check_cache_apart(stage, context.recipe());
   const EvalInputs inputs = read_eval_inputs(stage, context.data().files);
   if (context.is_root()) {
     for (const auto& [reason, count] : inputs.skipped)
@@ -59,10 +73,15 @@ void run_evaluate(const EvaluateStage& stage, const std::filesystem::path& folde
                                    : context.chat_template(stage.chat_template);
   const ScoredPrompts scored(stage, inputs, asked, {context.tokenizer(), format});
   const EvalAnswers answers = ask_model(stage, asked, scored, folder, context);
-  if (context.is_root()) write_eval_results(stage, inputs, asked, answers, folder, context);
+  EvalOutcome found;
+  if (context.is_root())
+    found.scored = score_answers(stage, inputs, asked, answers, context.tokenizer());
+  if (stage.judge) found.judge = judge_answers(stage, found.scored, folder, context);
+  if (context.is_root()) write_eval_results(stage, inputs, asked, found, folder, context);
 }
 
 void check_evaluate(const EvaluateStage& stage, const SurveyInputs& inputs) {
+  check_cache_apart(stage, inputs.recipe);
   const EvalInputs edits = read_eval_inputs(stage, inputs.data.files);
   std::vector<EditMoment> moments =
       edit_moments(stage.mode, stage.sizes, stage.eval_when, edits.edits_of_stream());

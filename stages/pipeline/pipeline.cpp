@@ -19,6 +19,7 @@
 #include "core/base/stop_signals.h"
 #include "core/base/stopwatch.h"
 #include "core/evaluate/results_table.h"
+#include "core/evaluate/scorer_agreement.h"
 #include "core/io/digest_cache.h"
 #include "core/io/file_reader.h"
 #include "core/io/sha256.h"
@@ -37,9 +38,6 @@ namespace xkde::recipe {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// Digests of the inputs from one start to the next; in the run's folder.
-constexpr const char* kDigestsFile = ".digests.json";
 
 /// Reads the inputs of one stage; the first one that is bad throws.
 class FirstFault final : public InputChecker {
@@ -253,7 +251,17 @@ class Pipeline {
                parse_json(read_text(file, FileOrigin::kOwn), file.string()), file.string()))
         rows.push_back(std::move(row));
     }
-    print(results_table(rows));
+    std::string text = results_table(rows);
+    for (const fs::path& file : context_.artifacts().files(ArtifactKind::kResults)) {
+      const fs::path statistics = file.parent_path() / kStatisticsFile;
+      const auto told = text_if_there(statistics, FileOrigin::kOwn);
+      if (!told) continue;
+      const std::string agreement = agreement_text(
+          parse_agreement(parse_json(*told, statistics.string()), statistics.string()),
+          file.parent_path().filename().string());
+      if (!agreement.empty()) text += "\n" + agreement;
+    }
+    print(text);
   }
 
   const Recipe& recipe_;

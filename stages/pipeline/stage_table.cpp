@@ -80,7 +80,7 @@ constexpr StageRunner kRunners[] = {
                            }},
      .leaves = LeftFile{ArtifactKind::kResults, kResultsFile},
      .check = check<EvaluateStage, check_evaluate>,
-     .lighter = "a smaller evaluate.max_tokens_per_batch"},
+     .lighter = "a smaller evaluate.max_tokens_per_batch or evaluate.judge.max_tokens_per_batch"},
     {.name = CapabilityStage::kName,
      .run = call<CapabilityStage, run_capability>,
      .leaves = LeftFile{ArtifactKind::kResults, kCapabilityResultsFile},

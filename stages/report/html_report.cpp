@@ -330,6 +330,38 @@ std::string survival_html(std::span<const Survival> all) {
          text;
 }
 
+std::string grid_html(const TextGrid& grid, const std::string& caption) {
+  if (grid.empty()) return "";
+  std::string text = "<div class=\"scroll\"><table><caption>" + escaped(caption) +
+                     "</caption><thead><tr>" + head_cells(grid.front()) + "</tr></thead><tbody>\n";
+  for (size_t i = 1; i < grid.size(); ++i) {
+    text += "<tr><th scope=\"row\">" + escaped(grid[i].front()) + "</th>";
+    for (size_t j = 1; j < grid[i].size(); ++j) text += "<td>" + escaped(grid[i][j]) + "</td>";
+    text += "</tr>\n";
+  }
+  return text + "</tbody></table></div>\n";
+}
+
+/// How far the scorers of free answers say the same.
+std::string agreement_html(std::span<const RunResults> runs) {
+  std::string text;
+  for (const RunResults& run : runs) {
+    for (const Evaluation& evaluation : run.evaluations) {
+      const std::string tables =
+          grid_html(agreement_grid(evaluation.agreement.scorers),
+                    "Equal verdicts in percent, and Cohen's kappa. A score of at least 0.5 says "
+                    "right. Without questions of locality.") +
+          grid_html(agreement_grid(evaluation.agreement.labelled),
+                    "The judge against rows that people labelled.");
+      if (tables.empty()) continue;
+      const std::string name = evaluation.stage + ": " + evaluation.label;
+      text +=
+          "<h3>" + escaped(runs.size() > 1 ? run.name + ": " + name : name) + "</h3>\n" + tables;
+    }
+  }
+  return text.empty() ? "" : "<h2>Agreement of scorers</h2>\n" + text;
+}
+
 ChartLine curve(const std::string& name, const std::vector<std::pair<double, double>>& points) {
   ChartLine line{name, {}};
   const size_t stride = std::max<size_t>(1, (points.size() + kMostPoints - 1) / kMostPoints);
@@ -404,7 +436,7 @@ std::string html_report(std::span<const RunResults> runs, std::span<const Surviv
   if (blocks.empty()) text += "<p class=\"empty\">No evaluation is complete.</p>\n";
   for (const EvaluationBlock& block : blocks) text += block_html(block);
   text += survival_html(survived);
-  return text + training_html(runs) + "</body></html>\n";
+  return text + agreement_html(runs) + training_html(runs) + "</body></html>\n";
 }
 
 bool is_html_report(std::string_view text) {

@@ -99,6 +99,10 @@ RunResults read_run(const fs::path& folder) {
     evaluation.rows = parse_results(parse_json(*text, file.string()), file.string());
     evaluation.label = label_of(changed, evaluation.rows);
     evaluation.is_rounded = is_rounded;
+    const fs::path statistics = stage / kStatisticsFile;
+    if (const auto told = text_if_there(statistics, FileOrigin::kOwn))
+      evaluation.agreement =
+          parse_agreement(parse_json(*told, statistics.string()), statistics.string());
     results.evaluations.push_back(std::move(evaluation));
   }
   return results;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/evaluate/edit_metrics.h"
+#include "core/evaluate/scorer_agreement.h"
 #include "core/io/json_file.h"
 
 namespace xkde::report {
@@ -18,6 +19,7 @@ struct Evaluation {
                       ///< not X-KDE's
   bool is_rounded = false;  ///< by a quantize stage, and not trained since
   std::vector<ResultRow> rows;
+  AgreementReport agreement = {};  ///< of scorers of free answers
 
   bool asks_edits() const { return rows.empty() || rows.front().scope.asks_edits(); }
 };

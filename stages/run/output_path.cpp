@@ -13,6 +13,7 @@
 #include "stages/recipe/recipe_inputs.h"
 #include "stages/recipe/run_record.h"
 #include "stages/run/fresh_folder.h"
+#include "stages/run/run_folder.h"
 
 namespace xkde::recipe {
 namespace {
@@ -20,8 +21,9 @@ namespace {
 namespace fs = std::filesystem;
 
 /// What a run writes into its folder, beside the folders of its stages.
-constexpr std::string_view kNamesOfARun[] = {
-    "run.json", ".digests.json", ".lock", ".lock.holder", "report.html", "results.csv", "report"};
+constexpr std::string_view kNamesOfARun[] = {"run.json",     kDigestsFile,   ".lock",
+                                             ".lock.holder", "report.html",  "results.csv",
+                                             "report",       kVerdictsFolder};
 /// Of these, what is replaced at the end of a run.
 constexpr std::string_view kReplaced[] = {"report.html", "results.csv", "report"};
 

@@ -14,6 +14,11 @@
 
 namespace xkde::recipe {
 
+/// In the run's folder: digests of the inputs from one start to the next, and the verdicts of
+/// judges where a recipe names no other place.
+inline constexpr const char* kDigestsFile = ".digests.json";
+inline constexpr const char* kVerdictsFolder = "judge_verdicts";
+
 /// What run.json says beside the recipe.
 struct RunFacts {
   std::vector<std::string> argv;

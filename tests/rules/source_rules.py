@@ -36,6 +36,7 @@ ORDER = (
     "core/memory",
     "core/edit",
     "core/evaluate/methods",
+    "core/evaluate/judge",
     "core/evaluate",
     "core/capability",
     "distributed/job",

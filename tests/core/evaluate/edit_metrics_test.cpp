@@ -230,5 +230,37 @@ TEST(Summary, HasFreeAnswersByContextScorerAndMetric) {
             R"({"chat":{"answer":"far","stopped":true,"exact":1.0,"base_exact":0.0}})");
 }
 
+TEST(Summary, HasVerdictsOfAJudgeBehindTheScorers) {
+  const FreeScorer& exact = free_scorers().front();
+  const auto judged = [](bool right) {
+    return JudgedAnswer{0, right ? JudgeVerdict{-0.25, -2} : JudgeVerdict{-2, -0.25}};
+  };
+  Prediction told = prediction(0, Metric::kReliability, 1.0);
+  told.free = {{FreeContext::kChat, {"Roma", true}, {{&exact, 0.0}}, {}, judged(true)}};
+  Prediction unknown = prediction(1, Metric::kReliability, 1.0);
+  unknown.free = {{FreeContext::kChat, {"x", true}, {{&exact, 0.0}}, {}, JudgedAnswer{}}};
+  Prediction kept = prediction(0, Metric::kLocality, 1.0);
+  kept.free = {
+      {FreeContext::kChat, {"far", true}, {{&exact, 1.0}}, {}, judged(true), judged(false)}};
+
+  std::vector<std::string> rows;
+  for (const ResultRow& row : summarize(kScope, kPair, std::vector{told, unknown, kept}, {}, {})) {
+    if (row.metric.find("free") != std::string::npos)
+      rows.push_back(concat(row.metric, " ", *row.value, " of ", row.n));
+  }
+
+  EXPECT_THAT(
+      rows, testing::ElementsAre(
+                "free.chat.exact.reliability 0 of 2", "free.chat.exact.locality 100 of 1",
+                "free.chat.judge.reliability 100 of 1", "free.chat.judge.locality 100 of 1",
+                "free.chat.did_not_stop.reliability 0 of 2",
+                "free.chat.did_not_stop.locality 0 of 1", "base_free.chat.judge.locality 0 of 1"));
+  EXPECT_EQ(prediction_json(kScope, kept)["free"].dump(),
+            R"({"chat":{"answer":"far","stopped":true,"exact":1.0,"judge":1.0,)"
+            R"("judge_log_probs":{"yes":-0.25,"no":-2.0},"base_judge":0.0,)"
+            R"("base_judge_log_probs":{"yes":-2.0,"no":-0.25}}})");
+  EXPECT_FALSE(prediction_json(kScope, unknown)["free"]["chat"].contains("judge"));
+}
+
 }  // namespace
 }  // namespace xkde

@@ -158,6 +158,52 @@ TEST(ScoreAnswers, HoldsFreeLocalityAgainstTheModelBeforeTrainingToo) {
   EXPECT_TRUE(all[0].free[0].base_scores.empty());
 }
 
+TEST(ScoreAnswers, AsksAJudgeAboutEachAnswerOnce) {
+  EvalOptions options = chat_options();
+  options.judge.emplace();
+  options.free_answers->contexts = {"question", "chat"};
+  const EvalInputs inputs = test::eval_inputs(1);
+  const EvalQuestionnaire asked = test::questionnaire(options, inputs);
+  EvalAnswers answers = answers_to(asked, {});
+  answers.free_references.assign(asked.free_references.size(), {"far away", true});
+
+  ScoredEvaluation scored = score_answers(options, inputs, asked, answers, test::byte_tokenizer());
+
+  // Both contexts have the same answers; locality is held against what is said without the edit.
+  EXPECT_THAT(scored.to_judge, ElementsAre(JudgeQuestion{"q0", {"a0"}, "says q0"},
+                                           JudgeQuestion{"r0", {"a0"}, "says r0"},
+                                           JudgeQuestion{"far", {"says far"}, "says far"},
+                                           JudgeQuestion{"far", {"far away"}, "says far"}));
+  take_verdicts({{scored.to_judge[0], JudgeVerdict{-1, -2}},
+                 {scored.to_judge[1], std::nullopt},
+                 {scored.to_judge[2], JudgeVerdict{-1, -2}},
+                 {scored.to_judge[3], JudgeVerdict{-2, -1}}},
+                scored);
+  const std::vector<Prediction>& all = scored.blocks.begin()->second.predictions;
+  for (const size_t context : {0U, 1U}) {
+    EXPECT_TRUE(all[0].free[context].judged->verdict->is_right());
+    EXPECT_FALSE(all[1].free[context].judged->verdict);
+    EXPECT_TRUE(all[2].free[context].judged->verdict->is_right());
+    EXPECT_FALSE(all[2].free[context].base_judged->verdict->is_right());
+  }
+  EXPECT_THAT(scored.skipped, ElementsAre(Pair("judge: prompt longer than its context", 2)));
+}
+
+TEST(ScoreAnswers, AsksNoJudgeAboutLocalityWhereNothingWasSaidWithoutTheEdit) {
+  EvalOptions options = chat_options();
+  options.judge.emplace();
+  const EvalInputs inputs = test::eval_inputs(1);
+  const EvalQuestionnaire asked = test::questionnaire(options, inputs);
+  EvalAnswers answers = answers_to(asked, {});
+  answers.free[asked.free_references.front()].text = " \n";
+
+  const ScoredEvaluation scored =
+      score_answers(options, inputs, asked, answers, test::byte_tokenizer());
+
+  EXPECT_EQ(scored.to_judge.size(), 2U);
+  EXPECT_FALSE(scored.blocks.begin()->second.predictions[2].free[0].judged);
+}
+
 TEST(ScoreAnswers, NamesTheRecordsThatWereRetrieved) {
   EvalOptions options;
   options.mode = EditMode::kBatch;

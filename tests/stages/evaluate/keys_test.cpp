@@ -23,5 +23,10 @@ TEST(EvaluateStage, FilesAreThoseOfEditsAndDemonstrationsEachOnce) {
   EXPECT_THAT(stage.files(), ::testing::ElementsAre(edits, more));
 }
 
+TEST(EvaluateStage, GoesOnWhenVerdictsAreKeptElsewhere) {
+  EXPECT_THAT(EvaluateStage().free_keys(), ::testing::ElementsAre("judge.cache"));
+  EXPECT_THAT(EvaluateStage::with_sections().keys().contains("judge"), true);
+}
+
 }  // namespace
 }  // namespace xkde::recipe

@@ -59,7 +59,7 @@ void add_evaluation(std::map<std::string, Json>& sections) {
            "  - evaluate:\n      mode: sequential\n      method: ike\n      extra_metrics: [f1]\n"
            "      retriever: {model_name_or_path: e, threshold: 0.5}\n"
            "      demonstrations: {benchmark: mzsre, data: d}\n      chat_template: model\n"
-           "      free_answers: {}\n");
+           "      free_answers: {}\n      judge: {model_name_or_path: j}\n");
   const Json evaluate =
       resolved(parse_recipe(text, "r.yaml", kStageParsers))["stages"][2]["evaluate"];
   const Json plain = sections["evaluate"];
@@ -67,11 +67,13 @@ void add_evaluation(std::map<std::string, Json>& sections) {
   sections["evaluate.retriever"] = evaluate["retriever"];
   sections["evaluate.demonstrations"] = evaluate["demonstrations"];
   sections["evaluate.free_answers"] = evaluate["free_answers"];
+  sections["evaluate.judge"] = evaluate["judge"];
   for (const auto& [key, value] : plain.items()) sections["evaluate"][key] = value;
   sections["evaluate"]["averaging"] = name_of(kAveragingNames, EvaluateStage().averaging);
   sections["export"]["memory"] = "";
   sections["evaluate.retriever"]["query_prefix"] = "";
   sections["evaluate.retriever"]["document_prefix"] = "";
+  for (const char* key : {"chat_date", "cache", "labelled"}) sections["evaluate.judge"][key] = "";
   sections["rank"]["prefix"] = "";
   sections["build_data"]["prompt_language"] =
       name_of(kPromptLanguageNames, BuildDataStage().prompt_language);
@@ -187,6 +189,9 @@ TEST(RecipeDocs, GiveTheDefaultOfEveryKey) {
                       {"retriever", "none"},
                       {"demonstrations", "none"},
                       {"free_answers", "none"},
+                      {"judge", "none"},
+                      {"cache", "none"},
+                      {"labelled", "none"},
                       {"extra_metrics", "none"},
                       {"threshold", "none"},
                       {"lora", "none"},
@@ -227,7 +232,8 @@ TEST(RecipeDocs, SayWhichKeysAreRequired) {
             "build_data.sources.test_languages capability.choices.data capability.perplexity.data "
             "evaluate.benchmark evaluate.data "
             "evaluate.edit_languages evaluate.test_languages evaluate.demonstrations.benchmark "
-            "evaluate.demonstrations.data evaluate.retriever.model_name_or_path export.path "
+            "evaluate.demonstrations.data evaluate.judge.model_name_or_path "
+            "evaluate.retriever.model_name_or_path export.path "
             "model.model_name_or_path quantize.type ");
 }
 
