@@ -17,7 +17,8 @@ struct QaPair {
 };
 
 /// What a probe asks beside the edit itself. Parallel edits have the first two kinds; KnowEdit
-/// (protocol 1.3) has the others. Records keep their probes in this order.
+/// (protocol 1.3) has the others but the last two. Records keep their probes in this order. The
+/// last two are never in a record: whose answer a fact check names (protocol 6.11).
 enum class ProbeKind {
   kLocality,
   kRelationSpecificity,
@@ -25,7 +26,9 @@ enum class ProbeKind {
   kPortability,
   kReasoning,
   kSubjectAliasing,
-  kLogicalGeneralization
+  kLogicalGeneralization,
+  kNewAnswer,
+  kOldAnswer
 };
 inline constexpr Named<ProbeKind> kProbeKindNames[] = {
     {"locality", ProbeKind::kLocality},
@@ -34,7 +37,9 @@ inline constexpr Named<ProbeKind> kProbeKindNames[] = {
     {"portability", ProbeKind::kPortability},
     {"Reasoning", ProbeKind::kReasoning},
     {"Subject_Aliasing", ProbeKind::kSubjectAliasing},
-    {"Logical_Generalization", ProbeKind::kLogicalGeneralization}};
+    {"Logical_Generalization", ProbeKind::kLogicalGeneralization},
+    {"new", ProbeKind::kNewAnswer},
+    {"old", ProbeKind::kOldAnswer}};
 
 /// Whether the edit must not change the answer; otherwise the answer needs the edit.
 constexpr bool is_locality(ProbeKind kind) { return kind < ProbeKind::kPortability; }

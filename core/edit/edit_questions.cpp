@@ -36,22 +36,8 @@ EditQuestion question_of(const Probe& probe) {
 
 }  // namespace
 
-std::string_view metric_name(Metric metric) {
-  switch (metric) {
-    case Metric::kReliability:
-      return "reliability";
-    case Metric::kGenerality:
-      return "generality";
-    case Metric::kLocality:
-      return "locality";
-    case Metric::kPortability:
-      return "portability";
-  }
-  throw InternalError("metric: not one of the enumerators");
-}
-
 std::string MetricKind::name() const {
-  std::string text(metric_name(metric));
+  std::string text(name_of(kMetricNames, metric));
   if (probe) text.append(".").append(name_of(kProbeKindNames, *probe));
   return text;
 }

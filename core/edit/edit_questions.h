@@ -9,19 +9,41 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base/named.h"
 #include "core/data/edit_record.h"
 #include "core/data/language.h"
 
 namespace xkde {
 
-/// In the order of every output file and table.
-enum class Metric { kReliability, kGenerality, kLocality, kPortability };
+/// In the order of every output file and table. Behind the published four, the probes that are
+/// built from an edit (core/edit/probe_questions.h).
+enum class Metric {
+  kReliability,
+  kGenerality,
+  kLocality,
+  kPortability,
+  kNegation,
+  kFactCheck,
+  kReverse,
+  kPrefix,
+  kPersona,
+  kCompletion
+};
+/// As results.json has them.
+inline constexpr Named<Metric> kMetricNames[] = {
+    {"reliability", Metric::kReliability}, {"generality", Metric::kGenerality},
+    {"locality", Metric::kLocality},       {"portability", Metric::kPortability},
+    {"negation", Metric::kNegation},       {"fact_check", Metric::kFactCheck},
+    {"reverse", Metric::kReverse},         {"prefix", Metric::kPrefix},
+    {"persona", Metric::kPersona},         {"completion", Metric::kCompletion}};
+/// Those that a benchmark's rows ask themselves.
 inline constexpr Metric kMetrics[] = {Metric::kReliability, Metric::kGenerality, Metric::kLocality,
                                       Metric::kPortability};
-/// "reliability" and so on, as results.json has it.
-std::string_view metric_name(Metric metric);
+/// Whether a question is built from an edit, and no row asks it.
+constexpr bool is_built(Metric metric) { return metric >= Metric::kNegation; }
 
-/// What a question tests: a metric and, where the benchmark parts it, one of its kinds (KnowEdit).
+/// What a question tests: a metric and, where it is parted, one of its kinds (KnowEdit's; whose
+/// answer a fact check names).
 struct MetricKind {
   Metric metric = Metric::kReliability;
   std::optional<ProbeKind> probe = {};
@@ -37,6 +59,9 @@ struct EditQuestion {
   std::string question;
   std::string target;  ///< what teacher forcing scores; empty where the file leaves it blank
   std::vector<std::string> answers;  ///< each of them is right, `target` among them
+
+  /// `target` and `answers` are wrong: a question is the better answered the less it says them.
+  bool is_negated() const { return kind.metric == Metric::kNegation; }
 };
 
 /// Every question that the side has, in the order of kMetrics (protocol 6.1): a parallel record

@@ -96,7 +96,7 @@ void add_metric(std::vector<MetricSeries>& all, const std::string& prefix, Metri
     if (kind.probe) parts.push_back({prefix + kind.name(), values_of(of_kind)});
     means.push_back(std::move(of_kind));
   }
-  all.push_back({prefix + std::string(metric_name(metric)), over_kinds(means, averaging)});
+  all.push_back({prefix + std::string(name_of(kMetricNames, metric)), over_kinds(means, averaging)});
   std::move(parts.begin(), parts.end(), std::back_inserter(all));
 }
 

@@ -69,12 +69,10 @@ std::string words_of(std::string_view answer, std::string_view iso) {
   return utf8;
 }
 
-bool writes_no_blanks(std::string_view iso) { return iso == "zh" || iso == "th" || iso == "ja"; }
-
 /// The words of a normalised text.
 std::vector<std::string_view> split_words(std::string_view text, std::string_view iso) {
   std::vector<std::string_view> words;
-  const bool by_character = writes_no_blanks(iso);
+  const bool by_character = !parts_words(iso);
   for (size_t i = 0; i < text.size();) {
     const size_t begin = i;
     if (by_character) {
@@ -90,6 +88,8 @@ std::vector<std::string_view> split_words(std::string_view text, std::string_vie
 }
 
 }  // namespace
+
+bool parts_words(std::string_view iso) { return iso != "zh" && iso != "th" && iso != "ja"; }
 
 std::string normalized_answer(std::string_view answer, std::string_view iso) {
   std::string text = words_of(answer, iso);
@@ -115,7 +115,7 @@ bool contains_any(std::string_view answer, std::span<const std::string> right,
                   std::string_view iso) {
   const auto framed = [iso](std::string_view text) {
     const std::string normal = normalized_answer(text, iso);
-    return normal.empty() || writes_no_blanks(iso) ? normal : " " + normal + " ";
+    return normal.empty() || !parts_words(iso) ? normal : " " + normal + " ";
   };
   const std::string said = framed(answer);
   return std::any_of(right.begin(), right.end(), [&](const std::string& one) {

@@ -15,6 +15,9 @@ namespace xkde {
 /// is one of the languages of protocol 0.4. Ill-formed UTF-8 is replaced first.
 std::string normalized_answer(std::string_view answer, std::string_view iso);
 
+/// Whether the language parts words by blanks; Chinese, Thai and Japanese do not.
+bool parts_words(std::string_view iso);
+
 /// Whether `answer` is, normalised, one of `right`. Nothing is never right.
 bool matches_any(std::string_view answer, std::span<const std::string> right, std::string_view iso);
 
