@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "core/base/error.h"
+#include "core/evaluate/eval_plan.h"
 #include "core/metrics/bootstrap.h"
 
 namespace xkde {
@@ -96,21 +97,31 @@ void add_metric(std::vector<MetricSeries>& all, const std::string& prefix, Metri
     if (kind.probe) parts.push_back({prefix + kind.name(), values_of(of_kind)});
     means.push_back(std::move(of_kind));
   }
-  all.push_back({prefix + std::string(name_of(kMetricNames, metric)), over_kinds(means, averaging)});
+  all.push_back(
+      {prefix + std::string(name_of(kMetricNames, metric)), over_kinds(means, averaging)});
   std::move(parts.begin(), parts.end(), std::back_inserter(all));
 }
 
-/// As add_metric over all four, without those that nobody asked.
+/// As add_metric over all for which `is_counted`, without those that nobody asked.
+template <typename ScoreOf, typename IsCounted>
+void add_asked(std::vector<MetricSeries>& all, const std::string& prefix,
+               std::span<const Prediction> predictions, Averaging averaging,
+               const ScoreOf& score_of, const IsCounted& is_counted) {
+  std::vector<MetricSeries> found;
+  for (const auto& [name, metric] : kMetricNames) {
+    if (is_counted(metric)) add_metric(found, prefix, metric, predictions, averaging, score_of);
+  }
+  for (MetricSeries& series : found) {
+    if (!series.values.empty()) all.push_back(std::move(series));
+  }
+}
+
+/// As add_asked over all there are.
 template <typename ScoreOf>
 void add_others(std::vector<MetricSeries>& all, const std::string& prefix,
                 std::span<const Prediction> predictions, Averaging averaging,
                 const ScoreOf& score_of) {
-  std::vector<MetricSeries> found;
-  for (const Metric metric : kMetrics)
-    add_metric(found, prefix, metric, predictions, averaging, score_of);
-  for (MetricSeries& series : found) {
-    if (!series.values.empty()) all.push_back(std::move(series));
-  }
+  add_asked(all, prefix, predictions, averaging, score_of, [](Metric) { return true; });
 }
 
 /// LTE makes a run for each kind of question, and reports how well the edits of its records took:
@@ -139,7 +150,9 @@ void add_hits(std::vector<MetricSeries>& all, int64_t k, std::span<const Predict
     return p.rank_of_fact > 0 && p.rank_of_fact <= k ? 1.0 : 0.0;
   };
   MetricSeries overall{name, {}};
-  for (const Prediction& prediction : predictions) overall.values.push_back(*is_hit(prediction));
+  for (const Prediction& prediction : predictions) {
+    if (!is_built(prediction.kind.metric)) overall.values.push_back(*is_hit(prediction));
+  }
   all.push_back(std::move(overall));
   add_others(all, name + ".", predictions, averaging, is_hit);
 }
@@ -199,6 +212,65 @@ void add_free_answers(std::vector<MetricSeries>& all, std::span<const Prediction
   }
 }
 
+/// What is counted by age of one question: of its own answer, or of that right after its edit.
+class Aged {
+ public:
+  Aged(const AgeBin& bin, bool is_at_once) : bin_(bin), is_at_once_(is_at_once) {}
+
+  std::string prefix() const {
+    return concat("age.", bin_.name(), is_at_once_ ? ".at_once." : ".");
+  }
+  /// Null: the question is not of this age.
+  const Prediction* of(const Prediction& prediction) const {
+    if (!prediction.age || age_bin(*prediction.age) != bin_) return nullptr;
+    if (!is_at_once_) return &prediction;
+    return prediction.at_once.empty() ? nullptr : &prediction.at_once.front();
+  }
+
+ private:
+  AgeBin bin_;
+  bool is_at_once_;
+};
+
+void add_aged(std::vector<MetricSeries>& all, const Aged& aged,
+              std::span<const Prediction> predictions, Averaging averaging) {
+  const auto is_counted = [](Metric metric) {
+    return metric == Metric::kReliability || metric == Metric::kGenerality;
+  };
+  add_asked(
+      all, aged.prefix(), predictions, averaging,
+      [&](const Prediction& p) {
+        const Prediction* told = aged.of(p);
+        return told == nullptr ? std::nullopt : std::optional(told->score);
+      },
+      is_counted);
+  for (const auto& [context_name, context] : kFreeContextNames) {
+    for (const FreeScorer& scorer : free_scorers()) {
+      add_asked(
+          all, concat(aged.prefix(), "free.", context_name, ".", scorer.name, "."), predictions,
+          averaging,
+          [&, in = context](const Prediction& p) -> std::optional<double> {
+            const Prediction* told = aged.of(p);
+            const ScoredFreeAnswer* answer = told == nullptr ? nullptr : answer_in(*told, in);
+            return answer == nullptr ? std::nullopt : value_of(answer->scores, scorer);
+          },
+          is_counted);
+    }
+  }
+}
+
+void add_ages(std::vector<MetricSeries>& all, std::span<const Prediction> predictions,
+              Averaging averaging) {
+  std::set<AgeBin> bins;
+  for (const Prediction& prediction : predictions) {
+    if (prediction.age) bins.insert(age_bin(*prediction.age));
+  }
+  for (const AgeBin& bin : bins) {
+    add_aged(all, Aged(bin, false), predictions, averaging);
+    add_aged(all, Aged(bin, true), predictions, averaging);
+  }
+}
+
 std::vector<MetricSeries> series_of(std::span<const Prediction> predictions,
                                     std::span<const MetricSeries> of_edits,
                                     const SummaryOptions& options) {
@@ -207,6 +279,7 @@ std::vector<MetricSeries> series_of(std::span<const Prediction> predictions,
   for (const Metric metric : kMetrics)
     add_metric(all, "", metric, predictions, options.averaging, score);
   if (options.averaging == Averaging::kLte) add_reliability_by_kind(all, predictions);
+  add_asked(all, "", predictions, options.averaging, score, is_built);
   all.insert(all.end(), of_edits.begin(), of_edits.end());
   add_others(all, "base_", predictions, options.averaging,
              [](const Prediction& p) { return p.base_locality; });
@@ -217,6 +290,7 @@ std::vector<MetricSeries> series_of(std::span<const Prediction> predictions,
   add_free_answers(all, predictions, options.averaging);
   if (options.k > 0) add_hits(all, 1, predictions, options.averaging);
   if (options.k > 1) add_hits(all, options.k, predictions, options.averaging);
+  add_ages(all, predictions, options.averaging);
   return all;
 }
 
@@ -240,6 +314,21 @@ Json free_json(const std::vector<ScoredFreeAnswer>& answers) {
       of_context["base_" + std::string(scorer->name)] = value;
     add_verdict("base_", one.base_judged, of_context);
   }
+  return json;
+}
+
+Json retrieved_json(const Prediction& prediction) {
+  return prediction.retrieved ? Json(*prediction.retrieved) : Json(nullptr);
+}
+
+/// What may differ from the question's own line.
+Json at_once_json(const Prediction& prediction) {
+  Json json{{"prompt", prediction.prompt},
+            {"target_ids", prediction.target_ids},
+            {"predicted_ids", prediction.predicted_ids},
+            {"score", prediction.score},
+            {"retrieved", retrieved_json(prediction)}};
+  if (!prediction.free.empty()) json["free"] = free_json(prediction.free);
   return json;
 }
 
@@ -317,7 +406,7 @@ Json prediction_json(const EvalScope& scope, const Prediction& prediction) {
   json["target_ids"] = prediction.target_ids;
   json["predicted_ids"] = prediction.predicted_ids;
   json["score"] = prediction.score;
-  json["retrieved"] = prediction.retrieved ? Json(*prediction.retrieved) : Json(nullptr);
+  json["retrieved"] = retrieved_json(prediction);
   if (prediction.base_locality) json["base_locality"] = *prediction.base_locality;
   for (const auto& [metric, value] : prediction.extra) {
     // The answer stands before the first metric that looks at it.
@@ -330,6 +419,8 @@ Json prediction_json(const EvalScope& scope, const Prediction& prediction) {
     json["target"] = prediction.target;
     json["free"] = free_json(prediction.free);
   }
+  if (prediction.age) json["age"] = *prediction.age;
+  if (!prediction.at_once.empty()) json["at_once"] = at_once_json(prediction.at_once.front());
   return json;
 }
 

@@ -80,10 +80,13 @@ struct Prediction {
   std::optional<std::vector<int64_t>> retrieved = {};
   /// Place of the question's own fact among them, from 1; 0: not there.
   int64_t rank_of_fact = 0;
+  std::optional<int64_t> age = {};  ///< of the edit when it was asked, where results are by age
+  /// One where results are by age: the same question, asked right after the edit came.
+  std::vector<Prediction> at_once = {};
 };
 
 /// One line of predictions.jsonl (protocol 1.7). Fact, question and target stand beside free
-/// answers only.
+/// answers only, `age` and `at_once` where results are by age.
 Json prediction_json(const EvalScope& scope, const Prediction& prediction);
 
 /// One row of results.json; `value` is empty when n == 0.
@@ -120,11 +123,13 @@ struct SummaryOptions {
 /// The rows of one scope and language pair. `predictions` are ordered by record, kind and probe;
 /// sums are added in this order. First the four metrics of kMetrics, asked or not, each followed by
 /// its kinds; then what else was counted, as "f1.reliability" or "retrieval.hit@1.locality", and
-/// over all questions "retrieval.hit@1". Free answers are "free.CONTEXT.SCORER.reliability" and so
-/// on, where a judge is asked with "judge" for SCORER too, "free.CONTEXT.did_not_stop.reliability"
-/// where tokens ran out, and, against the untrained model, "base_free.CONTEXT.SCORER.locality".
-/// `of_edits` become rows as they are. The value of a
-/// row is 100 times the mean of its values.
+/// over all questions of these four "retrieval.hit@1". Probes that are built have rows where they
+/// were asked. Free answers are "free.CONTEXT.SCORER.reliability" and so on, where a judge is asked
+/// with "judge" for SCORER too, "free.CONTEXT.did_not_stop.reliability" where tokens ran out, and,
+/// against the untrained model, "base_free.CONTEXT.SCORER.locality". `of_edits` become rows as they
+/// are. By age (AgeBin): "age.2-5.reliability" after the last edit, "age.2-5.at_once.reliability"
+/// of the same edits right after each, and the same of generality and of their free answers. The
+/// value of a row is 100 times the mean of its values.
 std::vector<ResultRow> summarize(const EvalScope& scope, const LanguagePair& pair,
                                  std::span<const Prediction> predictions,
                                  std::span<const MetricSeries> of_edits,

@@ -2,11 +2,17 @@
 
 #include <algorithm>
 #include <iterator>
+#include <optional>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "core/base/error.h"
 #include "core/data/benchmarks/benchmarks.h"
+#include "core/edit/probe_questions.h"
+#include "core/edit/probe_templates.h"
 #include "core/edit/test_questions.h"
+#include "core/text/regex/unicode.h"
 
 namespace xkde {
 namespace {
@@ -20,13 +26,51 @@ std::vector<EvalEdit> read_edits(const EvalOptions& options, const LanguagePair&
   const QuestionForm form =
       options.averaging == Averaging::kLte ? QuestionForm::kLte : QuestionForm::kEasyEdit;
   std::vector<EvalEdit> edits;
-  for (const EditRecord& record : data.records)
-    edits.push_back(
-        eval_edit(record, language_of(pair.first), language_of(pair.second), form, inputs.skipped));
+  const Language& test = language_of(pair.second);
+  for (const EditRecord& record : data.records) {
+    edits.push_back(eval_edit(record, language_of(pair.first), test, form, inputs.skipped));
+    std::vector<EditQuestion> probes =
+        probe_questions(side_of(record, test), test, options.probes, inputs.skipped);
+    std::move(probes.begin(), probes.end(), std::back_inserter(edits.back().asked));
+  }
   return edits;
 }
 
-void cut_prefixes(std::vector<EvalEdit>& edits) {
+/// The metric of a kind's name: "fact_check" of "fact_check.new".
+std::string_view metric_of(std::string_view kind) { return kind.substr(0, kind.find('.')); }
+
+/// No probe that is asked for is left without a question.
+void check_probes(const EvalOptions& options, const EvalInputs& inputs) {
+  for (const std::string& probe : options.probes) {
+    const bool is_asked = std::any_of(inputs.used.begin(), inputs.used.end(), [&](const auto& one) {
+      return metric_of(one.first) == probe;
+    });
+    if (is_asked) continue;
+    std::vector<std::string> reasons;
+    for (const auto& [reason, count] : inputs.skipped) {
+      if (reason.starts_with(probe + ":")) reasons.push_back(concat(reason, ": ", count));
+    }
+    throw DataError(concat(options.data.string(), ": probes: expected a row that allows ", probe,
+                           ", found none (", fmt::format("{}", fmt::join(reasons, ", ")), ")"));
+  }
+}
+
+/// The longest beginning of `text` with that many tokens.
+std::optional<std::string_view> beginning_of_tokens(std::string_view text, int64_t tokens,
+                                                    const Tokenizer& tokenizer) {
+  constexpr int64_t kSlack = 8;  // A longer text may have fewer tokens, but not many fewer.
+  std::optional<std::string_view> found;
+  for (size_t end = 0; end < text.size();) {
+    const bool is_blank = unicode::is_whitespace(unicode::next(text, end));
+    const std::string_view beginning = text.substr(0, end);
+    const int64_t count = is_blank ? 0 : std::ssize(tokenizer.encode(beginning));
+    if (count == tokens) found = beginning;
+    if (count > tokens + kSlack) break;
+  }
+  return found;
+}
+
+void cut_nq_prefixes(std::vector<EvalEdit>& edits) {
   for (EvalEdit& edit : edits) {
     for (EditQuestion& question : edit.asked) {
       if (question.kind.metric == Metric::kLocality)
@@ -54,7 +98,7 @@ EvalInputs read_eval_inputs(const EvalOptions& options, LoadedData& files) {
       std::vector<EvalEdit> edits = read_edits(options, pair, files, inputs);
       XKDE_CHECK(!edits.empty(), DataError, options.data.string(), ": expected records for ", edit,
                  " -> ", test, ", found none in the slice \"", options.records, "\"");
-      if (options.nq_prefix == NqPrefix::kCut) cut_prefixes(edits);
+      if (options.nq_prefix == NqPrefix::kCut) cut_nq_prefixes(edits);
       inputs.used["edits"] += std::ssize(edits);
       for (const EvalEdit& one : edits) {
         for (const EditQuestion& question : one.asked) ++inputs.used[question.kind.name()];
@@ -68,7 +112,37 @@ EvalInputs read_eval_inputs(const EvalOptions& options, LoadedData& files) {
       inputs.pairs.push_back(pair);
     }
   }
+  check_probes(options, inputs);
   return inputs;
+}
+
+std::string piece_of_tokens(std::string_view passage, int64_t tokens, const Tokenizer& tokenizer) {
+  for (size_t begin = 0; begin < passage.size();) {
+    if (const auto piece = beginning_of_tokens(passage.substr(begin), tokens, tokenizer))
+      return std::string(*piece);
+    // A character of several tokens was in the way: the next word may begin another count.
+    const bool has_blanks = passage.find(' ', begin) != std::string_view::npos;
+    if (has_blanks) begin = passage.find(' ', begin) + 1;
+    if (!has_blanks) unicode::next(passage, begin);
+  }
+  throw ConfigError(concat("probes: prefix: expected a text that can be cut to ", tokens,
+                           " tokens of the model, found \"", passage, "\""));
+}
+
+void cut_prefixes(EvalInputs& inputs, const Tokenizer& tokenizer) {
+  std::map<std::string, std::string> pieces;
+  for (EvalStream& stream : inputs.streams) {
+    for (size_t i = 0; i < stream.edits.size(); ++i) {
+      for (EditQuestion& question : stream.edits[i].asked) {
+        if (question.kind.metric != Metric::kPrefix) continue;
+        const std::string& iso = language_of(inputs.pairs[stream.pairs[i]].second).iso;
+        const std::string_view passage = probe_templates(iso)->passage;
+        std::string& piece = pieces[iso];
+        if (piece.empty()) piece = piece_of_tokens(passage, kPrefixTokens, tokenizer);
+        question.question.replace(0, passage.size(), piece);
+      }
+    }
+  }
 }
 
 }  // namespace xkde

@@ -5,10 +5,12 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/edit/edit_questions.h"
 #include "core/evaluate/eval_options.h"
+#include "core/text/tokenizer/tokenizer.h"
 
 namespace xkde {
 
@@ -29,8 +31,17 @@ struct EvalInputs {
 };
 
 /// `files` keeps what is read. Throws MissingInputError, DataError or ConfigError, also where no
-/// edit is left.
+/// edit is left, or where no row allows a probe that is asked for. Prefixes are not cut yet.
 EvalInputs read_eval_inputs(const EvalOptions& options, LoadedData& files);
+
+/// How long the text of the probe "prefix" is, in tokens of the model.
+inline constexpr int64_t kPrefixTokens = 50;
+/// The longest piece of `passage` that is exactly `tokens` tokens on its own, as near to its
+/// beginning as there is one; it ends with a whole character and begins with a whole word where
+/// words are parted by blanks. Throws ConfigError where there is none.
+std::string piece_of_tokens(std::string_view passage, int64_t tokens, const Tokenizer& tokenizer);
+/// Cuts what stands before the questions of the probe "prefix" to kPrefixTokens.
+void cut_prefixes(EvalInputs& inputs, const Tokenizer& tokenizer);
 
 }  // namespace xkde
 

@@ -60,6 +60,8 @@ struct EvalOptions : EditSelection {
   int64_t max_new_tokens = 32;  ///< of the answer that `exact` looks at; our choice
   std::optional<FreeAnswerOptions> free_answers;  ///< what else is answered free-running
   std::optional<JudgeOptions> judge;              ///< of free answers
+  std::vector<std::string> probes;  ///< of built_probe_names(): asked beside the rows' questions
+  bool by_age = false;  ///< of a stream asked at its end: results by how long ago an edit came
   int64_t bootstrap_resamples = 1000;  ///< of the 95 % intervals; 0 makes none; our choice
 
   /// Whether facts come out of a memory, and not straight from the record.

@@ -7,7 +7,8 @@
 namespace xkde {
 
 std::vector<EditMoment> edit_moments(EditMode mode, std::span<const int64_t> sizes,
-                                     EvalWhen eval_when, std::span<const int64_t> edits_of_stream) {
+                                     EvalWhen eval_when, std::span<const int64_t> edits_of_stream,
+                                     bool by_age) {
   std::vector<EditMoment> moments;
   for (size_t size = 0; size < sizes.size(); ++size) {
     const int64_t n = sizes[size];
@@ -26,10 +27,25 @@ std::vector<EditMoment> edit_moments(EditMode mode, std::span<const int64_t> siz
           moment.memory_end = eval_when == EvalWhen::kImmediate ? edit + 1 : n;
         }
         moments.push_back(moment);
+        if (!by_age) continue;
+        moment.memory_end = edit + 1;
+        moment.is_at_once = true;
+        moments.push_back(moment);
       }
     }
   }
   return moments;
+}
+
+std::string AgeBin::name() const {
+  return first == last ? std::to_string(first) : concat(first, "-", last);
+}
+
+AgeBin age_bin(int64_t age) {
+  AgeBin bin;
+  for (int64_t factor = 5; age > bin.last; factor = factor == 5 ? 2 : 5)
+    bin = {bin.last + 1, bin.last * factor};
+  return bin;
 }
 
 }  // namespace xkde

@@ -1,9 +1,11 @@
 #ifndef XKDE_CORE_EVALUATE_EVAL_PLAN_H_
 #define XKDE_CORE_EVALUATE_EVAL_PLAN_H_
 
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "core/base/named.h"
@@ -33,12 +35,29 @@ struct EditMoment {
   int64_t edit = 0;   ///< index in the stream
   int64_t memory_begin = 0;
   int64_t memory_end = 0;
+  /// Asked right after the edit came, to be laid beside the moment before this one in the list.
+  bool is_at_once = false;
+
+  /// How many edits ago the edit came, itself counted: 1 right after it.
+  int64_t age() const { return memory_end - edit; }
 };
 
-/// What is asked when, by size, stream and edit; `edits_of_stream` says how many each has. Throws
-/// DataError when a batch or stream is to be larger than the smallest of them.
+/// What is asked when, by size, stream and edit; `edits_of_stream` says how many each has.
+/// `by_age`: each moment of a stream is followed by one that is_at_once. Throws DataError when a
+/// batch or stream is to be larger than the smallest of them.
 std::vector<EditMoment> edit_moments(EditMode mode, std::span<const int64_t> sizes,
-                                     EvalWhen eval_when, std::span<const int64_t> edits_of_stream);
+                                     EvalWhen eval_when, std::span<const int64_t> edits_of_stream,
+                                     bool by_age = false);
+
+/// Ages that are counted together: 1, 2-5, 6-10, 11-50, 51-100, 101-500 and so on.
+struct AgeBin {
+  int64_t first = 1;
+  int64_t last = 1;
+
+  std::string name() const;  ///< "1", "2-5"
+  auto operator<=>(const AgeBin&) const = default;
+};
+AgeBin age_bin(int64_t age);  ///< of an age of at least 1
 
 }  // namespace xkde
 

@@ -184,6 +184,7 @@ class QuestionnaireBuilder {
   std::vector<EvalText> edit_questions(const std::vector<EditMoment>& moments) {
     std::set<EvalText> questions;
     for (const EditMoment& moment : moments) {
+      if (moment.is_at_once) continue;
       const EvalStream& stream = inputs_.streams[moment.stream];
       questions.insert(
           {weights_at(moment), stream.edits[static_cast<size_t>(moment.edit)].question});

@@ -43,8 +43,13 @@ double chrf_share(const FreelyAnswered& answered) {
   });
 }
 
-constexpr FreeScorer kFreeScorers[] = {
-    {"exact", exact}, {"alias", alias}, {"contains", contains}, {"f1", f1}, {"chrf", chrf_share}};
+double verdict(const FreelyAnswered& answered) {
+  return verdict_of(answered.text, answered.language) == answered.verdict ? 1.0 : 0.0;
+}
+
+constexpr FreeScorer kFreeScorers[] = {{"exact", exact},       {"alias", alias},
+                                       {"contains", contains}, {"f1", f1},
+                                       {"chrf", chrf_share},   {"verdict", verdict, true}};
 
 template <typename Names>
 bool has(const Names& names, std::string_view name) {
@@ -57,7 +62,9 @@ std::span<const FreeScorer> free_scorers() { return kFreeScorers; }
 
 std::vector<std::string_view> free_scorer_names() {
   std::vector<std::string_view> names;
-  for (const FreeScorer& scorer : kFreeScorers) names.push_back(scorer.name);
+  for (const FreeScorer& scorer : kFreeScorers) {
+    if (!scorer.is_of_verdicts) names.push_back(scorer.name);
+  }
   return names;
 }
 
@@ -66,13 +73,20 @@ FreeChoice::FreeChoice(const FreeAnswerOptions& options) {
     if (has(options.contexts, name)) contexts.push_back(context);
   }
   for (const FreeScorer& scorer : kFreeScorers) {
-    if (has(options.scorers, scorer.name)) scorers.push_back(&scorer);
+    if (scorer.is_of_verdicts || has(options.scorers, scorer.name)) scorers.push_back(&scorer);
   }
 }
 
 std::vector<FreeScore> FreeChoice::score(const FreelyAnswered& answered) const {
   std::vector<FreeScore> scores;
-  for (const FreeScorer* scorer : scorers) scores.push_back({scorer, scorer->score(answered)});
+  const bool is_silent =
+      answered.is_negated && normalized_answer(answered.text, answered.language).empty();
+  for (const FreeScorer* scorer : scorers) {
+    if (scorer->is_of_verdicts && !answered.verdict) continue;
+    double value = scorer->score(answered);
+    if (answered.is_negated) value = is_silent ? 0.0 : 1.0 - value;
+    scores.push_back({scorer, value});
+  }
   return scores;
 }
 

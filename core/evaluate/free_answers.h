@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/base/named.h"
+#include "core/edit/probe_templates.h"
 #include "core/evaluate/judge/judge_prompt.h"
 
 namespace xkde {
@@ -46,12 +47,15 @@ struct FreelyAnswered {
   std::string_view text;
   std::span<const std::string> right;  ///< at least one; the first is the target
   std::string_view language;           ///< ISO code of the test language
+  bool is_negated = false;  ///< `right` is wrong: scores are taken from 1, and silence scores 0
+  std::optional<Verdict> verdict = {};  ///< of a fact check: what the answer should say
 };
 
 /// A measure of free answers. To add one, add a line to the table in free_answers.cpp.
 struct FreeScorer {
   std::string_view name;
   double (*score)(const FreelyAnswered& answered);  ///< in [0, 1]
+  bool is_of_verdicts = false;  ///< of every fact check and of nothing else, whatever is asked for
 };
 
 /// What stands in the place of a scorer for the verdicts of a judge.
@@ -59,7 +63,7 @@ inline constexpr std::string_view kJudgeScorer = "judge";
 
 /// Every scorer, in the order of the output files.
 std::span<const FreeScorer> free_scorers();
-std::vector<std::string_view> free_scorer_names();
+std::vector<std::string_view> free_scorer_names();  ///< those that recipes may name
 
 /// A scorer of the table and its value for one answer.
 struct FreeScore {

@@ -38,15 +38,22 @@ class Scorer {
       const auto position = static_cast<size_t>(when.edit);
       ScoredBlock& block = scored.blocks[{when.size, stream.pairs[position]}];
       const EvalEdit& edit = stream.edits[position];
-      if (std::exchange(moment, item.moment) != item.moment) add_edit(block, edit);
+      if (std::exchange(moment, item.moment) != item.moment && !when.is_at_once)
+        add_edit(block, edit);
       if (answers_.prompts[item.prompt].target_ids.empty() ||
           (item.reference && bare(*item.reference).target_ids.empty())) {
-        ++scored.skipped[edit.asked[item.question].kind.name() +
-                         ": prompt longer than the model's context"];
+        if (!when.is_at_once)
+          ++scored.skipped[edit.asked[item.question].kind.name() +
+                           ": prompt longer than the model's context"];
         continue;
       }
-      block.predictions.push_back(
-          prediction(item, stream, edit, inputs_.pairs[stream.pairs[position]]));
+      Prediction told = prediction(item, stream, edit, inputs_.pairs[stream.pairs[position]]);
+      if (when.is_at_once) {
+        lay_beside(block.predictions, std::move(told));
+        continue;
+      }
+      if (options_.by_age) told.age = when.age();
+      block.predictions.push_back(std::move(told));
     }
     scored.to_judge = std::move(to_judge_);
     return scored;
@@ -77,6 +84,16 @@ class Scorer {
       block.of_edits[i].values.push_back(of_edits_[i].values.at(edit.question));
   }
 
+  /// The predictions of the moment before this one are the last of the list.
+  static void lay_beside(std::vector<Prediction>& predictions, Prediction at_once) {
+    for (auto one = predictions.rbegin(); one != predictions.rend(); ++one) {
+      if (one->record != at_once.record) return;
+      if (one->kind != at_once.kind || one->probe != at_once.probe) continue;
+      one->at_once.push_back(std::move(at_once));
+      return;
+    }
+  }
+
   const TargetAnswer& bare(size_t reference) const {
     return answers_.prompts[asked_.references[reference]];
   }
@@ -100,6 +117,7 @@ class Scorer {
     scored.target_ids = item.reference ? bare(*item.reference).predicted_ids : answer.target_ids;
     scored.predicted_ids = answer.predicted_ids;
     scored.score = token_accuracy(scored.predicted_ids, scored.target_ids);
+    if (question.is_negated()) scored.score = 1 - scored.score;
     if (options_.retrieves()) {
       scored.retrieved.emplace();
       for (const int64_t one : item.retrieved)
@@ -126,7 +144,11 @@ class Scorer {
         continue;
       }
       const auto score = [&](std::span<const std::string> right) {
-        return free_->score({.text = answer.text, .right = right, .language = language});
+        return free_->score({.text = answer.text,
+                             .right = right,
+                             .language = language,
+                             .is_negated = question.is_negated(),
+                             .verdict = verdict_wanted(question)});
       };
       if (item.free_references.empty()) {
         scored.free.push_back({context, answer, score(question.answers)});
@@ -144,17 +166,23 @@ class Scorer {
     }
   }
 
-  /// Nothing where no judge is asked, and where there is nothing to hold the answer against: the
-  /// model said nothing without the edit.
+  /// Nothing where no judge is asked, where the question asks for what is wrong, and where there is
+  /// nothing to hold the answer against: the model said nothing without the edit.
   std::optional<JudgedAnswer> to_judge(const EditQuestion& question,
                                        const std::vector<std::string>& right,
                                        const FreeAnswer& answer) {
-    if (!options_.judge) return std::nullopt;
+    if (!options_.judge || question.is_negated()) return std::nullopt;
     JudgeQuestion asked = judge_question(question.question, right, answer.text);
     if (asked.right.front().empty()) return std::nullopt;
     const auto [place, is_new] = places_to_judge_.emplace(std::move(asked), to_judge_.size());
     if (is_new) to_judge_.push_back(place->first);
     return JudgedAnswer{place->second, {}};
+  }
+
+  /// What a fact check should say; nothing of other questions.
+  static std::optional<Verdict> verdict_wanted(const EditQuestion& question) {
+    if (question.kind.metric != Metric::kFactCheck) return std::nullopt;
+    return question.kind.probe == ProbeKind::kNewAnswer ? Verdict::kYes : Verdict::kNo;
   }
 
   void add_extra(Prediction& scored, const EditQuestion& question,
@@ -168,7 +196,8 @@ class Scorer {
                             .tokenizer = &tokenizer_};
     for (const ExtraMetric* metric : of_questions_) {
       if (metric->input == MetricInput::kFreeAnswer && !scored.answer) continue;
-      scored.extra.push_back({metric, metric->score(answered)});
+      const double value = metric->score(answered);
+      scored.extra.push_back({metric, question.is_negated() ? 1 - value : value});
     }
   }
 
@@ -198,12 +227,16 @@ void take_verdicts(const JudgeVerdicts& verdicts, ScoredEvaluation& scored) {
     judged->verdict = verdicts.at(scored.to_judge[judged->question]);
     if (!judged->verdict) ++scored.skipped["judge: prompt longer than its context"];
   };
+  const auto take_all = [&](Prediction& prediction) {
+    for (ScoredFreeAnswer& answer : prediction.free) {
+      take(answer.judged);
+      take(answer.base_judged);
+    }
+  };
   for (auto& [place, block] : scored.blocks) {
     for (Prediction& prediction : block.predictions) {
-      for (ScoredFreeAnswer& answer : prediction.free) {
-        take(answer.judged);
-        take(answer.base_judged);
-      }
+      take_all(prediction);
+      for (Prediction& at_once : prediction.at_once) take_all(at_once);
     }
   }
 }

@@ -22,8 +22,9 @@ constexpr const char* kAllWrong = "undefined: both say wrong of all";
 /// Scorers that evaluations ask for, the judge last.
 std::vector<std::string> names_of_scorers(const EvalOptions& options) {
   std::vector<std::string> names;
-  for (const FreeScorer* scorer : FreeChoice(*options.free_answers).scorers)
-    names.emplace_back(scorer->name);
+  for (const FreeScorer* scorer : FreeChoice(*options.free_answers).scorers) {
+    if (!scorer->is_of_verdicts) names.emplace_back(scorer->name);
+  }
   if (options.judge) names.emplace_back(kJudgeScorer);
   return names;
 }

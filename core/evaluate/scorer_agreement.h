@@ -35,9 +35,9 @@ struct AgreementReport {
   std::vector<LabelAgreement> labelled;
 };
 
-/// Each context with each pair of scorers that `options` ask for, the judge last. Over all answers
-/// but those to questions of locality, of all sizes and language pairs; answers that one of the two
-/// did not score are left out.
+/// Each context with each pair of scorers that `options` ask for, the judge last; that of fact
+/// checks is none of them. Over all answers but those to questions of locality, of all sizes and
+/// language pairs; answers that one of the two did not score are left out.
 std::vector<ScorerAgreement> scorer_agreement(const EvalOptions& options,
                                               const ScoredEvaluation& scored);
 /// Over all rows, then by language where there are several. Rows without a verdict are left out.

@@ -8,6 +8,8 @@
 #include "core/base/error.h"
 #include "core/data/benchmarks/benchmarks.h"
 #include "core/edit/brief_instruction.h"
+#include "core/edit/probe_questions.h"
+#include "core/edit/probe_templates.h"
 #include "core/evaluate/demonstrations.h"
 #include "core/evaluate/eval_inputs.h"
 #include "core/evaluate/eval_plan.h"
@@ -42,6 +44,14 @@ void check_mode(StrictMap& map, const EvaluateStage& stage) {
   if (stage.mode != EditMode::kSequential && map.has("eval_when"))
     map.add_error("eval_when", concat("expected mode: sequential beside this key, found ",
                                       name_of(kEditModeNames, stage.mode)));
+  const bool is_asked_at_end =
+      stage.mode == EditMode::kSequential && stage.eval_when != EvalWhen::kImmediate;
+  if (stage.by_age && !is_asked_at_end)
+    map.add_error(
+        "by_age",
+        concat("expected mode: sequential and eval_when: end or at_sizes beside true, found ",
+               name_of(kEditModeNames, stage.mode),
+               stage.mode == EditMode::kSequential ? " and immediate" : ""));
   const bool uses_encoder = stage.retrieves() || stage.demonstrations;
   if (uses_encoder && !map.has("retriever"))
     map.add_error(is_single ? "demonstrations" : "mode",
@@ -101,6 +111,18 @@ void check_instructions(StrictMap& map, const EvaluateStage& stage) {
           "free_answers",
           concat("contexts: expected test languages with an instruction (",
                  alternatives(briefly_asked_languages()), ") beside instruction, found ", code));
+  }
+}
+
+/// Every test language has the templates of which probes are built.
+void check_probes(StrictMap& map, const EvaluateStage& stage) {
+  if (stage.probes.empty()) return;
+  for (const std::string& code : stage.test_languages) {
+    const Language* language = find_language(code);
+    if (language != nullptr && probe_templates(language->iso) == nullptr)
+      map.add_error("probes",
+                    concat("expected test languages with templates (",
+                           alternatives(probed_languages()), ") beside it, found ", code));
   }
 }
 
@@ -187,12 +209,16 @@ void EvaluateStage::each_key(StrictMap map) {
   if (map.asks("judge", judge)) each_judge_key(map.map("judge"), *judge);
   if (judge && !free_answers)
     map.add_error("judge", "expected the key free_answers beside it, found none");
+  const std::vector<std::string_view> probe_names = built_probe_names();
+  map.written_if(!probes.empty(), "probes", probes, Names{probe_names});
+  map.written_if(by_age, "by_age", by_age);
   map.optional("bootstrap_resamples", bootstrap_resamples, kNotNegative);
   map.optional("max_tokens_per_batch", max_tokens_per_batch, kPositive);
   map.optional("token_tree", token_tree);
   check_mode(map, *this);
   check_method(map, *this);
   check_instructions(map, *this);
+  check_probes(map, *this);
   map.done();
 }
 

@@ -52,13 +52,14 @@ void check_free_answers(const EvaluateStage& stage, const PretrainedModel& model
 void run_evaluate(const EvaluateStage& stage, const std::filesystem::path& folder,
                   RunContext& context) {
   check_cache_apart(stage, context.recipe());
-  const EvalInputs inputs = read_eval_inputs(stage, context.data().files);
+  EvalInputs inputs = read_eval_inputs(stage, context.data().files);
+  cut_prefixes(inputs, context.tokenizer());
   if (context.is_root()) {
     for (const auto& [reason, count] : inputs.skipped)
       log::info(concat("evaluate: left out: ", reason, ": ", count));
   }
-  std::vector<EditMoment> moments =
-      edit_moments(stage.mode, stage.sizes, stage.eval_when, inputs.edits_of_stream());
+  std::vector<EditMoment> moments = edit_moments(stage.mode, stage.sizes, stage.eval_when,
+                                                 inputs.edits_of_stream(), stage.by_age);
   Retrieved retrieved;
   std::vector<std::vector<std::string>> demonstrations;
   if (stage.retriever) {
@@ -82,9 +83,10 @@ void run_evaluate(const EvaluateStage& stage, const std::filesystem::path& folde
 
 void check_evaluate(const EvaluateStage& stage, const SurveyInputs& inputs) {
   check_cache_apart(stage, inputs.recipe);
-  const EvalInputs edits = read_eval_inputs(stage, inputs.data.files);
+  EvalInputs edits = read_eval_inputs(stage, inputs.data.files);
+  cut_prefixes(edits, inputs.model.tokenizer);
   std::vector<EditMoment> moments =
-      edit_moments(stage.mode, stage.sizes, stage.eval_when, edits.edits_of_stream());
+      edit_moments(stage.mode, stage.sizes, stage.eval_when, edits.edits_of_stream(), stage.by_age);
   // What a memory finds, and which demonstrations are near, is not known yet: each question has its
   // own fact before it.
   const EvalQuestionnaire asked = make_questionnaire(stage, edits, std::move(moments), {}, {});

@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::string_view kTokens = "tokens";
 /// The scorers of free answers that say right or wrong.
-constexpr std::string_view kVerdicts[] = {"exact", "alias", "contains", "judge"};
+constexpr std::string_view kVerdicts[] = {"exact", "alias", "contains", "verdict", "judge"};
 
 /// Whether two evaluations show and ask the same, with other weights between them.
 bool can_compare(const Evaluation& from, const Evaluation& to) {

@@ -171,6 +171,75 @@ class EvaluationRun(TinyRunTest):
             chunks = [line["chunk"] for line in self.lines(name, "01-evaluate/metrics.jsonl")]
             self.assertEqual(chunks, list(range(len(chunks))))
 
+    def probed(self, name, count=6):
+        """A recipe that asks everything by age about edits whose questions name their subject, but the last's."""
+        path = f"{self.root}/probed{count}_enes.json"
+        records = write_edits(path, count)
+        for number, record in enumerate(records):
+            for side in record.values():
+                side["subject"] = f"Tessel{number}"
+                if number + 1 < count:
+                    side["src"] = f"what is {side['subject']} in the old {side['src']}"
+        with open(path, "w") as file:
+            json.dump(records, file)
+        return [self.evaluation(name, "sequential", f"[3, {count}]"), f"evaluate.data={path}", "evaluate.by_age=true",
+                "evaluate.probes=[completion,persona,prefix,reverse,fact_check,negation]",
+                "evaluate.extra_metrics=[f1,exact]", "evaluate.max_new_tokens=4",
+                "evaluate.free_answers.contexts=[chat,instruction]", "evaluate.free_answers.max_new_tokens=4"]
+
+    def test_probes_and_ages_are_the_same_on_one_two_and_three_ranks(self):
+        for ranks in (1, 2, 3):
+            self.checked(self.probed(f"probed{ranks}"), ranks)
+        for file in ("predictions.jsonl", "results.json", "statistics.json", "answers.jsonl"):
+            texts = {self.text_of(f"probed{ranks}", f"01-evaluate/{file}") for ranks in (1, 2, 3)}
+            self.assertEqual(len(texts), 1, file)
+        lines = self.lines("probed1", "01-evaluate/predictions.jsonl")
+        self.assertEqual({line["metric"] for line in lines},
+                         {"reliability", "generality", "locality", "portability", "negation", "fact_check.new", "reverse",
+                          "prefix", "persona", "completion"})
+        for line in lines:
+            self.assertEqual(line["age"], line["size"] - line["record"])
+            self.assertLessEqual(max(line["at_once"]["retrieved"]), line["record"])
+            self.assertEqual(set(line["free"]), {"chat", "instruction"})
+            self.assertEqual("verdict" in line["free"]["chat"], line["metric"] == "fact_check.new")
+            if line["metric"] == "prefix":
+                prefix, question = line["question"].split("\n\n")
+                self.assertEqual(len(prefix.encode()), 50)  # the model's tokens are bytes
+                self.assertIn("Tessel" if line["record"] < 5 else "?", question)
+            if line["metric"] == "reverse":
+                self.assertEqual(line["target"], f"Tessel{line['record']}")
+                self.assertNotIn("Tessel", line["question"])
+                self.assertEqual(line["question"].count("___"), 2)
+        rows = {(row["size"], row["test_language"], row["metric"]): row for row in self.rows("probed1")}
+        for metric, n in (("fact_check", 6), ("reverse", 5), ("negation", 6), ("free.chat.verdict.fact_check.new", 6),
+                          ("free.instruction.contains.negation", 6), ("exact.completion", 6), ("age.1.reliability", 1),
+                          ("age.2-5.generality", 4), ("age.6-10.at_once.reliability", 1),
+                          ("age.2-5.at_once.free.chat.f1.generality", 4), ("retrieval.hit@1", 24)):
+            self.assertEqual(rows[6, "es", metric]["n"], n, metric)
+            self.assertIsNotNone(rows[6, "es", metric]["value"], metric)
+        for language in ("es", "en"):
+            self.assertEqual(rows[6, language, "age.1.reliability"]["value"],
+                             rows[6, language, "age.1.at_once.reliability"]["value"])
+        with open(f"{self.root}/probed1/01-evaluate/statistics.json") as file:
+            statistics = json.load(file)
+        self.assertEqual(statistics["skipped"]["fact_check.old: no old answer"], 12)
+        self.assertEqual(statistics["skipped"]["reverse: subject not in the question"], 2)
+        with open(f"{self.root}/probed1/report.html", encoding="utf-8") as file:
+            page = file.read()
+        Nesting().check(page)
+        self.assertIn("edits ago", page)
+
+    def test_a_killed_run_with_probes_goes_on_to_the_same_files(self):
+        self.checked(self.probed("probed_whole", 12))
+        arguments = self.probed("probed_killed", 12)
+        process = self.start(arguments, 2)
+        metrics = f"{self.root}/probed_killed/01-evaluate/metrics.jsonl"
+        self.assertTrue(kill_when(process, lambda: count_lines(metrics) >= 5), "the run ended by itself")
+        self.checked(arguments, 3)
+        for file in ("predictions.jsonl", "results.json", "statistics.json"):
+            self.assertEqual(self.text_of("probed_killed", f"01-evaluate/{file}"),
+                             self.text_of("probed_whole", f"01-evaluate/{file}"))
+
     def test_knowedit_counts_what_it_leaves_out(self):
         write_knowedit(os.path.join(self.root, "test_cf.json"), 6)
         recipe = self.evaluation("cf", "sequential", "[6]")
@@ -276,7 +345,11 @@ class EvaluationRun(TinyRunTest):
                  (["evaluate.retriever.model_name_or_path=nowhere"], 66, "nowhere"),
                  ([f"evaluate.retriever.model_name_or_path={self.root}/model"], 65, "model_type"),
                  (["evaluate.mode=single"], 78, "retriever"),
-                 (["evaluate.test_languages=[cs]"], 65, "cs")]
+                 (["evaluate.test_languages=[cs]"], 65, "cs"),
+                 (["evaluate.probes=[reverse]"], 65, "edits_enes.json: probes: expected a row that allows reverse"),
+                 (["evaluate.probes=[persona]", "evaluate.test_languages=[ja]"], 78,
+                  "evaluate.probes: expected test languages with templates (en, cs, de"),
+                 (["evaluate.by_age=true"], 78, "by_age: expected mode: sequential")]
         for keys, code, words in cases:
             with self.subTest(keys=keys):
                 for command in ([], ["validate"]):

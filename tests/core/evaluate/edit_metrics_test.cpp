@@ -78,6 +78,51 @@ TEST(Summarize, IsThePlainMeanInPercent) {
   EXPECT_EQ(rows[2].value, 66.67);
 }
 
+TEST(Summarize, ProbesHaveRowsWhereTheyWereAskedAndHitsLeaveThemOut) {
+  std::vector<Prediction> predictions{
+      prediction(0, Metric::kReliability, 1.0), prediction(0, Metric::kFactCheck, 1.0),
+      prediction(0, Metric::kFactCheck, 0.5), prediction(0, Metric::kPersona, 0.25)};
+  predictions[0].rank_of_fact = 1;
+  predictions[1].kind.probe = ProbeKind::kNewAnswer;
+  predictions[2].kind.probe = ProbeKind::kOldAnswer;
+
+  const std::vector<ResultRow> rows = summarize(kScope, kPair, predictions, {}, {.k = 1});
+
+  EXPECT_THAT(metrics_of(rows),
+              ElementsAre("reliability", "generality", "locality", "portability", "fact_check",
+                          "fact_check.new", "fact_check.old", "persona", "retrieval.hit@1",
+                          "retrieval.hit@1.reliability", "retrieval.hit@1.fact_check",
+                          "retrieval.hit@1.fact_check.new", "retrieval.hit@1.fact_check.old",
+                          "retrieval.hit@1.persona"));
+  EXPECT_EQ(row_of(rows, "fact_check").value, 75.0);
+  EXPECT_EQ(row_of(rows, "persona").value, 25.0);
+  EXPECT_EQ(row_of(rows, "retrieval.hit@1").value, 100.0);
+  EXPECT_EQ(row_of(rows, "retrieval.hit@1").n, 1);
+}
+
+TEST(Summarize, ByAgeStandsWhatWasSaidAtTheEndAndAtOnce) {
+  std::vector<Prediction> predictions;
+  for (int64_t record = 0; record < 7; ++record) {
+    predictions.push_back(prediction(record, Metric::kReliability, record < 2 ? 0.0 : 1.0));
+    predictions.back().age = 7 - record;
+    predictions.back().at_once = {prediction(record, Metric::kReliability, 1.0)};
+    predictions.push_back(prediction(record, Metric::kLocality, 1.0));
+    predictions.back().age = 7 - record;
+  }
+
+  const std::vector<ResultRow> rows = summarize(kScope, kPair, predictions, {}, {});
+
+  EXPECT_THAT(
+      metrics_of(rows),
+      ElementsAre("reliability", "generality", "locality", "portability", "age.1.reliability",
+                  "age.1.at_once.reliability", "age.2-5.reliability", "age.2-5.at_once.reliability",
+                  "age.6-10.reliability", "age.6-10.at_once.reliability"));
+  EXPECT_EQ(row_of(rows, "age.6-10.reliability").value, 0.0);
+  EXPECT_EQ(row_of(rows, "age.6-10.reliability").n, 2);
+  EXPECT_EQ(row_of(rows, "age.6-10.at_once.reliability").value, 100.0);
+  EXPECT_EQ(row_of(rows, "age.2-5.reliability").n, 4);
+}
+
 TEST(Summarize, MetricNobodyAskedHasNoValue) {
   const std::vector<ResultRow> rows = summarize(kScope, kPair, {}, {}, {});
 

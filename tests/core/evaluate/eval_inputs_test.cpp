@@ -7,7 +7,9 @@
 
 #include "core/base/error.h"
 #include "core/evaluate/demonstrations.h"
+#include "core/text/tokenizer/tokenizer.h"
 #include "tests/core/data/benchmarks/edit_rows.h"
+#include "tests/support/byte_tokenizer.h"
 #include "tests/support/temp_folder.h"
 
 namespace xkde {
@@ -72,6 +74,52 @@ TEST_F(EvalInputsTest, CutThePrefixOfLocalityWhereAsked) {
             "nq question: far 0");
   options_.nq_prefix = NqPrefix::kCut;
   EXPECT_EQ(read_eval_inputs(options_, files_).streams[1].edits[0].asked[2].question, "far 0");
+}
+
+TEST_F(EvalInputsTest, AskTheProbesOfEachEditBehindItsRowsQuestions) {
+  options_.probes = {"prefix", "fact_check"};
+  const EvalInputs inputs = read_eval_inputs(options_, files_);
+
+  std::vector<std::string> names;
+  for (const EditQuestion& one : inputs.streams[0].edits[1].asked) names.push_back(one.kind.name());
+  EXPECT_THAT(names, ElementsAre("reliability", "generality", "locality", "portability",
+                                 "fact_check.new", "prefix"));
+  EXPECT_EQ(inputs.used.at("prefix"), 6);
+  EXPECT_EQ(inputs.skipped.at("fact_check.old: no old answer"), 6);
+}
+
+TEST_F(EvalInputsTest, WithoutARowForAProbeAreADataErrorThatSaysWhy) {
+  options_.probes = {"reverse"};
+  try {
+    read_eval_inputs(options_, files_);
+    FAIL() << "expected a DataError";
+  } catch (const DataError& error) {
+    EXPECT_THAT(error.what(), HasSubstr(file().string()));
+    EXPECT_THAT(error.what(), HasSubstr("probes: expected a row that allows reverse, found none "
+                                        "(reverse: subject not in the question: 6)"));
+  }
+}
+
+TEST_F(EvalInputsTest, CutPrefixesToTheModelsTokens) {
+  options_.probes = {"prefix"};
+  options_.test_languages = {"en"};
+  EvalInputs inputs = read_eval_inputs(options_, files_);
+  const Tokenizer tokenizer = test::byte_tokenizer();
+
+  cut_prefixes(inputs, tokenizer);
+
+  const std::string& question = inputs.streams[0].edits[2].asked.back().question;
+  ASSERT_THAT(question, testing::EndsWith("\n\nsrc en2?"));
+  const std::string prefix = question.substr(0, question.find('\n'));
+  EXPECT_EQ(tokenizer.encode(prefix).size(), 50U);
+  EXPECT_THAT(prefix, testing::StartsWith("Every morning the baker"));
+}
+
+TEST(PieceOfTokens, EndsWithAWholeCharacterAndSkipsWhatCannotBeCut) {
+  const Tokenizer tokenizer = test::byte_tokenizer();
+  EXPECT_EQ(piece_of_tokens("cab abcd", 3, tokenizer), "abcd");
+  EXPECT_EQ(piece_of_tokens("cd abc e", 4, tokenizer), "cd ab");
+  EXPECT_THROW(piece_of_tokens("cd", 3, tokenizer), ConfigError);
 }
 
 TEST_F(EvalInputsTest, WithoutARecordAreADataError) {

@@ -48,6 +48,33 @@ TEST(EvalPlan, ImmediateSeesWhatCameSoFar) {
               testing::ElementsAre("0/0/0 in 0:1", "0/0/1 in 0:2", "0/0/2 in 0:3"));
 }
 
+TEST(EvalPlan, ByAgeAsksEachEditAtOnceToo) {
+  const std::vector<int64_t> sizes{2}, streams{3};
+  const std::vector<EditMoment> moments =
+      edit_moments(EditMode::kSequential, sizes, EvalWhen::kEnd, streams, true);
+  EXPECT_THAT(texts_of(moments),
+              testing::ElementsAre("0/0/0 in 0:2", "0/0/0 in 0:1", "0/0/1 in 0:2", "0/0/1 in 0:2"));
+  std::vector<int64_t> ages;
+  for (const EditMoment& moment : moments) ages.push_back(moment.age());
+  EXPECT_THAT(ages, testing::ElementsAre(2, 1, 1, 1));
+  EXPECT_FALSE(moments[0].is_at_once);
+  EXPECT_TRUE(moments[1].is_at_once);
+}
+
+TEST(AgeBins, MeetAndGrow) {
+  std::vector<std::string> names;
+  int64_t last = 0;
+  for (int64_t age = 1; age <= 1000; age = last + 1) {
+    const AgeBin bin = age_bin(age);
+    EXPECT_EQ(bin.first, last + 1);
+    EXPECT_EQ(age_bin(bin.last), bin);
+    names.push_back(bin.name());
+    last = bin.last;
+  }
+  EXPECT_THAT(names,
+              testing::ElementsAre("1", "2-5", "6-10", "11-50", "51-100", "101-500", "501-1000"));
+}
+
 TEST(EvalPlan, SizeBeyondTheRecordsIsADataError) {
   for (const EditMode mode : {EditMode::kBatch, EditMode::kSequential}) {
     try {

@@ -54,6 +54,45 @@ TEST(FreeScorers, StayBetweenZeroAndOneOnBrokenText) {
   }
 }
 
+TEST(FreeChoice, TakesWhatIsNegatedFromOneAndSilenceIsNoAnswer) {
+  FreeAnswerOptions options;
+  options.scorers = {"exact", "contains"};
+  const FreeChoice choice(options);
+  const Texts wrong{"Rome"};
+  const auto values = [&](std::string_view text) {
+    std::vector<double> all;
+    for (const FreeScore& one :
+         choice.score({.text = text, .right = wrong, .language = "en", .is_negated = true}))
+      all.push_back(one.value);
+    return all;
+  };
+  EXPECT_THAT(values("It is Rome."), ElementsAre(1.0, 0.0));
+  EXPECT_THAT(values("Rome"), ElementsAre(0.0, 0.0));
+  EXPECT_THAT(values("Paris"), ElementsAre(1.0, 1.0));
+  EXPECT_THAT(values(" ."), ElementsAre(0.0, 0.0));
+}
+
+TEST(FreeChoice, HoldsFactChecksAgainstTheirVerdictWhateverIsAskedFor) {
+  FreeAnswerOptions options;
+  options.scorers = {"exact"};
+  const FreeChoice choice(options);
+  const Texts yes{"Ja", "Stimmt"};
+  const auto scored = [&](std::string_view text, Verdict wanted) {
+    std::map<std::string, double> all;
+    for (const FreeScore& one :
+         choice.score({.text = text, .right = yes, .language = "de", .verdict = wanted}))
+      all[std::string(one.scorer->name)] = one.value;
+    return all;
+  };
+  using testing::Pair;
+  EXPECT_THAT(scored("Ja, das stimmt.", Verdict::kYes),
+              ElementsAre(Pair("exact", 0.0), Pair("verdict", 1.0)));
+  EXPECT_EQ(scored("Nein.", Verdict::kYes)["verdict"], 0.0);
+  EXPECT_EQ(scored("Nein.", Verdict::kNo)["verdict"], 1.0);
+  EXPECT_EQ(scored("Vielleicht.", Verdict::kNo)["verdict"], 0.0);
+  EXPECT_THAT(free_scorer_names(), testing::Not(testing::Contains("verdict")));
+}
+
 TEST(FreeChoice, StandsInTheOrderOfTheTables) {
   FreeAnswerOptions options;
   options.contexts = {"chat", "question"};

@@ -204,6 +204,85 @@ TEST(ScoreAnswers, AsksNoJudgeAboutLocalityWhereNothingWasSaidWithoutTheEdit) {
   EXPECT_FALSE(scored.blocks.begin()->second.predictions[2].free[0].judged);
 }
 
+/// One edit that is asked a negation and both fact checks.
+EvalInputs probed_inputs() {
+  EvalInputs inputs = test::eval_inputs(1);
+  const auto asked = [](MetricKind kind, const std::string& question, const std::string& target) {
+    return EditQuestion{
+        .kind = kind, .probe = 0, .question = question, .target = target, .answers = {target}};
+  };
+  inputs.streams[0].edits[0].asked = {
+      asked({Metric::kNegation, {}}, "n", "a0"),
+      asked({Metric::kFactCheck, ProbeKind::kNewAnswer}, "new", "Sí"),
+      asked({Metric::kFactCheck, ProbeKind::kOldAnswer}, "old", "No")};
+  return inputs;
+}
+
+TEST(ScoreAnswers, CountsANegationByWhatItDoesNotSayAndFactChecksByTheirVerdict) {
+  EvalOptions options = chat_options();
+  options.extra_metrics = {"f1", "exact"};
+  const EvalInputs inputs = probed_inputs();
+  const EvalQuestionnaire asked = test::questionnaire(options, inputs);
+  EvalAnswers answers = answers_to(asked, {asked.items[0].prompt, asked.items[1].prompt});
+  const auto say = [&](size_t item, const char* text) {
+    answers.free[asked.items[item].free.back()].text = text;
+  };
+  say(0, "It is a0.");
+  say(1, "Sí, es a0.");
+  say(2, "Sí.");
+
+  const ScoredEvaluation scored =
+      score_answers(options, inputs, asked, answers, test::byte_tokenizer());
+
+  const std::vector<Prediction>& all = scored.blocks.begin()->second.predictions;
+  EXPECT_EQ(all[0].score, 0.0);
+  EXPECT_EQ(all[1].score, 1.0);
+  EXPECT_EQ(all[2].score, 0.0);
+  EXPECT_THAT(values_of(all[0].free[0].scores), ElementsAre(1.0, 0.0));
+  EXPECT_THAT(values_of(all[1].free[0].scores), ElementsAre(0.0, 1.0, 1.0));
+  EXPECT_THAT(values_of(all[2].free[0].scores), ElementsAre(0.0, 0.0, 0.0));
+  EXPECT_EQ(all[0].extra[0].value, 0.0);  // f1 of the same token
+  EXPECT_EQ(all[0].extra[2].value, 1.0);  // "says n" is not the wrong answer
+}
+
+TEST(ScoreAnswers, LaysTheAnswerRightAfterTheEditBesideThatOfTheEnd) {
+  EvalOptions options = chat_options();
+  options.method = &xkde_method();
+  options.mode = EditMode::kSequential;
+  options.sizes = {2};
+  options.by_age = true;
+  const EvalInputs inputs = test::eval_inputs(2);
+  const auto moments = edit_moments(options.mode, options.sizes, options.eval_when,
+                                    inputs.edits_of_stream(), options.by_age);
+  ASSERT_EQ(moments.size(), 4U);
+  // Three questions a moment: at the end the first edit's are answered with the second fact.
+  const Retrieved retrieved{{1}, {1}, {1}, {0}, {0}, {0}, {1}, {1}, {1}, {1}, {1}, {1}};
+  const EvalQuestionnaire asked = make_questionnaire(options, inputs, moments, retrieved, {});
+  EvalAnswers answers = answers_to(asked, {});
+  answers.prompts[asked.items[3].prompt].predicted_ids = {30};
+
+  const ScoredEvaluation scored =
+      score_answers(options, inputs, asked, answers, test::byte_tokenizer());
+
+  const std::vector<Prediction>& all = scored.blocks.begin()->second.predictions;
+  ASSERT_EQ(all.size(), 6U);
+  EXPECT_EQ(all[0].age, 2);
+  EXPECT_EQ(all[3].age, 1);
+  ASSERT_EQ(all[0].at_once.size(), 1U);
+  EXPECT_EQ(all[0].score, 0.0);
+  EXPECT_EQ(all[0].at_once[0].score, 1.0);
+  EXPECT_THAT(*all[0].retrieved, ElementsAre(11));
+  EXPECT_THAT(*all[0].at_once[0].retrieved, ElementsAre(10));
+  ASSERT_EQ(all[0].at_once[0].free.size(), 1U);
+  ASSERT_EQ(all[5].at_once.size(), 1U);
+  EXPECT_EQ(all[5].at_once[0].kind.metric, Metric::kLocality);
+  const Json line = prediction_json({"mzsre", "before", "sequential", 2, "xkde"}, all[0]);
+  EXPECT_EQ(line["age"], 2);
+  EXPECT_EQ(line["at_once"]["score"], 1.0);
+  EXPECT_EQ(line["at_once"]["retrieved"], Json::array({10}));
+  EXPECT_TRUE(line["at_once"].contains("free"));
+}
+
 TEST(ScoreAnswers, NamesTheRecordsThatWereRetrieved) {
   EvalOptions options;
   options.mode = EditMode::kBatch;

@@ -57,6 +57,7 @@ void add_evaluation(std::map<std::string, Json>& sections) {
   const std::string text =
       with(kSmallRecipe, "  - evaluate:\n",
            "  - evaluate:\n      mode: sequential\n      method: ike\n      extra_metrics: [f1]\n"
+           "      probes: [persona]\n      by_age: true\n"
            "      retriever: {model_name_or_path: e, threshold: 0.5}\n"
            "      demonstrations: {benchmark: mzsre, data: d}\n      chat_template: model\n"
            "      free_answers: {}\n      judge: {model_name_or_path: j}\n");
@@ -70,6 +71,7 @@ void add_evaluation(std::map<std::string, Json>& sections) {
   sections["evaluate.judge"] = evaluate["judge"];
   for (const auto& [key, value] : plain.items()) sections["evaluate"][key] = value;
   sections["evaluate"]["averaging"] = name_of(kAveragingNames, EvaluateStage().averaging);
+  sections["evaluate"]["by_age"] = EvaluateStage().by_age;
   sections["export"]["memory"] = "";
   sections["evaluate.retriever"]["query_prefix"] = "";
   sections["evaluate.retriever"]["document_prefix"] = "";
@@ -193,6 +195,7 @@ TEST(RecipeDocs, GiveTheDefaultOfEveryKey) {
                       {"cache", "none"},
                       {"labelled", "none"},
                       {"extra_metrics", "none"},
+                      {"probes", "none"},
                       {"threshold", "none"},
                       {"lora", "none"},
                       {"adapter", "none"},

@@ -268,6 +268,17 @@ TEST(RecipeMistakes, EvaluationKeysMustAgree) {
       {"mode: single", "free_answers: {scorers: [exat]}", "did you mean 'exact'?"},
       {"mode: single", "free_answers: {max_new_tokens: 0}",
        "evaluate.free_answers.max_new_tokens: expected a positive integer, found 0"},
+      {"mode: single", "probes: [perona]", "did you mean 'persona'?"},
+      {"test_languages: [de]", "test_languages: [la]\n      probes: [persona]",
+       "evaluate.probes: expected test languages with templates (en, cs, de"},
+      {"mode: single", "by_age: true",
+       "evaluate.by_age: expected mode: sequential and eval_when: end or at_sizes beside true, "
+       "found "
+       "single"},
+      {"mode: single",
+       "mode: sequential\n      eval_when: immediate\n      by_age: true\n"
+       "      retriever: {model_name_or_path: m}",
+       "found sequential and immediate"},
       {"test_languages: [de]", "test_languages: [la]\n      free_answers: {}",
        "evaluate.free_answers: contexts: expected test languages with an instruction (en, cs, "},
   };
