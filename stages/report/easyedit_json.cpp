@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/edit/edit_questions.h"
 #include "core/io/file_reader.h"
 
 namespace xkde::report {
@@ -19,6 +20,12 @@ std::pair<std::string, std::string> key_of(const std::string& metric) {
     return {group, group == "locality" ? "neighborhood_acc" : "one_hop_acc"};
   const std::string kind = metric.substr(dot + 1);
   return {group, (kind == "Reasoning" ? "reasoning" : kind) + "_acc"};
+}
+
+/// EasyEdit knows no probes that are built.
+bool is_known(const std::string& metric) {
+  const auto known = value_of(kMetricNames, metric.substr(0, metric.find('.')));
+  return !known || !is_built(*known);
 }
 
 void add(Json& post, const std::string& metric, double score) {
@@ -54,8 +61,8 @@ std::map<std::string, Json> easyedit_results(const std::filesystem::path& file) 
                         {"pre", Json::object()},
                         {"post", {{"locality", Json::object()}, {"portability", Json::object()}}}});
       }
-      add(list[place->second]["post"], row.at("metric").get<std::string>(),
-          row.at("score").get<double>());
+      const auto metric = row.at("metric").get<std::string>();
+      if (is_known(metric)) add(list[place->second]["post"], metric, row.at("score").get<double>());
     } catch (const Json::exception& error) {
       throw DataError(concat(file.string(), ": line ", lines.number(),
                              ": expected a prediction, found ", error.what()));

@@ -11,6 +11,7 @@
 
 #include <fmt/format.h>
 
+#include "stages/report/age_charts.h"
 #include "stages/report/evaluation_blocks.h"
 #include "stages/report/line_chart.h"
 
@@ -98,11 +99,13 @@ std::string head_cells(const std::vector<std::string>& names) {
   return text;
 }
 
-/// The metrics of a block that are (or are not) parts of others.
+/// The metrics of a block that are (or are not) parts of others; those by age are curves.
 std::vector<std::string> metrics_of(const EvaluationBlock& block, bool parts) {
   std::vector<std::string> metrics;
   std::copy_if(block.metrics.begin(), block.metrics.end(), std::back_inserter(metrics),
-               [parts](const std::string& metric) { return is_part(metric) == parts; });
+               [parts](const std::string& metric) {
+                 return is_part(metric) == parts && !is_by_age(metric);
+               });
   return metrics;
 }
 
@@ -295,7 +298,7 @@ std::string block_html(const EvaluationBlock& block) {
                     "Percent; fluency is an entropy times 100. ± is half the 95 % bootstrap "
                     "interval; the best of several is bold.");
   const bool is_long = block.pairs.size() * block.sizes.size() * block.labels.size() > kLongTable;
-  text += means_table(block) + size_charts(block);
+  text += means_table(block) + size_charts(block) + age_charts(block);
   if (is_long) text += heat_maps(block) + "<details><summary>Every language pair</summary>\n";
   text += table;
   text += is_long ? "</details>\n" : heat_maps(block);

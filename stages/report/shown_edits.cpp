@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "core/base/error.h"
+#include "core/edit/edit_questions.h"
 #include "core/io/json_file.h"
 #include "core/text/regex/unicode.h"
 #include "stages/report/asked_questions.h"
@@ -20,6 +21,10 @@ namespace fs = std::filesystem;
 bool is_right(const Json& line) {
   if (!line.contains("free")) return line.at("score").get<double>() >= 1.0;
   for (const auto& [context, told] : line["free"].items()) {
+    if (told.contains("verdict")) {
+      if (told["verdict"].get<double>() < 1.0) return false;
+      continue;
+    }
     for (const auto& [key, value] : told.items()) {
       if (!value.is_number()) continue;
       if (value.get<double>() < 1.0) return false;
@@ -82,7 +87,8 @@ std::string question_text(const std::vector<Told>& answers) {
   if (line.contains("question")) {
     out += field("fact", line["fact"].get<std::string>());
     out += field("question", line["question"].get<std::string>());
-    out += field("right", line["target"].get<std::string>());
+    const bool is_negated = line.at("metric") == name_of(kMetricNames, Metric::kNegation);
+    out += field(is_negated ? "wrong" : "right", line["target"].get<std::string>());
   } else {
     out += field("prompt", line.at("prompt").get<std::string>());
   }

@@ -97,6 +97,22 @@ TEST(HtmlReport, ShowsValuesIntervalsAndWhatIsMissing) {
   EXPECT_THAT(html, Not(HasSubstr("http")));
 }
 
+TEST(HtmlReport, DrawsWhatIsCountedByAgeAndKeepsItOutOfTables) {
+  const RunResults one =
+      run("r", {row("reliability", 10, 50), row("age.1.reliability", 10, 90),
+                row("age.2-5.reliability", 10, 40), row("age.2-5.at_once.reliability", 10, 95),
+                row("age.1.free.chat.exact.reliability", 10, 80),
+                row("age.1.free.chat.f1.reliability", 10, 80)});
+  const std::string html = html_report(std::span(&one, 1));
+  EXPECT_THAT(html, HasSubstr("By age of the edit, 10 edits"));
+  EXPECT_THAT(html, HasSubstr("edits ago"));
+  EXPECT_THAT(html, HasSubstr("reliability, at once"));
+  EXPECT_THAT(html, HasSubstr("XE-IT, free.chat.exact"));
+  EXPECT_THAT(html, Not(HasSubstr("free.chat.f1")));
+  EXPECT_THAT(html, Not(HasSubstr("By kind of question")));
+  EXPECT_THAT(html, Not(HasSubstr("age.1")));
+}
+
 TEST(HtmlReport, WithoutEvaluationsSaysSo) {
   RunResults one = run("r", {});
   one.evaluations.clear();
