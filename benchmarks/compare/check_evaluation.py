@@ -7,8 +7,9 @@ anew from the benchmark's files: edits, memories, retrieval with AutoModel, prom
 then every number of results.json from the expected lines. --model: the Hugging Face folder of the weights that were
 evaluated; --base-model: of those before training, where the run compares with them. Prints each difference, with the
 margin of the logits where ids differ, and one JSON line a stage; ends with 1 when more than --max-different lines differ.
-Free answers, and whether they stopped, are made by `generate`, greedily; their scores are not made again.
-Follows protocol 1, 2.1-2.4, 6.1-6.4, 6.6, 6.8 and 7.1; fluency is checked where nltk 3.9.1 is there. Run it on float32 runs.
+Free answers, and whether they stopped, are made by `generate`, greedily; their scores are not made again. Probes are built
+from the program's templates by rules of this file's own; so are the edits' ages and what was said right after each.
+Follows protocol 1, 2.1-2.4, 6.1-6.4, 6.6, 6.8, 6.11 and 7.1; fluency is checked where nltk 3.9.1 is there. Run it on float32 runs.
 """
 import argparse
 import collections
@@ -28,11 +29,14 @@ ISO = dict(cz="cs", du="nl")
 KNOWEDIT = dict(zsre="ZsRE", wikibio="WikiBio", recent="wiki_recent", counterfact="wiki_counterfact")
 GROUPS = (("locality", ("Relation_Specificity", "Forgetfulness")),
           ("portability", ("Reasoning", "Subject_Aliasing", "Logical_Generalization")))
-METRICS = ("reliability", "generality", "locality", "portability")
+METRICS = ("reliability", "generality", "locality", "portability", "negation", "fact_check", "reverse", "prefix", "persona",
+           "completion")
+PREFIX_TOKENS = 50
 NQ = "nq question: "
 
 Question = collections.namedtuple("Question", "metric probe text target")
-Edit = collections.namedtuple("Edit", "record question target asked pair")
+Edit = collections.namedtuple("Edit", "record question target asked pair side")
+Side = collections.namedtuple("Side", "subject src alt old")
 
 
 def sliced(rows, text):
@@ -79,7 +83,8 @@ def parallel_edits(stage, edit, test):
             questions.append(Question("portability", 0, asked["port"], asked["port_ans"]))
         elif hop:
             questions.append(Question("portability", 0, hop["New Question"], hop["New Answer"]))
-        edits.append(Edit(i, own["src"], own["alt"], questions, (edit, test)))
+        side = Side(asked["subject"], asked["src"], asked["alt"], (asked.get("old") or "").strip())
+        edits.append(Edit(i, own["src"], own["alt"], questions, (edit, test), side))
     return edits
 
 
@@ -105,11 +110,94 @@ def knowedit_edits(stage):
                         answer = answer[0] if answer else ""
                     if answer.strip() and not (lte and number):
                         questions.append(Question(f"{group}.{kind}", number, probe["prompt"], answer))
-        edits.append(Edit(i, prompt, target, questions, ("en", "en")))
+        old = row.get("ground_truth") or ""
+        while isinstance(old, list):
+            old = old[0] if old else ""
+        side = Side(row.get("subject", row.get("concept")), prompt, target, old.strip())
+        edits.append(Edit(i, prompt, target, questions, ("en", "en"), side))
     return edits
 
 
-def streams_of(stage):
+def probe_forms():
+    """language: {name: text} of the program's templates."""
+    source = (pathlib.Path(__file__).resolve().parents[2] / "core/edit/probe_templates.cpp").read_text(encoding="utf-8")
+    forms = {}
+    for block in source.split("{.iso = ")[1:]:
+        found = re.findall(r'\.(\w+) = "((?:[^"\\]|\\.)*)"', ".iso = " + block)
+        texts = {name: json.loads(f'"{text}"') for name, text in found}
+        forms[texts.pop("iso")] = texts
+    return forms
+
+
+def plain_words(text):
+    """The words of a text without case and marks."""
+    import unicodedata
+    text = unicodedata.normalize("NFKC", text).lower()
+    return "".join(c if unicodedata.category(c)[0] not in "PSZC" else " " for c in text).split()
+
+
+def names(text, part, parted):
+    if not parted:
+        return "".join(plain_words(part)) in "".join(plain_words(text))
+    return f" {' '.join(plain_words(part))} " in f" {' '.join(plain_words(text))} "
+
+
+def cut_to_tokens(text, tokenizer):
+    """A piece of exactly PREFIX_TOKENS tokens."""
+    starts = [0] + ([m.end() for m in re.finditer(" ", text)] or list(range(1, len(text))))
+    for start in starts:
+        fitting = [end for end in range(start + 1, len(text) + 1) if not text[end - 1].isspace()
+                   and len(tokenizer(text[start:end], add_special_tokens=False)["input_ids"]) == PREFIX_TOKENS]
+        if fitting:
+            return text[start:fitting[-1]]
+    raise SystemExit("the prefix cannot be cut")
+
+
+def probes_of(edit, wanted, forms, prefix):
+    side, iso = edit.side, ISO.get(edit.pair[1], edit.pair[1])
+    src, alt, subject = side.src.strip(), side.alt.strip(), side.subject.strip()
+    parted = iso not in ("zh", "th")
+
+    def written(name, question, answer=""):
+        return forms[name].replace("{answer}", "\0").replace("{question}", question).replace("\0", answer)
+
+    if "negation" in wanted:
+        yield Question("negation", 0, written("negation", src), side.alt)
+    if "fact_check" in wanted:
+        yield Question("fact_check.new", 0, written("fact_check", src, alt), forms["yes"].split("|")[0])
+        articles = {"a", "an", "the"} if iso == "en" else set()
+        bare = [[w for n, w in enumerate(plain_words(t)) if n or w not in articles] for t in (side.old, alt)]
+        if side.old and bare[0] != bare[1]:
+            yield Question("fact_check.old", 0, written("fact_check", src, side.old), forms["no"].split("|")[0])
+    if "reverse" in wanted:
+        edge = (r"(?<!\w)", r"(?!\w)") if parted else ("", "")
+        begin = edge[0] if re.match(r"\w", subject) else ""
+        end = edge[1] if re.search(r"\w$", subject) else ""
+        gap, count = re.subn(begin + re.escape(subject) + end, "___", src)
+        if count and not names(alt, subject, parted) and not names(gap, subject, parted):
+            yield Question("reverse", 0, written("reverse", gap, alt), subject)
+    if "prefix" in wanted:
+        yield Question("prefix", 0, prefix + "\n\n" + side.src, side.alt)
+    if "persona" in wanted:
+        yield Question("persona", 0, forms["persona"] + "\n\n" + side.src, side.alt)
+    if "completion" in wanted and src.endswith(("?", "？")):
+        yield Question("completion", 0, written("completion", src), side.alt)
+
+
+def with_probes(stage, edits, tokenizer):
+    if not stage.get("probes"):
+        return edits
+    forms, prefixes, all_edits = probe_forms(), {}, []
+    for edit in edits:
+        iso = ISO.get(edit.pair[1], edit.pair[1])
+        if "prefix" in stage["probes"] and iso not in prefixes:
+            prefixes[iso] = cut_to_tokens(forms[iso]["passage"], tokenizer)
+        more = list(probes_of(edit, stage["probes"], forms[iso], prefixes.get(iso)))
+        all_edits.append(edit._replace(asked=edit.asked + more))
+    return all_edits
+
+
+def streams_of(stage, tokenizer):
     streams = []
     shared = stage.get("memory") == "test_language"
     for edit in stage["edit_languages"]:
@@ -119,13 +207,14 @@ def streams_of(stage):
             if stage["nq_prefix"] == "cut":
                 edits = [e._replace(asked=[q._replace(text=q.text.removeprefix(NQ)) if q.metric.startswith("locality")
                                            else q for q in e.asked]) for e in edits]
+            edits = with_probes(stage, edits, tokenizer)
             same = [s for s in streams if shared and s[0].pair[1] == test]
             same[0].extend(edits) if same else streams.append(edits)
     return streams
 
 
 def moments_of(stage, streams):
-    """(size, stream, edit, first and last edit in memory)"""
+    """(size, stream, edit, first and last edit in memory); by age each twice, at the end and at once"""
     for size in stage["sizes"]:
         for s, edits in enumerate(streams):
             for i in range(min(size, len(edits)) if stage["mode"] == "sequential" else len(edits)):
@@ -135,6 +224,8 @@ def moments_of(stage, streams):
                     yield size, s, i, i // size * size, min(len(edits), i // size * size + size)
                 else:
                     yield size, s, i, 0, i + 1 if stage["eval_when"] == "immediate" else size
+                    if stage.get("by_age"):
+                        yield size, s, i, 0, i + 1
 
 
 class Encoder:
@@ -292,17 +383,18 @@ def overlap(decoder, stage, predicted, target):
 
 
 def expected_lines(stage, decoder, base):
-    streams = streams_of(stage)
+    streams = streams_of(stage, decoder.tokenizer)
     free = FreeAnswers(decoder, stage["free_answers"]) if "free_answers" in stage else None
     keys = stage.get("retriever")
     encoder = Encoder(keys["model_name_or_path"]) if keys else None
     shelves = {}
     retrieves = stage["mode"] != "single" and stage["method"] != "none"
     blocks = collections.defaultdict(list)
-    for size, s, i, begin, end in moments_of(stage, streams):
+    for number, (size, s, i, begin, end) in enumerate(moments_of(stage, streams)):
         edits = streams[s]
         edit = edits[i]
-        for question in edit.asked:
+        at_once = stage.get("by_age") and number % 2 == 1
+        for place, question in enumerate(edit.asked):
             shown = [i]
             if retrieves:
                 shown = [begin + hit for hit in encoder.nearest(question.text, [e.question for e in edits[begin:end]],
@@ -327,23 +419,40 @@ def expected_lines(stage, decoder, base):
                 if base:
                     reference = base(bare(stage, question.text), question.target)[0]
                     line["base_locality"] = sum(map(int.__eq__, predicted, reference)) / len(reference)
-            line |= dict(target_ids=target, predicted_ids=predicted,
-                         score=sum(map(int.__eq__, predicted, target)) / len(target),
+            share = sum(map(int.__eq__, predicted, target)) / len(target)
+            negated = question.metric == "negation"
+            line |= dict(target_ids=target, predicted_ids=predicted, score=1 - share if negated else share,
                          retrieved=[edits[j].record for j in shown] if retrieves else None)
             if free:
                 line["free"] = {context: dict(zip(("answer", "stopped"), free(context, user, edit.pair[1])))
                                 for context in stage["free_answers"]["contexts"]}
             if "f1" in stage.get("extra_metrics", []):
-                line |= overlap(decoder, stage, predicted, target)
+                told = overlap(decoder, stage, predicted, target)
+                line |= {key: 1 - value for key, value in told.items()} if negated else told
+            if stage.get("by_age") and not at_once:
+                line["age"] = end - i
             rank = next((n for n, j in enumerate(shown, 1)
                          if (edits[j].question, edits[j].target) == (edit.question, edit.target)), 0)
-            blocks[stage["sizes"].index(size), stage["edit_languages"].index(edit.pair[0]),
-                   stage["test_languages"].index(edit.pair[1])].append((line, margin, rank, edit.question))
+            block = blocks[stage["sizes"].index(size), stage["edit_languages"].index(edit.pair[0]),
+                           stage["test_languages"].index(edit.pair[1])]
+            if at_once:
+                block[place - len(edit.asked)][0]["at_once"] = {
+                    key: line[key] for key in ("prompt", "target_ids", "predicted_ids", "score", "retrieved", "free")
+                    if key in line}
+            else:
+                block.append((line, margin, rank, edit.question))
     return [entry for _, block in sorted(blocks.items()) for entry in block]
 
 
 def mean(values):
     return sum(values) / len(values)
+
+
+def age_bin(age):
+    first, last, factor = 1, 1, 5
+    while age > last:
+        first, last, factor = last + 1, last * factor, 7 - factor
+    return str(first) if first == last else f"{first}-{last}"
 
 
 def expected_results(stage, entries):
@@ -353,8 +462,8 @@ def expected_results(stage, entries):
     for entry in entries:
         groups[entry[0]["size"], entry[0]["edit_language"], entry[0]["test_language"]].append(entry)
     for key, group in groups.items():
-        def add(prefix, value_of):
-            for metric in METRICS:
+        def add(prefix, value_of, metrics=METRICS):
+            for metric in metrics:
                 kinds = collections.defaultdict(lambda: collections.defaultdict(list))
                 for line, _, rank, _ in group:
                     value = value_of(line, rank)
@@ -386,8 +495,12 @@ def expected_results(stage, entries):
         if group[0][0]["retrieved"] is not None:
             for k in sorted({1, stage["retriever"]["k"]}):
                 add(f"retrieval.hit@{k}.", lambda _, rank: float(0 < rank <= k))
-                hits = [float(0 < rank <= k) for _, _, rank, _ in group]
+                hits = [float(0 < rank <= k) for line, _, rank, _ in group if line["metric"].split(".")[0] in METRICS[:4]]
                 results[(*key, f"retrieval.hit@{k}")] = (100 * mean(hits), len(hits))
+        for name in {age_bin(line["age"]) for line, *_ in group if "age" in line}:
+            for at_once, infix in ((False, ""), (True, "at_once.")):
+                add(f"age.{name}.{infix}", lambda line, _: (line["at_once"] if at_once else line)["score"]
+                    if age_bin(line["age"]) == name else None, METRICS[:2])
     return results
 
 
@@ -436,8 +549,9 @@ def check(folder, stage, decoder, base):
         different += abs(len(lines) - len(entries))
     for line, (expected, margin, _, _) in zip(lines, entries):
         if "free" in line:  # the answers themselves; their scores have tests of their own
-            line["free"] = {context: {key: told[key] for key in ("answer", "stopped")}
-                            for context, told in line["free"].items()}
+            for one in [line] + ([line["at_once"]] if "at_once" in line else []):
+                one["free"] = {context: {key: told[key] for key in ("answer", "stopped")}
+                               for context, told in one["free"].items()}
         wrong = [key for key, value in expected.items()
                  if not (math.isclose(line.get(key, math.nan), value, abs_tol=1e-9) if isinstance(value, float)
                          else line.get(key) == value)]
@@ -451,7 +565,9 @@ def check(folder, stage, decoder, base):
     numbers = 0
     for row in json.loads((folder / "results.json").read_text(encoding="utf-8")):
         key = (row["size"], row["edit_language"], row["test_language"], row["metric"])
-        if row["metric"].startswith(("exact.", "free.", "base_free.")) or (row["metric"] == "fluency" and key not in expected):
+        made_of_free = row["metric"].startswith(("exact.", "free.", "base_free.")) or (
+            row["metric"].startswith("age.") and ".free." in row["metric"])
+        if made_of_free or (row["metric"] == "fluency" and key not in expected):
             continue
         value, n = expected.pop(key, (None, 0))
         numbers += 1
