@@ -103,7 +103,7 @@ TEST(HtmlReport, DrawsWhatIsCountedByAgeAndKeepsItOutOfTables) {
                 row("age.2-5.reliability", 10, 40), row("age.2-5.at_once.reliability", 10, 95),
                 row("age.1.free.chat.exact.reliability", 10, 80),
                 row("age.1.free.chat.f1.reliability", 10, 80)});
-  const std::string html = html_report(std::span(&one, 1));
+  const std::string html = html_report(std::span(&one, 1), {});
   EXPECT_THAT(html, HasSubstr("By age of the edit, 10 edits"));
   EXPECT_THAT(html, HasSubstr("edits ago"));
   EXPECT_THAT(html, HasSubstr("reliability, at once"));
