@@ -74,7 +74,9 @@ at::Tensor EvalRetriever::embed_documents(const std::vector<std::string>& texts)
 dist::FactSearch EvalRetriever::search(const at::Tensor& embeddings) {
   dist::Communicator& comm = context_.comm();
   const auto [first, last] = dist::FactSearch::share(embeddings.size(0), comm.rank(), comm.size());
-  return {embeddings.narrow(0, first, last - first), comm};
+  const at::Tensor own = embeddings.narrow(0, first, last - first);
+  searched_bytes_ += static_cast<int64_t>(own.nbytes());
+  return {own, comm};
 }
 
 Retrieved EvalRetriever::facts(const EvalInputs& inputs, const std::vector<EditMoment>& moments) {

@@ -1,6 +1,7 @@
 #ifndef XKDE_STAGES_EVALUATE_RETRIEVAL_H_
 #define XKDE_STAGES_EVALUATE_RETRIEVAL_H_
 
+#include <cstdint>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -31,6 +32,8 @@ class EvalRetriever {
   /// 6.7). The options have demonstrations, and their method shows them.
   std::vector<std::vector<std::string>> demonstrations(const EvalOptions& options,
                                                        const EvalInputs& inputs);
+  /// Of the embeddings that this rank searches.
+  int64_t searched_bytes() const noexcept { return searched_bytes_; }
 
  private:
   /// Normalised embeddings, fp32 [N, D] in the order of `texts`.
@@ -43,6 +46,7 @@ class EvalRetriever {
   const RetrieverKeys& keys_;
   RunContext& context_;
   SentenceEncoder encoder_;
+  int64_t searched_bytes_ = 0;
   std::unordered_map<std::string, at::Tensor> known_;  ///< embedded so far
 };
 

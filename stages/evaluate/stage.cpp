@@ -5,20 +5,27 @@
 #include <utility>
 #include <vector>
 
+#include <ATen/Parallel.h>
+
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/base/stop_signals.h"
+#include "core/base/stopwatch.h"
 #include "core/evaluate/eval_inputs.h"
 #include "core/evaluate/eval_plan.h"
 #include "core/evaluate/eval_questionnaire.h"
 #include "core/evaluate/free_answers.h"
 #include "core/evaluate/score_answers.h"
 #include "core/io/atomic_file.h"
+#include "core/nn/device_memory.h"
+#include "distributed/comm/typed_gather.h"
 #include "stages/evaluate/answers.h"
+#include "stages/evaluate/cost.h"
 #include "stages/evaluate/judge.h"
 #include "stages/evaluate/results.h"
 #include "stages/evaluate/retrieval.h"
 #include "stages/recipe/recipe_inputs.h"
+#include "stages/run/chunk_log.h"
 #include "stages/run/output_path.h"
 
 namespace xkde::recipe {
@@ -52,6 +59,7 @@ void check_free_answers(const EvaluateStage& stage, const PretrainedModel& model
 void run_evaluate(const EvaluateStage& stage, const std::filesystem::path& folder,
                   RunContext& context) {
   check_cache_apart(stage, context.recipe());
+  reset_peak_bytes(context.device());
   EvalInputs inputs = read_eval_inputs(stage, context.data().files);
   cut_prefixes(inputs, context.tokenizer());
   if (context.is_root()) {
@@ -60,12 +68,16 @@ void run_evaluate(const EvaluateStage& stage, const std::filesystem::path& folde
   }
   std::vector<EditMoment> moments = edit_moments(stage.mode, stage.sizes, stage.eval_when,
                                                  inputs.edits_of_stream(), stage.by_age);
+  const Stopwatch watch;
+  EvalResources used{.ranks = context.comm().size(), .threads = at::get_num_threads()};
   Retrieved retrieved;
   std::vector<std::vector<std::string>> demonstrations;
   if (stage.retriever) {
     EvalRetriever retriever(*stage.retriever, context);
     if (stage.retrieves()) retrieved = retriever.facts(inputs, moments);
     if (stage.demonstrations) demonstrations = retriever.demonstrations(stage, inputs);
+    used.preparation_seconds = watch.seconds();
+    used.state_bytes = dist::sum_of_ranks(context.comm(), retriever.searched_bytes());
   }
   const EvalQuestionnaire asked =
       make_questionnaire(stage, inputs, std::move(moments), retrieved, demonstrations);
@@ -78,7 +90,11 @@ void run_evaluate(const EvaluateStage& stage, const std::filesystem::path& folde
   if (context.is_root())
     found.scored = score_answers(stage, inputs, asked, answers, context.tokenizer());
   if (stage.judge) found.judge = judge_answers(stage, found.scored, folder, context);
-  if (context.is_root()) write_eval_results(stage, inputs, asked, found, folder, context);
+  used.peak_bytes = dist::largest_of_ranks(context.comm(), peak_bytes(context.device()));
+  if (!context.is_root()) return;
+  write_eval_results(stage, inputs, asked, found, folder, context);
+  const Json cost = eval_cost(inputs, asked, used, folder / kMetricsFile);
+  write_file_atomically(folder / kCostFile, cost.dump(1) + "\n");
 }
 
 void check_evaluate(const EvaluateStage& stage, const SurveyInputs& inputs) {

@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 
 #include "stages/report/age_charts.h"
+#include "stages/report/cost_table.h"
 #include "stages/report/evaluation_blocks.h"
 #include "stages/report/line_chart.h"
 
@@ -365,6 +366,17 @@ std::string agreement_html(std::span<const RunResults> runs) {
   return text.empty() ? "" : "<h2>Agreement of scorers</h2>\n" + text;
 }
 
+/// What quality took, a row for each evaluation.
+std::string cost_html(std::span<const RunResults> runs) {
+  const TextGrid grid = cost_grid(runs);
+  if (grid.size() < 2) return "";
+  return "<h2>Cost</h2>\n" +
+         grid_html(grid,
+                   "Preparation is what the edits took before the first question, of the last "
+                   "start; seconds of answers are added over ranks. State is what is kept of the "
+                   "edits beside the model; the peak is that of one rank.");
+}
+
 ChartLine curve(const std::string& name, const std::vector<std::pair<double, double>>& points) {
   ChartLine line{name, {}};
   const size_t stride = std::max<size_t>(1, (points.size() + kMostPoints - 1) / kMostPoints);
@@ -439,6 +451,7 @@ std::string html_report(std::span<const RunResults> runs, std::span<const Surviv
   if (blocks.empty()) text += "<p class=\"empty\">No evaluation is complete.</p>\n";
   for (const EvaluationBlock& block : blocks) text += block_html(block);
   text += survival_html(survived);
+  text += cost_html(runs);
   return text + agreement_html(runs) + training_html(runs) + "</body></html>\n";
 }
 

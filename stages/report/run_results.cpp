@@ -99,6 +99,9 @@ RunResults read_run(const fs::path& folder) {
     evaluation.rows = parse_results(parse_json(*text, file.string()), file.string());
     evaluation.label = label_of(changed, evaluation.rows);
     evaluation.is_rounded = is_rounded;
+    const fs::path cost = stage / "cost.json";
+    if (const auto told = text_if_there(cost, FileOrigin::kOwn))
+      evaluation.cost = parse_json(*told, cost.string());
     const fs::path statistics = stage / kStatisticsFile;
     if (const auto told = text_if_there(statistics, FileOrigin::kOwn))
       evaluation.agreement =

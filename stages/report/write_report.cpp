@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/io/atomic_file.h"
+#include "stages/report/cost_table.h"
 #include "stages/report/csv.h"
 #include "stages/report/easyedit_json.h"
 #include "stages/report/html_report.h"
@@ -28,6 +29,7 @@ std::vector<Survival> write_report(const RunResults& run) {
     for (const auto& [name, list] : results)
       write_file_atomically(parts / (evaluation.stage + "_" + name + ".json"), list.dump(1) + "\n");
   }
+  write_file_atomically(parts / "cost.csv", cost_csv(one));
   std::vector<Survival> survived = survivals(run);
   if (!survived.empty()) write_file_atomically(parts / "survival.csv", survival_csv(survived));
   write_file_atomically(folder / "results.csv", results_csv(one));

@@ -10,7 +10,7 @@
 namespace xkde::report {
 
 /// Writes into a run's folder: report.html, results.csv, report/<stage>.csv for each training
-/// stage, report/survival.csv where a later evaluation can be held against an earlier one, and
+/// stage, report/cost.csv, report/survival.csv where a later evaluation can be held against an earlier one, and
 /// report/<stage>_<mode>_<size>_<edit>_<test>.json, EasyEdit's form of each evaluation of edits.
 /// Returns what remains of the edits (survival.h). Throws as read_run and survivals do, and
 /// IoError.

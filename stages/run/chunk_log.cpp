@@ -11,8 +11,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kMetrics = "metrics.jsonl";
-
 std::string lines_of(const Json& rows) {
   std::string lines;
   for (const Json& row : rows) lines += row.dump() + "\n";
@@ -52,7 +50,7 @@ fs::path ChunkLog::part_of(int rank) const { return parts_ / ("rank-" + std::to_
 /// this run's ranks, however many, begin with empty ones.
 void ChunkLog::take_over() {
   fs::create_directories(parts_);
-  const fs::path metrics = file_.parent_path() / kMetrics;
+  const fs::path metrics = file_.parent_path() / kMetricsFile;
   // A power cut may take lines of either file: a chunk is done where both have it.
   const int64_t last = std::ssize(rows_of_chunk_) - 1;
   const int64_t told = keep_lines_up_to(metrics, "chunk", last).value_or(-1);
@@ -109,7 +107,7 @@ void ChunkLog::write_ready() {
   if (rows.empty() && metrics.empty()) return;
   // A kill between the two leaves metrics of a chunk whose rows are not there: take_over() cuts
   // them.
-  append_bytes(file_.parent_path() / kMetrics, metrics);
+  append_bytes(file_.parent_path() / kMetricsFile, metrics);
   append_bytes(file_, rows);
 }
 
@@ -128,7 +126,7 @@ void ChunkLog::finish() {
     write_ready();
     XKDE_CHECK(next_ == std::ssize(rows_of_chunk_), InternalError, file_.string(), ": expected ",
                rows_of_chunk_.size(), " chunks, found ", next_);
-    if (next_ > 0) sync_path(file_.parent_path() / kMetrics);
+    if (next_ > 0) sync_path(file_.parent_path() / kMetricsFile);
     sync_path(file_);
     remove_tree(parts_);
   }

@@ -15,6 +15,9 @@
 
 namespace xkde::recipe {
 
+/// Of the chunks, beside the file that they fill.
+inline constexpr const char* kMetricsFile = "metrics.jsonl";
+
 /// A .jsonl file that ranks fill together, chunk by chunk, in any order. Each rank logs its chunks
 /// in a file of its own ("FILE.parts/rank-N", a line a chunk), and rank 0 appends to the common
 /// file what comes next. So the file is always a beginning of the final one, and a run that is
@@ -22,7 +25,7 @@ namespace xkde::recipe {
 /// work.
 class ChunkLog {
  public:
-  /// Fills `file` and "metrics.jsonl" beside it, whose lines have "chunk". A chunk has as many rows
+  /// Fills `file` and kMetricsFile beside it, whose lines have "chunk". A chunk has as many rows
   /// as rows_of_chunk says. Takes over the chunks that an earlier run finished. A line of a part
   /// that was cut short, or that is no chunk of this format, is ignored: its chunk is done again.
   /// Collective.

@@ -300,6 +300,17 @@ class EvaluationRun(TinyRunTest):
         value = next(row["value"] for row in self.rows("one") if row["metric"] == "reliability" and row["size"] == 20
                      and row["test_language"] == "es")
         self.assertAlmostEqual(100 * mean, value, delta=0.0051)
+        cost = json.loads(self.text_of("one", "01-evaluate/cost.json"))
+        chunks = self.lines("one", "01-evaluate/metrics.jsonl")
+        self.assertAlmostEqual(cost["seconds_per_question"] * cost["questions"], sum(c["seconds"] for c in chunks))
+        self.assertEqual(cost["answers"]["prompts"]["prompts"], sum(c["prompts"] for c in chunks))
+        self.assertAlmostEqual(cost["seconds_per_edit"] * cost["edits"], cost["preparation_seconds"])
+        self.assertGreater(cost["state_bytes"], 0)
+        self.assertGreater(cost["peak_bytes"], cost["state_bytes"])
+        with open(f"{runs[0]}/report/cost.csv", newline="") as file:
+            told = list(csv.DictReader(file))
+        self.assertEqual([row["stage"] for row in told], ["01-evaluate"])
+        self.assertEqual(float(told[0]["seconds_per_question"]), cost["seconds_per_question"])
         self.assertEqual(self.run_program(["report", self.root]).returncode, 66)
 
     def ask(self, recipe, *arguments, lines=""):
