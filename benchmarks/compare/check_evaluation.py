@@ -600,6 +600,8 @@ def main():
         if not (folder / "DONE").is_file():
             raise SystemExit(f"{folder}: expected a finished stage")
         stage = stage["evaluate"]
+        if "seeds" in stage:
+            raise SystemExit(f"{folder}: expected records as in the file, found some that seeds drew, which are not made again")
         trained = any(name in s for s in recipe["stages"][:number] for name in ("sft", "orpo"))
         base = None
         if trained and stage["base_locality"]:

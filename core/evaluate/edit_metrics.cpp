@@ -1,10 +1,12 @@
 #include "core/evaluate/edit_metrics.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <iterator>
 #include <map>
 #include <set>
+#include <tuple>
 
 #include <fmt/format.h>
 
@@ -398,6 +400,7 @@ Json prediction_json(const EvalScope& scope, const Prediction& prediction) {
   json["phase"] = scope.phase;
   json["mode"] = scope.mode;
   json["size"] = scope.size;
+  if (scope.seed) json["seed"] = *scope.seed;
   json["edit_language"] = prediction.edit_language;
   json["test_language"] = prediction.test_language;
   json["metric"] = prediction.kind.name();
@@ -446,6 +449,37 @@ std::vector<ResultRow> summarize(const EvalScope& scope, const LanguagePair& pai
   return rows;
 }
 
+std::vector<ResultRow> over_seeds(std::span<const ResultRow> rows) {
+  using Key = std::tuple<int64_t, std::string, std::string, std::string>;
+  std::map<Key, size_t> places;
+  std::vector<ResultRow> means;
+  std::vector<std::vector<double>> values;
+  for (const ResultRow& row : rows) {
+    const Key key{row.scope.size, row.edit_language, row.test_language, row.metric};
+    const auto [place, is_new] = places.emplace(key, means.size());
+    if (is_new) {
+      means.push_back(row);
+      means.back().scope.seed.reset();
+      means.back().low = means.back().high = std::nullopt;
+      means.back().n = 0;
+      values.emplace_back();
+    }
+    means[place->second].n += row.n;
+    if (row.value) values[place->second].push_back(*row.value);
+  }
+  for (size_t i = 0; i < means.size(); ++i) {
+    means[i].num_seeds = std::ssize(values[i]);
+    if (values[i].empty()) continue;
+    const double mean = mean_of(values[i]);
+    means[i].value = round_2(mean);
+    double squares = 0;
+    for (const double value : values[i]) squares += (value - mean) * (value - mean);
+    if (values[i].size() > 1)
+      means[i].spread = round_2(std::sqrt(squares / static_cast<double>(values[i].size() - 1)));
+  }
+  return means;
+}
+
 Json result_json(const ResultRow& row) {
   Json json = scope_json(row.scope);
   json["edit_language"] = row.edit_language;
@@ -457,6 +491,15 @@ Json result_json(const ResultRow& row) {
   json["high"] = row.high ? Json(*row.high) : Json(nullptr);
   json["method"] = row.scope.method;
   if (!row.scope.eval_when.empty()) json["eval_when"] = row.scope.eval_when;
+  if (row.scope.records == 0) return json;
+  json["records"] = row.scope.records;
+  json["order"] = "drawn";
+  if (row.scope.seed) {
+    json["seed"] = *row.scope.seed;
+  } else {
+    json["seeds"] = row.num_seeds;
+    json["spread"] = row.spread ? Json(*row.spread) : Json(nullptr);
+  }
   return json;
 }
 
@@ -489,7 +532,11 @@ std::vector<ResultRow> parse_results(const Json& json, const std::string& name) 
     row.n = required_integer(item, "n", place);
     if (row.n > 0)
       row.value = required(item, "value", &Json::is_number, "a number", place).get<double>();
-    for (const auto& [key, bound] : {std::pair{"low", &row.low}, std::pair{"high", &row.high}}) {
+    if (item.contains("records")) row.scope.records = required_integer(item, "records", place);
+    if (item.contains("seed")) row.scope.seed = required_integer(item, "seed", place);
+    if (item.contains("seeds")) row.num_seeds = required_integer(item, "seeds", place);
+    for (const auto& [key, bound] : {std::pair{"low", &row.low}, std::pair{"high", &row.high},
+                                     std::pair{"spread", &row.spread}}) {
       if (item.contains(key) && !item[key].is_null())
         *bound = required(item, key, &Json::is_number, "a number", place).get<double>();
     }

@@ -49,7 +49,9 @@ struct EvalScope {
   std::string mode;    ///< "single" | "batch" | "sequential"; "choices" | "perplexity"
   int64_t size = 1;    ///< edits that the memory holds; 1 in single mode; 0: no edit is asked
   std::string method;  ///< "xkde", "lte" and so on
-  std::string eval_when = {};  ///< of a stream, else empty
+  std::string eval_when = {};        ///< of a stream, else empty
+  std::optional<int64_t> seed = {};  ///< that drew the records; none: a mean, or nothing is drawn
+  int64_t records = 0;               ///< that a seed drew; 0: they are as in the file
 
   /// Whether the rows are about edits, and not about what else the model can do.
   bool asks_edits() const { return size > 0; }
@@ -98,6 +100,8 @@ struct ResultRow {
   std::optional<double> value;  ///< percent, two decimals; of a PlainMetric four decimals
   int64_t n = 0;
   std::optional<double> low = {}, high = {};  ///< 95 % interval of `value`, where it was made
+  int64_t num_seeds = 0;              ///< of a mean over seeds: how many have a value; else 0
+  std::optional<double> spread = {};  ///< their standard deviation (n - 1), of two seeds at least
 };
 
 /// How scores of one record become one number (protocol 10.1, Q27). EasyEdit: the mean over the
@@ -134,6 +138,10 @@ std::vector<ResultRow> summarize(const EvalScope& scope, const LanguagePair& pai
                                  std::span<const Prediction> predictions,
                                  std::span<const MetricSeries> of_edits,
                                  const SummaryOptions& options);
+
+/// The means of rows that differ in their seed alone, in the order of the first of each: values
+/// without intervals, `n` over all seeds, and the spread of the values.
+std::vector<ResultRow> over_seeds(std::span<const ResultRow> rows);
 
 Json result_json(const ResultRow& row);
 Json results_json(const std::vector<ResultRow>& rows);  ///< the whole of results.json

@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <iterator>
+#include <numeric>
 #include <optional>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "core/base/error.h"
+#include "core/base/rng.h"
 #include "core/data/benchmarks/benchmarks.h"
 #include "core/edit/probe_questions.h"
 #include "core/edit/probe_templates.h"
@@ -17,17 +19,34 @@
 namespace xkde {
 namespace {
 
+/// The places of the records that a seed draws, in their order; without a seed all, as in the file.
+std::vector<int64_t> drawn(const EvalOptions& options, std::optional<int64_t> seed, int64_t count) {
+  std::vector<int64_t> places(static_cast<size_t>(count));
+  std::iota(places.begin(), places.end(), 0);
+  if (!seed) return places;
+  XKDE_CHECK(options.sample <= count, DataError, options.data.string(),
+             ": sample: expected at most ", count, " (the records at hand), found ",
+             options.sample);
+  places = RandomStream(static_cast<uint64_t>(*seed), "evaluate.records").permutation(count);
+  if (options.sample > 0) places.resize(static_cast<size_t>(options.sample));
+  return places;
+}
+
 std::vector<EvalEdit> read_edits(const EvalOptions& options, const LanguagePair& pair,
-                                 LoadedData& files, EvalInputs& inputs) {
+                                 std::optional<int64_t> seed, LoadedData& files,
+                                 EvalInputs& inputs) {
   const EditDataset data = options.load(pair.first, pair.second, Split::kTest, files);
   const bool has_pairs = !benchmark_of(options.benchmark).has_one_language();
   const std::string place = has_pairs ? pair.first + " -> " + pair.second + ": " : "";
-  for (const auto& [reason, count] : data.skipped) inputs.skipped[place + reason] += count;
+  const bool is_counted = !seed || *seed == options.seeds.front();
+  for (const auto& [reason, count] : data.skipped)
+    inputs.skipped[place + reason] += is_counted ? count : 0;
   const QuestionForm form =
       options.averaging == Averaging::kLte ? QuestionForm::kLte : QuestionForm::kEasyEdit;
   std::vector<EvalEdit> edits;
   const Language& test = language_of(pair.second);
-  for (const EditRecord& record : data.records) {
+  for (const int64_t one : drawn(options, seed, std::ssize(data.records))) {
+    const EditRecord& record = data.records[static_cast<size_t>(one)];
     edits.push_back(eval_edit(record, language_of(pair.first), test, form, inputs.skipped));
     std::vector<EditQuestion> probes =
         probe_questions(side_of(record, test), test, options.probes, inputs.skipped);
@@ -79,23 +98,16 @@ void cut_nq_prefixes(std::vector<EvalEdit>& edits) {
   }
 }
 
-}  // namespace
-
-std::vector<int64_t> EvalInputs::edits_of_stream() const {
-  std::vector<int64_t> counts;
-  for (const EvalStream& stream : streams) counts.push_back(std::ssize(stream.edits));
-  return counts;
-}
-
-EvalInputs read_eval_inputs(const EvalOptions& options, LoadedData& files) {
-  EvalInputs inputs;
+/// Adds the streams of all pairs, of the records that `seed` draws.
+void add_streams(const EvalOptions& options, std::optional<int64_t> seed, LoadedData& files,
+                 EvalInputs& inputs) {
   const bool is_shared =
       options.memory == MemoryScope::kTestLanguage && options.mode != EditMode::kSingle;
   std::map<std::string, size_t> stream_of_test;
   for (const std::string& edit : options.edit_languages) {
     for (const std::string& test : options.test_languages) {
       const LanguagePair pair{edit, test};
-      std::vector<EvalEdit> edits = read_edits(options, pair, files, inputs);
+      std::vector<EvalEdit> edits = read_edits(options, pair, seed, files, inputs);
       XKDE_CHECK(!edits.empty(), DataError, options.data.string(), ": expected records for ", edit,
                  " -> ", test, ", found none in the slice \"", options.records, "\"");
       if (options.nq_prefix == NqPrefix::kCut) cut_nq_prefixes(edits);
@@ -110,8 +122,23 @@ EvalInputs read_eval_inputs(const EvalOptions& options, LoadedData& files) {
       stream.pairs.insert(stream.pairs.end(), edits.size(), inputs.pairs.size());
       std::move(edits.begin(), edits.end(), std::back_inserter(stream.edits));
       inputs.pairs.push_back(pair);
+      if (seed) inputs.seeds.push_back(*seed);
     }
   }
+}
+
+}  // namespace
+
+std::vector<int64_t> EvalInputs::edits_of_stream() const {
+  std::vector<int64_t> counts;
+  for (const EvalStream& stream : streams) counts.push_back(std::ssize(stream.edits));
+  return counts;
+}
+
+EvalInputs read_eval_inputs(const EvalOptions& options, LoadedData& files) {
+  EvalInputs inputs;
+  for (const int64_t seed : options.seeds) add_streams(options, seed, files, inputs);
+  if (options.seeds.empty()) add_streams(options, std::nullopt, files, inputs);
   check_probes(options, inputs);
   return inputs;
 }

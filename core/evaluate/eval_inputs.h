@@ -23,7 +23,8 @@ struct EvalStream {
 /// The edits of an evaluation and the questions about them, read from its files.
 struct EvalInputs {
   std::vector<LanguagePair> pairs;  ///< codes as the recipe writes them; edit languages outermost
-  std::vector<EvalStream> streams;  ///< of each pair, or of each test language
+  std::vector<int64_t> seeds;  ///< of each pair, all pairs of a seed together; empty: none draws
+  std::vector<EvalStream> streams;         ///< of each pair, or of each test language
   std::map<std::string, int64_t> used;     ///< "edits" and each kind of question -> how many
   std::map<std::string, int64_t> skipped;  ///< reason -> how many, e.g. "no language tr"
 
@@ -31,7 +32,8 @@ struct EvalInputs {
 };
 
 /// `files` keeps what is read. Throws MissingInputError, DataError or ConfigError, also where no
-/// edit is left, or where no row allows a probe that is asked for. Prefixes are not cut yet.
+/// edit is left, where a sample is larger than the records at hand, or where no row allows a probe
+/// that is asked for. Prefixes are not cut yet.
 EvalInputs read_eval_inputs(const EvalOptions& options, LoadedData& files);
 
 /// How long the text of the probe "prefix" is, in tokens of the model.

@@ -46,6 +46,8 @@ struct EvalOptions : EditSelection {
   std::vector<int64_t> sizes{1};  ///< how many edits the memory holds, one evaluation for each
   EvalWhen eval_when = EvalWhen::kEnd;  ///< of a stream
   MemoryScope memory = MemoryScope::kPair;
+  std::vector<int64_t> seeds;  ///< each draws records in an order of its own; empty: as in the file
+  int64_t sample = 0;          ///< records that a seed draws; 0: all
 
   const EditMethod* method = &xkde_method();  ///< never null
   std::optional<DemonstrationOptions> demonstrations;

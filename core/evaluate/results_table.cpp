@@ -78,7 +78,7 @@ std::vector<Block> blocks_of(const std::vector<ResultRow>& rows) {
   std::map<std::string, size_t> positions;
   for (const ResultRow& row : rows) {
     const std::optional<Place> place = place_of(row);
-    if (!place) continue;
+    if (!place || row.scope.seed) continue;
     const auto [position, is_new] = positions.emplace(place->block, blocks.size());
     if (is_new) blocks.push_back({place->block, place->heading, {}, {}, {}});
     Block& block = blocks[position->second];
@@ -90,7 +90,9 @@ std::vector<Block> blocks_of(const std::vector<ResultRow>& rows) {
 }
 
 std::string text_of(const ResultRow* row) {
-  return row->value ? value_text(*row->value, row->metric) : "-";
+  if (!row->value) return "-";
+  const std::string spread = row->spread ? "±" + value_text(*row->spread, row->metric) : "";
+  return value_text(*row->value, row->metric) + spread;
 }
 
 /// "+19.00", "-0.0312".

@@ -14,10 +14,11 @@ namespace xkde {
 /// each pair "en → es" or, where no edit is asked, each language, one column for each metric, parts
 /// of metrics left out. A cell reads "45.20 → 73.80 (+28.60)" where two evaluations are among the
 /// rows, "45.20 → 73.80 → 74.60" where more are, in the order of the rows, the value alone where
-/// one is, "-" where n is 0. Where a line would be wider than `max_width` columns, cells keep the
-/// last value and its gain over the first, "73.80 (+28.60)". Free answers have a block of their
-/// own, with one row for each pair, context and metric, and one column for each scorer. Ends with a
-/// newline; empty for no rows.
+/// one is, "-" where n is 0. Of
+/// rows by seed the means stand alone, "73.80±1.20" with the spread. Where a line would be wider
+/// than `max_width` columns, cells keep the last value and its gain over the first, "73.80
+/// (+28.60)". Free answers have a block of their own, with one row for each pair, context and
+/// metric, and one column for each scorer. Ends with a newline; empty for no rows.
 std::string results_table(const std::vector<ResultRow>& rows, size_t max_width = 120);
 
 /// Cells, line by line.

@@ -76,6 +76,7 @@ class Scorer {
   }
 
   void add_edit(ScoredBlock& block, const EvalEdit& edit) const {
+    ++block.records;
     if (block.of_edits.empty()) {
       for (const Continued& continued : of_edits_)
         block.of_edits.push_back({std::string(continued.metric->name), {}});

@@ -19,6 +19,7 @@ namespace xkde {
 /// The scores of one size and language pair, in the order of the output files.
 struct ScoredBlock {
   std::vector<Prediction> predictions;
+  int64_t records = 0;                 ///< edits that were asked
   std::vector<MetricSeries> of_edits;  ///< metrics with one value for each edit and moment
 };
 

@@ -114,6 +114,15 @@ void check_instructions(StrictMap& map, const EvaluateStage& stage) {
   }
 }
 
+void check_seeds(StrictMap& map, const EvaluateStage& stage) {
+  if (stage.sample > 0 && !map.has("seeds"))
+    map.add_error("sample", "expected the key seeds beside it, found none");
+  if (!stage.seeds.empty() && stage.sample == 0 && stage.mode == EditMode::kSingle)
+    map.add_error("seeds",
+                  "expected the key sample beside it in mode single, where the order of records "
+                  "says nothing, found none");
+}
+
 /// Every test language has the templates of which probes are built.
 void check_probes(StrictMap& map, const EvaluateStage& stage) {
   if (stage.probes.empty()) return;
@@ -212,6 +221,8 @@ void EvaluateStage::each_key(StrictMap map) {
   const std::vector<std::string_view> probe_names = built_probe_names();
   map.written_if(!probes.empty(), "probes", probes, Names{probe_names});
   map.written_if(by_age, "by_age", by_age);
+  map.written_if(!seeds.empty(), "seeds", seeds, kNotNegative);
+  map.written_if(sample > 0, "sample", sample, kPositive);
   map.optional("bootstrap_resamples", bootstrap_resamples, kNotNegative);
   map.optional("max_tokens_per_batch", max_tokens_per_batch, kPositive);
   map.optional("token_tree", token_tree);
@@ -219,6 +230,7 @@ void EvaluateStage::each_key(StrictMap map) {
   check_method(map, *this);
   check_instructions(map, *this);
   check_probes(map, *this);
+  check_seeds(map, *this);
   map.done();
 }
 

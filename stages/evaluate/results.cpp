@@ -40,18 +40,26 @@ void write_eval_results(const EvaluateStage& stage, const EvalInputs& inputs,
   std::string lines;
   std::vector<ResultRow> results;
   for (const auto& [place, block] : scored.blocks) {
-    const EvalScope scope{
+    EvalScope scope{
         .benchmark = stage.benchmark,
         .phase = context.artifacts().weights_changed() ? "after" : "before",
         .mode = std::string(name_of(kEditModeNames, stage.mode)),
         .size = stage.sizes[place.first],
         .method = stage.method_label(),
         .eval_when = std::string(is_stream ? name_of(kEvalWhenNames, stage.eval_when) : "")};
+    if (!inputs.seeds.empty()) {
+      scope.seed = inputs.seeds[place.second];
+      scope.records = block.records;
+    }
     for (const Prediction& one : block.predictions)
       lines += prediction_json(scope, one).dump() + "\n";
     const LanguagePair& pair = inputs.pairs[place.second];
     for (ResultRow& row : summarize(scope, pair, block.predictions, block.of_edits, options))
       results.push_back(std::move(row));
+  }
+  if (!inputs.seeds.empty()) {
+    const std::vector<ResultRow> means = over_seeds(results);
+    results.insert(results.end(), means.begin(), means.end());
   }
   write_file_atomically(folder / "predictions.jsonl", lines);
   write_file_atomically(folder / "results.json", results_json(results).dump(1) + "\n");

@@ -33,6 +33,7 @@ QuestionKey key_of(const Evaluation& evaluation, const Json& line) {
 std::string mode_text(const Json& line) {
   auto mode = line.at("mode").get<std::string>();
   if (mode != "single") mode += fmt::format(" of {}", line.at("size").get<int64_t>());
+  if (line.contains("seed")) mode += fmt::format(", seed {}", line["seed"].get<int64_t>());
   return mode;
 }
 

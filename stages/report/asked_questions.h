@@ -21,7 +21,7 @@ struct Told {
 /// file and line.
 std::vector<std::vector<Told>> asked_questions(const RunResults& run);
 
-/// "single", "batch of 10", "sequential of 10": how the edits of a line were shown.
+/// "single", "batch of 10", "sequential of 10, seed 2": how the edits of a line were shown.
 std::string mode_text(const Json& line);
 
 }  // namespace xkde::report

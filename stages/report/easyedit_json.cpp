@@ -49,10 +49,11 @@ std::map<std::string, Json> easyedit_results(const std::filesystem::path& file) 
     try {
       const Json row = Json::parse(line);
       const auto record = row.at("record").get<int64_t>();
-      const std::string name = row.at("mode").get<std::string>() + "_" +
-                               std::to_string(row.at("size").get<int64_t>()) + "_" +
-                               row.at("edit_language").get<std::string>() + "_" +
-                               row.at("test_language").get<std::string>();
+      std::string name = row.at("mode").get<std::string>() + "_" +
+                         std::to_string(row.at("size").get<int64_t>()) + "_" +
+                         row.at("edit_language").get<std::string>() + "_" +
+                         row.at("test_language").get<std::string>();
+      if (row.contains("seed")) name += "_seed" + std::to_string(row["seed"].get<int64_t>());
       Json& list = results.emplace(name, Json::array()).first->second;
       const auto [place, is_new] = places.emplace(std::pair{name, record}, list.size());
       if (is_new) {

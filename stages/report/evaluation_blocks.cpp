@@ -36,6 +36,7 @@ std::vector<EvaluationBlock> evaluation_blocks(std::span<const RunResults> runs)
       const std::string label =
           runs.size() > 1 ? run.name + ": " + evaluation.label : evaluation.label;
       for (const ResultRow& row : evaluation.rows) {
+        if (row.scope.seed) continue;  // What stands in tables is the mean over seeds.
         EvaluationBlock& block = block_of(blocks, row.scope);
         const LanguagePair pair{row.edit_language, row.test_language};
         add_once(block.labels, label);

@@ -86,7 +86,9 @@ std::string cell(const ResultRow* row, bool is_best) {
   if (row->low && row->high)
     text += ", 95 %: " + value_text(*row->low, row->metric) + " to " +
             value_text(*row->high, row->metric);
+  if (row->num_seeds > 0) text += ", mean over " + counted(row->num_seeds) + " seeds";
   text += "\">" + value_text(*row->value, row->metric);
+  if (row->spread) text += " <small>±" + value_text(*row->spread, row->metric) + "</small>";
   if (row->low && row->high && row->n > 1) {
     const double half = (*row->high - *row->low) / 2;
     text += " <small>±" + value_text(half, row->metric) + "</small>";
@@ -294,10 +296,10 @@ std::string capability_html(const EvaluationBlock& block) {
 std::string block_html(const EvaluationBlock& block) {
   std::string text = "<h2>" + escaped(block.title) + "</h2>\n";
   if (!block.asks_edits()) return text + capability_html(block);
-  const std::string table =
-      results_table(block, metrics_of(block, false),
-                    "Percent; fluency is an entropy times 100. ± is half the 95 % bootstrap "
-                    "interval; the best of several is bold.");
+  const std::string table = results_table(
+      block, metrics_of(block, false),
+      "Percent; fluency is an entropy times 100. ± is half the 95 % bootstrap "
+      "interval, or over seeds their standard deviation; the best of several is bold.");
   const bool is_long = block.pairs.size() * block.sizes.size() * block.labels.size() > kLongTable;
   text += means_table(block) + size_charts(block) + age_charts(block);
   if (is_long) text += heat_maps(block) + "<details><summary>Every language pair</summary>\n";

@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import random
+import statistics
 import subprocess
 import sys
 import unittest
@@ -221,9 +222,9 @@ class EvaluationRun(TinyRunTest):
             self.assertEqual(rows[6, language, "age.1.reliability"]["value"],
                              rows[6, language, "age.1.at_once.reliability"]["value"])
         with open(f"{self.root}/probed1/01-evaluate/statistics.json") as file:
-            statistics = json.load(file)
-        self.assertEqual(statistics["skipped"]["fact_check.old: no old answer"], 12)
-        self.assertEqual(statistics["skipped"]["reverse: subject not in the question"], 2)
+            skipped = json.load(file)["skipped"]
+        self.assertEqual(skipped["fact_check.old: no old answer"], 12)
+        self.assertEqual(skipped["reverse: subject not in the question"], 2)
         with open(f"{self.root}/probed1/report.html", encoding="utf-8") as file:
             page = file.read()
         Nesting().check(page)
@@ -239,6 +240,32 @@ class EvaluationRun(TinyRunTest):
         for file in ("predictions.jsonl", "results.json", "statistics.json"):
             self.assertEqual(self.text_of("probed_killed", f"01-evaluate/{file}"),
                              self.text_of("probed_whole", f"01-evaluate/{file}"))
+
+    def test_seeds_draw_records_and_give_means(self):
+        recipes = {ranks: [self.evaluation(f"seeds{ranks}", "sequential", "[2, 6]"), "evaluate.seeds=[3,5]",
+                           "evaluate.sample=6"] for ranks in (1, 2, 3)}
+        for ranks, arguments in recipes.items():
+            self.checked(arguments, ranks)
+        for file in ("predictions.jsonl", "results.json", "statistics.json"):
+            self.assertEqual(len({self.text_of(f"seeds{ranks}", f"01-evaluate/{file}") for ranks in (1, 2, 3)}), 1, file)
+        lines = self.lines("seeds1", "01-evaluate/predictions.jsonl")
+        drawn = {seed: list(dict.fromkeys(line["record"] for line in lines if line["seed"] == seed and line["size"] == 6
+                                          and line["test_language"] == "es")) for seed in (3, 5)}
+        for order in drawn.values():
+            self.assertEqual(len(order), 6)
+        self.assertNotEqual(drawn[3], drawn[5])
+        for line in lines:
+            self.assertLessEqual(set(line["retrieved"]), set(drawn[line["seed"]][:line["size"]]))
+        rows = [row for row in self.rows("seeds1") if row["metric"] == "reliability" and row["size"] == 6
+                and row["test_language"] == "es"]
+        self.assertEqual([row.get("seed") for row in rows], [3, 5, None])
+        values = [row["value"] for row in rows]
+        self.assertAlmostEqual(values[2], statistics.mean(values[:2]), delta=0.0051)
+        self.assertAlmostEqual(rows[2]["spread"], statistics.stdev(values[:2]), delta=0.0051)
+        self.assertEqual((rows[2]["seeds"], rows[2]["records"], rows[2]["order"], rows[2]["n"]), (2, 6, "drawn", 12))
+        self.assertTrue(os.path.isfile(f"{self.root}/seeds1/report/01-evaluate_sequential_6_en_es_seed5.json"))
+        shown = self.checked(["show", f"{self.root}/seeds1", "--limit", "1"]).stdout
+        self.assertIn("sequential of 2, seed 3", shown)
 
     def test_knowedit_counts_what_it_leaves_out(self):
         write_knowedit(os.path.join(self.root, "test_cf.json"), 6)

@@ -123,6 +123,47 @@ TEST(Summarize, ByAgeStandsWhatWasSaidAtTheEndAndAtOnce) {
   EXPECT_EQ(row_of(rows, "age.2-5.reliability").n, 4);
 }
 
+TEST(OverSeeds, MeansHaveTheSpreadOfTheValues) {
+  std::vector<ResultRow> rows;
+  for (const double value : {10.0, 20.0, 60.0}) {
+    ResultRow row{.scope = kScope,
+                  .edit_language = "en",
+                  .test_language = "cz",
+                  .metric = "reliability",
+                  .value = value,
+                  .n = 4,
+                  .low = 1.0,
+                  .high = 99.0};
+    row.scope.seed = std::ssize(rows) + 1;
+    row.scope.records = 4;
+    rows.push_back(row);
+  }
+  rows.push_back(rows.front());
+  rows.back().metric = "generality";
+  rows.back().value.reset();
+  rows.back().n = 0;
+
+  const std::vector<ResultRow> means = over_seeds(rows);
+
+  ASSERT_EQ(means.size(), 2U);
+  EXPECT_EQ(means[0].value, 30.0);
+  EXPECT_EQ(means[0].spread, 26.46);  // Of 10, 20 and 60, by Python's statistics.stdev.
+  EXPECT_EQ(means[0].n, 12);
+  EXPECT_EQ(means[0].num_seeds, 3);
+  EXPECT_FALSE(means[0].low);
+  EXPECT_FALSE(means[1].value);
+  rows.insert(rows.end(), means.begin(), means.end());
+  const std::vector<ResultRow> again = parse_results(results_json(rows), "results.json");
+  ASSERT_EQ(again.size(), rows.size());
+  EXPECT_EQ(again[1].scope.seed, 2);
+  EXPECT_FALSE(again[4].scope.seed);
+  EXPECT_EQ(again[4].spread, 26.46);
+  EXPECT_EQ(result_json(rows[0])["order"], "drawn");
+  EXPECT_EQ(result_json(rows[0])["records"], 4);
+  EXPECT_FALSE(result_json(rows[0]).contains("spread"));
+  EXPECT_TRUE(result_json(means[1])["spread"].is_null());
+}
+
 TEST(Summarize, MetricNobodyAskedHasNoValue) {
   const std::vector<ResultRow> rows = summarize(kScope, kPair, {}, {}, {});
 

@@ -1,6 +1,7 @@
 #include "core/evaluate/eval_inputs.h"
 
 #include <fstream>
+#include <set>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -120,6 +121,48 @@ TEST(PieceOfTokens, EndsWithAWholeCharacterAndSkipsWhatCannotBeCut) {
   EXPECT_EQ(piece_of_tokens("cab abcd", 3, tokenizer), "abcd");
   EXPECT_EQ(piece_of_tokens("cd abc e", 4, tokenizer), "cd ab");
   EXPECT_THROW(piece_of_tokens("cd", 3, tokenizer), ConfigError);
+}
+
+TEST_F(EvalInputsTest, DrawRecordsInAnOrderOfEachSeed) {
+  options_.seeds = {1, 2, 3};
+  options_.sample = 2;
+  const EvalInputs inputs = read_eval_inputs(options_, files_);
+
+  EXPECT_THAT(inputs.seeds, ElementsAre(1, 1, 2, 2, 3, 3));
+  ASSERT_EQ(inputs.pairs.size(), 6U);
+  EXPECT_EQ(inputs.pairs[4], (LanguagePair{"en", "es"}));
+  EXPECT_THAT(inputs.edits_of_stream(), ElementsAre(2, 2, 2, 2, 2, 2));
+  std::set<std::vector<int64_t>> orders;
+  for (size_t i = 0; i < inputs.streams.size(); i += 2) {
+    std::vector<int64_t> order, other;
+    for (const EvalEdit& edit : inputs.streams[i].edits) order.push_back(edit.record);
+    for (const EvalEdit& edit : inputs.streams[i + 1].edits) other.push_back(edit.record);
+    EXPECT_EQ(order, other);  // Of both test languages the same records.
+    EXPECT_THAT(inputs.streams[i].pairs, ElementsAre(i, i));
+    orders.insert(order);
+  }
+  EXPECT_GT(orders.size(), 1U);
+}
+
+TEST_F(EvalInputsTest, ShareAMemoryWithinASeed) {
+  options_.edit_languages = {"en", "es"};
+  options_.test_languages = {"es"};
+  options_.mode = EditMode::kBatch;
+  options_.memory = MemoryScope::kTestLanguage;
+  options_.seeds = {1, 2};
+  EXPECT_THAT(read_eval_inputs(options_, files_).edits_of_stream(), ElementsAre(6, 6));
+}
+
+TEST_F(EvalInputsTest, SampleBeyondTheRecordsIsADataError) {
+  options_.seeds = {1};
+  options_.sample = 4;
+  try {
+    read_eval_inputs(options_, files_);
+    FAIL() << "expected a DataError";
+  } catch (const DataError& error) {
+    EXPECT_THAT(error.what(),
+                HasSubstr("sample: expected at most 3 (the records at hand), found 4"));
+  }
 }
 
 TEST_F(EvalInputsTest, WithoutARecordAreADataError) {

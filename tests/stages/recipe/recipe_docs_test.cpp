@@ -57,7 +57,7 @@ void add_evaluation(std::map<std::string, Json>& sections) {
   const std::string text =
       with(kSmallRecipe, "  - evaluate:\n",
            "  - evaluate:\n      mode: sequential\n      method: ike\n      extra_metrics: [f1]\n"
-           "      probes: [persona]\n      by_age: true\n"
+           "      probes: [persona]\n      by_age: true\n      seeds: [1]\n      sample: 2\n"
            "      retriever: {model_name_or_path: e, threshold: 0.5}\n"
            "      demonstrations: {benchmark: mzsre, data: d}\n      chat_template: model\n"
            "      free_answers: {}\n      judge: {model_name_or_path: j}\n");
@@ -196,6 +196,8 @@ TEST(RecipeDocs, GiveTheDefaultOfEveryKey) {
                       {"labelled", "none"},
                       {"extra_metrics", "none"},
                       {"probes", "none"},
+                      {"seeds", "none"},
+                      {"sample", "none"},
                       {"threshold", "none"},
                       {"lora", "none"},
                       {"adapter", "none"},

@@ -271,6 +271,12 @@ TEST(RecipeMistakes, EvaluationKeysMustAgree) {
       {"mode: single", "probes: [perona]", "did you mean 'persona'?"},
       {"test_languages: [de]", "test_languages: [la]\n      probes: [persona]",
        "evaluate.probes: expected test languages with templates (en, cs, de"},
+      {"mode: single", "sample: 2",
+       "evaluate.sample: expected the key seeds beside it, found none"},
+      {"mode: single", "seeds: [1, 2]",
+       "evaluate.seeds: expected the key sample beside it in mode "},
+      {"mode: single", "seeds: [2, 2]\n      sample: 1",
+       "evaluate.seeds.1: expected each value once, found 2 again"},
       {"mode: single", "by_age: true",
        "evaluate.by_age: expected mode: sequential and eval_when: end or at_sizes beside true, "
        "found "

@@ -113,6 +113,23 @@ TEST(HtmlReport, DrawsWhatIsCountedByAgeAndKeepsItOutOfTables) {
   EXPECT_THAT(html, Not(HasSubstr("age.1")));
 }
 
+TEST(HtmlReport, ShowsMeansOverSeedsAndTheCsvEverySeed) {
+  std::vector<ResultRow> rows{row("reliability", 10, 50), row("reliability", 10, 70)};
+  rows[0].scope.seed = 1;
+  rows[1].scope.seed = 2;
+  for (ResultRow& one : rows) one.scope.records = 7;
+  const std::vector<ResultRow> means = over_seeds(rows);
+  rows.insert(rows.end(), means.begin(), means.end());
+  const RunResults one = run("r", rows);
+  const std::string html = html_report(std::span(&one, 1), {});
+  EXPECT_THAT(html, HasSubstr(", mean over 2 seeds\">60.00 <small>±14.14</small></td>"));
+  EXPECT_THAT(html, Not(HasSubstr(">50.00")));
+  const std::string csv = results_csv(std::span(&one, 1));
+  EXPECT_THAT(csv, HasSubstr(",n,seed,seeds,spread\r\n"));
+  EXPECT_THAT(csv, HasSubstr("reliability,70,68,72,1200,2,,\r\n"));
+  EXPECT_THAT(csv, HasSubstr("reliability,60,,,2400,,2,14.14\r\n"));
+}
+
 TEST(HtmlReport, WithoutEvaluationsSaysSo) {
   RunResults one = run("r", {});
   one.evaluations.clear();
