@@ -62,16 +62,18 @@ int64_t linear_cross_entropy_chunk_bytes(int64_t labels, int64_t width, int64_t 
 at::Tensor linear_log_probs(const at::Tensor& hidden, const OutputLayer& output,
                             const at::Tensor& targets, int64_t chunk_rows) {
   if (chunk_rows == 0) chunk_rows = default_chunk_rows(hidden.device());
-  at::Tensor result = at::empty({hidden.size(0)}, hidden.options().dtype(at::kFloat));
+  const bool has_one = targets.dim() == 1;
+  const at::Tensor of_rows = has_one ? targets.unsqueeze(1) : targets;  // [L, W]
+  at::Tensor result = at::empty(of_rows.sizes(), hidden.options().dtype(at::kFloat));
   for (int64_t begin = 0; begin < hidden.size(0); begin += chunk_rows) {
     const int64_t rows = std::min(chunk_rows, hidden.size(0) - begin);
     const at::Tensor product = at::linear(hidden.narrow(0, begin, rows), output.matrix);
     const at::Tensor logits = soft_capped(product.to(at::kFloat), output.cap);
-    const at::Tensor target = targets.narrow(0, begin, rows).unsqueeze(1);
-    const at::Tensor log_probs = logits.gather(1, target).squeeze(1) - at::logsumexp(logits, {1});
-    result.narrow(0, begin, rows).copy_(log_probs);
+    const at::Tensor target = of_rows.narrow(0, begin, rows);
+    const at::Tensor total = at::logsumexp(logits, {1}, /*keepdim=*/true);
+    result.narrow(0, begin, rows).copy_(logits.gather(1, target) - total);
   }
-  return result;
+  return has_one ? result.squeeze(1) : result;
 }
 
 at::Tensor linear_argmax(const at::Tensor& hidden, const at::Tensor& matrix, int64_t chunk_rows) {

@@ -44,8 +44,8 @@ int64_t linear_cross_entropy_chunk_bytes(int64_t labels, int64_t width, int64_t 
                                          at::ScalarType dtype, at::Device device,
                                          bool caps = false);
 
-/// The log-probability of each row's target, fp32 [L], no more than `chunk_rows` rows of logits at
-/// a time.
+/// The log-probability of each row's target, or of its W targets: `targets` is int64 [L] or [L, W],
+/// the result fp32 and as large. No more than `chunk_rows` rows of logits at a time.
 at::Tensor linear_log_probs(const at::Tensor& hidden, const OutputLayer& output,
                             const at::Tensor& targets, int64_t chunk_rows = 0);
 

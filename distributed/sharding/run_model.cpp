@@ -26,4 +26,13 @@ at::Tensor RunModel::label_log_probs(const PackedBatch& batch) {
   return linear_log_probs(label_rows(batch), output, batch.label_targets);
 }
 
+at::Tensor RunModel::label_log_probs(const PackedBatch& batch, const at::Tensor& words) {
+  // Rows are few, and what their logits take would be most of what such a batch takes.
+  constexpr int64_t kRows = 64;
+  const c10::AutoGradMode without_graph(false);
+  const OutputLayer output(resident_parameters(asked_.output_unit()).back(), asked_.logit_cap());
+  const at::Tensor rows = label_rows(batch);
+  return linear_log_probs(rows, output, words.expand({rows.size(0), words.size(0)}), kRows);
+}
+
 }  // namespace xkde::dist

@@ -25,6 +25,9 @@ class RunModel : public TrainableModel {
   at::Tensor predict(const PackedBatch& batch);
   /// The log-probability of every label's target, fp32 [L]. Not collective; needs make_resident().
   at::Tensor label_log_probs(const PackedBatch& batch);
+  /// The log-probabilities of all of `words`, int64 [W], at every label row, fp32 [L, W]; the
+  /// labels' own targets are not looked at. Not collective; needs make_resident().
+  at::Tensor label_log_probs(const PackedBatch& batch, const at::Tensor& words);
 
  protected:
   /// `decoder` outlives the model.

@@ -56,8 +56,7 @@ JudgeModel::Judged JudgeModel::judge(std::span<const JudgeQuestion> questions) {
     TreeSequence sequence{encoder_.ids(questions[i]), {}};
     const int64_t length = std::ssize(sequence.ids);
     if (length > decoder_.config().context_length()) continue;
-    for (const int64_t word : {encoder_.yes_id(), encoder_.no_id()})
-      sequence.labels.push_back({length - 1, word, 0.0});
+    sequence.labels.push_back({length - 1, encoder_.yes_id(), 0.0});
     judged.tokens += length;
     sequences.push_back(std::move(sequence));
     places.push_back(i);
@@ -66,16 +65,18 @@ JudgeModel::Judged JudgeModel::judge(std::span<const JudgeQuestion> questions) {
                           .max_tokens = options_.max_tokens_per_batch,
                           .max_sequences = 0,
                           .device = engine_.device};
+  const at::Tensor words =
+      at::tensor({encoder_.yes_id(), encoder_.no_id()}, at::kLong).to(engine_.device);
   for (const PackedBatch& batch : pack_sequences(sequences, packs)) {
-    const at::Tensor log_probs = model_->label_log_probs(batch).cpu();
+    const at::Tensor log_probs = model_->label_log_probs(batch, words).cpu();  // [L, 2]
     const float* values = log_probs.const_data_ptr<float>();
-    // The labels of one sequence stand together and in order: yes, then no.
-    for (size_t i = 0; i + 1 < batch.label_sequence.size(); i += 2) {
+    for (size_t i = 0; i < batch.label_sequence.size(); ++i) {
       const size_t place = places[static_cast<size_t>(batch.label_sequence[i])];
-      XKDE_CHECK(std::isfinite(values[i]) && std::isfinite(values[i + 1]), NumericError,
-                 pretrained_.path.string(), ": asked about ", questions[place].question,
+      const float yes = values[2 * i], no = values[2 * i + 1];
+      XKDE_CHECK(std::isfinite(yes) && std::isfinite(no), NumericError, pretrained_.path.string(),
+                 ": asked about ", questions[place].question,
                  ": expected finite log-probabilities, found NaN or infinity");
-      judged.verdicts[place] = JudgeVerdict{values[i], values[i + 1]};
+      judged.verdicts[place] = JudgeVerdict{yes, no};
     }
     judged.computed += batch.num_tokens();
   }

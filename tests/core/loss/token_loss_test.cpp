@@ -62,6 +62,18 @@ TEST_P(LinearCrossEntropy, CappedLogitsGiveTheLossAndGradientsOfAutograd) {
   EXPECT_LT((log_probs - rows.detach()).abs().max().item<double>(), 10 * tolerance);
 }
 
+TEST(LinearLogProbs, TakesSeveralTargetsOfOneRow) {
+  const at::Tensor hidden = at::randn({9, 4}), matrix = at::randn({13, 4});
+  const at::Tensor targets = at::randint(13, {9, 2}, at::kLong);
+
+  const at::Tensor both = linear_log_probs(hidden, {matrix, 0}, targets, 4);
+
+  EXPECT_EQ(both.sizes(), at::IntArrayRef({9, 2}));
+  for (const int64_t word : {0, 1})
+    EXPECT_TRUE(both.select(1, word).equal(
+        linear_log_probs(hidden, {matrix, 0}, targets.select(1, word), 4)));
+}
+
 TEST(LinearArgmax, TakesTheLowestOfEqualLogits) {
   const at::Tensor matrix = at::tensor({0.0F, 1.0F, 1.0F}).unsqueeze(1);
   EXPECT_EQ(linear_argmax(at::ones({1, 1}), matrix)[0].item<int64_t>(), 1);

@@ -227,6 +227,13 @@ TEST(ShardedModel, LogProbabilitiesOfAllTargetsAreThoseOfOneDistribution) {
     EXPECT_NEAR(log_probs.to(at::kDouble).exp().sum().item<double>(), 1.0, 1e-5);  // fp32 logits
     const auto best = batch.label_targets[log_probs.argmax()].item<int64_t>();
     EXPECT_EQ(best, model.predict(batch)[0].item<int64_t>());
+    // Of two of them at one row.
+    sequence.labels.resize(1);
+    const PackedBatch row = pack_sequences(std::vector{sequence}, {}).front();
+    const at::Tensor words = model.label_log_probs(row, at::tensor({4, 2}, at::kLong));
+    EXPECT_EQ(words.sizes(), at::IntArrayRef({1, 2}));
+    EXPECT_NEAR(words[0][0].item<float>(), log_probs[4].item<float>(), 1e-5);  // as above
+    EXPECT_NEAR(words[0][1].item<float>(), log_probs[2].item<float>(), 1e-5);
   });
 }
 
