@@ -17,7 +17,7 @@ struct Evaluation {
   std::string stage;  ///< "04-evaluate"
   std::string label;  ///< "before training", "XE-IT + TL-PO", "XE-IT + Q4_0"; also the method, if
                       ///< not X-KDE's
-  Json cost;          ///< what it took (docs/report.md); null where nothing says so
+  Json cost = {};     ///< what it took (docs/report.md); null where nothing says so
   bool is_rounded = false;  ///< by a quantize stage, and not trained since
   std::vector<ResultRow> rows;
   AgreementReport agreement = {};  ///< of scorers of free answers

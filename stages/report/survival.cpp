@@ -174,7 +174,8 @@ std::string survival_table(std::span<const Survival> all) {
         cells.push_back(kept == line.kept.end() ? "-" : kept_text(kept->second));
       }
     }
-    text += (text.empty() ? "" : "\n") + survival.title() + "\n" + aligned(grid);
+    if (!text.empty()) text += '\n';
+    text += survival.title() + "\n" + aligned(grid);
   }
   return text;
 }

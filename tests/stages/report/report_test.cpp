@@ -50,12 +50,12 @@ RunResults run(const std::string& name, std::vector<ResultRow> rows) {
 
 TEST(HtmlReport, ShowsHowFarScorersAgree) {
   RunResults results = run("one", {row("reliability", 10, 50.0)});
-  EXPECT_THAT(html_report(std::span(&results, 1)), Not(HasSubstr("Agreement of scorers")));
+  EXPECT_THAT(html_report(std::span(&results, 1), {}), Not(HasSubstr("Agreement of scorers")));
 
   results.evaluations[0].agreement.scorers = {
       {"chat", "exact", "judge", {.both = 20, .only_first = 5, .only_second = 10, .neither = 15}}};
   results.evaluations[0].agreement.labelled = {{"all", {.both = 3}}};
-  const std::string html = html_report(std::span(&results, 1));
+  const std::string html = html_report(std::span(&results, 1), {});
 
   EXPECT_THAT(html, HasSubstr("<h2>Agreement of scorers</h2>"));
   EXPECT_THAT(html, HasSubstr("<h3>01-evaluate: XE-IT</h3>"));
