@@ -8,7 +8,8 @@ then every number of results.json from the expected lines. --model: the Hugging 
 evaluated; --base-model: of those before training, where the run compares with them. Prints each difference, with the
 margin of the logits where ids differ, and one JSON line a stage; ends with 1 when more than --max-different lines differ.
 Free answers, and whether they stopped, are made by `generate`, greedily; their scores are not made again. Probes are built
-from the program's templates by rules of this file's own; so are the edits' ages and what was said right after each.
+from the program's templates by rules of this file's own; so are the edits' ages and what was said right after each. Which
+records a seed drew is taken from the lines.
 Follows protocol 1, 2.1-2.4, 6.1-6.4, 6.6, 6.8, 6.11 and 7.1; fluency is checked where nltk 3.9.1 is there. Run it on float32 runs.
 """
 import argparse
@@ -17,6 +18,7 @@ import json
 import math
 import pathlib
 import re
+import statistics
 import sys
 
 import torch
@@ -197,13 +199,17 @@ def with_probes(stage, edits, tokenizer):
     return all_edits
 
 
-def streams_of(stage, tokenizer):
+def streams_of(stage, tokenizer, drawn):
+    """drawn: (edit, test language) -> the records of a seed in their order, or None: as in the file"""
     streams = []
     shared = stage.get("memory") == "test_language"
     for edit in stage["edit_languages"]:
         for test in stage["test_languages"]:
             edits = knowedit_edits(stage) if stage["benchmark"] in KNOWEDIT else parallel_edits(stage, edit, test)
             edits = [e._replace(pair=(edit, test)) for e in edits]
+            if drawn:
+                at = {e.record: e for e in edits}
+                edits = [at[record] for record in drawn[edit, test]]
             if stage["nq_prefix"] == "cut":
                 edits = [e._replace(asked=[q._replace(text=q.text.removeprefix(NQ)) if q.metric.startswith("locality")
                                            else q for q in e.asked]) for e in edits]
@@ -382,8 +388,8 @@ def overlap(decoder, stage, predicted, target):
     return {"f1": f1, "em": float(said == wanted)}
 
 
-def expected_lines(stage, decoder, base):
-    streams = streams_of(stage, decoder.tokenizer)
+def expected_lines(stage, decoder, base, drawn):
+    streams = streams_of(stage, decoder.tokenizer, drawn)
     free = FreeAnswers(decoder, stage["free_answers"]) if "free_answers" in stage else None
     keys = stage.get("retriever")
     encoder = Encoder(keys["model_name_or_path"]) if keys else None
@@ -540,9 +546,8 @@ def fluency_of(folder, entries):
     return {(*key, "fluency"): (100 * mean(of.values()), len(of)) for key, of in groups.items()}
 
 
-def check(folder, stage, decoder, base):
-    entries = expected_lines(stage, decoder, base)
-    lines = [json.loads(line) for line in (folder / "predictions.jsonl").read_text(encoding="utf-8").splitlines()]
+def check_part(folder, stage, entries, lines, rows):
+    """How many lines and rows were looked at that are not as expected, and how many numbers."""
     different = 0
     if len(lines) != len(entries):
         print(f"{folder.name}: expected {len(entries)} lines, found {len(lines)}")
@@ -563,7 +568,7 @@ def check(folder, stage, decoder, base):
     if "fluency" in stage.get("extra_metrics", []):
         expected |= fluency_of(folder, entries)
     numbers = 0
-    for row in json.loads((folder / "results.json").read_text(encoding="utf-8")):
+    for row in rows:
         key = (row["size"], row["edit_language"], row["test_language"], row["metric"])
         made_of_free = row["metric"].startswith(("exact.", "free.", "base_free.")) or (
             row["metric"].startswith("age.") and ".free." in row["metric"])
@@ -578,6 +583,50 @@ def check(folder, stage, decoder, base):
     for key in expected:
         different += 1
         print(f"{folder.name}: {key}: expected {expected[key]}, found nothing")
+    return different, numbers
+
+
+def drawn_by(lines):
+    """(edit, test language) -> the records in the order in which the largest size asks them."""
+    drawn = collections.defaultdict(dict)
+    largest = max(line["size"] for line in lines)
+    for line in lines:
+        if line["size"] == largest:
+            drawn[line["edit_language"], line["test_language"]].setdefault(line["record"])
+    return {pair: list(records) for pair, records in drawn.items()}
+
+
+def check_means(folder, rows):
+    """Rows over seeds against those of each seed."""
+    of_seeds = collections.defaultdict(list)
+    different = numbers = 0
+    for row in rows:
+        key = (row["size"], row["edit_language"], row["test_language"], row["metric"])
+        if "seed" in row:
+            of_seeds[key].append(row)
+            continue
+        numbers += 1
+        values = [one["value"] for one in of_seeds[key] if one["value"] is not None]
+        expected = (mean(values) if values else None, statistics.stdev(values) if len(values) > 1 else None)
+        close = all((a is None) == (b is None) and (a is None or abs(a - b) < 0.00501)
+                    for a, b in zip(expected, (row["value"], row["spread"])))
+        if not close or row["seeds"] != len(values) or row["n"] != sum(one["n"] for one in of_seeds[key]):
+            different += 1
+            print(f"{folder.name}: {key}: expected mean and spread {expected}, found {row['value']}, {row['spread']}")
+    return different, numbers
+
+
+def check(folder, stage, decoder, base):
+    lines = [json.loads(line) for line in (folder / "predictions.jsonl").read_text(encoding="utf-8").splitlines()]
+    rows = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    found = []
+    for seed in stage.get("seeds", [None]):
+        of_seed = [line for line in lines if line.get("seed") == seed]
+        entries = expected_lines(stage, decoder, base, drawn_by(of_seed) if seed is not None else None)
+        found.append(check_part(folder, stage, entries, of_seed, [row for row in rows if row.get("seed") == seed]))
+    if "seeds" in stage:
+        found.append(check_means(folder, rows))
+    different, numbers = (sum(counts) for counts in zip(*found))
     print(json.dumps(dict(stage=folder.name, benchmark=stage["benchmark"], mode=stage["mode"], method=stage["method"],
                           lines=len(lines), numbers=numbers, different=different)), flush=True)
     return different
@@ -600,8 +649,6 @@ def main():
         if not (folder / "DONE").is_file():
             raise SystemExit(f"{folder}: expected a finished stage")
         stage = stage["evaluate"]
-        if "seeds" in stage:
-            raise SystemExit(f"{folder}: expected records as in the file, found some that seeds drew, which are not made again")
         trained = any(name in s for s in recipe["stages"][:number] for name in ("sft", "orpo"))
         base = None
         if trained and stage["base_locality"]:
