@@ -247,17 +247,22 @@ void add_aged(std::vector<MetricSeries>& all, const Aged& aged,
       },
       is_counted);
   for (const auto& [context_name, context] : kFreeContextNames) {
-    for (const FreeScorer& scorer : free_scorers()) {
+    const auto add_free = [&, in = context, name = context_name](std::string_view scorer,
+                                                                 const auto& value) {
       add_asked(
-          all, concat(aged.prefix(), "free.", context_name, ".", scorer.name, "."), predictions,
-          averaging,
-          [&, in = context](const Prediction& p) -> std::optional<double> {
+          all, concat(aged.prefix(), "free.", name, ".", scorer, "."), predictions, averaging,
+          [&](const Prediction& p) -> std::optional<double> {
             const Prediction* told = aged.of(p);
             const ScoredFreeAnswer* answer = told == nullptr ? nullptr : answer_in(*told, in);
-            return answer == nullptr ? std::nullopt : value_of(answer->scores, scorer);
+            return answer == nullptr ? std::nullopt : value(*answer);
           },
           is_counted);
+    };
+    for (const FreeScorer& scorer : free_scorers()) {
+      add_free(scorer.name,
+               [&](const ScoredFreeAnswer& answer) { return value_of(answer.scores, scorer); });
     }
+    add_free(kJudgeScorer, [](const ScoredFreeAnswer& answer) { return value_of(answer.judged); });
   }
 }
 

@@ -164,6 +164,21 @@ TEST(OverSeeds, MeansHaveTheSpreadOfTheValues) {
   EXPECT_TRUE(result_json(means[1])["spread"].is_null());
 }
 
+TEST(Summarize, ByAgeStandsWhatAJudgeSaidOfFreeAnswers) {
+  std::vector<Prediction> predictions{prediction(0, Metric::kReliability, 0.0)};
+  predictions[0].age = 1;
+  predictions[0].free = {
+      {FreeContext::kChat, {"x", true}, {}, {}, JudgedAnswer{0, JudgeVerdict{-2, -0.25}}}};
+  Prediction at_once = predictions[0];
+  at_once.free[0].judged->verdict = JudgeVerdict{-0.25, -2};
+  predictions[0].at_once = {at_once};
+
+  const std::vector<ResultRow> rows = summarize(kScope, kPair, predictions, {}, {});
+
+  EXPECT_EQ(row_of(rows, "age.1.free.chat.judge.reliability").value, 0.0);
+  EXPECT_EQ(row_of(rows, "age.1.at_once.free.chat.judge.reliability").value, 100.0);
+}
+
 TEST(Summarize, MetricNobodyAskedHasNoValue) {
   const std::vector<ResultRow> rows = summarize(kScope, kPair, {}, {}, {});
 
