@@ -1,14 +1,19 @@
 #include "stages/report/asked_questions.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <limits>
 #include <map>
+#include <set>
 #include <tuple>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "core/base/error.h"
+#include "core/edit/edit_questions.h"
 #include "core/io/file_reader.h"
 
 namespace xkde::report {
@@ -28,6 +33,25 @@ QuestionKey key_of(const Evaluation& evaluation, const Json& line) {
           line.at("probe").get<int64_t>()};
 }
 
+/// Calls `use` with the first `most` lines and their numbers, which may take a line. Returns how
+/// many lines there are up to there.
+int64_t each_prediction(const RunResults& run, const Evaluation& evaluation, size_t most,
+                        const std::function<void(Json& line, int64_t number)>& use) {
+  const std::filesystem::path file = run.folder / evaluation.stage / "predictions.jsonl";
+  LineReader lines(file, FileOrigin::kOwn);
+  int64_t count = 0;
+  for (std::string text; static_cast<size_t>(count) < most && lines.next(text); ++count) {
+    try {
+      Json line = parse_json(text, file.string());
+      use(line, count + 1);
+    } catch (const Json::exception&) {
+      throw DataError(concat(file.string(), ": line ", lines.number(),
+                             ": expected a prediction of this program, found another object"));
+    }
+  }
+  return count;
+}
+
 }  // namespace
 
 std::string mode_text(const Json& line) {
@@ -37,26 +61,60 @@ std::string mode_text(const Json& line) {
   return mode;
 }
 
-std::vector<std::vector<Told>> asked_questions(const RunResults& run) {
-  std::vector<std::vector<Told>> all;
+AskedQuestions first_questions(const RunResults& run, size_t first) {
+  const bool takes_all = first == std::numeric_limits<size_t>::max();
+  std::set<QuestionKey> wanted;
+  for (const Evaluation& evaluation : run.evaluations) {
+    if (takes_all || !evaluation.asks_edits()) continue;
+    each_prediction(run, evaluation, first,
+                    [&](Json& line, int64_t) { wanted.insert(key_of(evaluation, line)); });
+  }
+  AskedQuestions asked;
   std::map<QuestionKey, size_t> places;
   for (const Evaluation& evaluation : run.evaluations) {
+    asked.counts.push_back(0);
     if (!evaluation.asks_edits()) continue;
-    const std::filesystem::path file = run.folder / evaluation.stage / "predictions.jsonl";
-    LineReader lines(file, FileOrigin::kOwn);
-    for (std::string text; lines.next(text);) {
-      try {
-        Json line = parse_json(text, file.string());
-        const auto [place, is_new] = places.emplace(key_of(evaluation, line), all.size());
-        if (is_new) all.emplace_back();
-        all[place->second].push_back({&evaluation, std::move(line)});
-      } catch (const Json::exception&) {
-        throw DataError(concat(file.string(), ": line ", lines.number(),
-                               ": expected a prediction of this program, found another object"));
-      }
-    }
+    asked.counts.back() = each_prediction(
+        run, evaluation, std::numeric_limits<size_t>::max(), [&](Json& line, int64_t number) {
+          const QuestionKey key = key_of(evaluation, line);
+          if (!takes_all && !wanted.contains(key)) return;
+          const auto [place, is_new] = places.emplace(key, asked.questions.size());
+          if (is_new) asked.questions.emplace_back();
+          asked.questions[place->second].push_back({&evaluation, std::move(line), number});
+        });
   }
-  return all;
+  return asked;
+}
+
+std::vector<std::vector<Told>> asked_questions(const RunResults& run) {
+  return first_questions(run, std::numeric_limits<size_t>::max()).questions;
+}
+
+bool is_right_answer(const Json& told) {
+  if (told.contains("verdict")) return told["verdict"].get<double>() >= 1.0;
+  for (const auto& [key, value] : told.items()) {
+    if (value.is_number()) return value.get<double>() >= 1.0;
+  }
+  return true;
+}
+
+bool is_right(const Json& line) {
+  if (!line.contains("free")) return line.at("score").get<double>() >= 1.0;
+  const Json& free = line["free"];
+  return std::all_of(free.begin(), free.end(), is_right_answer);
+}
+
+bool is_negated(const Json& line) {
+  return line.at("metric") == name_of(kMetricNames, Metric::kNegation);
+}
+
+std::string scores_text(const Json& told) {
+  std::vector<std::string> parts;
+  for (const auto& [key, value] : told.items()) {
+    if (value.is_number()) parts.push_back(fmt::format("{} {:.3g}", key, value.get<double>()));
+  }
+  if (told.contains("stopped") && !told["stopped"].get<bool>()) parts.emplace_back("did not stop");
+  return fmt::format("{}", fmt::join(parts, ", "));
 }
 
 }  // namespace xkde::report

@@ -1,6 +1,9 @@
 #ifndef XKDE_STAGES_REPORT_ASKED_QUESTIONS_H_
 #define XKDE_STAGES_REPORT_ASKED_QUESTIONS_H_
 
+#include <cstddef>
+#include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -12,14 +15,33 @@ namespace xkde::report {
 /// What one evaluation found about a question.
 struct Told {
   const Evaluation* evaluation = nullptr;
-  Json line;  ///< of its predictions.jsonl
+  Json line;           ///< of its predictions.jsonl
+  int64_t number = 0;  ///< of the line, from 1
 };
 
-/// The questions of a run, in the order in which the first evaluation asks them: each with what the
-/// evaluations that ask it found, in their order, at least one. Reads the predictions.jsonl of the
-/// evaluations of edits. `run` outlives what is returned. Throws IoError, and DataError that names
-/// file and line.
+/// Questions of a run, in the order in which the first evaluation asks them: each with what the
+/// evaluations that ask it found, in their order, at least one.
+struct AskedQuestions {
+  std::vector<std::vector<Told>> questions;
+  std::vector<int64_t> counts;  ///< lines of each evaluation of the run; 0 where it is not of edits
+};
+
+/// Reads the predictions.jsonl of the evaluations of edits. Holds the questions that are among the
+/// first `first` of some evaluation, and no others. `run` outlives what is returned. Throws
+/// IoError, and DataError that names file and line.
+AskedQuestions first_questions(const RunResults& run, size_t first);
+/// All of them.
 std::vector<std::vector<Told>> asked_questions(const RunResults& run);
+
+/// Whether an answer in one context, an object of `free`, is right: by the verdict of a fact check,
+/// elsewhere by the first scorer.
+bool is_right_answer(const Json& told);
+/// Whether a line is right: in every context, and without free answers by all tokens.
+bool is_right(const Json& line);
+/// Whether the target of a line is what the answer must not say.
+bool is_negated(const Json& line);
+/// "exact 1, f1 0.67, did not stop": an object of `free`.
+std::string scores_text(const Json& told);
 
 /// "single", "batch of 10", "sequential of 10, seed 2": how the edits of a line were shown.
 std::string mode_text(const Json& line);

@@ -40,6 +40,7 @@ std::vector<EvaluationBlock> evaluation_blocks(std::span<const RunResults> runs)
         EvaluationBlock& block = block_of(blocks, row.scope);
         const LanguagePair pair{row.edit_language, row.test_language};
         add_once(block.labels, label);
+        add_once(block.evaluations, &evaluation);
         add_once(block.sizes, row.scope.size);
         add_once(block.pairs, pair);
         add_once(block.metrics, row.metric);

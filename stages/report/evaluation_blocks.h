@@ -17,6 +17,7 @@ struct EvaluationBlock {
   std::string title;  ///< "zsre, sequential"
   std::vector<std::string>
       labels;  ///< of its evaluations, with the run's name where there are more
+  std::vector<const Evaluation*> evaluations;  ///< that have a row in it
   std::vector<int64_t> sizes;
   std::vector<LanguagePair> pairs;
   std::vector<std::string> metrics;

@@ -13,8 +13,10 @@
 
 #include "stages/report/age_charts.h"
 #include "stages/report/cost_table.h"
+#include "stages/report/edits_page.h"
 #include "stages/report/evaluation_blocks.h"
 #include "stages/report/line_chart.h"
+#include "stages/report/page_style.h"
 
 namespace xkde::report {
 namespace {
@@ -24,49 +26,6 @@ constexpr size_t kNarrowMap = 5;     ///< test languages up to which two maps st
 constexpr size_t kLongTable = 24;    ///< rows above which a table is folded
 constexpr std::string_view kMainMetrics[] = {"reliability", "generality", "locality",
                                              "portability"};
-
-// Okabe and Ito's colours, which the colour-blind tell apart too, darker for text on white.
-constexpr std::string_view kHead = R"(<!doctype html>
-<html lang="en"><head><meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<style>
-:root{--bg:#fff;--fg:#1c1c1e;--soft:#6a6a70;--rule:#d9d9de;--card:#f6f6f8;--heat:0,90,160;
---c0:#0072b2;--c1:#b5521b;--c2:#007a5a;--c3:#a3447b;--c4:#8a6d00;--c5:#2f7fb5;--c6:#444;--c7:#7a3db8}
-@media (prefers-color-scheme:dark){:root{--bg:#161618;--fg:#ececf0;--soft:#a2a2aa;--rule:#3a3a40;--card:#202024;--heat:70,160,230;
---c0:#56b4e9;--c1:#f0894a;--c2:#2fc39a;--c3:#dd8cbb;--c4:#e6c34a;--c5:#8fd0f5;--c6:#c8c8cc;--c7:#b892e6}}
-body{background:var(--bg);color:var(--fg);font:15px/1.5 system-ui,sans-serif;max-width:1100px;margin:2rem auto;padding:0 1rem}
-h1{font-size:1.6rem;margin:0 0 .2rem}h2{font-size:1.25rem;margin:2.2rem 0 .6rem;border-bottom:1px solid var(--rule)}
-h3{font-size:1rem;margin:1.4rem 0 .4rem}p.sub,.empty,caption,figcaption{color:var(--soft)}
-figure{margin:0}.scroll{overflow-x:auto}caption{white-space:nowrap}
-.maps{display:grid;grid-template-columns:repeat(auto-fit,minmax(360px,1fr));gap:0 2rem}
-table{border-collapse:collapse;font-variant-numeric:tabular-nums;margin:.4rem 0 1rem}
-caption{text-align:left;padding-bottom:.3rem}th,td{padding:.25rem .7rem;border-bottom:1px solid var(--rule);text-align:right;white-space:nowrap}
-th{font-weight:600}th[scope=row],th.l,td.l{text-align:left}thead th{border-bottom:2px solid var(--rule)}td small{color:var(--soft)}
-td.best{font-weight:700}table.heat td,table.heat thead th{text-align:center;padding:.25rem .5rem}table.heat td{min-width:2.8rem}
-.charts{display:grid;grid-template-columns:repeat(auto-fill,minmax(340px,1fr));gap:1rem}
-svg{background:var(--card);border-radius:6px;width:100%;height:auto}
-svg text{font:11px system-ui,sans-serif;fill:var(--fg)}svg .title{font-weight:600;font-size:12px}svg .tick{fill:var(--soft)}
-svg .end{text-anchor:end}svg .mid{text-anchor:middle}svg .grid{stroke:var(--rule);stroke-width:1}
-svg .line{fill:none;stroke-width:1.8}svg .band{opacity:.14}
-)";
-
-constexpr std::string_view kTail =
-    R"(pre{background:var(--card);padding:.8rem;overflow-x:auto;font-size:12px}
-@media print{body{max-width:none;margin:0}details{display:block}.charts{grid-template-columns:1fr 1fr}h2,h3{break-after:avoid}table,svg{break-inside:avoid}}
-</style>
-)";
-
-std::string colours() {
-  std::string css;
-  for (int i = 0; i < 8; ++i) {
-    css += fmt::format(
-        "svg .line.c{0}{{stroke:var(--c{0})}}svg .band.c{0},svg .dot.c{0},svg .name.c{0}"
-        "{{fill:var(--c{0})}}\n",
-        i);
-  }
-  return css;
-}
 
 std::string two_decimals(double value) { return fmt::format("{:.2f}", value); }
 
@@ -293,9 +252,21 @@ std::string capability_html(const EvaluationBlock& block) {
                        "bold.");
 }
 
-std::string block_html(const EvaluationBlock& block) {
+/// Where the edits of a block can be read, by evaluation.
+std::string edits_links(const EvaluationBlock& block) {
+  std::string links;
+  for (const Evaluation* evaluation : block.evaluations) {
+    links += (links.empty() ? "" : " · ") + std::string("<a href=\"report/") +
+             escaped(edits_page_name(*evaluation)) + "\">" + escaped(evaluation->label) + "</a>";
+  }
+  return "<p>Read what was said: " + links + "</p>\n";
+}
+
+/// `has_pages`: each evaluation has a page of its own beside this one.
+std::string block_html(const EvaluationBlock& block, bool has_pages) {
   std::string text = "<h2>" + escaped(block.title) + "</h2>\n";
   if (!block.asks_edits()) return text + capability_html(block);
+  if (has_pages) text += edits_links(block);
   const std::string table = results_table(
       block, metrics_of(block, false),
       "Percent; fluency is an entropy times 100. ± is half the 95 % bootstrap "
@@ -441,25 +412,20 @@ std::string run_html(const RunResults& run) {
 std::string html_report(std::span<const RunResults> runs, std::span<const Survival> survived) {
   std::string names;
   for (const RunResults& run : runs) names += (names.empty() ? "" : ", ") + run.name;
-  std::string text(kHead);
-  text += colours();
-  text += kTail;
-  text += "<title>" + escaped(names) + "</title></head><body>\n<h1>" + escaped(names) + "</h1>\n";
+  std::string text = page_head(names) + "<body>\n<h1>" + escaped(names) + "</h1>\n";
   for (const RunResults& run : runs) {
     if (runs.size() > 1) text += "<h3>" + escaped(run.name) + "</h3>\n";
     text += run_html(run);
   }
   const std::vector<EvaluationBlock> blocks = evaluation_blocks(runs);
   if (blocks.empty()) text += "<p class=\"empty\">No evaluation is complete.</p>\n";
-  for (const EvaluationBlock& block : blocks) text += block_html(block);
+  for (const EvaluationBlock& block : blocks) text += block_html(block, runs.size() == 1);
   text += survival_html(survived);
   text += cost_html(runs);
   return text + agreement_html(runs) + training_html(runs) + "</body></html>\n";
 }
 
-bool is_html_report(std::string_view text) {
-  return text.starts_with(kHead.substr(0, kHead.find('{')));
-}
+bool is_html_report(std::string_view text) { return has_page_head(text); }
 
 std::string comparison_table(std::span<const RunResults> runs) {
   std::string text;

@@ -12,8 +12,8 @@ namespace xkde::report {
 
 /// One page without scripts or anything from a network: what ran, tables with intervals, curves
 /// over the size of the memory, heat maps over languages, training curves. Several runs stand in
-/// the same tables and charts, a run's name before its labels. `survived`: what remains of their
-/// edits.
+/// the same tables and charts, a run's name before its labels. One run's page lies in its folder
+/// and links report/<stage>.html (edits_page.h). `survived`: what remains of their edits.
 std::string html_report(std::span<const RunResults> runs, std::span<const Survival> survived);
 /// Whether a text is such a page.
 bool is_html_report(std::string_view text);

@@ -7,7 +7,6 @@
 #include <fmt/format.h>
 
 #include "core/base/error.h"
-#include "core/edit/edit_questions.h"
 #include "core/io/json_file.h"
 #include "core/text/regex/unicode.h"
 #include "stages/report/asked_questions.h"
@@ -17,22 +16,6 @@ namespace xkde::report {
 namespace {
 
 namespace fs = std::filesystem;
-
-bool is_right(const Json& line) {
-  if (!line.contains("free")) return line.at("score").get<double>() >= 1.0;
-  for (const auto& [context, told] : line["free"].items()) {
-    if (told.contains("verdict")) {
-      if (told["verdict"].get<double>() < 1.0) return false;
-      continue;
-    }
-    for (const auto& [key, value] : told.items()) {
-      if (!value.is_number()) continue;
-      if (value.get<double>() < 1.0) return false;
-      break;
-    }
-  }
-  return true;
-}
 
 bool is_wanted(const Json& line, const ShownQuestions& shown) {
   const auto metric = line.at("metric").get<std::string>();
@@ -50,16 +33,6 @@ std::string field(std::string_view name, std::string_view text) {
     if (c == '\n') out.append(16, ' ');
   }
   return out + "\n";
-}
-
-/// "exact 1, f1 0.67"
-std::string scores_text(const Json& told) {
-  std::vector<std::string> parts;
-  for (const auto& [key, value] : told.items()) {
-    if (value.is_number()) parts.push_back(fmt::format("{} {:.3g}", key, value.get<double>()));
-  }
-  if (told.contains("stopped") && !told["stopped"].get<bool>()) parts.emplace_back("did not stop");
-  return fmt::format("{}", fmt::join(parts, ", "));
 }
 
 std::string told_text(const Told& told) {
@@ -87,8 +60,7 @@ std::string question_text(const std::vector<Told>& answers) {
   if (line.contains("question")) {
     out += field("fact", line["fact"].get<std::string>());
     out += field("question", line["question"].get<std::string>());
-    const bool is_negated = line.at("metric") == name_of(kMetricNames, Metric::kNegation);
-    out += field(is_negated ? "wrong" : "right", line["target"].get<std::string>());
+    out += field(is_negated(line) ? "wrong" : "right", line["target"].get<std::string>());
   } else {
     out += field("prompt", line.at("prompt").get<std::string>());
   }

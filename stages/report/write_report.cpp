@@ -5,12 +5,25 @@
 #include <vector>
 
 #include "core/io/atomic_file.h"
+#include "stages/report/asked_questions.h"
 #include "stages/report/cost_table.h"
 #include "stages/report/csv.h"
 #include "stages/report/easyedit_json.h"
+#include "stages/report/edits_page.h"
 #include "stages/report/html_report.h"
 
 namespace xkde::report {
+namespace {
+
+void write_edits_pages(const RunResults& run, const std::filesystem::path& folder) {
+  const AskedQuestions asked = first_questions(run, kMostPageQuestions);
+  for (const Evaluation& evaluation : run.evaluations) {
+    if (!evaluation.asks_edits()) continue;
+    write_file_atomically(folder / edits_page_name(evaluation), edits_page(run, evaluation, asked));
+  }
+}
+
+}  // namespace
 
 std::vector<Survival> write_report(const std::filesystem::path& folder) {
   return write_report(read_run(folder));
@@ -29,6 +42,7 @@ std::vector<Survival> write_report(const RunResults& run) {
     for (const auto& [name, list] : results)
       write_file_atomically(parts / (evaluation.stage + "_" + name + ".json"), list.dump(1) + "\n");
   }
+  write_edits_pages(run, parts);
   write_file_atomically(parts / "cost.csv", cost_csv(one));
   std::vector<Survival> survived = survivals(run);
   if (!survived.empty()) write_file_atomically(parts / "survival.csv", survival_csv(survived));

@@ -11,9 +11,10 @@ namespace xkde::report {
 
 /// Writes into a run's folder: report.html, results.csv, report/<stage>.csv for each training
 /// stage, report/cost.csv, report/survival.csv where a later evaluation can be held against an
-/// earlier one, and report/<stage>_<mode>_<size>_<edit>_<test>.json, EasyEdit's form of each
-/// evaluation of edits. Returns what remains of the edits (survival.h). Throws as read_run and
-/// survivals do, and IoError.
+/// earlier one, and of each evaluation of edits report/<stage>.html (edits_page.h) and
+/// report/<stage>_<mode>_<size>_<edit>_<test>.json, EasyEdit's form.
+/// Returns what remains of the edits (survival.h). Throws as read_run and survivals do, and
+/// IoError.
 std::vector<Survival> write_report(const std::filesystem::path& run);
 /// Of a run that has been read.
 std::vector<Survival> write_report(const RunResults& run);

@@ -231,10 +231,10 @@ TEST_F(RunFolderTest, IsReadWithWhatIsComplete) {
   write("01-evaluate/results.json", results_json({row("reliability", 10, 50)}).dump());
   write("01-evaluate/predictions.jsonl",
         R"({"record":3,"mode":"sequential","size":10,"edit_language":"en","test_language":"es",)"
-        R"("metric":"reliability","prompt":"p","score":0.5})"
+        R"("metric":"reliability","probe":0,"prompt":"p","score":0.5})"
         "\n"
         R"({"record":3,"mode":"sequential","size":10,"edit_language":"en","test_language":"es",)"
-        R"("metric":"locality.Forgetfulness","prompt":"p","score":1.0})"
+        R"("metric":"locality.Forgetfulness","probe":0,"prompt":"p","score":1.0})"
         "\n");
   write("02-sft/metrics.jsonl", "{\"step\":1,\"loss\":2.5}\n{\"step\":2,\"lo");
   write("03-evaluate/metrics.jsonl", "");
