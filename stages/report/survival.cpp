@@ -18,11 +18,13 @@ constexpr std::string_view kTokens = "tokens";
 /// The scorers of free answers that say right or wrong.
 constexpr std::string_view kVerdicts[] = {"exact", "alias", "contains", "verdict", "judge"};
 
-/// Whether two evaluations show and ask the same, with other weights between them.
+/// Whether two evaluations show and ask the same, with other weights between them. What a model
+/// knew before it was trained to take edits is nothing that training should keep.
 bool can_compare(const Evaluation& from, const Evaluation& to) {
   if (from.rows.empty() || to.rows.empty() || from.label == to.label) return false;
   const EvalScope& one = from.rows.front().scope;
   const EvalScope& other = to.rows.front().scope;
+  if (one.phase == "before" && !to.is_rounded) return false;
   return one.asks_edits() && one.benchmark == other.benchmark && one.mode == other.mode &&
          one.method == other.method && one.eval_when == other.eval_when;
 }

@@ -45,7 +45,8 @@ struct Survival {
 
 /// What remains of the edits of a run. Each evaluation is held against the nearest one above it
 /// that asks the same in the same way with other weights, and of these one whose weights are not
-/// rounded, where there is one. Throws as asked_questions().
+/// rounded, where there is one. One before all training is held against rounded weights alone.
+/// Throws as asked_questions().
 std::vector<Survival> survivals(const RunResults& run);
 
 /// "87.50 % of 40"; "0 right" where none was.

@@ -42,8 +42,9 @@ class SurvivalOfEdits : public testing::Test {
   }
 
   void evaluation(const std::string& stage, const std::vector<double>& scores,
-                  const std::vector<int>& exact, const std::string& method = "xkde") {
-    const ResultRow row{{"zsre", "after", "single", 1, method}, "en", "de", "reliability", 50.0, 4};
+                  const std::vector<int>& exact, const std::string& method = "xkde",
+                  const std::string& phase = "after") {
+    const ResultRow row{{"zsre", phase, "single", 1, method}, "en", "de", "reliability", 50.0, 4};
     write(stage + "/results.json", results_json({row}).dump());
     std::string lines;
     for (size_t i = 0; i < scores.size(); ++i) {
@@ -83,6 +84,16 @@ TEST_F(SurvivalOfEdits, CountsWhatWasRightAndStillIs) {
             "zsre, single, XE-IT → XE-IT + Q4_0\n"
             "still right                 tokens   chat exact\n"
             "en → de, reliability  50.00 % of 2  0.00 % of 1\n");
+}
+
+TEST_F(SurvivalOfEdits, BeforeAllTrainingOnlyRoundingIsAsked) {
+  evaluation("02-evaluate", {1, 1, 1, 1}, {1, 1, 1, 1}, "xkde", "before");
+
+  const std::vector<Survival> all = found();
+
+  ASSERT_EQ(all.size(), 2U);
+  EXPECT_EQ(all[0].from.stage, "02-evaluate");
+  EXPECT_EQ(all[1].from.stage, "04-evaluate");  // behind more training
 }
 
 TEST_F(SurvivalOfEdits, OfAnotherMethodIsNotCompared) {
