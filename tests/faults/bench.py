@@ -69,14 +69,18 @@ def sha256(path):
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def steady(line):
-    """An object of metrics.jsonl without what differs between equal runs."""
-    return json.dumps({key: value for key, value in json.loads(line).items() if not OF_THE_MOMENT.search(key)})
+def steady(value):
+    """An object of metrics.jsonl or cost.json without what differs between equal runs."""
+    if not isinstance(value, dict):
+        return value
+    return {key: steady(one) for key, one in value.items() if not OF_THE_MOMENT.search(key)}
 
 
 def content_of(path):
     if path.name == "metrics.jsonl":
-        return [steady(line) for line in path.read_text().splitlines()]
+        return [json.dumps(steady(json.loads(line))) for line in path.read_text().splitlines()]
+    if path.name == "cost.json":
+        return json.dumps(steady(json.loads(path.read_text())))
     if path.name in NOT_COMPARED:
         return "there"
     return sha256(path)
