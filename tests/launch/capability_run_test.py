@@ -59,11 +59,6 @@ class CapabilityRun(TinyRunTest):
         with open(f"{cls.root}/choices.jsonl", "w") as file:
             file.writelines(json.dumps(row) + "\n" for row in cls.rows)
 
-    def checked(self, arguments, ranks=1):
-        result = self.run_program(arguments, ranks)
-        self.assertEqual(result.returncode, 0, result.stderr)
-        return result
-
     def results(self, out, stage=STAGE):
         rows = json.loads(self.text_of(out, f"{stage}/results.json"))
         return {(row["benchmark"], row["test_language"], row["metric"]): row for row in rows}

@@ -76,11 +76,6 @@ class CheckpointRun(TinyRunTest):
         except FileNotFoundError:
             return None
 
-    def run_well(self, arguments, ranks=1):
-        result = self.run_program(arguments, ranks)
-        self.assertEqual(result.returncode, 0, result.stderr)
-        return result
-
     def kill_once(self, path, out, rng, number):
         """Starts the run and kills it at a random moment; says whether a save was under way."""
         kind = rng.choice(["start", "lines", "lines", "save", "save"])
@@ -103,21 +98,21 @@ class CheckpointRun(TinyRunTest):
 
     def test_a_run_killed_twenty_times_ends_as_one_that_was_not(self):
         text = with_steps(STEPS_A_KILL * KILLS + MORE_STEPS)
-        self.run_well([self.recipe("whole", text)], 2)
+        self.checked([self.recipe("whole", text)], 2)
         path = self.recipe("killed", text)
         rng = random.Random(SEED)
         during_saves = sum(self.kill_once(path, "killed", rng, number) for number in range(KILLS))
         self.assertGreaterEqual(during_saves, 3, f"seed {SEED}: of {KILLS} kills")
-        self.run_well([path], 2)
+        self.checked([path], 2)
         self.assertEqual(self.losses("killed"), self.losses("whole"), f"seed {SEED}")
-        self.run_well(["ckpt", "verify", self.checkpoints("killed")])
+        self.checked(["ckpt", "verify", self.checkpoints("killed")])
         self.assertEqual(self.folders("killed"), self.folders("whole"))
         self.assertEqual(self.unfinished("killed"), set())
 
     def test_synchronous_and_asynchronous_saves_are_the_same_files(self):
         text = with_steps(6)
-        self.run_well([self.recipe("async", text)], 2)
-        self.run_well([self.recipe("sync", text.replace("save_steps: 2", "save_steps: 2, async_save: false"))], 2)
+        self.checked([self.recipe("async", text)], 2)
+        self.checked([self.recipe("sync", text.replace("save_steps: 2", "save_steps: 2, async_save: false"))], 2)
         self.assertEqual(self.folders("async"), ["step-00000004", "step-00000006"])
         self.assertEqual(self.folders("sync"), self.folders("async"))
         for folder in self.folders("async"):
@@ -127,26 +122,26 @@ class CheckpointRun(TinyRunTest):
 
     def test_copies_of_a_model_write_one_checkpoint_and_go_on_from_it(self):
         text = with_steps(8).replace("threads: 1", "threads: 1, replicate: 2")
-        self.run_well([self.recipe("copies", text)], 4)
+        self.checked([self.recipe("copies", text)], 4)
         folder = f"{self.checkpoints('copies')}/step-00000008"
         self.assertEqual(sorted(name for name in os.listdir(folder) if name.startswith("rank_")),
                          ["rank_00000.h5", "rank_00001.h5"])
         losses = self.losses("copies")
         os.remove(f"{self.root}/copies/02-sft/DONE")
         shutil.rmtree(folder)
-        self.run_well([f"{self.root}/copies.yaml"], 4)
+        self.checked([f"{self.root}/copies.yaml"], 4)
         self.assertEqual(self.losses("copies"), losses)
 
     def test_moments_in_bytes_come_back_bit_for_bit_to_any_number_of_ranks(self):
         text = with_steps(8).replace("save_steps: 2", "save_steps: 2, optim: adamw_8bit")
-        self.run_well([self.recipe("bytes", text)], 2)
+        self.checked([self.recipe("bytes", text)], 2)
         folder, losses = f"{self.checkpoints('bytes')}/step-00000008", self.losses("bytes")
-        self.run_well(["ckpt", "verify", folder])
+        self.checked(["ckpt", "verify", folder])
         shutil.copytree(folder, f"{self.root}/last")
         for ranks in (2, 1, 3):
             os.remove(f"{self.root}/bytes/02-sft/DONE")
             shutil.rmtree(folder)
-            self.run_well([f"{self.root}/bytes.yaml"], ranks)
+            self.checked([f"{self.root}/bytes.yaml"], ranks)
             if ranks == 2:
                 self.assertEqual(self.losses("bytes"), losses)
                 for name in ("rank_00000.h5", "rank_00001.h5"):
@@ -157,7 +152,7 @@ class CheckpointRun(TinyRunTest):
     def test_the_best_checkpoint_is_kept(self):
         text = with_steps(12).replace("save_steps: 2", "save_steps: 2, save_total_limit: 1, keep_best: true")
         # With this rate the loss falls first, and rises again.
-        self.run_well([self.recipe("best", text.replace("1.0e-2", "1.0"))])
+        self.checked([self.recipe("best", text.replace("1.0e-2", "1.0"))])
         losses = self.losses("best")
         means = {end: (losses[end - 2] + losses[end - 1]) / 2 for end in range(2, 13, 2)}
         best = f"step-{min(means, key=means.get):08d}"
@@ -184,11 +179,11 @@ class CheckpointRun(TinyRunTest):
         with open(source, "w") as file:
             json.dump(dict(eos_token_id=9, top_k=7), file)
         self.addCleanup(os.remove, source)
-        self.run_well([self.recipe("exported", TINY_RECIPE)], 2)
+        self.checked([self.recipe("exported", TINY_RECIPE)], 2)
         stage, ours = f"{self.root}/exported/hf", f"{self.root}/exported/ours"
         for dtype, arguments in (("float32", ["--dtype", "float32"]), ("bfloat16", [])):
-            self.run_well([f"{self.root}/exported.yaml", f"export.dtype={dtype}"])
-            self.run_well(["ckpt", "export", f"{self.checkpoints('exported')}/step-00000010", ours,
+            self.checked([f"{self.root}/exported.yaml", f"export.dtype={dtype}"])
+            self.checked(["ckpt", "export", f"{self.checkpoints('exported')}/step-00000010", ours,
                            "--model", f"{self.root}/model", *arguments])
             names = sorted(os.listdir(stage))
             self.assertIn("model.safetensors", names)
@@ -202,18 +197,18 @@ class CheckpointRun(TinyRunTest):
                 self.assertEqual(json.load(file), dict(eos_token_id=[9, 257], top_k=7, bos_token_id=256))
             shutil.rmtree(ours)
         as_gguf = TINY_RECIPE.replace("/hf, dtype: float32", "/hf, format: gguf")
-        self.run_well([self.recipe("exported", as_gguf)])
-        self.run_well(["ckpt", "export", self.checkpoints("exported"), ours, "--model", f"{self.root}/model",
+        self.checked([self.recipe("exported", as_gguf)])
+        self.checked(["ckpt", "export", self.checkpoints("exported"), ours, "--model", f"{self.root}/model",
                        "--gguf", "BF16"])
         self.assertEqual(sorted(os.listdir(ours)), [".xkde_export.json", "model.gguf"])
         self.assertTrue(filecmp.cmp(f"{stage}/model.gguf", f"{ours}/model.gguf", shallow=False))
         shutil.rmtree(ours)
-        self.run_well([self.recipe("exported", TINY_RECIPE)])
+        self.checked([self.recipe("exported", TINY_RECIPE)])
         # What was exported is a model, of which the newest checkpoint can be exported.
-        self.run_well(["ckpt", "export", self.checkpoints("exported"), ours, "--model", stage])
+        self.checked(["ckpt", "export", self.checkpoints("exported"), ours, "--model", stage])
 
     def test_an_export_that_cannot_be_leaves_nothing(self):
-        self.run_well([self.recipe("unexported", with_steps(2))])
+        self.checked([self.recipe("unexported", with_steps(2))])
         checkpoint, out = f"{self.checkpoints('unexported')}/step-00000002", f"{self.root}/not_there"
         write_model(f"{self.root}/other", layers=3)
         arguments = ["ckpt", "export", checkpoint, out, "--model"]
@@ -271,7 +266,7 @@ class CheckpointRun(TinyRunTest):
 
     def test_a_checkpoint_of_another_model_is_refused(self):
         write_model(f"{self.root}/shallow", layers=1)
-        self.run_well([self.recipe("shallow_run", with_steps(2).replace("{root}/model", "{root}/shallow"))])
+        self.checked([self.recipe("shallow_run", with_steps(2).replace("{root}/model", "{root}/shallow"))])
         self.interrupted("mixed", ranks=1)
         shutil.rmtree(self.checkpoints("mixed"))
         shutil.copytree(self.checkpoints("shallow_run"), self.checkpoints("mixed"))
@@ -290,7 +285,7 @@ class CheckpointRun(TinyRunTest):
         self.expect_one_error(result, 74, "IoError", ".tmp/rank_00000.h5", "File too large")
         self.assertEqual(self.unfinished("limited"), set())
         self.assertEqual(len(self.folders("limited")), 2)
-        self.run_well(["ckpt", "verify", self.checkpoints("limited")])
+        self.checked(["ckpt", "verify", self.checkpoints("limited")])
 
     def test_a_full_disk_exits_74(self):
         disk = f"{self.root}/disk"
@@ -311,7 +306,7 @@ class CheckpointRun(TinyRunTest):
             self.expect_one_error(result, 74, "IoError", "disk full: a checkpoint needs", "available are")
             self.assertEqual(self.folders("disk/full"), folders)
             self.assertEqual(self.run_program([f"{disk}/full.yaml"], 2).returncode, 74)
-            self.run_well(["ckpt", "verify", self.checkpoints("disk/full")])
+            self.checked(["ckpt", "verify", self.checkpoints("disk/full")])
         finally:
             subprocess.run(["umount", "-l", disk], check=True)
 

@@ -88,11 +88,6 @@ class EvaluationRun(TinyRunTest):
                                      encoder=encoder))
         return path
 
-    def checked(self, arguments, ranks=1):
-        result = self.run_program(arguments, ranks)
-        self.assertEqual(result.returncode, 0, result.stderr)
-        return result
-
     def rows(self, name):
         with open(os.path.join(self.root, name, "01-evaluate/results.json")) as file:
             return json.load(file)

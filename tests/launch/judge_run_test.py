@@ -62,11 +62,6 @@ class JudgeRun(TinyRunTest):
                 file.write(json.dumps(dict(lang="de" if i % 2 else "en", question=f"what is {i}", right=["a", f"b{i}"],
                                            answer="a" if i < 4 else "c", label=i < 4)) + "\n")
 
-    def checked(self, arguments, ranks=1):
-        result = self.run_program(arguments, ranks)
-        self.assertEqual(result.returncode, 0, result.stderr)
-        return result
-
     def asked(self, out, stage=STAGE):
         return sum(line["asked"] for line in self.lines(out, f"{stage}/judge/metrics.jsonl"))
 

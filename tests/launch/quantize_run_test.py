@@ -42,11 +42,6 @@ class QuantizeRun(TinyRunTest):
         super().setUpClass()
         write_model(f"{cls.root}/even", inner=64, heads=4)  # rows of whole blocks
 
-    def checked(self, arguments, ranks=1):
-        result = self.run_program(arguments, ranks)
-        self.assertEqual(result.returncode, 0, result.stderr)
-        return result
-
     def run_recipe(self, out, text, ranks=1, **parts):
         return self.checked([self.recipe(out, recipe_of(text, **parts))], ranks)
 

@@ -163,6 +163,12 @@ class TinyRunTest(unittest.TestCase):
         return subprocess.run(self.command(arguments, ranks), capture_output=True, text=True, timeout=PATIENCE,
                               env=self.environment())
 
+    def checked(self, arguments, ranks=1):
+        """A run that has to end well."""
+        result = self.run_program(arguments, ranks)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        return result
+
     def lines(self, out, name):
         with open(f"{self.root}/{out}/{name}") as file:
             return [json.loads(line) for line in file]
