@@ -9,7 +9,7 @@
 #include <ATen/ATen.h>
 #include <c10/util/accumulate.h>
 
-#include "core/model/lora.h"
+#include "core/model/block_products.h"
 #include "core/nn/device_copy.h"
 #include "core/nn/layers.h"
 
@@ -52,13 +52,17 @@ std::vector<float> rope_frequencies(const RopeConfig& rope, int64_t head_dim) {
 
 }  // namespace
 
+at::Tensor plain_product(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
+  return at::linear(x, weight, bias.defined() ? std::make_optional(bias) : std::nullopt);
+}
+
 /// The parameters of a block by their roles; absent ones are undefined.
 class Decoder::BlockParameters {
  public:
-  /// `tensors` and `adapters`, which may be null, outlive it.
+  /// `tensors` and `products`, which may be null, outlive it.
   BlockParameters(const std::vector<Parameter>& kinds, const std::vector<at::Tensor>& tensors,
-                  const BlockAdapters* adapters)
-      : adapters_(adapters) {
+                  const BlockProducts* products)
+      : products_(products) {
     by_role_.fill(&absent_);
     for (size_t i = 0; i < kinds.size(); ++i) {
       by_role_[static_cast<size_t>(kinds[i].role)] = &tensors[i];
@@ -67,17 +71,16 @@ class Decoder::BlockParameters {
   const at::Tensor& operator[](TensorRole role) const {
     return *by_role_[static_cast<size_t>(role)];
   }
-  /// x by the weight of a role, its bias and its adapters.
+  /// x by the weight of a role and its bias.
   at::Tensor linear(const at::Tensor& x, TensorRole role, TensorRole bias_role) const {
     const at::Tensor& weight = (*this)[role];
     const at::Tensor& bias = (*this)[bias_role];
-    if (const LoraWeights* lora = adapters_ != nullptr ? adapters_->of(role) : nullptr)
-      return lora_linear(x, weight, bias, *lora);
-    return at::linear(x, weight, bias.defined() ? std::make_optional(bias) : std::nullopt);
+    return products_ != nullptr ? products_->product(role, x, weight, bias)
+                                : plain_product(x, weight, bias);
   }
 
  private:
-  const BlockAdapters* adapters_;
+  const BlockProducts* products_;
   at::Tensor absent_;
   std::array<const at::Tensor*, kNumTensorRoles> by_role_;
 };
@@ -234,19 +237,29 @@ at::Tensor Decoder::norm_heads(const at::Tensor& qkv, const BlockParameters& par
 }
 
 at::Tensor Decoder::block_qkv(const std::vector<at::Tensor>& parameters, const at::Tensor& x,
-                              const BlockAdapters* adapters) const {
-  const BlockParameters p(parameters_[1], parameters, adapters);
+                              const BlockProducts* products) const {
+  const BlockParameters p(parameters_[1], parameters, products);
   const at::Tensor qkv =
       p.linear(norm(x, p[TensorRole::kInputNorm]), TensorRole::kQkv, TensorRole::kQkvBias);
   return p[TensorRole::kQueryNorm].defined() ? norm_heads(qkv, p) : qkv;
 }
 
 at::Tensor Decoder::block_rest(const std::vector<at::Tensor>& parameters, const at::Tensor& x,
-                               const at::Tensor& attended, const BlockAdapters* adapters) const {
-  const BlockParameters p(parameters_[1], parameters, adapters);
+                               const at::Tensor& attended, const BlockProducts* products) const {
+  return block_mlp(parameters, block_middle(parameters, x, attended, products), products);
+}
+
+at::Tensor Decoder::block_middle(const std::vector<at::Tensor>& parameters, const at::Tensor& x,
+                                 const at::Tensor& attended, const BlockProducts* products) const {
+  const BlockParameters p(parameters_[1], parameters, products);
   const at::Tensor attention = p.linear(attended, TensorRole::kAttentionOutput,
                                         TensorRole::kAttentionOutputBias);  // [T, D]
-  const at::Tensor middle = x + norm_or(attention, p[TensorRole::kAttentionOutputNorm]);
+  return x + norm_or(attention, p[TensorRole::kAttentionOutputNorm]);
+}
+
+at::Tensor Decoder::block_mlp(const std::vector<at::Tensor>& parameters, const at::Tensor& middle,
+                              const BlockProducts* products) const {
+  const BlockParameters p(parameters_[1], parameters, products);
   const at::Tensor gate_up = p.linear(norm(middle, p[TensorRole::kPostNorm]), TensorRole::kGateUp,
                                       TensorRole::kGateUpBias);  // [T, 2F]
   const bool is_silu = config_.family->arithmetic.activation == Activation::kSilu;
@@ -256,10 +269,10 @@ at::Tensor Decoder::block_rest(const std::vector<at::Tensor>& parameters, const 
 }
 
 at::Tensor Decoder::block(const std::vector<at::Tensor>& parameters, const at::Tensor& x,
-                          const LayerContext& layer, const BlockAdapters* adapters) const {
-  const at::Tensor attended = packed_attention(block_qkv(parameters, x, adapters),
+                          const LayerContext& layer, const BlockProducts* products) const {
+  const at::Tensor attended = packed_attention(block_qkv(parameters, x, products),
                                                attention_shape(), layer.rotary, layer.attention);
-  return block_rest(parameters, x, attended, adapters);
+  return block_rest(parameters, x, attended, products);
 }
 
 at::Tensor Decoder::final_norm(const at::Tensor& rows, const at::Tensor& weight) const {

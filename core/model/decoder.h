@@ -17,7 +17,7 @@
 
 namespace xkde {
 
-class BlockAdapters;
+class BlockProducts;
 
 /// What the blocks of one kind of layer share in one forward pass.
 struct LayerContext {
@@ -87,6 +87,8 @@ class Decoder {
   /// and computes nothing, for ranks that only take part in gathering.
   at::Tensor forward(const at::Tensor& ids, const BlockContext& context,
                      const UnitPass& pass) const;
+  /// The rows of tokens before the first block, [T, D], by the parameters of unit 0.
+  at::Tensor embed(const at::Tensor& ids, const std::vector<at::Tensor>& parameters) const;
   /// Logits [L, V] of rows [L, D] behind the last block.
   at::Tensor logits(const at::Tensor& rows, const UnitWeights& weights) const;
 
@@ -94,17 +96,24 @@ class Decoder {
   BlockContext context(const PackedBatch& batch, at::ScalarType dtype) const;
   /// The tables alone, for positions int64 [T]: for callers that attend by themselves.
   BlockContext rotations(const at::Tensor& positions, at::ScalarType dtype) const;
-  /// x [T, D] -> [T, D] through a block, whose parameters() and layer are given. `adapters` add to
-  /// its products; null: there are none.
+  /// x [T, D] -> [T, D] through a block, whose parameters() and layer are given. `products` stand
+  /// in for those with its weights; null: plain_product().
   at::Tensor block(const std::vector<at::Tensor>& parameters, const at::Tensor& x,
-                   const LayerContext& layer, const BlockAdapters* adapters = nullptr) const;
+                   const LayerContext& layer, const BlockProducts* products = nullptr) const;
   /// block() in two halves, for callers that attend by themselves: queries, keys and values before
   /// their rotation, [T, (H + 2K) E]; then all that follows the attention, whose output is
   /// `attended` [T, H E].
   at::Tensor block_qkv(const std::vector<at::Tensor>& parameters, const at::Tensor& x,
-                       const BlockAdapters* adapters = nullptr) const;
+                       const BlockProducts* products = nullptr) const;
   at::Tensor block_rest(const std::vector<at::Tensor>& parameters, const at::Tensor& x,
-                        const at::Tensor& attended, const BlockAdapters* adapters = nullptr) const;
+                        const at::Tensor& attended, const BlockProducts* products = nullptr) const;
+  /// block_rest() in two halves: the sum of the block's input and its attention, [T, D]; then that
+  /// and the MLP's output.
+  at::Tensor block_middle(const std::vector<at::Tensor>& parameters, const at::Tensor& x,
+                          const at::Tensor& attended,
+                          const BlockProducts* products = nullptr) const;
+  at::Tensor block_mlp(const std::vector<at::Tensor>& parameters, const at::Tensor& middle,
+                       const BlockProducts* products = nullptr) const;
   AttentionShape attention_shape() const;
   /// Of each layer: the nearest tokens that a token sees, itself included; 0: all.
   std::vector<int64_t> windows() const;
@@ -132,7 +141,6 @@ class Decoder {
     double rotation_factor = 1.0;
     int64_t window = 0;
   };
-  at::Tensor embed(const at::Tensor& ids, const std::vector<at::Tensor>& parameters) const;
   at::Tensor norm(const at::Tensor& x, const at::Tensor& weight) const;
   at::Tensor norm_or(const at::Tensor& x, const at::Tensor& weight) const;
   at::Tensor norm_heads(const at::Tensor& qkv, const BlockParameters& parameters) const;

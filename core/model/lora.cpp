@@ -39,4 +39,10 @@ void BlockAdapters::drop(const at::Tensor& seeds, int64_t layer) {
   }
 }
 
+at::Tensor BlockAdapters::product(TensorRole role, const at::Tensor& x, const at::Tensor& weight,
+                                  const at::Tensor& bias) const {
+  const LoraWeights* lora = of(role);
+  return lora != nullptr ? lora_linear(x, weight, bias, *lora) : plain_product(x, weight, bias);
+}
+
 }  // namespace xkde

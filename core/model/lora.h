@@ -9,13 +9,14 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "core/model/block_products.h"
 #include "core/model/families/lora_blocks.h"
 #include "core/model/lora_linear.h"
 
 namespace xkde {
 
 /// The adapters of one block, by the role of the weight that they add to.
-class BlockAdapters {
+class BlockAdapters final : public BlockProducts {
  public:
   BlockAdapters() = default;
   /// `matrices`: for each group of `block` its first matrices, joined, then its second ones.
@@ -23,6 +24,8 @@ class BlockAdapters {
                 const LoraOptions& options);
   /// Leaves out inputs by `seeds`, int64 [T]; `layer`: of the block.
   void drop(const at::Tensor& seeds, int64_t layer);
+  at::Tensor product(TensorRole role, const at::Tensor& x, const at::Tensor& weight,
+                     const at::Tensor& bias) const override;
   /// Null: the weight has none.
   const LoraWeights* of(TensorRole role) const {
     const auto& weights = by_role_[static_cast<size_t>(role)];

@@ -1,0 +1,31 @@
+#ifndef XKDE_CORE_MODEL_BLOCK_PRODUCTS_H_
+#define XKDE_CORE_MODEL_BLOCK_PRODUCTS_H_
+
+#include <ATen/core/Tensor.h>
+
+#include "core/model/families/family.h"
+
+namespace xkde {
+
+/// How a block multiplies with its weights, for callers that add to the products, look at them or
+/// change them: adapters, editors, observers of activations.
+class BlockProducts {
+ public:
+  virtual ~BlockProducts() = default;
+  /// x [T, I] by weight [O, I] and bias [O], which may be undefined: [T, O]. `role` is that of the
+  /// weight.
+  virtual at::Tensor product(TensorRole role, const at::Tensor& x, const at::Tensor& weight,
+                             const at::Tensor& bias) const = 0;
+
+ protected:
+  BlockProducts() = default;
+  BlockProducts(const BlockProducts&) = default;
+  BlockProducts& operator=(const BlockProducts&) = default;
+};
+
+/// x weight' + bias, the plain product.
+at::Tensor plain_product(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias);
+
+}  // namespace xkde
+
+#endif  // XKDE_CORE_MODEL_BLOCK_PRODUCTS_H_
