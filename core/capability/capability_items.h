@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "core/capability/capability_inputs.h"
-#include "core/evaluate/scored_sequence.h"
+#include "core/edit/scored_sequence.h"
 #include "core/text/tokenizer/tokenizer.h"
 
 namespace xkde {

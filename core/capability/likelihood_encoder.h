@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "core/capability/choice_rows.h"
-#include "core/evaluate/scored_sequence.h"
+#include "core/edit/scored_sequence.h"
 #include "core/text/tokenizer/tokenizer.h"
 
 namespace xkde {

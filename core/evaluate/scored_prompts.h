@@ -4,8 +4,8 @@
 #include <cstddef>
 #include <string>
 
+#include "core/edit/scored_sequence.h"
 #include "core/evaluate/eval_questionnaire.h"
-#include "core/evaluate/scored_sequence.h"
 #include "core/text/chat_template.h"
 #include "core/text/tokenizer/tokenizer.h"
 

@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "core/data/sft_sample.h"
-#include "core/evaluate/scored_sequence.h"
+#include "core/edit/scored_sequence.h"
 #include "core/io/gguf.h"
 #include "core/io/json_file.h"
 #include "tests/support/shared_folder.h"

@@ -1,4 +1,4 @@
-#include "core/evaluate/scored_sequence.h"
+#include "core/edit/scored_sequence.h"
 
 #include <functional>
 

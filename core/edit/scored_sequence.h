@@ -1,5 +1,5 @@
-#ifndef XKDE_CORE_EVALUATE_SCORED_SEQUENCE_H_
-#define XKDE_CORE_EVALUATE_SCORED_SEQUENCE_H_
+#ifndef XKDE_CORE_EDIT_SCORED_SEQUENCE_H_
+#define XKDE_CORE_EDIT_SCORED_SEQUENCE_H_
 
 #include <cstdint>
 #include <string_view>
@@ -38,4 +38,4 @@ ScoredSequence scored_in_context(const Tokenizer& tokenizer, std::string_view pr
 
 }  // namespace xkde
 
-#endif  // XKDE_CORE_EVALUATE_SCORED_SEQUENCE_H_
+#endif  // XKDE_CORE_EDIT_SCORED_SEQUENCE_H_
