@@ -20,6 +20,7 @@ TokenLoss linear_cross_entropy(const at::Tensor& hidden, const OutputLayer& outp
   const at::Tensor& matrix = output.matrix;
   TokenLoss result;
   result.hidden_grad = at::empty_like(hidden);
+  result.log_probs = at::empty({hidden.size(0)}, hidden.options().dtype(at::kFloat));
   at::Tensor loss = at::zeros({}, hidden.options().dtype(at::kDouble));
   for (int64_t begin = 0; begin < hidden.size(0); begin += chunk_rows) {
     const int64_t rows = std::min(chunk_rows, hidden.size(0) - begin);
@@ -30,7 +31,9 @@ TokenLoss linear_cross_entropy(const at::Tensor& hidden, const OutputLayer& outp
     at::Tensor logits = soft_capped(at::linear(chunk, matrix).to(at::kFloat), output.cap);
     at::Tensor log_probs = at::log_softmax(logits, 1);
     if (output.cap == 0.0) logits.reset();  // the gradient needs only those with a cap
-    loss.sub_((log_probs.gather(1, target) * weight).sum(at::kDouble));
+    const at::Tensor of_targets = log_probs.gather(1, target);
+    result.log_probs.narrow(0, begin, rows).copy_(of_targets.squeeze(1));
+    loss.sub_((of_targets * weight).sum(at::kDouble));
 
     at::Tensor grad = log_probs.exp_();  // the log-probabilities are not needed again
     grad.mul_(weight);

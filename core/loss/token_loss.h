@@ -20,6 +20,7 @@ struct OutputLayer {
 struct TokenLoss {
   at::Tensor loss;         ///< sum of weight * cross-entropy, fp64 [], on the device
   at::Tensor hidden_grad;  ///< of `hidden`, its dtype, [L, D]
+  at::Tensor log_probs;    ///< of the targets, fp32 [L]
 };
 
 /// Rows of logits that exist at once on `device`, unless asked otherwise: a GPU needs many for each
