@@ -106,6 +106,8 @@ hid_t memory_type(Hdf5Type type) {
   switch (type) {
     case Hdf5Type::kFloat32:
       return H5T_NATIVE_FLOAT;
+    case Hdf5Type::kFloat64:
+      return H5T_NATIVE_DOUBLE;
     case Hdf5Type::kInt64:
       return H5T_NATIVE_INT64;
     case Hdf5Type::kUint8:
@@ -118,6 +120,8 @@ hid_t stored_type(Hdf5Type type) {
   switch (type) {
     case Hdf5Type::kFloat32:
       return H5T_IEEE_F32LE;
+    case Hdf5Type::kFloat64:
+      return H5T_IEEE_F64LE;
     case Hdf5Type::kInt64:
       return H5T_STD_I64LE;
     case Hdf5Type::kUint8:
@@ -279,6 +283,9 @@ void Hdf5Dataset::read_part(int64_t first, size_t numel, Hdf5Type type, void* va
 void Hdf5Dataset::write(int64_t first, std::span<const float> values) {
   write_part(first, values.size(), Hdf5Type::kFloat32, values.data());
 }
+void Hdf5Dataset::write(int64_t first, std::span<const double> values) {
+  write_part(first, values.size(), Hdf5Type::kFloat64, values.data());
+}
 void Hdf5Dataset::write(int64_t first, std::span<const int64_t> values) {
   write_part(first, values.size(), Hdf5Type::kInt64, values.data());
 }
@@ -287,6 +294,9 @@ void Hdf5Dataset::write(int64_t first, std::span<const uint8_t> values) {
 }
 void Hdf5Dataset::read(int64_t first, std::span<float> values) const {
   read_part(first, values.size(), Hdf5Type::kFloat32, values.data());
+}
+void Hdf5Dataset::read(int64_t first, std::span<double> values) const {
+  read_part(first, values.size(), Hdf5Type::kFloat64, values.data());
 }
 void Hdf5Dataset::read(int64_t first, std::span<int64_t> values) const {
   read_part(first, values.size(), Hdf5Type::kInt64, values.data());

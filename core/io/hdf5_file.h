@@ -46,7 +46,7 @@ struct Hdf5Origin {
 };
 
 /// Numbers of a dataset, stored little endian.
-enum class Hdf5Type { kFloat32, kInt64, kUint8 };
+enum class Hdf5Type { kFloat32, kFloat64, kInt64, kUint8 };
 
 /// Numbers of any shape. Ranges count elements of the first dimension: of a matrix, its rows.
 class Hdf5Dataset {
@@ -55,9 +55,11 @@ class Hdf5Dataset {
   int64_t numel() const noexcept;
   /// Writes or reads as many elements of the first dimension as `values` are, from `first` on.
   void write(int64_t first, std::span<const float> values);
+  void write(int64_t first, std::span<const double> values);
   void write(int64_t first, std::span<const int64_t> values);
   void write(int64_t first, std::span<const uint8_t> values);
   void read(int64_t first, std::span<float> values) const;
+  void read(int64_t first, std::span<double> values) const;
   void read(int64_t first, std::span<int64_t> values) const;
   void read(int64_t first, std::span<uint8_t> values) const;
   /// Whether its numbers are stored as `type`.

@@ -65,6 +65,28 @@ TEST_F(Hdf5FileTest, GivesBackRangesOfAFlatDataset) {
   EXPECT_EQ(part, numbers(3, 599));
 }
 
+TEST_F(Hdf5FileTest, GivesBackRowsOfDoublesBitForBit) {
+  const fs::path path = folder_ / "doubles.h5";
+  const std::vector<double> values{1.0 / 3, -0.0, 1e300, 1 + 1e-15, 5e-324, 6};
+  {
+    Hdf5File file = Hdf5File::create(path);
+    Hdf5Dataset dataset = file.create_chunked("mean", Hdf5Type::kFloat64, {3, 2}, 2);
+    dataset.write(0, std::span(values).first(2));
+    dataset.write(1, std::span(values).subspan(2));
+    file.close();
+  }
+
+  const Hdf5File file = Hdf5File::open(path);
+  const Hdf5Dataset dataset = file.dataset("mean");
+  std::vector<double> read(4);
+  dataset.read(1, read);
+
+  EXPECT_EQ(dataset.shape(), (std::vector<int64_t>{3, 2}));
+  EXPECT_EQ(read, std::vector<double>(values.begin() + 2, values.end()));
+  EXPECT_TRUE(dataset.stores(Hdf5Type::kFloat64));
+  EXPECT_FALSE(dataset.stores(Hdf5Type::kFloat32));
+}
+
 TEST_F(Hdf5FileTest, AllocatesFlatDatasetsAlignedAtOnce) {
   const fs::path path = folder_ / "aligned.h5";
   Hdf5File file = Hdf5File::create(path);
