@@ -56,7 +56,7 @@ EvalEdit eval_edit(const EditRecord& record, const Language& edit, const Languag
   const EditSide& edited = side_of(record, edit);
   const EditSide& asked = side_of(record, test);
   for (const std::string& reason : asked.left_out) ++skipped[reason];
-  EvalEdit result{record.index, edited.src, edited.alt, {}};
+  EvalEdit result{record.index, edited.src, edited.alt, {}, edited.subject};
   for (EditQuestion& question : edit_questions(asked)) {
     // LTE's loader reads no rephrase.
     const bool is_read = question.probe == 0 && question.kind.metric != Metric::kGenerality;

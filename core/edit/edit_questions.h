@@ -78,6 +78,7 @@ struct EvalEdit {
   std::string question;  ///< in the edit language, as is the next
   std::string target;
   std::vector<EditQuestion> asked;
+  std::string subject = {};  ///< in the edit language
 };
 
 /// Questions whose target is empty are left out and counted in `skipped`

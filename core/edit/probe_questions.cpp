@@ -8,41 +8,27 @@
 
 #include "core/base/error.h"
 #include "core/edit/probe_templates.h"
+#include "core/edit/subject_place.h"
 #include "core/metrics/normalized_answer.h"
 #include "core/text/regex/unicode.h"
 
 namespace xkde {
 namespace {
 
-/// Whether a word goes on over `position`, between two characters.
-bool is_inside_word(std::string_view text, size_t position) {
-  if (position == 0 || position >= text.size()) return false;
-  size_t before = position - 1, after = position;
-  while ((static_cast<unsigned char>(text[before]) & 0xc0U) == 0x80U) --before;
-  return unicode::is_word(unicode::next(text, before)) &&
-         unicode::is_word(unicode::next(text, after));
-}
-
 /// `question` with kGap wherever `subject` stands in it as whole words; nothing where it does not.
 std::optional<std::string> with_gap(std::string_view question, std::string_view subject,
-                                    std::string_view iso) {
+                                    const Language& language) {
   std::string text;
-  bool is_there = false;
-  for (size_t begin = 0; begin < question.size();) {
-    const size_t found = question.find(subject, begin);
-    if (found == std::string_view::npos) {
-      text += question.substr(begin);
-      break;
-    }
-    const size_t end = found + subject.size();
-    const bool is_whole =
-        !parts_words(iso) || (!is_inside_word(question, found) && !is_inside_word(question, end));
+  size_t begin = 0;
+  size_t found = find_whole(question, subject, language);
+  if (found == std::string_view::npos) return std::nullopt;
+  for (; found != std::string_view::npos; found = find_whole(question, subject, language, begin)) {
     text += question.substr(begin, found - begin);
-    text += is_whole ? kGap : subject;
-    is_there |= is_whole;
-    begin = end;
+    text += kGap;
+    begin = found + subject.size();
   }
-  return is_there ? std::optional(text) : std::nullopt;
+  text += question.substr(begin);
+  return text;
 }
 
 std::string behind(std::string_view passage, std::string_view text) {
@@ -110,7 +96,7 @@ class ProbeBuilder {
     if (subject.empty()) return leave_out("reverse: no subject");
     if (contains_any(side_.alt, {&subject, 1}, test_.iso))
       return leave_out("reverse: the answer names the subject");
-    const auto question = with_gap(question_, subject, test_.iso);
+    const auto question = with_gap(question_, subject, test_);
     if (!question) return leave_out("reverse: subject not in the question");
     if (contains_any(*question, {&subject, 1}, test_.iso))
       return leave_out("reverse: the question names the subject again");

@@ -180,6 +180,11 @@ std::optional<int64_t> Tokenizer::token_to_id(std::string_view token) const {
   return impl_->id_of(token);
 }
 
+std::optional<std::string> Tokenizer::id_to_token(int64_t id) const {
+  const std::string* token = impl_->token_of(id);
+  return token == nullptr ? std::nullopt : std::optional(*token);
+}
+
 int64_t Tokenizer::vocab_size() const {
   return std::max(impl_->model.largest_id(), impl_->added->largest_id()) + 1;
 }

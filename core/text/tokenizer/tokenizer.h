@@ -40,6 +40,8 @@ class Tokenizer {
   /// Ids without a token are left out, as in the library; an id below 0 is a DataError.
   std::string decode(std::span<const int64_t> ids, bool skip_special_tokens = true) const;
   std::optional<int64_t> token_to_id(std::string_view token) const;
+  /// The token as the vocabulary spells it; an added one as it decodes. Nothing: no such id.
+  std::optional<std::string> id_to_token(int64_t id) const;
   int64_t vocab_size() const;  ///< largest id + 1, added tokens included
   /// The largest of the ids that a text can give, special ones around it included, and its token:
   /// a vocabulary may have tokens that no merge makes. Id -1: there is none.

@@ -1,6 +1,7 @@
 #include "core/text/tokenizer/tokenizer.h"
 
 #include <ctime>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -56,6 +57,16 @@ TEST(Tokenizer, DecodeLeavesOutIdsWithoutTokensAndRefusesNegativeOnes) {
   EXPECT_EQ(tokenizer.decode(ids), "xy");
   EXPECT_THAT(error_of([&] { tokenizer.decode(Ids{-100}); }),
               HasSubstr("DataError: ids to decode: expected none below 0, found -100"));
+}
+
+TEST(Tokenizer, IdsLeadBackToTokensAsTheVocabularySpellsThem) {
+  const Tokenizer tokenizer = byte_tokenizer();
+
+  EXPECT_EQ(tokenizer.id_to_token(8), "ab");
+  EXPECT_EQ(tokenizer.id_to_token(10), "\u0120") << "the blank's letter";
+  EXPECT_EQ(tokenizer.id_to_token(2), "<|im_start|>");
+  EXPECT_EQ(tokenizer.id_to_token(5), std::nullopt);
+  EXPECT_EQ(tokenizer.id_to_token(-1), std::nullopt);
 }
 
 TEST(Tokenizer, VocabularySizeIsTheLargestIdAndOne) {
