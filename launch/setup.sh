@@ -33,7 +33,7 @@ log="$root/build/setup.log"
 
 packages=(g++ cmake ninja-build pkg-config libopenmpi-dev openmpi-bin libhdf5-dev libyaml-cpp-dev
   libgtest-dev libgmock-dev nlohmann-json3-dev libcli11-dev libfmt-dev libpcre2-dev
-  libicu-dev libsentencepiece-dev libssl-dev)
+  libicu-dev libsentencepiece-dev libssl-dev zlib1g-dev)
 optional=(ccache)
 
 say() { printf '[setup] %s\n' "$*" >&2; }

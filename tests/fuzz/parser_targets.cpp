@@ -11,6 +11,7 @@
 #include "core/io/gguf.h"
 #include "core/io/journal.h"
 #include "core/io/json_file.h"
+#include "core/io/numpy/npz_file.h"
 #include "core/io/safetensors.h"
 #include "core/model/encoders/m2m100_config.h"
 #include "core/model/encoders/sentence_encoder_config.h"
@@ -68,6 +69,13 @@ void read_weights(const fs::path& file) {
 
 void read_safetensors(std::string_view bytes, const fs::path& folder) {
   read_weights(write(folder, "model.safetensors", bytes));
+}
+
+void read_npz(std::string_view bytes, const fs::path& folder) {
+  const NpzFile file = NpzFile::open(write(folder, "stats.npz", bytes));
+  std::vector<double> values(9);
+  file.read("mom2.mom2", {3, 3}, values);
+  file.read_integer("mom2.count");
 }
 
 void read_index(std::string_view bytes, const fs::path& folder) {
@@ -200,6 +208,7 @@ void read_journal(std::string_view bytes, const fs::path& folder) {
 constexpr FuzzTarget kTargets[] = {{"recipe", read_recipe_text, ExitCode::kBadRecipe},
                                    {"json", read_json},
                                    {"safetensors", read_safetensors},
+                                   {"npz", read_npz},
                                    {"index", read_index},
                                    {"config", read_config},
                                    {"encoder_config", read_encoder_config},
