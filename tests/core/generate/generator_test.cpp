@@ -10,9 +10,9 @@
 
 #include "core/base/error.h"
 #include "core/io/json_file.h"
-#include "core/io/safetensors.h"
 #include "tests/support/byte_tokenizer.h"
 #include "tests/support/golden_models.h"
+#include "tests/support/tiny_model.h"
 
 namespace xkde {
 namespace {
@@ -20,46 +20,21 @@ namespace {
 using testing::HasSubstr;
 using testing::ThrowsMessage;
 
-/// A tiny model of tests/golden, ready to compute.
-struct TinyModel {
-  Decoder decoder;
-  std::vector<std::vector<at::Tensor>> weights;
-
-  explicit TinyModel(const std::string& name, at::ScalarType dtype = at::kFloat)
-      : decoder(golden_config(name)) {
-    const SafetensorsFile file = SafetensorsFile::open(golden_folder(name) / "model.safetensors");
-    std::map<std::string, at::Tensor> tensors;
-    for (const SafetensorsFile::Tensor& entry : file.tensors()) {
-      at::Tensor tensor = at::empty(entry.shape, at::kFloat);
-      file.read_f32(entry, {tensor.mutable_data_ptr<float>(), static_cast<size_t>(tensor.numel())});
-      tensors[entry.name] = tensor.reshape({-1}).to(dtype);
-    }
-    for (size_t unit = 0; unit < decoder.units().size(); ++unit) {
-      std::vector<at::Tensor> parts;
-      for (const UnitTensor& tensor : decoder.units()[unit].tensors) {
-        parts.push_back(tensors.at(tensor.name));
-      }
-      weights.push_back(decoder.parameters(unit, at::cat(parts)));
-    }
+/// The most likely continuation, each token by a forward pass over all before it.
+std::vector<int64_t> continue_plainly(const TinyModel& model, std::vector<int64_t> ids,
+                                      int64_t count) {
+  std::vector<int64_t> answer;
+  for (int64_t i = 0; i < count; ++i) {
+    const TreeSequence sequence{ids, {}};
+    const PackedBatch batch = pack_sequences({&sequence, 1}, {}).front();
+    const BlockContext context = model.decoder.context(batch, model.weights[0][0].scalar_type());
+    const at::Tensor x = model.decoder.forward(batch.input_ids, context, {.weights = model.give()});
+    const at::Tensor logits = model.decoder.logits(x.narrow(0, x.size(0) - 1, 1), model.give());
+    answer.push_back(logits.argmax(1).item<int64_t>());
+    ids.push_back(answer.back());
   }
-  UnitWeights give() const {
-    return [this](size_t unit) { return weights[unit]; };
-  }
-  /// The most likely continuation, each token by a forward pass over all before it.
-  std::vector<int64_t> continue_plainly(std::vector<int64_t> ids, int64_t count) const {
-    std::vector<int64_t> answer;
-    for (int64_t i = 0; i < count; ++i) {
-      const TreeSequence sequence{ids, {}};
-      const PackedBatch batch = pack_sequences({&sequence, 1}, {}).front();
-      const BlockContext context = decoder.context(batch, weights[0][0].scalar_type());
-      const at::Tensor x = decoder.forward(batch.input_ids, context, {.weights = give()});
-      const at::Tensor logits = decoder.logits(x.narrow(0, x.size(0) - 1, 1), give());
-      answer.push_back(logits.argmax(1).item<int64_t>());
-      ids.push_back(answer.back());
-    }
-    return answer;
-  }
-};
+  return answer;
+}
 
 /// Prompts with common beginnings, of many lengths.
 std::vector<GeneratePrompt> some_prompts(size_t count, int64_t vocabulary) {
@@ -136,7 +111,7 @@ TEST_P(EveryModel, GreedyAnswersAreThoseOfAFullForwardPassPerToken) {
 
   ASSERT_EQ(answers.size(), prompts.size());
   for (size_t i = 0; i < prompts.size(); ++i) {
-    EXPECT_EQ(answers[i].front().ids, model.continue_plainly(prompts[i].ids, 24)) << i;
+    EXPECT_EQ(answers[i].front().ids, continue_plainly(model, prompts[i].ids, 24)) << i;
     EXPECT_EQ(answers[i].front().finish_reason, FinishReason::kLength);
   }
   EXPECT_LT(generator.counts().prefilled_tokens, generator.counts().prompt_tokens);
@@ -188,7 +163,7 @@ TEST(Generator, AStopTokenEndsAnAnswerAndIsItsLastId) {
   const TinyModel model("llama_untied");
   const Tokenizer tokenizer = test::byte_tokenizer();
   const auto prompts = some_prompts(4, model.decoder.config().vocab_size);
-  const std::vector<int64_t> free_run = model.continue_plainly(prompts[2].ids, 10);
+  const std::vector<int64_t> free_run = continue_plainly(model, prompts[2].ids, 10);
   GenerateOptions options = greedy(10);
   options.stop_ids = {free_run[4]};
   const auto first = std::find(free_run.begin(), free_run.end(), free_run[4]);
@@ -204,7 +179,7 @@ TEST(Generator, AStopTextEndsAnAnswerAndIsCutFromItsText) {
   const TinyModel model("llama_untied");
   const Tokenizer tokenizer = test::byte_tokenizer();
   const auto prompts = some_prompts(1, model.decoder.config().vocab_size);
-  const std::vector<int64_t> free_run = model.continue_plainly(prompts[0].ids, 10);
+  const std::vector<int64_t> free_run = continue_plainly(model, prompts[0].ids, 10);
   const std::string text = tokenizer.decode(free_run);
   ASSERT_GE(text.size(), 4U);
   GenerateOptions options = greedy(10);

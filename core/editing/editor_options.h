@@ -1,0 +1,167 @@
+#ifndef XKDE_CORE_EDITING_EDITOR_OPTIONS_H_
+#define XKDE_CORE_EDITING_EDITOR_OPTIONS_H_
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/named.h"
+#include "core/io/json_file.h"
+#include "core/model/families/model_config.h"
+
+namespace xkde {
+
+/// The methods that write edits into weights (docs/decisions/0009-editors.md).
+enum class EditorKind {
+  kFtL,
+  kFtM,
+  kLocFtBf,
+  kLora,
+  kRome,
+  kMemit,
+  kMemitHistory,
+  kEmmet,
+  kAlphaEdit,
+  kUltraEdit
+};
+
+/// What there is to say about an editor before it runs.
+struct EditorEntry {
+  std::string_view name;  ///< as recipes and result rows write it
+  EditorKind value;
+  bool needs_subject = false;  ///< writes at the subject's last token
+  bool needs_moments = false;  ///< solves with the second moments of its layers
+  bool remembers = false;      ///< what it writes depends on the edits before
+};
+inline constexpr EditorEntry kEditors[] = {
+    {"ft_l", EditorKind::kFtL},
+    {"ft_m", EditorKind::kFtM},
+    {"locft_bf", EditorKind::kLocFtBf},
+    {"lora", EditorKind::kLora},
+    {"rome", EditorKind::kRome, true},
+    {"memit", EditorKind::kMemit, true, true},
+    {"memit_history", EditorKind::kMemitHistory, true, true, true},
+    {"emmet", EditorKind::kEmmet, true, true},
+    {"alphaedit", EditorKind::kAlphaEdit, true, true, true},
+    {"ultraedit", EditorKind::kUltraEdit, false, false, true},
+};
+
+/// The models whose hyper-parameters the authors published; `auto` takes those of the nearest.
+enum class EditorPreset { kLlama2, kLlama3, kQwen25 };
+inline constexpr Named<EditorPreset> kEditorPresetNames[] = {{"llama2-7b", EditorPreset::kLlama2},
+                                                             {"llama3-8b", EditorPreset::kLlama3},
+                                                             {"qwen2.5-7b", EditorPreset::kQwen25}};
+
+/// Layers of one module.
+struct ModuleLayers {
+  std::string module;  ///< "down_proj"
+  std::vector<int64_t> layers;
+};
+
+/// With what an editor works: every number that its formulas name. Those that its kind does not
+/// look at say nothing.
+struct EditorSettings {
+  std::vector<ModuleLayers> modules;
+  double learning_rate = 0.0;
+  int64_t steps = 0;
+  double stop_loss = 0.0;
+  double weight_decay = 0.0;
+  double clamp_norm = 0.0;
+  double kl_factor = 0.0;
+  double cov_weight = 0.0;
+  double emmet_lambda = 0.0;
+  double null_threshold = 0.0;
+  double l2 = 0.0;
+  double norm_limit = 0.0;  ///< 0: none
+  int64_t epochs = 0;
+  int64_t batch_size = 0;  ///< requests of one update
+  int64_t lora_r = 0;
+  double lora_alpha = 0.0;
+
+  /// The layers of the only module. Throws InternalError where there are several.
+  const std::vector<int64_t>& layers() const;
+};
+
+/// The keys of `editor:`. What is not there comes from the preset.
+struct EditorOptions {
+  std::optional<EditorPreset> preset;  ///< nothing: auto
+  std::optional<std::vector<int64_t>> layers;
+  std::optional<std::vector<std::string>> modules;
+  std::optional<double> learning_rate, stop_loss, weight_decay, clamp_norm, kl_factor, cov_weight,
+      emmet_lambda, null_threshold, l2, norm_limit, lora_alpha;
+  std::optional<int64_t> steps, epochs, batch_size, lora_r;
+  std::vector<std::string> context_templates;  ///< empty: those that the model makes
+  std::filesystem::path covariance;            ///< a file; empty: that of the stage before
+  std::string chat_template = "plain";
+  int64_t batch = 1;                    ///< requests of a stream that are written together; ours
+  int64_t max_tokens_per_batch = 1024;  ///< rows of one pass; ours
+};
+
+/// A number of the editors' formulas: its key, and the kinds that look at it.
+template <typename T>
+struct EditorNumber {
+  std::string_view key;
+  std::optional<T> EditorOptions::*option;
+  T EditorSettings::*setting;
+  uint32_t kinds;  ///< a bit for each
+  bool may_be_zero = false;
+
+  bool is_of(EditorKind kind) const { return (kinds >> static_cast<uint32_t>(kind) & 1U) != 0; }
+};
+
+template <typename... Kinds>
+constexpr uint32_t bits_of(Kinds... kinds) {
+  return ((1U << static_cast<uint32_t>(kinds)) | ...);
+}
+inline constexpr uint32_t kTunedKinds =
+    bits_of(EditorKind::kFtL, EditorKind::kFtM, EditorKind::kLocFtBf);
+inline constexpr uint32_t kValueKinds =
+    bits_of(EditorKind::kRome, EditorKind::kMemit, EditorKind::kMemitHistory, EditorKind::kEmmet,
+            EditorKind::kAlphaEdit);
+inline constexpr uint32_t kLoraKind = bits_of(EditorKind::kLora);
+inline constexpr uint32_t kEpochKind = bits_of(EditorKind::kLocFtBf);
+
+/// All of them, in the order of docs/recipes.md.
+inline constexpr EditorNumber<int64_t> kEditorCounts[] = {
+    {"steps", &EditorOptions::steps, &EditorSettings::steps,
+     (kTunedKinds & ~kEpochKind) | kValueKinds | kLoraKind},
+    {"epochs", &EditorOptions::epochs, &EditorSettings::epochs, kEpochKind},
+    {"batch_size", &EditorOptions::batch_size, &EditorSettings::batch_size,
+     kTunedKinds | kLoraKind},
+    {"lora_r", &EditorOptions::lora_r, &EditorSettings::lora_r, kLoraKind},
+};
+inline constexpr EditorNumber<double> kEditorNumbers[] = {
+    {"learning_rate", &EditorOptions::learning_rate, &EditorSettings::learning_rate, ~0U},
+    {"stop_loss", &EditorOptions::stop_loss, &EditorSettings::stop_loss,
+     kTunedKinds | kValueKinds | kLoraKind, true},
+    {"norm_limit", &EditorOptions::norm_limit, &EditorSettings::norm_limit, kTunedKinds, true},
+    {"weight_decay", &EditorOptions::weight_decay, &EditorSettings::weight_decay, kValueKinds,
+     true},
+    {"clamp_norm", &EditorOptions::clamp_norm, &EditorSettings::clamp_norm, kValueKinds},
+    {"kl_factor", &EditorOptions::kl_factor, &EditorSettings::kl_factor, kValueKinds, true},
+    {"cov_weight", &EditorOptions::cov_weight, &EditorSettings::cov_weight,
+     bits_of(EditorKind::kMemit, EditorKind::kMemitHistory)},
+    {"emmet_lambda", &EditorOptions::emmet_lambda, &EditorSettings::emmet_lambda,
+     bits_of(EditorKind::kEmmet)},
+    {"null_threshold", &EditorOptions::null_threshold, &EditorSettings::null_threshold,
+     bits_of(EditorKind::kAlphaEdit)},
+    {"l2", &EditorOptions::l2, &EditorSettings::l2, bits_of(EditorKind::kAlphaEdit)},
+    {"lora_alpha", &EditorOptions::lora_alpha, &EditorSettings::lora_alpha, kLoraKind},
+};
+
+/// Whether the blocks of the model norm what down_proj gives before they add it.
+bool norms_mlp_output(const ModelConfig& config);
+
+/// The settings of a model. Layers of a preset are scaled: of l of N to round(l n / N) of n; where
+/// norms_mlp_output(), MEMIT and its kind have the last of them alone.
+EditorSettings editor_settings(EditorKind kind, const EditorOptions& options,
+                               const ModelConfig& config);
+/// Modules with their layers, and the numbers that the kind looks at, by their keys.
+Json settings_json(EditorKind kind, const EditorSettings& settings);
+
+}  // namespace xkde
+
+#endif  // XKDE_CORE_EDITING_EDITOR_OPTIONS_H_

@@ -1,0 +1,60 @@
+#ifndef XKDE_CORE_EDITING_EDITORS_EDITOR_H_
+#define XKDE_CORE_EDITING_EDITORS_EDITOR_H_
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "core/editing/editable_model.h"
+#include "core/editing/editor_options.h"
+#include "core/editing/weight_overlay.h"
+
+namespace xkde {
+
+/// The second moments E[kkᵀ], fp64 [F, F], of a module's inputs in a layer. Throws where there are
+/// none.
+using SecondMoments = std::function<at::Tensor(int64_t layer, const std::string& module)>;
+
+/// What an editor is made of.
+struct EditorParts {
+  EditorSettings settings;
+  std::vector<std::string> contexts;  ///< templates; the bare one is first
+  SecondMoments moments;              ///< of editors that need them
+  int64_t max_tokens = 1024;          ///< rows of one pass
+  uint64_t seed = 0;
+};
+
+/// How writing went. Lists of editors that have none of it are empty.
+struct EditNotes {
+  std::vector<int64_t> steps;                ///< of each request
+  std::vector<double> losses;                ///< of each request, the last
+  std::vector<double> step_losses;           ///< of each step over all requests
+  std::vector<std::vector<int64_t>> orders;  ///< of requests, in each epoch
+};
+
+/// A method that writes edits into weights, in the course of one stream: what it does may depend on
+/// what it wrote before. To add one, write a file beside rome.cpp, declare its function in
+/// editors.h and list it in editors.cpp and kEditors.
+class Editor {
+ public:
+  virtual ~Editor() = default;
+  /// Writes the requests, which why_unwritable() has passed, as one batch into the model of
+  /// `overlay`. Collective within the team; all members' weights are equal before and behind it.
+  /// Throws NumericError and, where it works alone, StopRequested; may leave some of it written.
+  virtual EditNotes write(std::span<const EditRequest> requests, WeightOverlay& overlay,
+                          Team& team) = 0;
+  /// What it keeps of a stream beside the weights: fp64 tensors by name.
+  virtual std::map<std::string, at::Tensor> state() const { return {}; }
+  /// Goes on from what state() gave.
+  virtual void restore(const std::map<std::string, at::Tensor>& /*state*/) {}
+};
+
+}  // namespace xkde
+
+#endif  // XKDE_CORE_EDITING_EDITORS_EDITOR_H_

@@ -1,0 +1,79 @@
+#include "core/editing/editors/editors.h"
+
+#include <utility>
+
+#include "core/base/error.h"
+
+namespace xkde {
+namespace {
+
+bool has_one_layer(EditorKind kind, const ModelConfig& config) {
+  switch (kind) {
+    case EditorKind::kFtL:
+    case EditorKind::kFtM:
+    case EditorKind::kLocFtBf:
+    case EditorKind::kRome:
+      return true;
+    case EditorKind::kMemit:
+    case EditorKind::kMemitHistory:
+    case EditorKind::kEmmet:
+    case EditorKind::kAlphaEdit:
+      return norms_mlp_output(config);
+    case EditorKind::kLora:
+    case EditorKind::kUltraEdit:
+      return false;
+  }
+  throw InternalError("editor: not one of the kinds");
+}
+
+}  // namespace
+
+void check_settings(EditorKind kind, const EditorSettings& settings, const Decoder& decoder) {
+  const std::string_view name = name_of(kEditors, kind);
+  const bool has_one_module = kind != EditorKind::kLora && kind != EditorKind::kUltraEdit;
+  XKDE_CHECK(!has_one_module || settings.modules.size() == 1, ConfigError,
+             "editor.modules: expected one module for ", name, ", found ", settings.modules.size());
+  for (const ModuleLayers& module : settings.modules) {
+    const std::vector<int64_t>& layers = module.layers;
+    XKDE_CHECK(layers.size() == 1 || !has_one_layer(kind, decoder.config()), ConfigError,
+               "editor.layers: expected one layer for ", name,
+               kind == EditorKind::kRome || !norms_mlp_output(decoder.config())
+                   ? ""
+                   : " in a model that norms the output of its MLPs",
+               ", found ", layers.size());
+    for (size_t i = 0; i < layers.size(); ++i) {
+      XKDE_CHECK(i == 0 || layers[i - 1] < layers[i], ConfigError,
+                 "editor.layers: expected layers in ascending order, found ", layers[i], " behind ",
+                 layers[i - 1]);
+      const MatrixPlace matrix = find_matrix(decoder, layers[i], module.module, "editor.layers");
+      XKDE_CHECK(!entry_of(kEditors, kind).needs_subject || matrix.role == TensorRole::kDown,
+                 ConfigError, "editor.modules: expected down_proj for ", name, ", found ",
+                 module.module);
+    }
+  }
+}
+
+std::unique_ptr<Editor> make_editor(EditorKind kind, const EditableModel& model,
+                                    EditorParts parts) {
+  check_settings(kind, parts.settings, model.decoder);
+  switch (kind) {
+    case EditorKind::kFtL:
+    case EditorKind::kFtM:
+    case EditorKind::kLocFtBf:
+      return make_tuned_matrix(kind, model, std::move(parts));
+    case EditorKind::kLora:
+      return make_lora_editor(model, std::move(parts));
+    case EditorKind::kRome:
+      return make_rome(model, std::move(parts));
+    case EditorKind::kMemit:
+    case EditorKind::kMemitHistory:
+    case EditorKind::kEmmet:
+    case EditorKind::kAlphaEdit:
+      return make_memit(kind, model, std::move(parts));
+    case EditorKind::kUltraEdit:
+      return make_ultraedit(model, std::move(parts));
+  }
+  throw InternalError("editor: not one of the kinds");
+}
+
+}  // namespace xkde

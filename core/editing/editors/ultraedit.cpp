@@ -1,0 +1,253 @@
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <utility>
+
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include "core/base/error.h"
+#include "core/editing/editors/editors.h"
+#include "core/editing/key_system.h"
+#include "core/editing/request_tokens.h"
+#include "core/editing/row_pass.h"
+#include "core/loss/token_loss.h"
+#include "core/model/block_products.h"
+
+namespace xkde {
+namespace {
+
+/// Keeps inputs and outputs of products with a few weights, for their gradients.
+class ProductTap final : public BlockProducts {
+ public:
+  struct Seen {
+    at::Tensor input, output;
+  };
+  at::Tensor product(TensorRole role, const at::Tensor& x, const at::Tensor& weight,
+                     const at::Tensor& bias) const override {
+    at::Tensor out = plain_product(x, weight, bias);
+    // Below the lowest module nothing has a graph yet.
+    if (!out.requires_grad()) out = out.detach().requires_grad_(true);
+    seen_[role] = {x.detach(), out};
+    return out;
+  }
+  const Seen& of(TensorRole role) const { return seen_.at(role); }
+
+ private:
+  mutable std::map<TensorRole, Seen> seen_;
+};
+
+/// Mean and spread of rows that come batch by batch, as the published code counts them: the sum of
+/// squares grows by m times the unbiased variance.
+struct RunningMoments {
+  double count = 0.0;
+  at::Tensor mean, squares;  ///< fp64 [width]
+
+  void add(const at::Tensor& rows) {
+    const auto fresh = static_cast<double>(rows.size(0));
+    const at::Tensor own = rows.mean(0);
+    // One row has no variance.
+    const at::Tensor variance =
+        rows.size(0) > 1 ? rows.var(0, /*unbiased=*/true) : at::zeros_like(own);
+    if (!mean.defined()) {
+      mean = at::zeros_like(own);
+      squares = at::zeros_like(own);
+    }
+    const at::Tensor delta = own - mean;
+    const double all = count + fresh;
+    mean = mean + delta * (fresh / all);
+    squares = squares + variance * fresh + delta.square() * (count * fresh / all);
+    count = all;
+  }
+
+  at::Tensor normalized(const at::Tensor& rows) const {
+    constexpr double kEpsilon = 0x1p-23;
+    // The first row of all has no spread, and is its own mean.
+    return (rows - mean) / ((squares / std::max(count - 1.0, 1.0)).sqrt() + kEpsilon);
+  }
+};
+
+/// arXiv:2505.14679.
+class UltraEdit final : public Editor {
+ public:
+  UltraEdit(const EditableModel& model, EditorParts parts)
+      : model_(model), parts_(std::move(parts)) {
+    for (const ModuleLayers& module : parts_.settings.modules) {
+      for (const int64_t layer : module.layers)
+        matrices_.push_back(find_matrix(model.decoder, layer, module.module, "editor.layers"));
+    }
+    lowest_ = model.decoder.num_blocks();
+    for (const MatrixPlace& matrix : matrices_)
+      lowest_ = std::min(lowest_, static_cast<int64_t>(matrix.unit) - 1);
+  }
+
+  EditNotes write(std::span<const EditRequest> requests, WeightOverlay& overlay,
+                  Team& team) override {
+    EditNotes notes{.steps = std::vector<int64_t>(requests.size(), 1),
+                    .losses = std::vector<double>(requests.size()),
+                    .step_losses = {},
+                    .orders = {}};
+    const std::vector<Rows> rows = collect(requests, notes, team);
+    // All statistics of the turn are counted before any is used.
+    for (size_t i = 0; i < matrices_.size(); ++i)
+      moments_[shape_of(matrices_[i])].add(at::cat({rows[i].inputs, rows[i].gradients}, 1));
+    for (size_t i = 0; i < matrices_.size(); ++i)
+      overlay.add(matrices_[i], change(rows[i], moments_.at(shape_of(matrices_[i]))));
+    return notes;
+  }
+
+  std::map<std::string, at::Tensor> state() const override {
+    std::map<std::string, at::Tensor> all;
+    for (const auto& [shape, moments] : moments_) {
+      all[shape + "/count"] = at::full({1}, moments.count, at::kDouble);
+      all[shape + "/mean"] = moments.mean;
+      all[shape + "/squares"] = moments.squares;
+    }
+    return all;
+  }
+
+  void restore(const std::map<std::string, at::Tensor>& state) override {
+    moments_.clear();
+    for (const auto& [name, tensor] : state) {
+      const std::string shape = name.substr(0, name.find('/'));
+      RunningMoments& moments = moments_[shape];
+      if (name.ends_with("/count")) moments.count = tensor[0].item<double>();
+      if (name.ends_with("/mean")) moments.mean = tensor.clone();
+      if (name.ends_with("/squares")) moments.squares = tensor.clone();
+    }
+  }
+
+ private:
+  /// At the positions that predict targets, one row each, fp64.
+  struct Rows {
+    at::Tensor inputs;     ///< [n, I]
+    at::Tensor gradients;  ///< [n, O]
+  };
+
+  std::string shape_of(const MatrixPlace& matrix) const {
+    const at::Tensor& whole = model_.weights(matrix.unit)[matrix.parameter];
+    return concat(matrix.rows, "x", whole.size(1));
+  }
+
+  /// (HᵀH + I) X = HᵀV for ΔW = Xᵀ: by rows when they are fewer than columns.
+  at::Tensor change(const Rows& rows, const RunningMoments& moments) const {
+    const at::Tensor both = moments.normalized(at::cat({rows.inputs, rows.gradients}, 1));
+    const at::Tensor inputs = both.narrow(1, 0, rows.inputs.size(1));
+    const at::Tensor gradients = both.narrow(1, rows.inputs.size(1), rows.gradients.size(1));
+    const at::Tensor values = inputs.square().sum(1, /*keepdim=*/true) * gradients *
+                              -parts_.settings.learning_rate;  // [n, O]
+    const KeySystem system(at::eye(rows.inputs.size(1), rows.inputs.options()));
+    return system.change(rows.inputs.t(), values.t());
+  }
+
+  std::vector<Rows> collect(std::span<const EditRequest> requests, EditNotes& notes, Team& team) {
+    std::vector<TreeSequence> sequences;
+    int64_t total = 0;
+    std::vector<int64_t> first_row;
+    for (const EditRequest& request : requests) {
+      RequestTokens tokens = request_tokens(model_, request, kPromptPlace, /*with_subject=*/false);
+      TreeSequence sequence{std::move(tokens.ids), {}};
+      const double weight = 1.0 / static_cast<double>(tokens.target_ids.size());
+      for (size_t i = 0; i < tokens.target_ids.size(); ++i) {
+        sequence.labels.push_back(
+            {tokens.first_prediction + static_cast<int64_t>(i), tokens.target_ids[i], weight});
+      }
+      first_row.push_back(total);
+      total += std::ssize(sequence.labels);
+      sequences.push_back(std::move(sequence));
+    }
+    std::vector<Rows> rows;
+    const at::TensorOptions wide = at::TensorOptions(model_.device).dtype(at::kDouble);
+    for (const MatrixPlace& matrix : matrices_) {
+      const int64_t columns = model_.weights(matrix.unit)[matrix.parameter].size(1);
+      rows.push_back({at::zeros({total, columns}, wide), at::zeros({total, matrix.rows}, wide)});
+    }
+    // Requests do not share rows: a row's gradient belongs to one of them.
+    std::vector<PackedBatch> packs = pack_sequences(sequences, {.share_prefixes = false,
+                                                                .max_tokens = parts_.max_tokens,
+                                                                .max_sequences = 0,
+                                                                .device = model_.device});
+    at::Tensor losses = at::zeros({std::ssize(requests)}, at::TensorOptions().dtype(at::kDouble));
+    for (size_t i = 0; i < packs.size(); ++i) {
+      if (static_cast<int>(i) % team.size() != team.rank()) continue;
+      add(RowPass(model_, std::move(packs[i])), first_row, rows, losses);
+    }
+    for (Rows& one : rows) {
+      team.add_up(one.inputs);
+      team.add_up(one.gradients);
+    }
+    team.add_up(losses);
+    const double* values = losses.const_data_ptr<double>();
+    for (size_t i = 0; i < requests.size(); ++i) {
+      XKDE_CHECK(std::isfinite(values[i]), NumericError, "record ", requests[i].record, " (",
+                 requests[i].language, "): expected a finite loss of the edit, found ", values[i]);
+      notes.losses[i] = values[i];
+    }
+    notes.step_losses.push_back(losses.mean().item<double>());
+    return rows;
+  }
+
+  void add(RowPass pass, const std::vector<int64_t>& first_row, std::vector<Rows>& rows,
+           at::Tensor& losses) const {
+    pass.advance_to(lowest_);
+    const PackedBatch& batch = pass.batch();
+    const c10::AutoGradMode with_graph(true);
+    std::map<size_t, ProductTap> taps;  // by unit
+    for (const MatrixPlace& matrix : matrices_) taps.try_emplace(matrix.unit);
+    at::Tensor x = pass.rows();
+    for (int64_t layer = lowest_; layer < model_.decoder.num_blocks(); ++layer) {
+      const auto unit = static_cast<size_t>(layer) + 1;
+      const auto tap = taps.find(unit);
+      x = model_.decoder.block(model_.weights(unit), x, pass.context().of(layer),
+                               tap != taps.end() ? &tap->second : nullptr);
+    }
+    const at::Tensor normed = model_.decoder.final_norm(
+        x.index_select(0, batch.label_rows), model_.weights(model_.decoder.head_unit()).front());
+    const OutputLayer output(model_.weights(model_.decoder.output_unit()).back(),
+                             model_.decoder.logit_cap());
+    at::Tensor no_gradient;
+    const TokenLoss loss = linear_cross_entropy(normed.detach(), output, batch.label_targets,
+                                                batch.label_weights, no_gradient);
+    const at::Tensor owners =
+        at::tensor(batch.label_sequence, at::TensorOptions().dtype(at::kLong));
+    losses.index_add_(0, owners, (-loss.log_probs * batch.label_weights).cpu().to(at::kDouble));
+    std::vector<at::Tensor> outputs;
+    for (const MatrixPlace& matrix : matrices_)
+      outputs.push_back(taps.at(matrix.unit).of(matrix.role).output);
+    const std::vector<at::Tensor> gradients =
+        torch::autograd::grad({normed}, outputs, {loss.hidden_grad});
+    const at::Tensor places = rows_of(batch, first_row);
+    for (size_t i = 0; i < matrices_.size(); ++i) {
+      const at::Tensor input = taps.at(matrices_[i].unit).of(matrices_[i].role).input;
+      const at::Tensor gradient = gradients[i].narrow(1, matrices_[i].first_row, matrices_[i].rows);
+      rows[i].inputs.index_copy_(0, places,
+                                 input.index_select(0, batch.label_rows).to(at::kDouble));
+      rows[i].gradients.index_copy_(0, places,
+                                    gradient.index_select(0, batch.label_rows).to(at::kDouble));
+    }
+  }
+
+  /// Where the label rows of a pack stand among those of all requests.
+  at::Tensor rows_of(const PackedBatch& batch, const std::vector<int64_t>& first_row) const {
+    std::vector<int64_t> places;
+    std::map<int64_t, int64_t> next;
+    for (const int64_t sequence : batch.label_sequence)
+      places.push_back(first_row[static_cast<size_t>(sequence)] + next[sequence]++);
+    return at::tensor(places, at::TensorOptions().dtype(at::kLong)).to(model_.device);
+  }
+
+  const EditableModel& model_;
+  EditorParts parts_;
+  std::vector<MatrixPlace> matrices_;
+  int64_t lowest_ = 0;
+  std::map<std::string, RunningMoments> moments_;  ///< by shape
+};
+
+}  // namespace
+
+std::unique_ptr<Editor> make_ultraedit(const EditableModel& model, EditorParts parts) {
+  return std::make_unique<UltraEdit>(model, std::move(parts));
+}
+
+}  // namespace xkde

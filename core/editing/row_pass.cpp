@@ -1,0 +1,96 @@
+#include "core/editing/row_pass.h"
+
+#include <utility>
+
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+
+#include "core/base/error.h"
+#include "core/model/block_products.h"
+
+namespace xkde {
+namespace {
+
+/// Looks at what the weight of a role is multiplied with.
+class InputTap final : public BlockProducts {
+ public:
+  explicit InputTap(TensorRole role) : role_(role) {}
+  at::Tensor product(TensorRole role, const at::Tensor& x, const at::Tensor& weight,
+                     const at::Tensor& bias) const override {
+    if (role == role_) input_ = x;
+    return plain_product(x, weight, bias);
+  }
+  const at::Tensor& input() const { return input_; }
+
+ private:
+  TensorRole role_;
+  mutable at::Tensor input_;
+};
+
+}  // namespace
+
+RowPass::RowPass(const EditableModel& model, PackedBatch batch)
+    : model_(model),
+      batch_(std::move(batch)),
+      context_(model.decoder.context(batch_, model.dtype)) {
+  const c10::AutoGradMode without_graph(false);
+  rows_ = model.decoder.embed(batch_.input_ids, model.weights(0));
+}
+
+std::vector<at::Tensor> RowPass::weights() const {
+  return model_.weights(static_cast<size_t>(layer_) + 1);
+}
+
+void RowPass::advance_to(int64_t layer) {
+  const c10::AutoGradMode without_graph(false);
+  XKDE_CHECK(layer >= layer_, InternalError, "rows: expected a layer from ", layer_, " on, found ",
+             layer);
+  for (; layer_ < layer; ++layer_)
+    rows_ = model_.decoder.block(weights(), rows_, context_.of(layer_));
+}
+
+at::Tensor RowPass::middle() const {
+  const c10::AutoGradMode without_graph(false);
+  const std::vector<at::Tensor> parameters = weights();
+  const LayerContext& kind = context_.of(layer_);
+  const at::Tensor attended =
+      packed_attention(model_.decoder.block_qkv(parameters, rows_),
+                       model_.decoder.attention_shape(), kind.rotary, kind.attention);
+  return model_.decoder.block_middle(parameters, rows_, attended);
+}
+
+at::Tensor RowPass::keys() const { return inputs(TensorRole::kDown); }
+
+at::Tensor RowPass::inputs(TensorRole role) const {
+  const c10::AutoGradMode without_graph(false);
+  const InputTap tap(role);
+  const Decoder& decoder = model_.decoder;
+  if (role == TensorRole::kDown || role == TensorRole::kGateUp) {
+    // The MLP looks at each row by itself.
+    decoder.block_mlp(weights(), middle().index_select(0, batch_.label_rows), &tap);
+    return tap.input();
+  }
+  const std::vector<at::Tensor> parameters = weights();
+  const at::Tensor qkv = decoder.block_qkv(parameters, rows_, &tap);
+  if (role == TensorRole::kAttentionOutput) {
+    const LayerContext& kind = context_.of(layer_);
+    const at::Tensor attended =
+        packed_attention(qkv, decoder.attention_shape(), kind.rotary, kind.attention);
+    decoder.block_middle(parameters, rows_, attended, &tap);
+  }
+  return tap.input().index_select(0, batch_.label_rows);
+}
+
+at::Tensor RowPass::label_rows() const { return rows_.index_select(0, batch_.label_rows); }
+
+at::Tensor rows_above(const EditableModel& model, const RowPass& from, int64_t to) {
+  const c10::AutoGradMode without_graph(false);
+  at::Tensor rows = from.rows();
+  for (int64_t layer = from.layer(); layer < to; ++layer) {
+    rows = model.decoder.block(model.weights(static_cast<size_t>(layer) + 1), rows,
+                               from.context().of(layer));
+  }
+  return rows;
+}
+
+}  // namespace xkde

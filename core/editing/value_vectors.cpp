@@ -1,0 +1,272 @@
+#include "core/editing/value_vectors.h"
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <utility>
+
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include "core/base/error.h"
+#include "core/base/stop_signals.h"
+#include "core/editing/adam.h"
+#include "core/editing/request_tokens.h"
+#include "core/loss/token_loss.h"
+#include "core/nn/device_copy.h"
+#include "core/nn/layers.h"
+
+namespace xkde {
+namespace {
+
+/// A request's sequences, the essence prompt last.
+struct Task {
+  std::vector<RequestTokens> contexts;
+  RequestTokens essence;
+
+  int64_t rows() const {  // that a step computes
+    int64_t total = std::ssize(essence.ids) - essence.subject_end;
+    for (const RequestTokens& one : contexts) total += std::ssize(one.ids) - one.subject_end;
+    return total;
+  }
+};
+
+template <typename T>
+at::Tensor tensor_of(const std::vector<T>& values, at::ScalarType type, at::Device device) {
+  return copy_to_device(at::tensor(values, at::TensorOptions().dtype(type)), device);
+}
+
+/// Requests that are computed together: what their losses look at.
+class Group {
+ public:
+  Group(const EditableModel& model, std::span<const Task> tasks, std::span<const size_t> members,
+        const ValueOptions& options)
+      : model_(model), size_(std::ssize(members)) {
+    std::vector<SuffixSequence> sequences;
+    std::vector<int64_t> bare;
+    for (size_t vector = 0; vector < members.size(); ++vector) {
+      const Task& task = tasks[members[vector]];
+      bare.push_back(std::ssize(sequences));
+      for (const RequestTokens& one : task.contexts) add(sequences, one, vector);
+      add(sequences, task.essence, vector);
+    }
+    pass_.emplace(model, sequences, options.layer, options.place, options.max_tokens);
+    std::vector<int64_t> rows, targets, owners, essence_rows;
+    std::vector<float> weights;
+    size_t sequence = 0;
+    for (size_t vector = 0; vector < members.size(); ++vector) {
+      const Task& task = tasks[members[vector]];
+      for (const RequestTokens& one : task.contexts) {
+        const auto length = std::ssize(one.target_ids);
+        for (int64_t i = 0; i < length; ++i) {
+          rows.push_back(pass_->row(sequence, one.first_prediction + i));
+          targets.push_back(one.target_ids[static_cast<size_t>(i)]);
+          owners.push_back(static_cast<int64_t>(vector));
+          weights.push_back(1.0F / static_cast<float>(length * std::ssize(task.contexts)));
+        }
+        ++sequence;
+      }
+      essence_rows.push_back(pass_->row(sequence++, task.essence.first_prediction));
+    }
+    num_labels_ = std::ssize(rows);
+    rows.insert(rows.end(), essence_rows.begin(), essence_rows.end());
+    rows_ = tensor_of(rows, at::kLong, model.device);
+    targets_ = tensor_of(targets, at::kLong, model.device);
+    owners_ = tensor_of(owners, at::kLong, model.device);
+    weights_ = tensor_of(weights, at::kFloat, model.device);
+    std::vector<at::Tensor> values;
+    for (const int64_t at : bare) values.push_back(pass_->value(static_cast<size_t>(at)));
+    before_ = at::stack(values);
+  }
+
+  /// What stands in the place of the vectors without them, fp32 [G, D].
+  const at::Tensor& before() const { return before_; }
+
+  /// Losses of the requests without weight decay, fp32 [G], and the gradient of their sum [G, D].
+  std::pair<at::Tensor, at::Tensor> loss(const at::Tensor& vectors, double kl_factor) {
+    at::Tensor leaf = vectors.detach().requires_grad_(true);
+    at::Tensor normed;
+    {
+      const c10::AutoGradMode with_graph(true);
+      const at::Tensor top = pass_->forward(leaf).index_select(0, rows_);
+      normed = model_.decoder.final_norm(top, model_.weights(model_.decoder.head_unit()).front());
+    }
+    const OutputLayer output(model_.weights(model_.decoder.output_unit()).back(),
+                             model_.decoder.logit_cap());
+    const at::Tensor hidden = normed.detach();
+    at::Tensor no_gradient;
+    const TokenLoss tokens = linear_cross_entropy(hidden.narrow(0, 0, num_labels_), output,
+                                                  targets_, weights_, no_gradient);
+    const at::Tensor losses = at::zeros({size_}, weights_.options());
+    losses.index_add_(0, owners_, -tokens.log_probs * weights_);
+    at::Tensor essence_grad;
+    losses.add_(
+        essence_loss(hidden.narrow(0, num_labels_, size_), output, kl_factor, essence_grad));
+    const at::Tensor grad = at::cat({tokens.hidden_grad, essence_grad});
+    return {losses, torch::autograd::grad({normed}, {leaf}, {grad}).front()};
+  }
+
+ private:
+  static void add(std::vector<SuffixSequence>& sequences, const RequestTokens& tokens,
+                  size_t vector) {
+    sequences.push_back({tokens.ids, tokens.subject_end, vector});
+  }
+
+  /// KL divergence from what the essence prompts had first, fp32 [G].
+  at::Tensor essence_loss(const at::Tensor& hidden, const OutputLayer& output, double factor,
+                          at::Tensor& hidden_grad) {
+    const at::Tensor logits =
+        soft_capped(at::linear(hidden, output.matrix).to(at::kFloat), output.cap);
+    const at::Tensor log_probs = at::log_softmax(logits, 1);
+    if (!essence_.defined()) essence_ = log_probs;
+    const at::Tensor first = essence_.exp();
+    at::Tensor grad = (log_probs.exp() - first) * factor;
+    if (output.cap != 0.0) grad.mul_(1.0 - (logits / output.cap).square());
+    hidden_grad = at::matmul(grad.to(hidden.scalar_type()), output.matrix);
+    return (first * (essence_ - log_probs)).sum(1) * factor;
+  }
+
+  const EditableModel& model_;
+  int64_t size_;
+  std::optional<SuffixPass> pass_;
+  int64_t num_labels_ = 0;
+  at::Tensor rows_, targets_, owners_, weights_, before_;
+  at::Tensor essence_;  ///< log-probabilities without vectors, [G, V]
+};
+
+/// A group on its way: vectors with their moments, those that are done and those that go on.
+class Search {
+ public:
+  Search(const EditableModel& model, std::span<const Task> tasks, std::vector<size_t> members,
+         const EditorSettings& settings, const ValueOptions& options)
+      : members_(std::move(members)),
+        settings_(settings),
+        group_(model, tasks, members_, options),
+        vectors_(at::zeros_like(group_.before())),
+        adam_({vectors_}, settings.learning_rate),
+        norms_(group_.before().norm(2, 1)),
+        active_(at::ones({vectors_.size(0)}, at::kBool)) {}
+
+  /// `may_stop`: nobody waits for what is found.
+  void run(std::span<const EditRequest> requests, bool may_stop, ValueVectors& found) {
+    for (int64_t step = 1; step <= settings_.steps && active_.any().item<bool>(); ++step) {
+      if (may_stop) check_stop();
+      auto [losses, grad] = group_.loss(vectors_, settings_.kl_factor);
+      const at::Tensor lengths = vectors_.norm(2, 1);
+      const at::Tensor decay = settings_.weight_decay / norms_.square();
+      const at::Tensor all = (losses + decay * lengths).cpu();
+      note(all, step, requests, found);
+      if (step == settings_.steps) break;
+      // A norm has no slope at 0.
+      grad.add_((decay / lengths).masked_fill(lengths == 0.0, 0.0).unsqueeze(1) * vectors_);
+      update(grad);
+    }
+    const at::Tensor values = group_.before() + vectors_;
+    for (size_t i = 0; i < members_.size(); ++i) {
+      const auto request = static_cast<int64_t>(members_[i]), own = static_cast<int64_t>(i);
+      found.before[request].copy_(group_.before()[own]);
+      found.values[request].copy_(values[own]);
+    }
+  }
+
+ private:
+  void note(const at::Tensor& losses, int64_t step, std::span<const EditRequest> requests,
+            ValueVectors& found) {
+    const float* values = losses.const_data_ptr<float>();
+    bool* active = active_.mutable_data_ptr<bool>();
+    for (size_t i = 0; i < members_.size(); ++i) {
+      if (!active[i]) continue;
+      const size_t request = members_[i];
+      XKDE_CHECK(std::isfinite(values[i]), NumericError, "record ", requests[request].record, " (",
+                 requests[request].language, "): expected a finite loss at step ", step,
+                 " of its value vector, found ", values[i]);
+      found.steps[request] = step;
+      found.losses[request] = values[i];
+      if (values[i] < settings_.stop_loss) active[i] = false;
+    }
+  }
+
+  void update(const at::Tensor& grad) {
+    at::Tensor moved = vectors_.clone();
+    adam_.update({moved}, {grad});
+    const at::Tensor longest = norms_ * settings_.clamp_norm;
+    const at::Tensor lengths = moved.norm(2, 1);
+    const at::Tensor shrink = (longest / lengths).masked_fill(lengths <= longest, 1.0);
+    moved = moved * shrink.unsqueeze(1);
+    vectors_ = at::where(active_.to(moved.device()).unsqueeze(1), moved, vectors_);
+  }
+
+  std::vector<size_t> members_;
+  const EditorSettings& settings_;
+  Group group_;
+  at::Tensor vectors_;  ///< fp32 [G, D]
+  Adam adam_;
+  at::Tensor norms_;   ///< [G], of what stands there without vectors
+  at::Tensor active_;  ///< bool [G], in host memory
+};
+
+std::vector<Task> tasks_of(const EditableModel& model, std::span<const EditRequest> requests,
+                           const ValueOptions& options) {
+  std::vector<Task> tasks;
+  for (const EditRequest& request : requests) {
+    Task task;
+    for (const std::string& context : options.contexts)
+      task.contexts.push_back(request_tokens(model, request, context, /*with_subject=*/true));
+    task.essence = essence_tokens(model, request);
+    tasks.push_back(std::move(task));
+  }
+  return tasks;
+}
+
+/// Neighbours whose rows fill a pass.
+std::vector<std::vector<size_t>> groups_of(std::span<const Task> tasks, int64_t max_tokens) {
+  std::vector<std::vector<size_t>> groups;
+  int64_t rows = 0;
+  for (size_t i = 0; i < tasks.size(); ++i) {
+    if (groups.empty() || rows + tasks[i].rows() > max_tokens) {
+      groups.emplace_back();
+      rows = 0;
+    }
+    rows += tasks[i].rows();
+    groups.back().push_back(i);
+  }
+  return groups;
+}
+
+/// Everyone gets what each member found.
+template <typename T>
+void share(std::vector<T>& values, Team& team) {
+  std::vector<double> wide(values.begin(), values.end());
+  at::Tensor sums = at::tensor(wide, at::TensorOptions().dtype(at::kDouble));
+  team.add_up(sums);
+  const double* found = sums.const_data_ptr<double>();
+  for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<T>(found[i]);
+}
+
+}  // namespace
+
+ValueVectors value_vectors(const EditableModel& model, std::span<const EditRequest> requests,
+                           const EditorSettings& settings, const ValueOptions& options,
+                           Team& team) {
+  const std::vector<Task> tasks = tasks_of(model, requests, options);
+  const int64_t width = model.decoder.config().hidden_size;
+  const at::Tensor nothing =
+      at::zeros({std::ssize(requests), width}, at::TensorOptions(model.device).dtype(at::kFloat));
+  ValueVectors found{.before = nothing.clone(),
+                     .values = nothing,
+                     .steps = std::vector<int64_t>(requests.size()),
+                     .losses = std::vector<double>(requests.size())};
+  const std::vector<std::vector<size_t>> groups = groups_of(tasks, options.max_tokens);
+  for (size_t i = 0; i < groups.size(); ++i) {
+    if (static_cast<int>(i) % team.size() != team.rank()) continue;
+    Search(model, tasks, groups[i], settings, options).run(requests, team.size() == 1, found);
+  }
+  team.add_up(found.before);
+  team.add_up(found.values);
+  share(found.steps, team);
+  share(found.losses, team);
+  return found;
+}
+
+}  // namespace xkde

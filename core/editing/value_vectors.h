@@ -1,0 +1,41 @@
+#ifndef XKDE_CORE_EDITING_VALUE_VECTORS_H_
+#define XKDE_CORE_EDITING_VALUE_VECTORS_H_
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "core/editing/editable_model.h"
+#include "core/editing/editor_options.h"
+#include "core/editing/suffix_pass.h"
+
+namespace xkde {
+
+/// How value vectors are found (docs/decisions/0009-editors.md).
+struct ValueOptions {
+  int64_t layer = 0;
+  VectorPlace place = VectorPlace::kBlockOutput;
+  std::vector<std::string> contexts;  ///< templates; the bare one is first
+  int64_t max_tokens = 1024;          ///< rows of one pass
+};
+
+/// What makes the model answer each of R requests, and how it was found.
+struct ValueVectors {
+  at::Tensor before;           ///< what stands there without edits, fp32 [R, D]
+  at::Tensor values;           ///< fp32 [R, D]
+  std::vector<int64_t> steps;  ///< losses that were looked at
+  std::vector<double> losses;  ///< the last one
+};
+
+/// The vectors of all requests. Requests are optimised together, each with its own moments and its
+/// own stop; what is computed together does not depend on the team. Collective within the team.
+/// Throws NumericError, which names the record, where a loss is not finite.
+ValueVectors value_vectors(const EditableModel& model, std::span<const EditRequest> requests,
+                           const EditorSettings& settings, const ValueOptions& options, Team& team);
+
+}  // namespace xkde
+
+#endif  // XKDE_CORE_EDITING_VALUE_VECTORS_H_

@@ -1,0 +1,393 @@
+#include "core/editing/editors/editors.h"
+
+#include <barrier>
+#include <exception>
+#include <mutex>
+#include <thread>
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <c10/core/GradMode.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/base/error.h"
+#include "core/editing/request_tokens.h"
+#include "core/editing/subject_keys.h"
+#include "core/editing/value_vectors.h"
+#include "core/loss/token_loss.h"
+#include "tests/support/byte_tokenizer.h"
+#include "tests/support/tiny_model.h"
+
+namespace xkde {
+namespace {
+
+using testing::HasSubstr;
+using testing::ThrowsMessage;
+
+/// Members of a team as threads.
+class Crew {
+ public:
+  explicit Crew(int size) : size_(size), gate_(size) {}
+
+  class Member final : public Team {
+   public:
+    Member(Crew& crew, int rank) : crew_(crew), rank_(rank) {}
+    int rank() const override { return rank_; }
+    int size() const override { return crew_.size_; }
+    void add_up(at::Tensor& tensor) override { crew_.add_up(rank_, tensor); }
+
+   private:
+    Crew& crew_;
+    int rank_;
+  };
+
+ private:
+  void add_up(int rank, at::Tensor& tensor) {
+    {
+      const std::lock_guard lock(mutex_);
+      parts_[rank] = tensor.clone();
+    }
+    gate_.arrive_and_wait();
+    at::Tensor sum = parts_.at(0).clone();
+    for (int other = 1; other < size_; ++other) sum.add_(parts_.at(other));
+    gate_.arrive_and_wait();
+    tensor.copy_(sum);
+  }
+
+  int size_;
+  std::barrier<> gate_;
+  std::mutex mutex_;
+  std::map<int, at::Tensor> parts_;
+};
+
+std::vector<EditRequest> some_requests() {
+  return {{0, "en", "Who leads Arlo Bay?", "Arlo Bay", "Mina"},
+          {1, "en", "Where is Tessel from?", "Tessel", "Oder"},
+          {2, "en", "What feeds the Tarn?", "Tarn", "snow"},
+          {3, "en", "Who wrote Blue Hours?", "Blue Hours", "Ida Roe"},
+          {4, "en", "Where is Tessel buried?", "Tessel", "Lund"}};
+}
+
+/// A tiny model with its tokenizer; second moments are those of random keys.
+struct Bench {
+  static constexpr int64_t kIds = 105;
+  explicit Bench(const std::string& name = "llama_tied_head_dim") : model(name) {
+    const c10::AutoGradMode without_graph(false);
+    // Threads that wait for one another in such small products cost more than they give.
+    at::set_num_threads(1);
+    // The tokenizer has more ids than the models of tests/golden have rows.
+    at::manual_seed(1);
+    const auto widen = [](at::Tensor& rows) {
+      if (rows.size(0) >= kIds) return;
+      const at::Tensor more = at::randn({kIds - rows.size(0), rows.size(1)}) * rows.std();
+      rows = at::cat({rows, more});
+    };
+    widen(model.weights[0].front());
+    if (!model.decoder.tied()) widen(model.weights.back().back());
+  }
+  EditableModel editable() const {
+    return {.decoder = model.decoder, .tokenizer = tokenizer, .weights = model.give(), .end_id = 1};
+  }
+  EditorParts parts(EditorKind kind) const {
+    EditorOptions options;
+    options.layers = kind == EditorKind::kLora || kind == EditorKind::kMemit ||
+                             kind == EditorKind::kMemitHistory || kind == EditorKind::kAlphaEdit ||
+                             kind == EditorKind::kUltraEdit
+                         ? std::vector<int64_t>{0, 1}
+                         : std::vector<int64_t>{0};
+    if (kind == EditorKind::kUltraEdit) options.learning_rate = 1e-4;
+    options.cov_weight = 1.0;
+    options.null_threshold = 1.0;
+    return {.settings = editor_settings(kind, options, model.decoder.config()),
+            .contexts = {"{}", "So then. {}"},
+            .moments =
+                [this](int64_t /*layer*/, const std::string& /*module*/) {
+                  const int64_t width = model.decoder.config().intermediate_size;
+                  at::manual_seed(3);
+                  const at::Tensor rows = at::randn({4 * width, width}, at::kDouble) * 0.3;
+                  return rows.t().matmul(rows) / static_cast<double>(4 * width);
+                },
+            .max_tokens = 64,
+            .seed = 5};
+  }
+  /// The mean loss of a request's target.
+  double loss(const EditRequest& request) const {
+    const c10::AutoGradMode without_graph(false);
+    const RequestTokens tokens =
+        request_tokens(editable(), request, kPromptPlace, /*with_subject=*/false);
+    TreeSequence sequence{tokens.ids, {}};
+    for (size_t i = 0; i < tokens.target_ids.size(); ++i) {
+      sequence.labels.push_back(
+          {tokens.first_prediction + static_cast<int64_t>(i), tokens.target_ids[i], 0.0});
+    }
+    const PackedBatch batch = pack_sequences({&sequence, 1}, {}).front();
+    const at::Tensor x = model.decoder.forward(
+        batch.input_ids, model.decoder.context(batch, at::kFloat), {.weights = model.give()});
+    const at::Tensor rows =
+        model.decoder.final_norm(x.index_select(0, batch.label_rows), model.weights.back().front());
+    const OutputLayer output(model.weights[model.decoder.output_unit()].back());
+    return -linear_log_probs(rows, output, batch.label_targets).mean().item<double>();
+  }
+  double mean_loss(std::span<const EditRequest> requests) const {
+    double sum = 0.0;
+    for (const EditRequest& request : requests) sum += loss(request);
+    return sum / static_cast<double>(requests.size());
+  }
+
+  const Tokenizer tokenizer = test::byte_tokenizer();
+  TinyModel model;
+};
+
+class EditorOf : public testing::TestWithParam<EditorKind> {
+ protected:
+  const std::vector<EditRequest> requests_ = some_requests();
+};
+
+TEST_P(EditorOf, MakesTargetsLikelierAndIsTakenBack) {
+  const Bench bench;
+  const EditableModel editable = bench.editable();
+  const auto editor = make_editor(GetParam(), editable, bench.parts(GetParam()));
+  WeightOverlay overlay(editable);
+  Solo solo;
+  const double before = bench.mean_loss(requests_);
+
+  const EditNotes notes = editor->write(requests_, overlay, solo);
+
+  EXPECT_LT(bench.mean_loss(requests_), before);
+  EXPECT_EQ(notes.losses.size(), requests_.size());
+  EXPECT_EQ(notes.steps.size(), requests_.size());
+  overlay.revert();
+  EXPECT_EQ(bench.mean_loss(requests_), before);
+}
+
+TEST_P(EditorOf, WritesTheSameInATeam) {
+  const Bench alone;
+  const EditableModel editable = alone.editable();
+  WeightOverlay expected(editable);
+  Solo solo;
+  make_editor(GetParam(), editable, alone.parts(GetParam()))->write(requests_, expected, solo);
+
+  Crew crew(2);
+  const std::vector<Bench> benches(2);
+  std::vector<std::map<MatrixPlace, at::Tensor>> found(2);
+  std::vector<std::jthread> threads;
+  for (int rank = 0; rank < 2; ++rank) {
+    threads.emplace_back([&, rank] {
+      const auto at = static_cast<size_t>(rank);
+      const EditableModel one = benches[at].editable();
+      WeightOverlay overlay(one);
+      Crew::Member member(crew, rank);
+      make_editor(GetParam(), one, benches[at].parts(GetParam()))
+          ->write(requests_, overlay, member);
+      found[at] = overlay.changed();
+    });
+  }
+  threads.clear();
+
+  for (const auto& [matrix, value] : expected.changed()) {
+    EXPECT_TRUE(at::equal(found[0].at(matrix), found[1].at(matrix))) << matrix.name;
+    // The order in which sums of packs are added up.
+    EXPECT_TRUE(at::allclose(found[0].at(matrix), value, 1e-4, 1e-5)) << matrix.name;
+  }
+}
+
+TEST_P(EditorOf, GoesOnFromItsStateBitForBit) {
+  const Bench whole, parted;
+  const std::span<const EditRequest> all(requests_);
+  const EditableModel one = whole.editable(), other = parted.editable();
+  WeightOverlay expected(one);
+  Solo solo;
+  const auto editor = make_editor(GetParam(), one, whole.parts(GetParam()));
+  editor->write(all.first(2), expected, solo);
+  const auto state = editor->state();
+  const auto weights = expected.changed();
+  editor->write(all.subspan(2), expected, solo);
+
+  WeightOverlay found(other);
+  for (const auto& [matrix, value] : weights) found.set(matrix, value);
+  const auto fresh = make_editor(GetParam(), other, parted.parts(GetParam()));
+  fresh->restore(state);
+  fresh->write(all.subspan(2), found, solo);
+
+  for (const auto& [matrix, value] : expected.changed())
+    EXPECT_TRUE(at::equal(found.changed().at(matrix), value)) << matrix.name;
+}
+
+TEST_P(EditorOf, KnowsNothingOfAStreamThatWasTakenBack) {
+  const Bench bench;
+  const EditableModel editable = bench.editable();
+  const auto editor = make_editor(GetParam(), editable, bench.parts(GetParam()));
+  const auto first = editor->state();
+  WeightOverlay overlay(editable);
+  Solo solo;
+  const std::span<const EditRequest> all(requests_);
+  editor->write(all.first(2), overlay, solo);
+  const auto expected = overlay.changed();
+  editor->write(all.subspan(2), overlay, solo);
+
+  overlay.revert();
+  editor->restore(first);
+  editor->write(all.first(2), overlay, solo);
+
+  for (const auto& [matrix, value] : expected)
+    EXPECT_TRUE(at::equal(overlay.changed().at(matrix), value)) << matrix.name;
+}
+
+std::vector<EditorKind> all_kinds() {
+  std::vector<EditorKind> kinds;
+  for (const EditorEntry& entry : kEditors) kinds.push_back(entry.value);
+  return kinds;
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, EditorOf, testing::ValuesIn(all_kinds()), [](const auto& kind) {
+  return std::string(name_of(kEditors, kind.param));
+});
+
+class EditorOfModel : public testing::TestWithParam<std::string> {};
+
+/// Behind an edit of one layer that hardly minds other keys, what stands at the subject is the
+/// value vector, in every family.
+TEST_P(EditorOfModel, PutsTheValueVectorWhereTheSubjectStands) {
+  const std::vector<EditRequest> all = some_requests();
+  const std::span<const EditRequest> requests = std::span(all).first(1);
+  for (const EditorKind kind : {EditorKind::kRome, EditorKind::kMemit, EditorKind::kEmmet}) {
+    const Bench bench(GetParam());
+    const EditableModel editable = bench.editable();
+    EditorParts parts = bench.parts(kind);
+    parts.settings.modules = {{"down_proj", {0}}};
+    parts.settings.cov_weight = parts.settings.emmet_lambda = 1e-9;
+    parts.contexts = {"{}"};
+    const bool in_mlp = kind == EditorKind::kRome || norms_mlp_output(bench.model.decoder.config());
+    const ValueOptions options{
+        .layer = 0,
+        .place = in_mlp ? VectorPlace::kMlpOutput : VectorPlace::kBlockOutput,
+        .contexts = parts.contexts,
+        .max_tokens = parts.max_tokens};
+    Solo solo;
+    const ValueVectors wanted = value_vectors(editable, requests, parts.settings, options, solo);
+    WeightOverlay overlay(editable);
+
+    const EditNotes notes = make_editor(kind, editable, parts)->write(requests, overlay, solo);
+
+    EXPECT_EQ(notes.losses, wanted.losses);
+    SubjectRows rows(editable, requests, parts.contexts, parts.max_tokens, solo);
+    at::Tensor found = rows.outputs(0);
+    if (in_mlp) {
+      const MatrixPlace down = find_matrix(bench.model.decoder, 0, "down_proj", "x");
+      found = rows.keys().matmul(overlay.value(down).to(at::kDouble).t());
+      const auto roles = bench.model.decoder.parameter_roles(1);
+      for (size_t i = 0; i < roles.size(); ++i) {
+        if (roles[i] == TensorRole::kDownBias) found = found + bench.model.weights[1][i];
+      }
+    }
+    const at::Tensor expected = wanted.values.to(at::kDouble);
+    EXPECT_LT(((found - expected).norm() / expected.norm()).item<double>(), 1e-4)
+        << name_of(kEditors, kind);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Golden, EditorOfModel, testing::ValuesIn(golden_models()), golden_name);
+
+TEST(Editors, RejectLayersThatTheyCannotWrite) {
+  const Bench bench;
+  const EditableModel editable = bench.editable();
+  EditorParts parts = bench.parts(EditorKind::kRome);
+  parts.settings.modules = {{"down_proj", {0, 1}}};
+  EXPECT_THAT(
+      [&] { make_editor(EditorKind::kRome, editable, parts); },
+      ThrowsMessage<ConfigError>(HasSubstr("editor.layers: expected one layer for rome, found 2")));
+
+  parts.settings.modules = {{"up_proj", {0}}};
+  EXPECT_THAT([&] { make_editor(EditorKind::kRome, editable, parts); },
+              ThrowsMessage<ConfigError>(
+                  HasSubstr("editor.modules: expected down_proj for rome, found up_proj")));
+
+  parts.settings.modules = {{"down_proj", {0}}, {"up_proj", {0}}};
+  EXPECT_THAT([&] { make_editor(EditorKind::kFtM, editable, parts); },
+              ThrowsMessage<ConfigError>(
+                  HasSubstr("editor.modules: expected one module for ft_m, found 2")));
+
+  parts = bench.parts(EditorKind::kMemit);
+  parts.settings.modules = {{"down_proj", {1, 0}}};
+  EXPECT_THAT([&] { make_editor(EditorKind::kMemit, editable, parts); },
+              ThrowsMessage<ConfigError>(HasSubstr(
+                  "editor.layers: expected layers in ascending order, found 0 behind 1")));
+}
+
+/// One row of one matrix has no spread, and normed it is 0.
+TEST(Editors, UltraEditBeginsWithASingleRow) {
+  const Bench bench;
+  EditableModel editable = bench.editable();
+  const ChatTemplate plain = ChatTemplate::select("plain", "");
+  editable.chat_template = &plain;
+  const std::vector<EditRequest> requests = {{0, "en", "Where is Tessel from?", "Tessel", "O"},
+                                             {1, "en", "Where is Tessel buried?", "Tessel", "L"}};
+  ASSERT_EQ(request_tokens(editable, requests[0], "{}", false).target_ids.size(), 1U);
+  WeightOverlay overlay(editable);
+  Solo solo;
+  // Matrices of one shape share their statistics, so that two of them give two rows.
+  EditorParts parts = bench.parts(EditorKind::kUltraEdit);
+  parts.settings.modules = {{"gate_proj", {0}}};
+  const auto editor = make_editor(EditorKind::kUltraEdit, editable, parts);
+  const MatrixPlace matrix = find_matrix(bench.model.decoder, 0, "gate_proj", "x");
+  const at::Tensor before = overlay.value(matrix);
+
+  editor->write(std::span(requests).first(1), overlay, solo);
+  EXPECT_TRUE(at::equal(overlay.value(matrix), before));
+  editor->write(std::span(requests).last(1), overlay, solo);
+  EXPECT_FALSE(at::equal(overlay.value(matrix), before));
+}
+
+TEST(Editors, NameTheRecordWhoseLossDiverges) {
+  const Bench bench;
+  const EditableModel editable = bench.editable();
+  for (const EditorKind kind : {EditorKind::kRome, EditorKind::kFtM, EditorKind::kUltraEdit}) {
+    auto weights = bench.model.weights;
+    weights[1].back() = at::full_like(weights[1].back(), NAN);
+    EditableModel broken = editable;
+    broken.weights = [&weights](size_t unit) { return weights[unit]; };
+    WeightOverlay overlay(broken);
+    Solo solo;
+    const auto requests = some_requests();
+    EXPECT_THAT(
+        [&] { make_editor(kind, broken, bench.parts(kind))->write(requests, overlay, solo); },
+        ThrowsMessage<NumericError>(HasSubstr("record 0 (en): expected a finite loss")))
+        << name_of(kEditors, kind);
+  }
+}
+
+TEST(RequestTokens, SayWhyARequestCannotBeWritten) {
+  const Bench bench;
+  EditRequest request = some_requests()[0];
+  EXPECT_EQ(why_unwritable(bench.editable(), request, true), std::nullopt);
+
+  request.subject = "Nobody";
+  EXPECT_EQ(why_unwritable(bench.editable(), request, false), std::nullopt);
+  EXPECT_EQ(why_unwritable(bench.editable(), request, true), "subject: not in the prompt");
+  request.subject = "";
+  EXPECT_EQ(why_unwritable(bench.editable(), request, true), "subject: empty");
+  request.target = "";
+  EXPECT_EQ(why_unwritable(bench.editable(), request, false), "target: empty");
+}
+
+TEST(RequestTokens, FindTheSubjectsLastTokenBehindAContextAndBos) {
+  const Tokenizer with_bos = test::byte_tokenizer(/*adds_bos=*/true);
+  const Bench bench;
+  EditableModel editable = bench.editable();
+  const EditRequest request = some_requests()[0];
+
+  const RequestTokens bare = request_tokens(editable, request, "{}", true);
+  const RequestTokens behind = request_tokens(editable, request, "So. {}", true);
+  const EditableModel bos{
+      .decoder = editable.decoder, .tokenizer = with_bos, .weights = editable.weights};
+  const RequestTokens third = request_tokens(bos, request, "So. {}", true);
+
+  EXPECT_EQ(bare.subject_end, 17);  // one token a character: "Who leads Arlo Bay"
+  EXPECT_EQ(behind.subject_end, 17 + 4);
+  EXPECT_EQ(third.subject_end, 17 + 4 + 1);
+  EXPECT_EQ(behind.target_ids, bare.target_ids);
+}
+
+}  // namespace
+}  // namespace xkde
