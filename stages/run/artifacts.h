@@ -11,10 +11,11 @@ namespace xkde::recipe {
 
 /// The kinds of files that stages leave for what comes after them.
 enum class ArtifactKind {
-  kTrainData,  ///< XE-IT samples (protocol 1.5) of a build_data stage
-  kSamples,    ///< samples.jsonl of a sample stage
-  kPairs,      ///< pairs.jsonl of a rank stage
-  kResults,    ///< results.json of an evaluate or capability stage
+  kTrainData,   ///< XE-IT samples (protocol 1.5) of a build_data stage
+  kSamples,     ///< samples.jsonl of a sample stage
+  kPairs,       ///< pairs.jsonl of a rank stage
+  kCovariance,  ///< second moments of a covariance stage
+  kResults,     ///< results.json of an evaluate or capability stage
 };
 
 /// The file that every stage of a kind leaves in its folder.
