@@ -51,6 +51,7 @@ struct EvalOptions : EditSelection {
 
   const EditMethod* method = &xkde_method();  ///< never null
   std::optional<DemonstrationOptions> demonstrations;
+  EditorOptions editor;  ///< of a method that writes weights
   PromptLanguage prompt_language = PromptLanguage::kTest;
   NqPrefix nq_prefix = NqPrefix::kKeep;
 

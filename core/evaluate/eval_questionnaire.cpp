@@ -50,6 +50,7 @@ class QuestionnaireBuilder {
         demonstrations_(demonstrations),
         asks_exact_(needs(options.extra_metrics, MetricInput::kFreeAnswer)) {
     if (options.free_answers) contexts_ = FreeChoice(*options.free_answers).contexts;
+    if (options.method->editor()) find_equal_streams();
   }
 
   /// `retrieved` null: the edit's own fact is shown.
@@ -120,10 +121,26 @@ class QuestionnaireBuilder {
  private:
   static constexpr size_t kAsTrained = 0;
 
+  /// The same edits asked in several languages are as many streams, and one set of weights.
+  void find_equal_streams() {
+    std::map<std::string, size_t> first;
+    for (size_t i = 0; i < inputs_.streams.size(); ++i) {
+      const EvalStream& stream = inputs_.streams[i];
+      std::string edits;
+      for (size_t edit = 0; edit < stream.edits.size(); ++edit) {
+        const EvalEdit& one = stream.edits[edit];
+        const char end = 0;
+        edits += inputs_.pairs[stream.pairs[edit]].first + end + one.subject + end;
+        edits += one.question + end + one.target + end;
+      }
+      same_edits_.push_back(first.emplace(std::move(edits), i).first->second);
+    }
+  }
+
   /// The number of the weights that hold the edits of a moment.
   size_t weights_at(const EditMoment& when) {
-    if (!options_.method->writes_weights()) return kAsTrained;
-    const EditedWeights edited{when.stream, when.memory_begin, when.memory_end};
+    if (!options_.method->editor()) return kAsTrained;
+    const EditedWeights edited{same_edits_[when.stream], when.memory_begin, when.memory_end};
     const auto [place, is_new] = numbers_of_weights_.emplace(edited, edited_.size() + 1);
     if (is_new) edited_.push_back(edited);
     return place->second;
@@ -201,6 +218,7 @@ class QuestionnaireBuilder {
   Numbered<std::pair<EvalText, std::string>, EvalPrompt> prompts_;
   Numbered<FreePrompt, FreePrompt> free_;
   std::set<size_t> references_, free_references_;
+  std::vector<size_t> same_edits_;  ///< of each stream: the first one with its edits
   std::vector<EditedWeights> edited_;
   std::map<EditedWeights, size_t> numbers_of_weights_;
 };

@@ -54,7 +54,7 @@ struct EvalItem {
 
 /// Weights that a method made of the edits [begin, end) of a stream.
 struct EditedWeights {
-  size_t stream = 0;  ///< index in EvalInputs::streams
+  size_t stream = 0;  ///< index in EvalInputs::streams, of the first one with these edits
   int64_t begin = 0;
   int64_t end = 0;
 

@@ -14,6 +14,9 @@
 #include "core/evaluate/eval_chunks.h"
 #include "core/loss/token_loss.h"
 #include "core/model/token_tree.h"
+#include "distributed/comm/typed_gather.h"
+#include "stages/evaluate/edited_model.h"
+#include "stages/evaluate/weight_plan.h"
 #include "stages/run/chunk_log.h"
 #include "stages/run/work_queue.h"
 
@@ -33,9 +36,10 @@ struct Counts {
 
 class AnswerRunner {
  public:
-  AnswerRunner(const EvaluateStage& stage, const EvalQuestionnaire& asked,
+  AnswerRunner(const EvaluateStage& stage, const EvalInputs& inputs, const EvalQuestionnaire& asked,
                const ScoredPrompts& scored, RunContext& context)
       : stage_(stage),
+        inputs_(inputs),
         asked_(asked),
         scored_(scored),
         context_(context),
@@ -60,9 +64,15 @@ class AnswerRunner {
     if (references_left) {
       context_.with_pretrained_weights([&] { run_chunks(0, num_reference_chunks_, log, queue); });
     }
-    run_chunks(num_reference_chunks_, total, log, queue);
+    if (stage_.method->editor()) {
+      run_edited(log, queue);
+    } else {
+      run_chunks(num_reference_chunks_, total, log, queue);
+    }
     log.finish();
   }
+
+  const EditingNotes& editing() const { return editing_; }
 
   EvalAnswers read(const std::filesystem::path& folder) const {
     return read_answers(folder / kAnswersFile, chunks_);
@@ -71,29 +81,76 @@ class AnswerRunner {
  private:
   void run_chunks(int64_t begin, int64_t end, ChunkLog& log, WorkQueue& queue) {
     context_.model().make_resident();
-    queue.run(begin, end, "answers", [&](int64_t next) {
-      const Stopwatch watch;
-      const EvalChunk& chunk = chunks_[static_cast<size_t>(next)];
-      Counts counts;
-      const std::vector<Json> rows = answer(chunk, counts);
-      const double seconds = watch.seconds();
-      log.append(next, rows,
-                 {{"chunk", next},
-                  {"rank", context_.comm().rank()},
-                  {"kind", name_of(kChunkKindNames, chunk.kind)},
-                  {"records", counts.edits},
-                  {"prompts", chunk.count},
-                  {"tokens", counts.tokens},
-                  {"computed_tokens", counts.computed},
-                  {"seconds", seconds}});
-      return tokens_per_second(counts.tokens, seconds);
+    queue.run(begin, end, "answers", [&](int64_t next) { return run_chunk(next, log); });
+  }
+
+  std::string run_chunk(int64_t next, ChunkLog& log) {
+    const Stopwatch watch;
+    const EvalChunk& chunk = chunks_[static_cast<size_t>(next)];
+    Counts counts;
+    const std::vector<Json> rows = answer(chunk, counts);
+    const double seconds = watch.seconds();
+    log.append(next, rows,
+               {{"chunk", next},
+                {"rank", context_.comm().rank()},
+                {"kind", name_of(kChunkKindNames, chunk.kind)},
+                {"records", counts.edits},
+                {"prompts", chunk.count},
+                {"tokens", counts.tokens},
+                {"computed_tokens", counts.computed},
+                {"seconds", seconds}});
+    return tokens_per_second(counts.tokens, seconds);
+  }
+
+  /// The chunks of the weights as trained, then those of edits. What is known of a moment's chunks
+  /// is skipped before its edits are written.
+  void run_edited(ChunkLog& log, WorkQueue& queue) {
+    EditedModel edited(stage_, inputs_, context_);
+    std::vector<std::vector<int64_t>> as_trained, alone;
+    std::vector<WeightGroup> together;
+    for (WeightGroup& group : weight_groups(chunks_, num_reference_chunks_, asked_)) {
+      std::erase_if(group.chunks, [&log](int64_t chunk) { return log.is_done(chunk); });
+      if (group.chunks.empty()) continue;
+      if (group.weights == 0) {
+        for (const int64_t chunk : group.chunks) as_trained.push_back({chunk});
+      } else if (const EditedWeights& edits = asked_.edited[group.weights - 1];
+                 edits.end - edits.begin == 1) {
+        alone.push_back(std::move(group.chunks));
+      } else {
+        together.push_back(std::move(group));
+      }
+    }
+    queue.run(as_trained, "answers", [&](int64_t next) { return run_chunk(next, log); });
+    queue.run(alone, "answers", [&](int64_t next) {
+      Solo solo;
+      edited.install(edits_of(next), solo);
+      return run_chunk(next, log);
     });
+    // Each rank has the edits that it wrote alone; a team begins from the same weights.
+    edited.take_back();
+    RankTeam team(context_.comm(), context_.device());
+    for (const WeightGroup& group : together) {
+      edited.install(edits_of(group.chunks.front()), team);
+      std::vector<std::vector<int64_t>> bundles;
+      for (const int64_t chunk : group.chunks) bundles.push_back({chunk});
+      queue.run(bundles, "answers", [&](int64_t next) { return run_chunk(next, log); });
+    }
+    edited.take_back();
+    note(edited);
+  }
+
+  const EditedWeights& edits_of(int64_t chunk) const {
+    return asked_.edited[chunks_[static_cast<size_t>(chunk)].weights - 1];
+  }
+
+  void note(const EditedModel& edited) {
+    const std::vector<double> seconds = dist::gather(context_.comm(), edited.seconds());
+    for (const double one : seconds) editing_.seconds += one / static_cast<double>(seconds.size());
+    editing_.state_bytes = dist::sum_of_ranks(context_.comm(), edited.state_bytes());
+    editing_.statistics = edited.statistics();
   }
 
   std::vector<Json> answer(const EvalChunk& chunk, Counts& counts) {
-    XKDE_CHECK(chunk.weights == 0, InternalError,
-               "evaluation chunk: expected the weights as trained, found edited weights ",
-               chunk.weights);
     switch (chunk.kind) {
       case ChunkKind::kReferences:
       case ChunkKind::kPrompts:
@@ -239,22 +296,24 @@ class AnswerRunner {
   }
 
   const EvaluateStage& stage_;
+  const EvalInputs& inputs_;
   const EvalQuestionnaire& asked_;
   const ScoredPrompts& scored_;
   RunContext& context_;
   ChatTemplate chat_template_, fluency_template_, plain_;
   std::vector<EvalChunk> chunks_;  ///< those of the model before training come first
   int64_t num_reference_chunks_ = 0;
+  EditingNotes editing_;
 };
 
 }  // namespace
 
-EvalAnswers ask_model(const EvaluateStage& stage, const EvalQuestionnaire& asked,
-                      const ScoredPrompts& scored, const std::filesystem::path& folder,
-                      RunContext& context) {
-  AnswerRunner runner(stage, asked, scored, context);
+AskedModel ask_model(const EvaluateStage& stage, const EvalInputs& inputs,
+                     const EvalQuestionnaire& asked, const ScoredPrompts& scored,
+                     const std::filesystem::path& folder, RunContext& context) {
+  AnswerRunner runner(stage, inputs, asked, scored, context);
   runner.run(folder);
-  return context.is_root() ? runner.read(folder) : EvalAnswers{};
+  return {context.is_root() ? runner.read(folder) : EvalAnswers{}, runner.editing()};
 }
 
 }  // namespace xkde::recipe

@@ -20,6 +20,7 @@
 #include "core/model/encoders/check_encoders.h"
 #include "core/model/encoders/encoder_files.h"
 #include "core/text/chat_template.h"
+#include "stages/edit/editor_keys.h"
 #include "stages/recipe/edit_selection.h"
 #include "stages/recipe/slice_key.h"
 
@@ -178,6 +179,14 @@ void each_method_key(StrictMap& map, EvaluateStage& stage) {
   stage.nq_prefix = defaults.nq_prefix;
 }
 
+void each_weight_key(StrictMap& map, EvaluateStage& stage) {
+  const std::optional<EditorKind> kind = stage.method->editor();
+  if (kind) return each_editor_key(map.map("editor"), *kind, stage.editor);
+  if (map.has("editor"))
+    map.refuse("editor", concat("expected a method that writes weights beside this key, found ",
+                                stage.method->name()));
+}
+
 }  // namespace
 
 void RetrieverKeys::each_key(StrictMap map) {
@@ -201,6 +210,7 @@ void EvaluateStage::each_key(StrictMap map) {
   each_method_key(map, *this);
   if (map.asks("demonstrations", demonstrations))
     each_demonstration_key(map.map("demonstrations"), *demonstrations);
+  each_weight_key(map, *this);
   std::vector<std::string_view> templates = ChatTemplate::keys();
   templates.insert(templates.begin(), EvaluateStage::kModels);
   map.written_if(scoring == Scoring::kXkde, "chat_template", chat_template, Names{templates});
@@ -252,6 +262,8 @@ void EvaluateStage::check_inputs(InputChecker& inputs) const {
   if (judge)
     opens &= inputs.opens("judge.model_name_or_path", judge->model_name_or_path,
                           "a Hugging Face folder or a .gguf file");
+  if (!editor.covariance.empty())
+    opens &= inputs.opens("editor.covariance", editor.covariance, "a file of second moments");
   if (judge && !judge->labelled.empty())
     opens &= inputs.opens("judge.labelled", judge->labelled, "a file of labelled answers");
   if (!opens) return;
@@ -284,6 +296,7 @@ std::set<std::filesystem::path> EvaluateStage::files() const {
     for (const std::filesystem::path& file : sentence_encoder_files(retriever->model_name_or_path))
       files.insert(file);
   }
+  if (!editor.covariance.empty()) files.insert(editor.covariance);
   if (judge) {
     for (const std::filesystem::path& file : open_pretrained(judge->model_name_or_path).files)
       files.insert(file);

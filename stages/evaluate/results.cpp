@@ -18,6 +18,7 @@ Json statistics(const EvaluateStage& stage, const EvalInputs& inputs,
   for (const auto& [reason, count] : found.scored.skipped) all["skipped"][reason] = count;
   all["questions"] = asked.items.size();
   all["distinct_prompts"] = asked.prompts.size();
+  if (!found.editor.is_null()) all["editor"] = found.editor;
   if (!found.judge.is_null()) all["judge"] = found.judge;
   if (const auto agreement = scorer_agreement(stage, found.scored); !agreement.empty())
     all["scorer_agreement"] = agreement_json(agreement);

@@ -15,7 +15,8 @@ namespace xkde::recipe {
 /// What an evaluation found.
 struct EvalOutcome {
   ScoredEvaluation scored;
-  Json judge;  ///< what statistics.json says of the judge; null where none was asked
+  Json editor;  ///< what statistics.json says of the editor; null where none wrote
+  Json judge;   ///< what statistics.json says of the judge; null where none was asked
 };
 
 /// Writes predictions.jsonl (by size, stream, edit and question),

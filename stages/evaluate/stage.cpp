@@ -19,6 +19,7 @@
 #include "core/io/atomic_file.h"
 #include "core/nn/device_memory.h"
 #include "distributed/comm/typed_gather.h"
+#include "stages/edit/edit_session.h"
 #include "stages/evaluate/answers.h"
 #include "stages/evaluate/cost.h"
 #include "stages/evaluate/judge.h"
@@ -85,10 +86,13 @@ void run_evaluate(const EvaluateStage& stage, const std::filesystem::path& folde
                                    ? context.chat_template()
                                    : context.chat_template(stage.chat_template);
   const ScoredPrompts scored(stage, inputs, asked, {context.tokenizer(), format});
-  const EvalAnswers answers = ask_model(stage, asked, scored, folder, context);
+  const AskedModel model = ask_model(stage, inputs, asked, scored, folder, context);
+  used.preparation_seconds += model.editing.seconds;
+  used.state_bytes += model.editing.state_bytes;
   EvalOutcome found;
+  found.editor = model.editing.statistics;
   if (context.is_root())
-    found.scored = score_answers(stage, inputs, asked, answers, context.tokenizer());
+    found.scored = score_answers(stage, inputs, asked, model.answers, context.tokenizer());
   if (stage.judge) found.judge = judge_answers(stage, found.scored, folder, context);
   used.peak_bytes = dist::largest_of_ranks(context.comm(), peak_bytes(context.device()));
   if (!context.is_root()) return;
@@ -99,6 +103,8 @@ void run_evaluate(const EvaluateStage& stage, const std::filesystem::path& folde
 
 void check_evaluate(const EvaluateStage& stage, const SurveyInputs& inputs) {
   check_cache_apart(stage, inputs.recipe);
+  if (stage.method->editor())
+    check_editor(*stage.method->editor(), stage.editor, inputs.model.config);
   EvalInputs edits = read_eval_inputs(stage, inputs.data.files);
   cut_prefixes(edits, inputs.model.tokenizer);
   std::vector<EditMoment> moments =

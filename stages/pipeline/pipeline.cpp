@@ -25,6 +25,7 @@
 #include "core/io/sha256.h"
 #include "distributed/comm/agreement.h"
 #include "distributed/comm/typed_gather.h"
+#include "stages/edit/keys.h"
 #include "stages/pipeline/covered_keys.h"
 #include "stages/pipeline/run_plan.h"
 #include "stages/pipeline/stage_table.h"
@@ -271,6 +272,23 @@ class Pipeline {
   bool prepared_ = false;
 };
 
+/// The stages that left the weights with which the recipe ends, in their order: the last one, and
+/// those whose weights it left in place.
+std::vector<size_t> last_weights(const Recipe& recipe) {
+  std::vector<size_t> stages;
+  bool has_adapter = false;
+  for (size_t i = recipe.stages.size(); i-- > 0;) {
+    const Stage& stage = *recipe.stages[i];
+    const bool trains_adapter = stage.adapter() != nullptr;
+    // A later adapter went on from an earlier one.
+    if (!stage.changes_model() || (trains_adapter && has_adapter)) continue;
+    stages.insert(stages.begin(), i);
+    has_adapter |= trains_adapter;
+    if (!trains_adapter && stage.name() != EditStage::kName) break;
+  }
+  return stages;
+}
+
 }  // namespace
 
 void run_pipeline(const Recipe& recipe, const RunFacts& facts, dist::Communicator& comm,
@@ -300,15 +318,13 @@ void run_pipeline(const Recipe& recipe, const RunFacts& facts, dist::Communicato
 }
 
 void restore_last_training(const Recipe& recipe, RunContext& context) {
-  for (size_t i = recipe.stages.size(); i-- > 0;) {
+  for (const size_t i : last_weights(recipe)) {
     const Stage& stage = *recipe.stages[i];
-    if (!stage.changes_model()) continue;
     const fs::path folder = folder_before(recipe, i);
     XKDE_CHECK(!folder.empty() && is_done(folder), MissingInputError,
                (folder.empty() ? recipe.output_dir : folder).string(),
                ": expected a finished training stage, found none; run the recipe first");
     runner_of(stage).restore(stage, folder, context);
-    return;
   }
 }
 

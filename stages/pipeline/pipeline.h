@@ -18,8 +18,9 @@ namespace xkde::recipe {
 void run_pipeline(const Recipe& recipe, const RunFacts& facts, dist::Communicator& comm,
                   at::Device device, ChangedStages changed = ChangedStages::kRefuse);
 
-/// Gives the context the weights that the recipe's last training stage left; does nothing where no
-/// stage trains. Throws MissingInputError when that stage has not been run to its end. Collective.
+/// Gives the context the weights with which the recipe ends: those that its last stage with weights
+/// left, and those below them, where that one leaves a part alone; does nothing where there is no
+/// such stage. Throws MissingInputError where one has not been run to its end. Collective.
 void restore_last_training(const Recipe& recipe, RunContext& context);
 
 }  // namespace xkde::recipe

@@ -3,6 +3,8 @@
 
 #include "stages/build_data/keys.h"
 #include "stages/capability/keys.h"
+#include "stages/covariance/keys.h"
+#include "stages/edit/keys.h"
 #include "stages/evaluate/keys.h"
 #include "stages/export/keys.h"
 #include "stages/export/quantize_keys.h"
@@ -18,9 +20,10 @@ namespace xkde::recipe {
 /// stages/pipeline/stage_table.cpp stands at the same place, which the compiler checks. This part
 /// of the table knows no tensors, so that recipes can be read without them.
 inline constexpr StageParser kStageParsers[] = {
-    parser_of<BuildDataStage>(),  parser_of<SftStage>(),      parser_of<SampleStage>(),
-    parser_of<RankStage>(),       parser_of<OrpoStage>(),     parser_of<EvaluateStage>(),
-    parser_of<CapabilityStage>(), parser_of<QuantizeStage>(), parser_of<ExportStage>(),
+    parser_of<BuildDataStage>(),  parser_of<SftStage>(),        parser_of<SampleStage>(),
+    parser_of<RankStage>(),       parser_of<OrpoStage>(),       parser_of<EvaluateStage>(),
+    parser_of<CapabilityStage>(), parser_of<CovarianceStage>(), parser_of<EditStage>(),
+    parser_of<QuantizeStage>(),   parser_of<ExportStage>(),
 };
 
 }  // namespace xkde::recipe

@@ -7,6 +7,8 @@
 #include "stages/build_data/built_data.h"
 #include "stages/build_data/stage.h"
 #include "stages/capability/stage.h"
+#include "stages/covariance/stage.h"
+#include "stages/edit/stage.h"
 #include "stages/evaluate/stage.h"
 #include "stages/export/quantize_stage.h"
 #include "stages/export/stage.h"
@@ -87,6 +89,18 @@ constexpr StageRunner kRunners[] = {
      .check = check<CapabilityStage, check_capability>,
      .checks_at_start = true,
      .lighter = "a smaller capability.max_tokens_per_batch or capability.max_length"},
+    {.name = CovarianceStage::kName,
+     .run = call<CovarianceStage, run_covariance>,
+     .leaves = LeftFile{ArtifactKind::kCovariance, kCovarianceFile},
+     .check = check<CovarianceStage, check_covariance>,
+     .checks_at_start = true,
+     .lighter = "a smaller covariance.max_tokens_per_batch"},
+    {.name = EditStage::kName,
+     .run = call<EditStage, run_edit>,
+     .restore = call<EditStage, restore_edit>,
+     .check = check<EditStage, check_edit>,
+     .checks_at_start = true,
+     .lighter = "a smaller edit.editor.max_tokens_per_batch"},
     {.name = QuantizeStage::kName,
      .run = call<QuantizeStage, run_quantize>,
      .demand = ModelDemand{"type",

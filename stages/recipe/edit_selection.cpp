@@ -1,6 +1,8 @@
 #include "stages/recipe/edit_selection.h"
 
 #include <algorithm>
+#include <initializer_list>
+#include <string_view>
 #include <utility>
 
 #include "core/data/benchmarks/benchmarks.h"
@@ -41,23 +43,37 @@ void read_languages(StrictMap& map, std::string_view key, bool is_required,
   }
 }
 
-}  // namespace
+/// The keys of a list of languages and where its codes go.
+using LanguageKey = std::pair<std::string_view, std::vector<std::string>*>;
 
-void each_selection_key(StrictMap& map, const Names& benchmarks, EditSelection& edits) {
+void each_key_of(StrictMap& map, const Names& benchmarks, EditSelection& edits,
+                 std::initializer_list<LanguageKey> languages) {
   map.required("benchmark", edits.benchmark, benchmarks);
   map.required("data", edits.data);
   const BenchmarkSource* source = find_benchmark(edits.benchmark);
   std::vector<std::string> only;
   if (source != nullptr && source->has_one_language()) only.emplace_back(source->languages[0]);
   if (map.reads()) edits.edit_languages = edits.test_languages = only;
-  for (const auto& [key, codes] : {std::pair{"edit_languages", &edits.edit_languages},
-                                   std::pair{"test_languages", &edits.test_languages}}) {
+  for (const auto& [key, codes] : languages) {
     read_languages(map, key, only.empty(), *codes);
     if (!only.empty() && *codes != only)
       map.add_error(key, "expected [" + only[0] + "], the only language of " + edits.benchmark +
                              ", found others");
   }
   map.optional("records", edits.records, kSlice);
+}
+
+}  // namespace
+
+void each_selection_key(StrictMap& map, const Names& benchmarks, EditSelection& edits) {
+  each_key_of(
+      map, benchmarks, edits,
+      {{"edit_languages", &edits.edit_languages}, {"test_languages", &edits.test_languages}});
+}
+
+void each_edited_key(StrictMap& map, const Names& benchmarks, EditSelection& edits) {
+  each_key_of(map, benchmarks, edits, {{"edit_languages", &edits.edit_languages}});
+  if (map.reads()) edits.test_languages = edits.edit_languages;
 }
 
 Json selection_json(const EditSelection& edits) {

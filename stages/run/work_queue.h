@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "distributed/comm/communicator.h"
 #include "stages/run/chunk_log.h"
@@ -23,15 +24,23 @@ class WorkQueue {
   WorkQueue(const std::string& label, int64_t num_chunks, dist::Communicator& comm,
             const ChunkLog& log);
 
+  /// Has the ranks work on bundles of chunks: all chunks of a bundle on one rank, in their order.
+  /// Else as run() of a range.
+  void run(const std::vector<std::vector<int64_t>>& bundles, const char* results, const Work& work);
   /// Has the ranks work on the chunks [begin, end). A stop request ends the work between chunks,
   /// and within one where `work` throws StopRequested itself. All ranks then throw StopRequested,
   /// which says that `results` ("answers") are kept in the log's folder. Collective.
   void run(int64_t begin, int64_t end, const char* results, const Work& work);
 
  private:
+  void run_tickets(int64_t count, const char* results,
+                   const std::function<void(int64_t ticket)>& take);
+  void run_chunk(int64_t chunk, const Work& work);
+
   dist::Communicator& comm_;
   const ChunkLog& log_;
   Progress progress_;
+  int64_t finished_ = 0;  ///< the furthest chunk of this rank
 };
 
 /// "240 tokens/s"

@@ -11,6 +11,7 @@
 
 #include "core/base/error.h"
 #include "core/base/stop_signals.h"
+#include "core/editing/edited_weights.h"
 #include "core/model/families/lora_blocks.h"
 #include "core/model/lora_linear.h"
 #include "core/model/pretrained/gguf_weights.h"
@@ -115,7 +116,7 @@ dist::RunModel& RunWeights::model(const dist::EngineOptions& options) {
 }
 
 void RunWeights::load() {
-  if (full_ && find_base_) {
+  if (full_ && find_base_ && edits_.empty()) {
     load_checkpoint_of(find_base_, full_->layout(), full_->master());
     full_->masters_changed();
     return;
@@ -182,6 +183,23 @@ dist::ReadTensor RunWeights::gguf_reader() {
 }
 
 dist::ReadTensor RunWeights::base_reader() {
+  dist::ReadTensor unedited = unedited_reader();
+  if (edits_.empty()) return unedited;
+  auto edited = std::make_shared<std::map<std::string, at::Tensor>>();
+  dist::agree_on(comm_, [&] {
+    for (const fs::path& file : edits_) {
+      for (auto& [name, tensor] : read_edited(file).weights) (*edited)[name] = std::move(tensor);
+    }
+  });
+  return [unedited = std::move(unedited), edited](const std::string& name, int64_t first,
+                                                  std::span<float> out) {
+    const auto found = edited->find(name);
+    if (found == edited->end()) return unedited(name, first, out);
+    std::copy_n(found->second.const_data_ptr<float>() + first, out.size(), out.data());
+  };
+}
+
+dist::ReadTensor RunWeights::unedited_reader() {
   if (!gguf_.empty()) return gguf_reader();
   if (!find_base_) return pretrained_reader();
   const fs::path folder =
@@ -236,6 +254,7 @@ void RunWeights::use_checkpoint(FindCheckpoint find, const std::optional<LoraOpt
   } else {
     find_base_ = std::move(find);
     gguf_.clear();
+    edits_.clear();
   }
   if (has || !is_built()) return;
   const bool fits = full_ ? !lora : lora && adapted_->lora();
@@ -251,6 +270,7 @@ void RunWeights::use_checkpoint(FindCheckpoint find, const std::optional<LoraOpt
 void RunWeights::use_gguf(fs::path file) {
   gguf_ = std::move(file);
   find_base_ = nullptr;
+  edits_.clear();
   const bool had_adapter = std::exchange(lora_, std::nullopt).has_value();
   if (!is_built()) return;
   if (had_adapter) {
@@ -258,6 +278,20 @@ void RunWeights::use_gguf(fs::path file) {
   } else {
     load();
   }
+}
+
+void RunWeights::use_edits(fs::path file) {
+  edits_.push_back(std::move(file));
+  reload();
+}
+
+void RunWeights::drop_edits() {
+  edits_.clear();
+  reload();
+}
+
+void RunWeights::reload() {
+  if (is_built()) load();
 }
 
 // NOLINTNEXTLINE(readability-function-size): the four ways from one kind of training to another

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <ATen/core/Tensor.h>
 
@@ -55,11 +56,20 @@ class RunWeights {
   /// A finished stage left all weights, an adapter merged in, in a GGUF file. They are read where
   /// model() is there already.
   void use_gguf(std::filesystem::path file);
+  /// A finished stage left matrices that edits changed (core/editing/edited_weights.h). They stand
+  /// in the place of those that the stages before lead to, and are read where model() is there
+  /// already.
+  void use_edits(std::filesystem::path file);
+  /// The weights are those before all use_edits() since the last stage that left all weights.
+  void drop_edits();
+  bool has_edits() const noexcept { return !edits_.empty(); }
 
   /// What the model's adapter is; nothing where it has none.
   const std::optional<LoraOptions>& lora() const noexcept { return lora_; }
   /// Whether the adapter belongs to the weights of the model's files. Not collective.
-  bool is_base_pretrained() const noexcept { return !find_base_ && gguf_.empty(); }
+  bool is_base_pretrained() const noexcept {
+    return !find_base_ && gguf_.empty() && edits_.empty();
+  }
   /// The adapter of model(), on rank 0 (empty elsewhere). Needs lora().
   std::map<std::string, at::Tensor> gather_adapter(const dist::EngineOptions& options);
   /// Gives the weights of model() on rank 0, as fp32 and an adapter merged in: into those of the
@@ -77,8 +87,12 @@ class RunWeights {
                           at::Tensor& state);
   dist::ReadTensor pretrained_reader() const;  ///< of the model's files
   dist::ReadTensor gguf_reader();
-  /// Of the file or the checkpoint that a stage left; else of the model's files.
+  /// Of the file or the checkpoint that a stage left; else of the model's files. Without edits.
+  dist::ReadTensor unedited_reader();
+  /// As unedited_reader(), edits in their places.
   dist::ReadTensor base_reader();
+  /// Reads the base anew where model() is there already.
+  void reload();
   /// The blocks that a weight is held in, where the recipe freezes weights in blocks.
   dist::BlockFormatOf format_of() const;
   dist::ReadTensor held_reader() const;
@@ -98,6 +112,7 @@ class RunWeights {
   FillAdapter fill_adapter_;
   FindCheckpoint find_base_;    ///< of all weights; empty: the model's files, or `gguf_`
   std::filesystem::path gguf_;  ///< that holds all weights; empty: find_base_ tells
+  std::vector<std::filesystem::path> edits_;  ///< on top of those, a later file over an earlier one
   std::unique_ptr<dist::ShardedModel> full_;
   std::unique_ptr<dist::AdapterModel> adapted_;
 };

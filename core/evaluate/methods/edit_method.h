@@ -1,6 +1,7 @@
 #ifndef XKDE_CORE_EVALUATE_METHODS_EDIT_METHOD_H_
 #define XKDE_CORE_EVALUATE_METHODS_EDIT_METHOD_H_
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -8,6 +9,7 @@
 #include "core/data/edit_record.h"
 #include "core/edit/prompt.h"
 #include "core/edit/test_questions.h"
+#include "core/editing/editor_options.h"
 
 namespace xkde {
 
@@ -65,10 +67,9 @@ class EditMethod {
   virtual bool needs_memory() const { return true; }
   /// Whether a prompt has room for one fact only.
   virtual bool shows_one_fact() const { return false; }
-  /// Whether edits become weights. Each question is then asked of the weights that hold the edits
-  /// of its moment (EditedWeights), and of no others. No method of the table does it yet, and
-  /// stages/evaluate/answers.cpp refuses one.
-  virtual bool writes_weights() const { return false; }
+  /// The editor that makes weights of the edits; nothing where prompts show them. Each question is
+  /// asked of the weights that hold the edits of its moment (EditedWeights), and of no others.
+  virtual std::optional<EditorKind> editor() const { return std::nullopt; }
   /// How examples are shown; null for a method that shows none.
   virtual const Demonstrator* demonstrator() const { return nullptr; }
 

@@ -5,9 +5,13 @@
 namespace xkde {
 
 std::span<const EditMethod* const> edit_methods() {
-  static const EditMethod* const kMethods[] = {
-      &xkde_method(), &none_method(), &lte_method(), &ike_method(), &remake_method(),
-  };
+  static const std::vector<const EditMethod*> kMethods = [] {
+    std::vector<const EditMethod*> methods{&xkde_method(), &none_method(), &lte_method(),
+                                           &ike_method(), &remake_method()};
+    const auto writing = weight_methods();
+    methods.insert(methods.end(), writing.begin(), writing.end());
+    return methods;
+  }();
   return kMethods;
 }
 

@@ -14,6 +14,8 @@ const EditMethod& none_method();    ///< the bare question
 const EditMethod& lte_method();     ///< LTE (protocol 2.2)
 const EditMethod& ike_method();     ///< IKE; without demonstrations ICE (protocol 2.3)
 const EditMethod& remake_method();  ///< ReMaKE (protocol 2.4)
+/// Those that write edits into weights, in the order of kEditors.
+std::span<const EditMethod* const> weight_methods();
 
 /// Every method, in the order in which messages list them.
 std::span<const EditMethod* const> edit_methods();

@@ -64,7 +64,7 @@ class Writes final : public EditMethod {
  public:
   std::string_view name() const override { return "writes"; }
   bool needs_memory() const override { return false; }
-  bool writes_weights() const override { return true; }
+  std::optional<EditorKind> editor() const override { return EditorKind::kRome; }
 
  private:
   std::string prompt_with_facts(const PromptParts& parts) const override {
@@ -104,6 +104,27 @@ TEST(Questionnaire, AsksABatchOfOneSetOfWeights) {
   const EvalQuestionnaire asked = test::questionnaire(options, test::eval_inputs(2));
 
   EXPECT_THAT(asked.edited, ElementsAre(EditedWeights{0, 0, 2}));
+}
+
+TEST(Questionnaire, AsksStreamsOfTheSameEditsOfOneSetOfWeights) {
+  const Writes method;
+  EvalOptions options = options_of(method);
+  options.mode = EditMode::kBatch;
+  options.sizes = {2};
+  EvalInputs inputs = test::eval_inputs(2);
+  // The same edits asked in a second language, and others in a third.
+  inputs.pairs.push_back({inputs.pairs[0].first, "fr"});
+  inputs.pairs.push_back({inputs.pairs[0].first, "es"});
+  for (size_t pair = 1; pair < 3; ++pair) {
+    EvalStream stream = inputs.streams[0];
+    stream.pairs.assign(stream.pairs.size(), pair);
+    inputs.streams.push_back(stream);
+  }
+  inputs.streams[2].edits[0].target = "another";
+
+  const EvalQuestionnaire asked = test::questionnaire(options, inputs);
+
+  EXPECT_THAT(asked.edited, ElementsAre(EditedWeights{0, 0, 2}, EditedWeights{2, 0, 2}));
 }
 
 TEST(Questionnaire, ComparesLocalityWithTheBareQuestion) {

@@ -18,17 +18,21 @@ inline constexpr const char* kUpToTraining = R"(  - build_data:
   - orpo: {}
 )";
 inline constexpr const char* kCapability = "  - capability: {choices: [{data: d}]}\n";
+inline constexpr const char* kCovariance = "  - covariance: {texts: [{data: d}], layers: [0]}\n";
+inline constexpr const char* kEdit =
+    "  - edit: {benchmark: mzsre, data: d, edit_languages: [en], method: ft_m}\n";
 inline constexpr const char* kQuantize = "  - quantize: {type: Q4_0}\n";
 inline constexpr const char* kExport = "  - export: {path: run/hf}\n";
 
 /// A recipe with each stage once, in the order of the table.
 inline std::string all_stages() {
-  return std::string(kHead) + kUpToTraining + kEvaluate + kCapability + kQuantize + kExport;
+  return std::string(kHead) + kUpToTraining + kEvaluate + kCapability + kCovariance + kEdit +
+         kQuantize + kExport;
 }
 /// The same with an evaluation before all others.
 inline std::string all_stages_evaluated_before() {
-  return std::string(kHead) + kEvaluate + kUpToTraining + kEvaluate + kCapability + kQuantize +
-         kExport;
+  return std::string(kHead) + kEvaluate + kUpToTraining + kEvaluate + kCapability + kCovariance +
+         kEdit + kQuantize + kExport;
 }
 
 }  // namespace xkde::test

@@ -24,7 +24,8 @@ using ::testing::IsEmpty;
 using ::testing::Pair;
 using ::testing::UnorderedElementsAre;
 
-constexpr size_t kBuildData = 1, kSft = 2, kOrpo = 5, kEvaluate = 6, kQuantize = 8, kExport = 9;
+constexpr size_t kBuildData = 1, kSft = 2, kOrpo = 5, kEvaluate = 6, kEdit = 9, kQuantize = 10,
+                 kExport = 11;
 
 /// A folder with a model and the data of the recipe.
 class CoveredKeys : public ::testing::Test {

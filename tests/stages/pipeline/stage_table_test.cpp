@@ -26,7 +26,7 @@ TEST(StageTable, HasARunnerForEveryParserAndNoOther) {
 
   EXPECT_EQ(names, names_of(kStageParsers));
   EXPECT_THAT(names, ElementsAre("build_data", "sft", "sample", "rank", "orpo", "evaluate",
-                                 "capability", "quantize", "export"));
+                                 "capability", "covariance", "edit", "quantize", "export"));
   EXPECT_EQ(std::set<std::string>(names.begin(), names.end()).size(), names.size());
 }
 
@@ -43,7 +43,8 @@ TEST(StageTable, StagesThatChangeTheModelAreRestoredAndNoOther) {
     const StageRunner& runner = runner_of(*stage);
     EXPECT_NE(runner.run, nullptr) << stage->name();
     EXPECT_EQ(runner.restore != nullptr, stage->changes_model()) << stage->name();
-    const bool trains = stage->changes_model() && stage->name() != QuantizeStage::kName;
+    const bool trains = stage->changes_model() && stage->name() != QuantizeStage::kName &&
+                        stage->name() != EditStage::kName;
     EXPECT_EQ(runner.survey != nullptr, trains) << stage->name();
   }
 }

@@ -86,6 +86,53 @@ void add_evaluation(std::map<std::string, Json>& sections) {
   sections["model"]["chat_date"] = "";
 }
 
+/// A recipe with an `edit` stage that has all keys of its method.
+std::string with_editor(const EditorEntry& method) {
+  std::string keys = "layers: [0], modules: [down_proj]";
+  const auto add = [&](const auto& numbers) {
+    for (const auto& number : numbers) {
+      if (number.is_of(method.value)) keys += ", " + std::string(number.key) + ": 1";
+    }
+  };
+  add(kEditorCounts);
+  add(kEditorNumbers);
+  if (method.needs_subject) keys += ", context_templates: [\"{}\"]";
+  if (method.needs_moments) keys += ", covariance: c";
+  return "model: {model_name_or_path: m}\nstages:\n  - edit: {benchmark: mzsre, data: d, "
+         "edit_languages: [en], method: " +
+         std::string(method.name) + ", editor: {" + keys + "}}\n";
+}
+
+/// All keys of editors, whichever method looks at them.
+void add_editors(std::map<std::string, Json>& sections) {
+  sections["evaluate"]["editor"] = "";
+  sections["edit"]["revert"] = EditStage().revert;
+  for (const EditorEntry& method : kEditors) {
+    const Json keys = resolved(
+        parse_recipe(with_editor(method), "r.yaml", kStageParsers))["stages"][0]["edit"]["editor"];
+    sections["edit.editor"].update(keys);
+  }
+}
+
+/// A method that looks at a key of `editor:`.
+std::string method_with(const std::string& key) {
+  for (const EditorEntry& method : kEditors) {
+    if (with_editor(method).find(" " + key + ":") != std::string::npos)
+      return std::string(method.name);
+  }
+  return "memit";
+}
+
+/// What a covariance stage has in place of texts.
+void add_imports(std::map<std::string, Json>& sections) {
+  const std::string text =
+      "model: {model_name_or_path: m}\nstages:\n"
+      "  - covariance: {import: [{data: a.npz, layer: 1}]}\n";
+  const Json stage = resolved(parse_recipe(text, "r.yaml", kStageParsers))["stages"][0];
+  sections["covariance"]["import"] = stage["covariance"]["import"];
+  sections["covariance.import"] = stage["covariance"]["import"][0];
+}
+
 /// What training has only with an adapter.
 void add_adapters(std::map<std::string, Json>& sections) {
   const std::string text = with(kSmallRecipe, "  - sft: {}", "  - sft: {lora: {}}");
@@ -107,9 +154,12 @@ std::map<std::string, Json> sections_of(const Recipe& recipe) {
   sections["build_data.sources"] = sections["build_data"]["sources"][0];
   sections["capability.perplexity"] = sections["capability"]["perplexity"][0];
   sections["capability.choices"] = sections["capability"]["choices"][0];
+  sections["covariance.texts"] = sections["covariance"]["texts"][0];
   add_optional_sections(sections);
   add_evaluation(sections);
   add_adapters(sections);
+  add_editors(sections);
+  add_imports(sections);
   return sections;
 }
 
@@ -120,6 +170,8 @@ Recipe recipe_of_all_stages() {
       "  - rank: {reward: nllb, model_name_or_path: models/nllb}\n"
       "  - orpo: {}\n"
       "  - capability: {perplexity: [{data: t.txt}], choices: [{data: q.jsonl}]}\n"
+      "  - covariance: {texts: [{data: t.txt}], layers: [0]}\n"
+      "  - edit: {benchmark: mzsre, data: d, edit_languages: [en], method: rome}\n"
       "  - quantize: {type: Q8_0}\n";
   return parse_recipe(kSmallRecipe + rest, "r.yaml", kStageParsers);
 }
@@ -150,13 +202,17 @@ TEST(RecipeDocs, EveryKeyIsSuggestedForATypoOfIt) {
       "  - build_data: {sources: [{}], exclude: [{}], quadrants: {}}\n"
       "  - sft: {lora: {}}\n  - sample: {}\n  - rank: {}\n  - orpo: {lora: {}}\n"
       "  - evaluate: {retriever: {}, demonstrations: {}}\n"
-      "  - capability: {perplexity: [{}], choices: [{}]}\n  - quantize: {}\n"
+      "  - capability: {perplexity: [{}], choices: [{}]}\n  - edit: {editor: {}}\n"
+      "  - covariance: {texts: [{}], import: [{}]}\n"
+      "  - quantize: {}\n"
       "  - export: {}\n";
   const std::map<std::string, std::string> items{
       {"build_data.sources", "build_data.sources.0"},
       {"build_data.exclude", "build_data.exclude.0"},
       {"capability.perplexity", "capability.perplexity.0"},
-      {"capability.choices", "capability.choices.0"}};
+      {"capability.choices", "capability.choices.0"},
+      {"covariance.texts", "covariance.texts.0"},
+      {"covariance.import", "covariance.import.0"}};
 
   for (const auto& [name, rows] : documented_keys()) {
     const auto item = items.find(name);
@@ -166,7 +222,9 @@ TEST(RecipeDocs, EveryKeyIsSuggestedForATypoOfIt) {
         const bool is_top = section == "Top level";
         const std::string path = is_top ? typo : section + "." + typo;
         const std::string text = (is_top ? typo + ": 1\n" : "") + std::string(kEverySection);
-        const std::vector<std::string> overrides(is_top ? 0 : 1, path + "=1");
+        std::vector<std::string> overrides(is_top ? 0 : 1, path + "=1");
+        if (name == "edit.editor") overrides.push_back("edit.method=" + method_with(key));
+        if (name + "." + key == "evaluate.editor") overrides.emplace_back("evaluate.method=rome");
         EXPECT_THAT(error_of(text, overrides),
                     testing::HasSubstr(path + ": unknown key; did you mean '" + key + "'?"));
       }
@@ -180,9 +238,14 @@ TEST(RecipeDocs, GiveTheDefaultOfEveryKey) {
   const Rows in_words{{"run_name", "the recipe's file name without `.yaml"},
                       {"output_dir", "runs/<run_name>"},
                       {"parallel", "all defaults"},
+                      {"editor", "all defaults"},
+                      {"context_templates", "none"},
+                      {"covariance", "none"},
                       {"name", "the file's name without its suffix"},
                       {"perplexity", "none"},
                       {"choices", "none"},
+                      {"texts", "none"},
+                      {"import", "none"},
                       {"stop", "none"},
                       {"model_name_or_path", "none"},
                       {"reward", "\"chrf\""},
@@ -215,6 +278,12 @@ TEST(RecipeDocs, GiveTheDefaultOfEveryKey) {
         EXPECT_EQ(value, "none");
         continue;
       }
+      if (value == "of the preset") {
+        // A recipe that does not say them leaves them open.
+        EXPECT_EQ(name, "edit.editor");
+        EXPECT_FALSE(sections.at("edit")["editor"].contains(key)) << key;
+        continue;
+      }
       EXPECT_EQ(value, words != in_words.end() ? words->second : sections.at(name)[key].dump())
           << name << "." << key;
     }
@@ -235,6 +304,9 @@ TEST(RecipeDocs, SayWhichKeysAreRequired) {
             "build_data.exclude.data build_data.sources.benchmark "
             "build_data.sources.data build_data.sources.edit_languages "
             "build_data.sources.test_languages capability.choices.data capability.perplexity.data "
+            "covariance.layers covariance.import.data covariance.import.layer "
+            "covariance.texts.data "
+            "edit.benchmark edit.data edit.edit_languages edit.method "
             "evaluate.benchmark evaluate.data "
             "evaluate.edit_languages evaluate.test_languages evaluate.demonstrations.benchmark "
             "evaluate.demonstrations.data evaluate.judge.model_name_or_path "

@@ -1,4 +1,5 @@
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -236,7 +237,8 @@ TEST(RecipeMistakes, NamesThatAreNoneAreFoundWithASuggestion) {
        "r.yaml:32:31: sft.resume_from_checkpoint: expected auto or never, found true"},
       {"  - export:", "  - exprot:",
        "r.yaml:40:5: stages.3.exprot: unknown stage; expected "
-       "build_data, sft, sample, rank, orpo, evaluate, capability, quantize or export; did "
+       "build_data, sft, sample, rank, orpo, evaluate, capability, covariance, edit, quantize or "
+       "export; did "
        "you mean 'export'?"},
   };
   for (const Mistake& mistake : mistakes) expect_mistake(mistake);
@@ -289,6 +291,76 @@ TEST(RecipeMistakes, EvaluationKeysMustAgree) {
        "evaluate.free_answers: contexts: expected test languages with an instruction (en, cs, "},
   };
   for (const Mistake& mistake : mistakes) expect_mistake(mistake);
+}
+
+TEST(RecipeMistakes, EditorKeysBelongToTheirMethods) {
+  const Mistake mistakes[] = {
+      {"mode: single", "editor: {}",
+       "r.yaml:38:7: evaluate.editor: expected a method that writes weights beside this key, found "
+       "xkde"},
+      {"mode: single", "method: rom", "found rom; did you mean 'rome'?"},
+      {"mode: single", "method: rome\n      editor: {epochs: 2}",
+       "evaluate.editor.epochs: expected method: locft_bf beside this key, found rome"},
+      {"mode: single",
+       "method: ft_m\n      demonstrations: {benchmark: mzsre, data: d}\n"
+       "      retriever: {model_name_or_path: m}",
+       "evaluate.demonstrations: expected method: ike or remake beside this key, found ft_m"},
+  };
+  for (const Mistake& mistake : mistakes) expect_mistake(mistake);
+}
+
+/// What reading a recipe with an `edit` stage of these keys says.
+std::string error_of_edit(const std::string& keys) {
+  return error_of(
+      "model: {model_name_or_path: m}\nstages:\n  - edit: {benchmark: mzsre, data: d, "
+      "edit_languages: [en], " +
+      keys + "}\n");
+}
+
+TEST(RecipeMistakes, EditNeedsAMethodAndItsKeys) {
+  const std::pair<const char*, const char*> mistakes[] = {
+      {"records: \"0:2\"", "edit.method: expected ft_l, ft_m, locft_bf, lora, rome, memit"},
+      {"method: xkde", "edit.method: expected ft_l, ft_m"},
+      {"method: ft_m, test_languages: [es]", "edit.test_languages: unknown key"},
+      {"method: ft_m, editor: {lora_r: 2}",
+       "edit.editor.lora_r: expected method: lora beside this key, found ft_m"},
+      {"method: ultraedit, editor: {steps: 2}",
+       "edit.editor.steps: expected method: ft_l, ft_m, lora, rome, memit, memit_history, emmet or "
+       "alphaedit beside this key, found ultraedit"},
+      {"method: ft_l, editor: {context_templates: [\"{}\"]}",
+       "edit.editor.context_templates: expected method: rome, memit, memit_history, emmet or "
+       "alphaedit beside this key, found ft_l"},
+      {"method: rome, editor: {covariance: c.h5}",
+       "edit.editor.covariance: expected method: memit, memit_history, emmet or alphaedit beside "
+       "this key, found rome"},
+      {"method: rome, editor: {context_templates: [\"no place\"]}",
+       "edit.editor.context_templates.0: expected a text with {} where the prompt goes, found"},
+      {"method: rome, editor: {layers: [-1]}",
+       "edit.editor.layers.0: expected an integer of at least 0, found -1"},
+      {"method: rome, editor: {layers: []}", "edit.editor.layers: expected"},
+      {"method: rome, editor: {steps: 0}",
+       "edit.editor.steps: expected a positive integer, found 0"},
+      {"method: rome, editor: {clamp_norm: 0}",
+       "edit.editor.clamp_norm: expected a positive number, found 0"},
+      {"method: rome, editor: {kl_factor: -1}",
+       "edit.editor.kl_factor: expected a number of at least 0, found -1"},
+      {"method: rome, editor: {batch: 0}",
+       "edit.editor.batch: expected a positive integer, found 0"},
+      {"method: rome, editor: {preset: llama2}", "did you mean 'llama2-7b'?"},
+      {"method: rome, editor: {chat_template: model}",
+       "edit.editor.chat_template: expected auto, chatml"},
+  };
+  for (const auto& [keys, told] : mistakes)
+    EXPECT_THAT(error_of_edit(keys), HasSubstr(told)) << keys;
+}
+
+TEST(RecipeMistakes, AKeyOfAnotherMethodIsToldOnce) {
+  const std::string error =
+      error_of_edit("method: rome, editor: {epochs: 2, covariance: c, lora_alpha: 1}");
+
+  EXPECT_THAT(error, Not(HasSubstr("unknown key")));
+  for (const char* key : {"epochs", "covariance", "lora_alpha"})
+    EXPECT_THAT(error, HasSubstr(std::string("edit.editor.") + key + ": expected method: "));
 }
 
 TEST(RecipeMistakes, PreferenceStagesNeedWhatTheyReadAndKeysThatAgree) {

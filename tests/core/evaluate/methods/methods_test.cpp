@@ -20,23 +20,35 @@ PromptParts two_facts() {
   return parts;
 }
 
+/// Those that show edits in prompts.
+std::vector<const EditMethod*> shown_methods() {
+  std::vector<const EditMethod*> methods;
+  for (const EditMethod* method : edit_methods()) {
+    if (!method->editor()) methods.push_back(method);
+  }
+  return methods;
+}
+
 TEST(EditMethods, StandInTheTableByTheirNames) {
-  EXPECT_THAT(edit_method_names(), ElementsAre("xkde", "none", "lte", "ike", "remake"));
+  EXPECT_THAT(edit_method_names(), ElementsAre("xkde", "none", "lte", "ike", "remake", "ft_l",
+                                               "ft_m", "locft_bf", "lora", "rome", "memit",
+                                               "memit_history", "emmet", "alphaedit", "ultraedit"));
   for (const EditMethod* method : edit_methods()) EXPECT_EQ(&edit_method(method->name()), method);
-  EXPECT_THROW((void)edit_method("rome"), InternalError);
+  EXPECT_THROW((void)edit_method("roma"), InternalError);
 }
 
 TEST(EditMethods, HaveLabelsThatTellDemonstrationsApart) {
   std::vector<std::string> labels;
-  for (const EditMethod* method : edit_methods())
+  for (const EditMethod* method : shown_methods())
     labels.push_back(concat(method->label(false), " ", method->label(true)));
   EXPECT_THAT(labels, ElementsAre("xkde xkde", "none none", "lte lte", "ice ike",
                                   "remake-zero remake-few"));
+  for (const EditMethod* method : weight_methods()) EXPECT_EQ(method->label(false), method->name());
 }
 
 TEST(EditMethods, SayWhatTheyNeedAndWhatTheyDefaultTo) {
   std::vector<std::string> needs;
-  for (const EditMethod* method : edit_methods()) {
+  for (const EditMethod* method : shown_methods()) {
     needs.push_back(concat(method->name(), method->needs_memory() ? " memory" : "",
                            method->shows_one_fact() ? " one" : "",
                            method->demonstrator() != nullptr ? " examples" : "", " ",
@@ -56,6 +68,22 @@ TEST(EditMethods, ShowTheBareQuestionWithoutFacts) {
     const std::string bare =
         method == &remake_method() ? "Question: And the sea? Answer:" : "And the sea?";
     EXPECT_EQ(method->bare_prompt("And the sea?"), bare) << method->name();
+  }
+}
+
+TEST(WeightMethods, AreTheEditorsAndAskTheBareQuestion) {
+  ASSERT_EQ(weight_methods().size(), std::size(kEditors));
+  for (size_t i = 0; i < std::size(kEditors); ++i) {
+    const EditMethod& method = *weight_methods()[i];
+    EXPECT_EQ(method.name(), kEditors[i].name);
+    EXPECT_EQ(method.editor(), kEditors[i].value);
+    EXPECT_FALSE(method.needs_memory());
+    EXPECT_FALSE(method.shows_one_fact());
+    EXPECT_EQ(method.demonstrator(), nullptr);
+    EXPECT_EQ(method.defaults().chat_template, "plain");
+    EXPECT_EQ(method.defaults().nq_prefix, NqPrefix::kKeep);
+    EXPECT_EQ(method.prompt(kParts), "And the sea?");
+    EXPECT_EQ(method.prompt(two_facts()), "And the sea?");
   }
 }
 

@@ -1,0 +1,166 @@
+#include "stages/edit/edit_session.h"
+
+#include <utility>
+
+#include <ATen/ATen.h>
+
+#include "core/base/error.h"
+#include "core/editing/context_templates.h"
+#include "core/editing/covariance_file.h"
+#include "core/editing/editors/editors.h"
+#include "core/editing/request_tokens.h"
+#include "core/io/digest_cache.h"
+#include "core/io/sha256.h"
+#include "distributed/comm/agreement.h"
+#include "stages/run/run_folder.h"
+
+namespace xkde::recipe {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The file that the recipe names, or that of the stage before.
+fs::path covariance_of(EditorKind kind, const EditorOptions& options, const RunContext& context) {
+  const EditorEntry& entry = entry_of(kEditors, kind);
+  if (!entry.needs_moments) return {};
+  if (!options.covariance.empty()) return options.covariance;
+  const std::vector<fs::path> files = context.artifacts().files(ArtifactKind::kCovariance);
+  XKDE_CHECK(!files.empty(), ConfigError,
+             "editor.covariance: expected a file of second moments for ", entry.name,
+             ", or a stage covariance before this one, found neither");
+  return files.back();
+}
+
+/// The token that ends a text, by the tokenizer or, where that says nothing, by the model's config.
+std::optional<int64_t> end_of_text(RunContext& context) {
+  const std::vector<int64_t>& ends = context.decoder().config().eos_token_id;
+  const std::optional<int64_t> named = context.tokenizer().eos_id();
+  if (named || ends.empty()) return named;
+  return ends.front();
+}
+
+/// The templates that a recipe names, the bare prompt first.
+std::vector<std::string> named_contexts(const EditorOptions& options) {
+  std::vector<std::string> contexts = options.context_templates;
+  if (contexts.empty()) return contexts;
+  std::erase(contexts, kPromptPlace);
+  contexts.insert(contexts.begin(), std::string(kPromptPlace));
+  return contexts;
+}
+
+}  // namespace
+
+EditableModel editable_model(RunContext& context, const std::string& chat_key) {
+  dist::RunModel& model = context.model();
+  model.make_resident();
+  const ChatTemplate& chat = context.chat_template(chat_key);
+  const bool is_plain = chat.format() == ChatTemplate::Format::kPlain;
+  return {.decoder = context.decoder(),
+          .tokenizer = context.tokenizer(),
+          .chat_template = is_plain ? nullptr : &chat,
+          .weights = [&model](size_t unit) { return model.resident_parameters(unit); },
+          .dtype = context.compute_dtype(),
+          .device = context.device(),
+          .end_id = end_of_text(context)};
+}
+
+std::string model_digest(const RunContext& context) {
+  const Recipe& recipe = context.recipe();
+  DigestCache digests(recipe.output_dir / kDigestsFile, {.trust_kept = !recipe.verify_inputs});
+  std::string all;
+  for (const fs::path& file : context.pretrained().files) all += digests.digest_of(file) + " ";
+  return sha256_hex(all);
+}
+
+void check_editor(EditorKind kind, const EditorOptions& options, const ModelConfig& config) {
+  check_settings(kind, editor_settings(kind, options, config), Decoder(config));
+}
+
+void RankTeam::add_up(at::Tensor& tensor) {
+  if (comm_.size() == 1) return;
+  at::Tensor sum = tensor.to(device_).contiguous();
+  comm_.all_reduce(sum, dist::ReduceOp::kSum)->wait();
+  tensor.copy_(sum);
+}
+
+EditSession::EditSession(EditorKind kind, const EditorOptions& options, RunContext& context)
+    : kind_(kind),
+      context_(context),
+      model_(editable_model(context, options.chat_template)),
+      settings_(editor_settings(kind, options, context.decoder().config())),
+      covariance_(covariance_of(kind, options, context)),
+      contexts_(named_contexts(options)),
+      max_tokens_(options.max_tokens_per_batch),
+      overlay_(model_) {
+  dist::agree_on(context.comm(), [&] {
+    if (entry_of(kEditors, kind).needs_subject && contexts_.empty())
+      contexts_ =
+          make_context_templates(kind, model_, static_cast<uint64_t>(context.recipe().seed));
+    editor_ = make_editor(kind, model_, parts());
+  });
+  first_state_ = editor_->state();
+}
+
+EditorParts EditSession::parts() const {
+  EditorParts all{.settings = settings_,
+                  .contexts = contexts_,
+                  .moments = {},
+                  .max_tokens = max_tokens_,
+                  .seed = static_cast<uint64_t>(context_.recipe().seed)};
+  if (!covariance_.empty()) {
+    const CovarianceFile file = CovarianceFile::open(covariance_);
+    const std::string expected = model_digest(context_);
+    XKDE_CHECK(file.source().model == expected, DataError, covariance_.string(),
+               ": expected second moments of the model ", expected.substr(0, 12),
+               ", found those of ", file.source().model.substr(0, 12));
+    all.moments = [file, this](int64_t layer, const std::string& module) {
+      const int64_t width = model_.decoder.config().intermediate_size;
+      return file.read(moment_place(layer, module), width).mean.to(model_.device);
+    };
+  }
+  return all;
+}
+
+void EditSession::begin_stream() {
+  overlay_.revert();
+  editor_->restore(first_state_);
+}
+
+std::optional<std::string> EditSession::why_not(const EditRequest& request) const {
+  return why_unwritable(model_, request, entry_of(kEditors, kind_).needs_subject);
+}
+
+EditNotes EditSession::write(std::span<const EditRequest> requests, Team& team) {
+  std::vector<EditRequest> good;
+  for (const EditRequest& request : requests) {
+    if (!why_not(request)) good.push_back(request);
+  }
+  return good.empty() ? EditNotes{} : editor_->write(good, overlay_, team);
+}
+
+EditedFile EditSession::edited() const {
+  EditedFile all;
+  for (const auto& [matrix, value] : overlay_.changed()) all.weights[matrix.name] = value;
+  all.state = editor_->state();
+  return all;
+}
+
+int64_t EditSession::state_bytes() const {
+  int64_t bytes = 0;
+  for (const auto& [matrix, value] : overlay_.changed())
+    bytes += static_cast<int64_t>(value.nbytes());
+  for (const auto& [name, tensor] : editor_->state())
+    bytes += static_cast<int64_t>(tensor.nbytes());
+  return bytes;
+}
+
+void EditSession::restore(const EditedFile& edited) {
+  overlay_.revert();
+  for (const auto& [name, value] : edited.weights)
+    overlay_.set(matrix_named(model_.decoder, name), value.to(model_.device));
+  std::map<std::string, at::Tensor> state;
+  for (const auto& [name, tensor] : edited.state) state[name] = tensor.to(model_.device);
+  editor_->restore(state);
+}
+
+}  // namespace xkde::recipe

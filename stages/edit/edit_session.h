@@ -1,0 +1,90 @@
+#ifndef XKDE_STAGES_EDIT_EDIT_SESSION_H_
+#define XKDE_STAGES_EDIT_EDIT_SESSION_H_
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/editing/edited_weights.h"
+#include "core/editing/editors/editor.h"
+#include "core/io/json_file.h"
+#include "stages/run/run_context.h"
+
+namespace xkde::recipe {
+
+/// The run's model, made resident, as editors see it; `chat_key`: a key of ChatTemplate::select.
+/// `context` outlives it. Collective.
+EditableModel editable_model(RunContext& context, const std::string& chat_key);
+
+/// What identifies the files of the run's model: a SHA-256 of theirs.
+std::string model_digest(const RunContext& context);
+
+/// All ranks of a run as a team.
+class RankTeam final : public Team {
+ public:
+  /// `comm` outlives it; `device`: where its collectives take tensors.
+  RankTeam(dist::Communicator& comm, at::Device device) : comm_(comm), device_(device) {}
+  int rank() const override { return comm_.rank(); }
+  int size() const override { return comm_.size(); }
+  void add_up(at::Tensor& tensor) override;
+
+ private:
+  dist::Communicator& comm_;
+  at::Device device_;
+};
+
+/// Throws ConfigError where an EditSession of a model of `config` would, but for second moments.
+void check_editor(EditorKind kind, const EditorOptions& options, const ModelConfig& config);
+
+/// Edits in the weights of a run's model, which is resident. Contexts are made of the weights that
+/// it begins with.
+class EditSession {
+ public:
+  /// Collective. `context` outlives it. Throws as check_editor(), ConfigError where there are no
+  /// second moments for an editor that needs them, DataError where they are of another model or
+  /// singular.
+  EditSession(EditorKind kind, const EditorOptions& options, RunContext& context);
+
+  /// Takes all edits back: the weights are those that the session began with, bit for bit, and the
+  /// editor has seen no edit. Not collective.
+  void begin_stream();
+  /// Why a request cannot be written; nothing where it can.
+  std::optional<std::string> why_not(const EditRequest& request) const;
+  /// Writes those that can be written as one batch. The notes are those of these requests, in their
+  /// order. Collective within the team.
+  EditNotes write(std::span<const EditRequest> requests, Team& team);
+
+  /// What the edits so far made, and what state() goes on from.
+  EditedFile edited() const;
+  /// Goes on from there; in place of begin_stream().
+  void restore(const EditedFile& edited);
+
+  /// Bytes of the changed weights and of what the editor keeps, on this rank.
+  int64_t state_bytes() const;
+  const std::vector<std::string>& contexts() const noexcept { return contexts_; }
+  /// The settings that the editor works with, as JSON.
+  Json settings() const { return settings_json(kind_, settings_); }
+  /// What the second moments are read from; empty: nothing.
+  const std::filesystem::path& covariance() const noexcept { return covariance_; }
+
+ private:
+  EditorParts parts() const;
+
+  EditorKind kind_;
+  RunContext& context_;
+  EditableModel model_;
+  EditorSettings settings_;
+  std::filesystem::path covariance_;
+  std::vector<std::string> contexts_;
+  int64_t max_tokens_;
+  WeightOverlay overlay_;
+  std::unique_ptr<Editor> editor_;
+  std::map<std::string, at::Tensor> first_state_;
+};
+
+}  // namespace xkde::recipe
+
+#endif  // XKDE_STAGES_EDIT_EDIT_SESSION_H_

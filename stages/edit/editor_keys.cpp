@@ -1,0 +1,77 @@
+#include "stages/edit/editor_keys.h"
+
+#include <string>
+#include <vector>
+
+#include "core/base/error.h"
+#include "core/text/chat_template.h"
+#include "stages/recipe/errors.h"
+
+namespace xkde::recipe {
+namespace {
+
+constexpr Condition<std::string> kTemplate{
+    "a text with {} where the prompt goes",
+    [](const std::string& text) { return text.find("{}") != std::string::npos; }};
+
+Condition<int64_t> condition_of(const EditorNumber<int64_t>& /*number*/) { return kPositive; }
+
+Condition<double> condition_of(const EditorNumber<double>& number) {
+  return number.may_be_zero ? kNotNegativeNumber : kPositiveNumber;
+}
+
+/// Refuses a key that the method does not look at. `looks`: which methods do.
+template <typename Looks>
+void refuse_key(StrictMap& map, std::string_view key, EditorKind kind, const Looks& looks) {
+  if (!map.has(key)) return;
+  std::vector<std::string> names;
+  for (const EditorEntry& entry : kEditors) {
+    if (looks(entry)) names.emplace_back(entry.name);
+  }
+  map.refuse(key, concat("expected method: ", alternatives(names), " beside this key, found ",
+                         name_of(kEditors, kind)));
+}
+
+template <typename Numbers>
+void each_number(StrictMap& map, EditorKind kind, const Numbers& numbers, EditorOptions& options) {
+  for (const auto& number : numbers) {
+    if (!number.is_of(kind)) {
+      refuse_key(map, number.key, kind,
+                 [&](const EditorEntry& entry) { return number.is_of(entry.value); });
+      continue;
+    }
+    auto& value = options.*number.option;
+    if (map.asks(number.key, value)) map.optional(number.key, *value, condition_of(number));
+  }
+}
+
+}  // namespace
+
+void each_editor_key(StrictMap map, EditorKind kind, EditorOptions& options) {
+  const EditorEntry& entry = entry_of(kEditors, kind);
+  map.optional_or_auto("preset", options.preset, kEditorPresetNames);
+  if (map.asks("layers", options.layers)) map.optional("layers", *options.layers, kNotNegative);
+  if (map.asks("modules", options.modules)) map.optional("modules", *options.modules);
+  each_number(map, kind, kEditorCounts, options);
+  each_number(map, kind, kEditorNumbers, options);
+  const std::vector<std::string_view> templates = ChatTemplate::keys();
+  map.optional("chat_template", options.chat_template, Names{templates});
+  if (entry.needs_subject) {
+    map.written_if(!options.context_templates.empty(), "context_templates",
+                   options.context_templates, kTemplate);
+  } else {
+    refuse_key(map, "context_templates", kind,
+               [](const EditorEntry& other) { return other.needs_subject; });
+  }
+  if (entry.needs_moments) {
+    map.written_if(!options.covariance.empty(), "covariance", options.covariance);
+  } else {
+    refuse_key(map, "covariance", kind,
+               [](const EditorEntry& other) { return other.needs_moments; });
+  }
+  map.optional("batch", options.batch, kPositive);
+  map.optional("max_tokens_per_batch", options.max_tokens_per_batch, kPositive);
+  map.done();
+}
+
+}  // namespace xkde::recipe

@@ -1,0 +1,15 @@
+#ifndef XKDE_STAGES_EDIT_EDITOR_KEYS_H_
+#define XKDE_STAGES_EDIT_EDITOR_KEYS_H_
+
+#include "core/editing/editor_options.h"
+#include "stages/recipe/strict_map.h"
+
+namespace xkde::recipe {
+
+/// Reads or writes the mapping `editor:` of a stage whose method is `kind`. A key that the method
+/// does not look at is a mistake.
+void each_editor_key(StrictMap map, EditorKind kind, EditorOptions& options);
+
+}  // namespace xkde::recipe
+
+#endif  // XKDE_STAGES_EDIT_EDITOR_KEYS_H_

@@ -1,0 +1,44 @@
+#include "stages/edit/keys.h"
+
+#include "core/data/benchmarks/benchmarks.h"
+#include "core/data/language.h"
+#include "stages/edit/editor_keys.h"
+#include "stages/recipe/slice_key.h"
+
+namespace xkde::recipe {
+
+void EditStage::each_key(StrictMap map) {
+  map.written_if(revert, "revert", revert);
+  if (revert) return map.done();
+  const auto names = benchmark_names(&BenchmarkSource::is_evaluated);
+  each_edited_key(map, Names{names}, edits);
+  map.required("method", method, kEditors);
+  each_editor_key(map.map("editor"), method, editor);
+  map.done();
+}
+
+void EditStage::check_inputs(InputChecker& inputs) const {
+  if (revert) return;
+  bool opens = inputs.opens("data", edits.data, kEditData);
+  if (!editor.covariance.empty())
+    opens &= inputs.opens("editor.covariance", editor.covariance, "a file of second moments");
+  if (!opens) return;
+  inputs.reads("data", [&] {
+    for (const std::string& language : edits.edit_languages)
+      edits.load(language, language, Split::kTest, inputs.files());
+  });
+}
+
+std::set<std::filesystem::path> EditStage::files() const {
+  std::set<std::filesystem::path> files;
+  if (revert) return files;
+  for (const std::string& language : edits.edit_languages) {
+    EditSelection one = edits;
+    one.edit_languages = one.test_languages = {language};
+    files.merge(one.files(Split::kTest));
+  }
+  if (!editor.covariance.empty()) files.insert(editor.covariance);
+  return files;
+}
+
+}  // namespace xkde::recipe

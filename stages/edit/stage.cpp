@@ -1,0 +1,269 @@
+#include "stages/edit/stage.h"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "core/base/error.h"
+#include "core/base/log.h"
+#include "core/base/stopwatch.h"
+#include "core/edit/edit_questions.h"
+#include "core/evaluate/scorer_agreement.h"
+#include "core/io/atomic_file.h"
+#include "core/io/file_reader.h"
+#include "distributed/comm/agreement.h"
+#include "stages/edit/edit_session.h"
+#include "stages/run/chunk_log.h"
+#include "stages/run/json_lines.h"
+#include "stages/run/output_path.h"
+#include "stages/run/progress.h"
+#include "stages/run/stop_request.h"
+
+namespace xkde::recipe {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// What the editor goes on from; gone when the stage is finished.
+constexpr const char* kStateFile = "state.h5";
+/// A save takes at most this share of the time.
+constexpr double kSaveShare = 0.05;
+constexpr double kSaveEverySeconds = 30.0;
+
+/// The edits in the order of languages and records.
+std::vector<EditRequest> requests_of(const EditSelection& edits, LoadedData& files) {
+  std::vector<EditRequest> requests;
+  for (const std::string& code : edits.edit_languages) {
+    const Language& language = language_of(code);
+    for (const EditRecord& record : edits.load(code, code, Split::kTest, files).records) {
+      const EditSide& side = side_of(record, language);
+      requests.push_back({record.index, language.iso, side.src, side.subject, side.alt});
+    }
+  }
+  return requests;
+}
+
+void check_adapter(bool has_adapter) {
+  XKDE_CHECK(!has_adapter, ConfigError, EditStage::kName,
+             ": expected a model without an adapter, found one; export it merged, and edit that");
+}
+
+/// One stage at work.
+class Writer {
+ public:
+  Writer(const EditStage& stage, fs::path folder, RunContext& context)
+      : stage_(stage),
+        folder_(std::move(folder)),
+        context_(context),
+        requests_(requests_of(stage.edits, context.data().files)),
+        session_(stage.method, stage.editor, context),
+        team_(context.comm(), context.device()),
+        progress_("edit", std::ssize(requests_), 0, std::max<int64_t>(1, std::ssize(requests_) / 5),
+                  context.is_root()) {}
+
+  void run() {
+    int64_t next = resume();
+    const auto count = std::ssize(requests_);
+    while (next < count) {
+      if (stop_requested_anywhere(context_.comm())) {
+        if (context_.is_root()) save(session_.edited(), next);
+        throw StopRequested(stopped());
+      }
+      const int64_t end = std::min(count, next + stage_.editor.batch);
+      write(next, end);
+      next = end;
+      if (context_.is_root() && next < count && is_save_due()) save(session_.edited(), next);
+    }
+    finish();
+  }
+
+ private:
+  std::string editor() const {
+    return concat(name_of(kEditors, stage_.method), " ", session_.settings().dump());
+  }
+
+  int64_t resume() {
+    std::optional<EditedFile> state;
+    dist::agree_on(context_.comm(), [&] {
+      if (is_there(folder_ / kStateFile, FileOrigin::kOwn))
+        state = read_edited(folder_ / kStateFile);
+    });
+    const int64_t written = state ? state->written : 0;
+    if (state) {
+      XKDE_CHECK(state->editor == editor() && written <= std::ssize(requests_), CheckpointError,
+                 (folder_ / kStateFile).string(), ": expected the state of ", editor(),
+                 ", found that of ", state->editor);
+      session_.restore(*state);
+    }
+    if (context_.is_root()) {
+      keep_lines_up_to(folder_ / kEditsFile, "edit", written - 1);
+      lines_.emplace(folder_ / kEditsFile);
+    }
+    return written;
+  }
+
+  void write(int64_t begin, int64_t end) {
+    const Stopwatch watch;
+    const std::span<const EditRequest> batch(requests_.data() + begin,
+                                             static_cast<size_t>(end - begin));
+    const EditNotes notes = write_or_stop(batch, begin);
+    const double seconds = watch.seconds();
+    progress_.update(end,
+                     fmt::format("{:.2f} edits/s", static_cast<double>(end - begin) / seconds));
+    if (!context_.is_root()) return;
+    size_t next = 0;  // of those that were written
+    for (size_t i = 0; i < batch.size(); ++i) {
+      Json line = line_of(batch[i], begin + static_cast<int64_t>(i));
+      const std::optional<std::string> why = session_.why_not(batch[i]);
+      line["written"] = !why;
+      if (why) {
+        line["reason"] = *why;
+      } else {
+        line["steps"] = notes.steps.at(next);
+        line["loss"] = notes.losses.at(next++);
+      }
+      if (i == 0) {
+        line["batch"] = {begin, end};
+        if (!notes.step_losses.empty()) line["batch_losses"] = notes.step_losses;
+        if (!notes.orders.empty()) line["batch_orders"] = notes.orders;
+      }
+      lines_->append(line);
+    }
+  }
+
+  /// A stop in the middle of a batch, which only one rank alone heeds, keeps the edits before it.
+  EditNotes write_or_stop(std::span<const EditRequest> batch, int64_t begin) {
+    const EditedFile before = session_.edited();
+    try {
+      return session_.write(batch, team_);
+    } catch (const StopRequested&) {
+      save(before, begin);
+      throw StopRequested(stopped());
+    }
+  }
+
+  std::string stopped() const {
+    return concat("stopped on request, edits kept in ", folder_.string());
+  }
+
+  static Json line_of(const EditRequest& request, int64_t edit) {
+    return {{"edit", edit},
+            {"record", request.record},
+            {"language", request.language},
+            {"prompt", request.prompt},
+            {"subject", request.subject},
+            {"target", request.target}};
+  }
+
+  bool is_save_due() const {
+    const double since = since_save_.seconds();
+    return since > kSaveEverySeconds && since > save_seconds_ / kSaveShare;
+  }
+
+  /// `next`: requests that `state` has looked at.
+  void save(EditedFile state, int64_t next) {
+    const Stopwatch watch;
+    state.editor = editor();
+    state.written = next;
+    write_edited(folder_ / kStateFile, state);
+    save_seconds_ = watch.seconds();
+    since_save_.restart();
+  }
+
+  void finish() {
+    EditedFile edited = session_.edited();
+    edited.editor = editor();
+    edited.written = std::ssize(requests_);
+    edited.state.clear();
+    dist::agree_on(context_.comm(), [&] {
+      if (!context_.is_root()) return;
+      write_edited(folder_ / kEditedFile, edited);
+      write_file_atomically(folder_ / kStatisticsFile, statistics(edited).dump(1) + "\n");
+      fs::remove(folder_ / kStateFile);
+    });
+  }
+
+  Json statistics(const EditedFile& edited) {
+    // Counted anew: a restart looks at a part of the requests only.
+    std::map<std::string, int64_t> skipped;
+    int64_t written = 0;
+    for (const EditRequest& request : requests_) {
+      const std::optional<std::string> why = session_.why_not(request);
+      if (why) ++skipped[*why];
+      if (!why) ++written;
+    }
+    for (const auto& [reason, count] : skipped)
+      log::info(concat("edit: left out: ", reason, ": ", count));
+    Json weights = Json::array();
+    for (const auto& [name, tensor] : edited.weights) weights.push_back(name);
+    return {{"method", name_of(kEditors, stage_.method)},
+            {"editor", session_.settings()},
+            {"context_templates", session_.contexts()},
+            {"covariance", session_.covariance().string()},
+            {"batch", stage_.editor.batch},
+            {"requests", requests_.size()},
+            {"written", written},
+            {"skipped", skipped},
+            {"weights", weights}};
+  }
+
+  const EditStage& stage_;
+  fs::path folder_;
+  RunContext& context_;
+  std::vector<EditRequest> requests_;
+  EditSession session_;
+  RankTeam team_;
+  Progress progress_;
+  std::optional<JsonLinesWriter> lines_;  ///< of rank 0
+  Stopwatch since_save_;
+  double save_seconds_ = 0.0;
+};
+
+}  // namespace
+
+namespace {
+
+/// There are edits to take back: nothing has trained or rounded the weights since.
+void check_revert(const SurveyInputs& inputs) {
+  bool has_edits = false;
+  for (size_t i = 0; i < inputs.stage; ++i) {
+    const Stage& above = *inputs.recipe.stages[i];
+    if (!above.changes_model()) continue;
+    has_edits = above.name() == EditStage::kName && !as<EditStage>(above).revert;
+  }
+  XKDE_CHECK(
+      has_edits, ConfigError,
+      "edit.revert: expected a stage edit above, and no training or rounding since, found none");
+}
+
+}  // namespace
+
+void run_edit(const EditStage& stage, const fs::path& folder, RunContext& context) {
+  if (stage.revert) return restore_edit(stage, folder, context);
+  check_adapter(context.weights().lora().has_value());
+  Writer(stage, folder, context).run();
+  restore_edit(stage, folder, context);
+}
+
+void restore_edit(const EditStage& stage, const fs::path& folder, RunContext& context) {
+  if (stage.revert) return context.weights().drop_edits();
+  context.weights().use_edits(folder / kEditedFile);
+}
+
+void check_edit(const EditStage& stage, const SurveyInputs& inputs) {
+  if (stage.revert) return check_revert(inputs);
+  requests_of(stage.edits, inputs.data.files);
+  check_editor(stage.method, stage.editor, inputs.model.config);
+  bool has_adapter = !inputs.recipe.model.adapter.empty();
+  for (size_t i = 0; i < inputs.stage; ++i) {
+    const Stage& above = *inputs.recipe.stages[i];
+    if (above.changes_model()) has_adapter = above.adapter() != nullptr;
+  }
+  check_adapter(has_adapter);
+}
+
+}  // namespace xkde::recipe

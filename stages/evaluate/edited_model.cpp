@@ -1,0 +1,73 @@
+#include "stages/evaluate/edited_model.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/base/error.h"
+#include "core/base/stopwatch.h"
+#include "core/data/language.h"
+
+namespace xkde::recipe {
+
+EditedModel::EditedModel(const EvaluateStage& stage, const EvalInputs& inputs, RunContext& context)
+    : stage_(stage), inputs_(inputs), session_(*stage.method->editor(), stage.editor, context) {}
+
+EditRequest EditedModel::request(size_t stream, int64_t edit) const {
+  const EvalStream& edits = inputs_.streams[stream];
+  const auto at = static_cast<size_t>(edit);
+  const EvalEdit& one = edits.edits[at];
+  const std::string& code = inputs_.pairs[edits.pairs[at]].first;
+  return {one.record, language_of(code).iso, one.question, one.subject, one.target};
+}
+
+void EditedModel::write(const EditedWeights& edits, int64_t begin, int64_t end, Team& team) {
+  std::vector<EditRequest> requests;
+  for (int64_t edit = begin; edit < end; ++edit) requests.push_back(request(edits.stream, edit));
+  session_.write(requests, team);
+}
+
+void EditedModel::install(const EditedWeights& edits, Team& team) {
+  if (there_ && *there_ == edits) return;
+  const Stopwatch watch;
+  const bool is_stream = stage_.mode == EditMode::kSequential;
+  const int64_t step = is_stream ? stage_.editor.batch : edits.end - edits.begin;
+  // Only where batches end as they would from the beginning: a size's results do not depend on the
+  // other sizes that are asked.
+  const bool goes_on = there_ && there_->stream == edits.stream && is_stream &&
+                       there_->end <= edits.end && there_->end % step == 0;
+  if (!goes_on) session_.begin_stream();
+  int64_t next = goes_on ? there_->end : edits.begin;
+  there_.reset();  // unknown, where writing fails
+  while (next < edits.end) {
+    const int64_t end = std::min(edits.end, next + step);
+    write(edits, next, end, team);
+    next = end;
+  }
+  there_ = edits;
+  state_bytes_ = std::max(state_bytes_, session_.state_bytes());
+  seconds_ += watch.seconds();
+}
+
+void EditedModel::take_back() {
+  session_.begin_stream();
+  there_.reset();
+}
+
+Json EditedModel::statistics() const {
+  std::map<std::string, int64_t> skipped;
+  int64_t written = 0;
+  for (size_t stream = 0; stream < inputs_.streams.size(); ++stream) {
+    for (int64_t edit = 0; edit < std::ssize(inputs_.streams[stream].edits); ++edit) {
+      const std::optional<std::string> why = session_.why_not(request(stream, edit));
+      if (why) ++skipped[*why];
+      if (!why) ++written;
+    }
+  }
+  return {{"settings", session_.settings()},
+          {"context_templates", session_.contexts()},
+          {"covariance", session_.covariance().string()},
+          {"writable", written},
+          {"not_writable", skipped}};
+}
+
+}  // namespace xkde::recipe

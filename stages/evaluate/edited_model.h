@@ -1,0 +1,49 @@
+#ifndef XKDE_STAGES_EVALUATE_EDITED_MODEL_H_
+#define XKDE_STAGES_EVALUATE_EDITED_MODEL_H_
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/evaluate/eval_inputs.h"
+#include "core/evaluate/eval_questionnaire.h"
+#include "stages/edit/edit_session.h"
+#include "stages/evaluate/keys.h"
+
+namespace xkde::recipe {
+
+/// The run's model with the edits of one moment of an evaluation in its weights.
+class EditedModel {
+ public:
+  /// Nothing is written yet. `inputs` and `context` outlive it. Collective; throws as EditSession.
+  EditedModel(const EvaluateStage& stage, const EvalInputs& inputs, RunContext& context);
+
+  /// Makes the weights those of `edits`: goes on from what is there where that is the beginning of
+  /// the same stream. `team`: who writes together. Collective within it.
+  void install(const EditedWeights& edits, Team& team);
+  /// The weights are as trained again.
+  void take_back();
+  /// This rank's share of what writing took.
+  double seconds() const noexcept { return seconds_; }
+  /// Settings, contexts, and how many edits of the streams cannot be written, by reason.
+  Json statistics() const;
+  /// Bytes that the changed weights and the editor's state take beside the model.
+  int64_t state_bytes() const { return state_bytes_; }
+
+ private:
+  void write(const EditedWeights& edits, int64_t begin, int64_t end, Team& team);
+  EditRequest request(size_t stream, int64_t edit) const;
+
+  const EvaluateStage& stage_;
+  const EvalInputs& inputs_;
+  EditSession session_;
+  std::optional<EditedWeights> there_;
+  double seconds_ = 0.0;
+  int64_t state_bytes_ = 0;
+};
+
+}  // namespace xkde::recipe
+
+#endif  // XKDE_STAGES_EVALUATE_EDITED_MODEL_H_
