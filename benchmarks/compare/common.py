@@ -60,35 +60,43 @@ def edit_prompt(edit_side, question, test):
             f"[Query]:\n{question}")
 
 
-def data_order(seed, epoch, n):
-    """The order in which xkde_dist visits n samples (core/base/rng.h: SplitMix64 stream "data_order")."""
-    mask = (1 << 64) - 1
-    state = seed & mask
+class RandomStream:
+    """The random numbers of xkde_dist that (seed, name, index) names (core/base/rng.h: SplitMix64)."""
 
-    def following():
-        nonlocal state
-        state = (state + 0x9E3779B97F4A7C15) & mask
-        z = state
-        z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & mask
-        z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & mask
+    MASK = (1 << 64) - 1
+
+    def __init__(self, seed, name, index=0):
+        hashed = 0xCBF29CE484222325
+        for byte in name.encode():
+            hashed = ((hashed ^ byte) * 0x100000001B3) & self.MASK
+        self.state = seed & self.MASK
+        self.state = self.following() ^ hashed
+        self.state = self.following() ^ index
+        self.following()
+
+    def following(self):
+        self.state = (self.state + 0x9E3779B97F4A7C15) & self.MASK
+        z = self.state
+        z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & self.MASK
+        z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & self.MASK
         return z ^ (z >> 31)
 
-    def below(bound):
-        limit = mask - mask % bound
-        value = following()
+    def below(self, bound):
+        limit = self.MASK - self.MASK % bound
+        value = self.following()
         while value >= limit:
-            value = following()
+            value = self.following()
         return value % bound
 
-    name = 0xCBF29CE484222325
-    for byte in b"data_order":
-        name = ((name ^ byte) * 0x100000001B3) & mask
-    state = following() ^ name
-    state = following() ^ epoch
-    following()
-    order = list(range(n))
+    def uniform(self):
+        return (self.following() >> 11) * 2.0 ** -53
+
+
+def data_order(seed, epoch, n):
+    """The order in which xkde_dist visits n samples."""
+    stream, order = RandomStream(seed, "data_order", epoch), list(range(n))
     for i in range(n, 1, -1):
-        j = below(i)
+        j = stream.below(i)
         order[i - 1], order[j] = order[j], order[i - 1]
     return order
 
