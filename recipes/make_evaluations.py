@@ -51,7 +51,14 @@ RIVALS = {"bizsre": ("bizsre_train", "zsre_mend_train_10000.json and its Chinese
 MODES = {"single": "one edit at a time, its fact in the prompt",
          "batch": "memories of several sizes, emptied after each batch",
          "sequential": "streams of several lengths, asked at their ends",
-         "rivals": "the same edits by methods that need no weights of their own"}
+         "rivals": "the same edits by methods that need no weights of their own",
+         "editors": "the same edits written into weights, in batches of several sizes",
+         "editor_streams": "the same edits written into weights, as streams of several lengths"}
+# Methods that write weights, in the order of docs/recipes.md. Those of a stream that solve for many edits take a hundred at once.
+EDITORS = ("ft_l", "ft_m", "locft_bf", "lora", "rome", "memit", "memit_history", "emmet", "alphaedit", "ultraedit")
+MOMENTS = ("memit", "memit_history", "emmet", "alphaedit")
+# The layers of MEMIT in a model, scaled as the program does.
+MEMIT_LAYERS = "[4, 5, 6, 7, 8]"
 MODELS = {
     "smollm2": ("SmolLM2-135M-Instruct, which launch/run.sh fetches; set model.model_name_or_path to a tuned export",
                 ".deps/models/SmolLM2-135M-Instruct.Q4_1.gguf", "model"),
@@ -71,11 +78,24 @@ def stage(benchmark, keys):
     free = "{}"
     if benchmark == "wikibio":  # its answers are passages
         free = "{max_new_tokens: 256}"
-    if any(key in keys for key in ("method: ike", "method: remake")):  # plain text
+    if any(key in keys for key in ("method: ike", "method: remake", *(f"method: {one}" for one in EDITORS))):  # plain text
         free = "{contexts: [question, instruction]}"
     lines = [f"benchmark: {benchmark}", f"data: {data}"] + ([languages] if languages else []) + keys
     lines.append(f"free_answers: {free}")
     return "  - evaluate:\n" + "".join(f"      {line}\n" for line in lines)
+
+
+def editor_stages(benchmark, sizes, in_batches):
+    """Second moments, then the model as it is and each editor."""
+    text = f"  - covariance:\n      texts: [{{data: data/texts/en.txt, lang: en}}]\n      layers: {MEMIT_LAYERS}\n"
+    scoring = ["scoring: easyedit"] if BENCHMARKS[benchmark][3] is None else []
+    text += stage(benchmark, ["method: none"] + scoring)
+    for method in EDITORS:
+        keys = [f"method: {method}", "mode: batch" if in_batches else "mode: sequential", f"sizes: {sizes}"] + scoring
+        if not in_batches and method in ("lora", "locft_bf", "ultraedit") + MOMENTS:
+            keys.append("editor: {batch: 100}")
+        text += stage(benchmark, keys)
+    return text
 
 
 def recipe(benchmark, mode, model):
@@ -88,7 +108,11 @@ def recipe(benchmark, mode, model):
     encoder, origin = SMALL_ENCODER if small else ENCODERS[english]
     name = f"{benchmark}_{mode}_{model}"
     text = f"# {title}; {MODES[mode]}.\n#   data     " + "\n#            ".join(source) + f"\n#   model    {described}\n"
-    if mode != "single":
+    if mode.startswith("editor"):
+        described, path = BASES[model]
+        text = text.replace(MODELS[model][0], described)
+        text += "#   texts    plain text, a document a line, in the language of the edits: a few hundred thousand words\n"
+    elif mode != "single":
         text += f"#   encoder  {origin}\n"
     chat = [f"chat_template: {template}"] if template != "model" else []
     find = f"retriever: {{model_name_or_path: {encoder}, k: 1}}"
@@ -101,13 +125,15 @@ def recipe(benchmark, mode, model):
         stages = stage(benchmark, chat + ["mode: batch", f"sizes: {batches}", find])
     elif mode == "sequential":
         stages = stage(benchmark, chat + ["mode: sequential", f"sizes: {streams}", find])
-    else:
+    elif mode == "rivals":
         training, there = RIVALS[benchmark]
         text += f"# IKE and ReMaKE show the nearest of 10,000 training edits (protocol 2.3, 2.4):\n#   train    {there}\n"
         shown = f"demonstrations: {{benchmark: {training}, data: data/{training}, k: 16}}"
         stages = stage(benchmark, ["method: none"]) + stage(benchmark, ["method: lte"])
         stages += stage(benchmark, ["method: ike"]) + stage(benchmark, ["method: ike", find, shown])
         stages += stage(benchmark, ["method: remake"]) + stage(benchmark, ["method: remake", find, shown])
+    if mode.startswith("editor"):
+        stages = editor_stages(benchmark, batches if mode == "editors" else streams, mode == "editors")
     folder = HERE if small else HERE / "paper"
     file = folder / (f"{benchmark}_{mode}.yaml" if small else f"{name}.yaml")
     return file, (f"{text}run_name: {name}\noutput_dir: runs/{name}\n"
