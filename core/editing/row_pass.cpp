@@ -11,20 +11,18 @@
 namespace xkde {
 namespace {
 
-/// Looks at what the weight of a role is multiplied with.
-class InputTap final : public BlockProducts {
+/// Looks at what down_proj is multiplied with.
+class KeyTap final : public BlockProducts {
  public:
-  explicit InputTap(TensorRole role) : role_(role) {}
   at::Tensor product(TensorRole role, const at::Tensor& x, const at::Tensor& weight,
                      const at::Tensor& bias) const override {
-    if (role == role_) input_ = x;
+    if (role == TensorRole::kDown) keys_ = x;
     return plain_product(x, weight, bias);
   }
-  const at::Tensor& input() const { return input_; }
+  const at::Tensor& keys() const { return keys_; }
 
  private:
-  TensorRole role_;
-  mutable at::Tensor input_;
+  mutable at::Tensor keys_;
 };
 
 }  // namespace
@@ -59,26 +57,12 @@ at::Tensor RowPass::middle() const {
   return model_.decoder.block_middle(parameters, rows_, attended);
 }
 
-at::Tensor RowPass::keys() const { return inputs(TensorRole::kDown); }
-
-at::Tensor RowPass::inputs(TensorRole role) const {
+at::Tensor RowPass::keys() const {
   const c10::AutoGradMode without_graph(false);
-  const InputTap tap(role);
-  const Decoder& decoder = model_.decoder;
-  if (role == TensorRole::kDown || role == TensorRole::kGateUp) {
-    // The MLP looks at each row by itself.
-    decoder.block_mlp(weights(), middle().index_select(0, batch_.label_rows), &tap);
-    return tap.input();
-  }
-  const std::vector<at::Tensor> parameters = weights();
-  const at::Tensor qkv = decoder.block_qkv(parameters, rows_, &tap);
-  if (role == TensorRole::kAttentionOutput) {
-    const LayerContext& kind = context_.of(layer_);
-    const at::Tensor attended =
-        packed_attention(qkv, decoder.attention_shape(), kind.rotary, kind.attention);
-    decoder.block_middle(parameters, rows_, attended, &tap);
-  }
-  return tap.input().index_select(0, batch_.label_rows);
+  const KeyTap tap;
+  // The MLP looks at each row by itself.
+  model_.decoder.block_mlp(weights(), middle().index_select(0, batch_.label_rows), &tap);
+  return tap.keys();
 }
 
 at::Tensor RowPass::label_rows() const { return rows_.index_select(0, batch_.label_rows); }

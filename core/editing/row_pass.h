@@ -29,9 +29,6 @@ class RowPass {
   at::Tensor middle() const;
   /// The input of down_proj of block layer() at the labels, [L, F].
   at::Tensor keys() const;
-  /// What block layer() multiplies with a weight of `role`, which is one of its matrices, at the
-  /// labels, [L, I].
-  at::Tensor inputs(TensorRole role) const;
   /// rows() at the labels, [L, D].
   at::Tensor label_rows() const;
 
