@@ -126,7 +126,7 @@ class UltraEdit final : public Editor {
   };
 
   std::string shape_of(const MatrixPlace& matrix) const {
-    const at::Tensor& whole = model_.weights(matrix.unit)[matrix.parameter];
+    const at::Tensor whole = model_.weights(matrix.unit)[matrix.parameter];
     return concat(matrix.rows, "x", whole.size(1));
   }
 
