@@ -62,6 +62,7 @@ EditorSettings published(EditorKind kind, EditorPreset preset) {
   all.emmet_lambda = 0.1;
   all.null_threshold = 2e-2;
   all.l2 = 10.0;
+  all.ridge = 1.0;
   all.batch_size = 100;
   switch (kind) {
     case EditorKind::kFtL:
@@ -149,6 +150,7 @@ EditorSettings editor_settings(EditorKind kind, const EditorOptions& options,
   };
   take(kEditorCounts);
   take(kEditorNumbers);
+  take(kEditorSwitches);
   return all;
 }
 
@@ -163,6 +165,7 @@ Json settings_json(EditorKind kind, const EditorSettings& settings) {
   };
   put(kEditorCounts);
   put(kEditorNumbers);
+  put(kEditorSwitches);
   return json;
 }
 

@@ -75,11 +75,13 @@ struct EditorSettings {
   double emmet_lambda = 0.0;
   double null_threshold = 0.0;
   double l2 = 0.0;
+  double ridge = 0.0;
   double norm_limit = 0.0;  ///< 0: none
   int64_t epochs = 0;
   int64_t batch_size = 0;  ///< requests of one update
   int64_t lora_r = 0;
   double lora_alpha = 0.0;
+  bool whiten = false;
 
   /// The layers of the only module. Throws InternalError where there are several.
   const std::vector<int64_t>& layers() const;
@@ -91,8 +93,9 @@ struct EditorOptions {
   std::optional<std::vector<int64_t>> layers;
   std::optional<std::vector<std::string>> modules;
   std::optional<double> learning_rate, stop_loss, weight_decay, clamp_norm, kl_factor, cov_weight,
-      emmet_lambda, null_threshold, l2, norm_limit, lora_alpha;
+      emmet_lambda, null_threshold, l2, ridge, norm_limit, lora_alpha;
   std::optional<int64_t> steps, epochs, batch_size, lora_r;
+  std::optional<bool> whiten;
   std::vector<std::string> context_templates;  ///< empty: those that the model makes
   std::filesystem::path covariance;            ///< a file; empty: that of the stage before
   std::string chat_template = "plain";
@@ -100,7 +103,7 @@ struct EditorOptions {
   int64_t max_tokens_per_batch = 1024;  ///< rows of one pass; ours
 };
 
-/// A number of the editors' formulas: its key, and the kinds that look at it.
+/// A number or a switch of the editors' formulas: its key, and the kinds that look at it.
 template <typename T>
 struct EditorNumber {
   std::string_view key;
@@ -149,7 +152,11 @@ inline constexpr EditorNumber<double> kEditorNumbers[] = {
     {"null_threshold", &EditorOptions::null_threshold, &EditorSettings::null_threshold,
      bits_of(EditorKind::kAlphaEdit)},
     {"l2", &EditorOptions::l2, &EditorSettings::l2, bits_of(EditorKind::kAlphaEdit)},
+    {"ridge", &EditorOptions::ridge, &EditorSettings::ridge, bits_of(EditorKind::kUltraEdit)},
     {"lora_alpha", &EditorOptions::lora_alpha, &EditorSettings::lora_alpha, kLoraKind},
+};
+inline constexpr EditorNumber<bool> kEditorSwitches[] = {
+    {"whiten", &EditorOptions::whiten, &EditorSettings::whiten, bits_of(EditorKind::kUltraEdit)},
 };
 
 /// Whether the blocks of the model norm what down_proj gives before they add it.
@@ -159,7 +166,7 @@ bool norms_mlp_output(const ModelConfig& config);
 /// norms_mlp_output(), MEMIT and its kind have the last of them alone.
 EditorSettings editor_settings(EditorKind kind, const EditorOptions& options,
                                const ModelConfig& config);
-/// Modules with their layers, and the numbers that the kind looks at, by their keys.
+/// Modules with their layers, and the numbers and switches that the kind looks at, by their keys.
 Json settings_json(EditorKind kind, const EditorSettings& settings);
 
 }  // namespace xkde

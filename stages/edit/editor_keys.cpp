@@ -14,10 +14,16 @@ constexpr Condition<std::string> kTemplate{
     "a text with {} where the prompt goes",
     [](const std::string& text) { return text.find("{}") != std::string::npos; }};
 
-Condition<int64_t> condition_of(const EditorNumber<int64_t>& /*number*/) { return kPositive; }
+void read(StrictMap& map, const EditorNumber<int64_t>& number, int64_t& value) {
+  map.optional(number.key, value, kPositive);
+}
 
-Condition<double> condition_of(const EditorNumber<double>& number) {
-  return number.may_be_zero ? kNotNegativeNumber : kPositiveNumber;
+void read(StrictMap& map, const EditorNumber<double>& number, double& value) {
+  map.optional(number.key, value, number.may_be_zero ? kNotNegativeNumber : kPositiveNumber);
+}
+
+void read(StrictMap& map, const EditorNumber<bool>& number, bool& value) {
+  map.optional(number.key, value);
 }
 
 /// Refuses a key that the method does not look at. `looks`: which methods do.
@@ -41,7 +47,7 @@ void each_number(StrictMap& map, EditorKind kind, const Numbers& numbers, Editor
       continue;
     }
     auto& value = options.*number.option;
-    if (map.asks(number.key, value)) map.optional(number.key, *value, condition_of(number));
+    if (map.asks(number.key, value)) read(map, number, *value);
   }
 }
 
@@ -54,6 +60,7 @@ void each_editor_key(StrictMap map, EditorKind kind, EditorOptions& options) {
   if (map.asks("modules", options.modules)) map.optional("modules", *options.modules);
   each_number(map, kind, kEditorCounts, options);
   each_number(map, kind, kEditorNumbers, options);
+  each_number(map, kind, kEditorSwitches, options);
   const std::vector<std::string_view> templates = ChatTemplate::keys();
   map.optional("chat_template", options.chat_template, Names{templates});
   if (entry.needs_subject) {

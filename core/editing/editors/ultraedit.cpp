@@ -43,8 +43,11 @@ class ProductTap final : public BlockProducts {
 struct RunningMoments {
   double count = 0.0;
   at::Tensor mean, squares;  ///< fp64 [width]
+  /// Of the last columns, as many as it is wide: whose diagonal `squares` has; undefined: not kept.
+  at::Tensor products;
 
-  void add(const at::Tensor& rows) {
+  /// `rows` fp64 [n, width]. `whole`: so many of the last columns have products.
+  void add(const at::Tensor& rows, int64_t whole) {
     const auto fresh = static_cast<double>(rows.size(0));
     const at::Tensor own = rows.mean(0);
     // One row has no variance.
@@ -58,7 +61,30 @@ struct RunningMoments {
     const double all = count + fresh;
     mean = mean + delta * (fresh / all);
     squares = squares + variance * fresh + delta.square() * (count * fresh / all);
+    if (whole > 0) add_products(rows - own, delta, whole, count * fresh / all);
     count = all;
+  }
+
+  void add_products(const at::Tensor& centered, const at::Tensor& delta, int64_t whole,
+                    double weight) {
+    const auto last = [whole](const at::Tensor& x) {
+      return x.narrow(-1, x.size(-1) - whole, whole);
+    };
+    const at::Tensor rows = last(centered), moved = last(delta);
+    if (!products.defined()) products = at::zeros({whole, whole}, rows.options());
+    const auto fresh = static_cast<double>(rows.size(0));
+    // One row has no variance.
+    const double scale = fresh > 1.0 ? fresh / (fresh - 1.0) : 0.0;
+    products = products + rows.t().matmul(rows) * scale + at::outer(moved, moved) * weight;
+  }
+
+  /// The inverse square root of the covariance of the columns that have products, fp64 [O, O];
+  /// undefined where no more rows than columns came.
+  at::Tensor whitening() const {
+    constexpr double kLeast = 1e-6;
+    if (!products.defined() || count <= static_cast<double>(products.size(0))) return {};
+    const auto [values, vectors] = at::linalg_eigh(products / (count - 1.0));
+    return (vectors * values.clamp_min(kLeast).rsqrt()).matmul(vectors.t());
   }
 
   at::Tensor normalized(const at::Tensor& rows) const {
@@ -68,7 +94,7 @@ struct RunningMoments {
   }
 };
 
-/// arXiv:2505.14679.
+/// arXiv:2505.14679, with the whitening of gradients and the ridge of arXiv:2605.11836.
 class UltraEdit final : public Editor {
  public:
   UltraEdit(const EditableModel& model, EditorParts parts)
@@ -90,10 +116,16 @@ class UltraEdit final : public Editor {
                     .orders = {}};
     const std::vector<Rows> rows = collect(requests, notes, team);
     // All statistics of the turn are counted before any is used.
-    for (size_t i = 0; i < matrices_.size(); ++i)
-      moments_[shape_of(matrices_[i])].add(at::cat({rows[i].inputs, rows[i].gradients}, 1));
-    for (size_t i = 0; i < matrices_.size(); ++i)
-      overlay.add(matrices_[i], change(rows[i], moments_.at(shape_of(matrices_[i]))));
+    for (size_t i = 0; i < matrices_.size(); ++i) {
+      moments_[shape_of(matrices_[i])].add(rows[i].both(),
+                                           parts_.settings.whiten ? rows[i].gradients.size(1) : 0);
+    }
+    std::map<std::string, at::Tensor> whitening;
+    for (const auto& [shape, moments] : moments_) whitening[shape] = moments.whitening();
+    for (size_t i = 0; i < matrices_.size(); ++i) {
+      const std::string shape = shape_of(matrices_[i]);
+      overlay.add(matrices_[i], change(rows[i], moments_.at(shape), whitening.at(shape)));
+    }
     return notes;
   }
 
@@ -103,6 +135,7 @@ class UltraEdit final : public Editor {
       all[shape + "/count"] = at::full({1}, moments.count, at::kDouble);
       all[shape + "/mean"] = moments.mean;
       all[shape + "/squares"] = moments.squares;
+      if (moments.products.defined()) all[shape + "/products"] = moments.products;
     }
     return all;
   }
@@ -115,14 +148,18 @@ class UltraEdit final : public Editor {
       if (name.ends_with("/count")) moments.count = tensor[0].item<double>();
       if (name.ends_with("/mean")) moments.mean = tensor.clone();
       if (name.ends_with("/squares")) moments.squares = tensor.clone();
+      if (name.ends_with("/products")) moments.products = tensor.clone();
     }
   }
 
  private:
-  /// At the positions that predict targets, one row each, fp64.
+  /// At the positions that predict targets, one row each. In fp32, which holds any compute dtype:
+  /// those of all matrices are there at once.
   struct Rows {
     at::Tensor inputs;     ///< [n, I]
     at::Tensor gradients;  ///< [n, O]
+
+    at::Tensor both() const { return at::cat({inputs, gradients}, 1).to(at::kDouble); }
   };
 
   std::string shape_of(const MatrixPlace& matrix) const {
@@ -130,15 +167,20 @@ class UltraEdit final : public Editor {
     return concat(matrix.rows, "x", whole.size(1));
   }
 
-  /// (HᵀH + I) X = HᵀV for ΔW = Xᵀ: by rows when they are fewer than columns.
-  at::Tensor change(const Rows& rows, const RunningMoments& moments) const {
-    const at::Tensor both = moments.normalized(at::cat({rows.inputs, rows.gradients}, 1));
+  /// (HᵀH + ridge I) X = HᵀV for ΔW = Xᵀ.
+  at::Tensor change(const Rows& rows, const RunningMoments& moments,
+                    const at::Tensor& whitening) const {
+    const at::Tensor raw = rows.both();
+    const at::Tensor both = moments.normalized(raw);
     const at::Tensor inputs = both.narrow(1, 0, rows.inputs.size(1));
-    const at::Tensor gradients = both.narrow(1, rows.inputs.size(1), rows.gradients.size(1));
+    const int64_t width = rows.gradients.size(1), first = rows.inputs.size(1);
+    const at::Tensor gradients =
+        whitening.defined() ? (raw - moments.mean).narrow(1, first, width).matmul(whitening)
+                            : both.narrow(1, first, width);
     const at::Tensor values = inputs.square().sum(1, /*keepdim=*/true) * gradients *
                               -parts_.settings.learning_rate;  // [n, O]
-    const KeySystem system(at::eye(rows.inputs.size(1), rows.inputs.options()));
-    return system.change(rows.inputs.t(), values.t());
+    const KeySystem system(at::eye(first, raw.options()) / parts_.settings.ridge);
+    return system.change(rows.inputs.to(at::kDouble).t(), values.t());
   }
 
   std::vector<Rows> collect(std::span<const EditRequest> requests, EditNotes& notes, Team& team) {
@@ -158,10 +200,11 @@ class UltraEdit final : public Editor {
       sequences.push_back(std::move(sequence));
     }
     std::vector<Rows> rows;
-    const at::TensorOptions wide = at::TensorOptions(model_.device).dtype(at::kDouble);
+    const at::TensorOptions single = at::TensorOptions(model_.device).dtype(at::kFloat);
     for (const MatrixPlace& matrix : matrices_) {
       const int64_t columns = model_.weights(matrix.unit)[matrix.parameter].size(1);
-      rows.push_back({at::zeros({total, columns}, wide), at::zeros({total, matrix.rows}, wide)});
+      rows.push_back(
+          {at::zeros({total, columns}, single), at::zeros({total, matrix.rows}, single)});
     }
     // Requests do not share rows: a row's gradient belongs to one of them.
     std::vector<PackedBatch> packs = pack_sequences(sequences, {.share_prefixes = false,
@@ -221,10 +264,9 @@ class UltraEdit final : public Editor {
     for (size_t i = 0; i < matrices_.size(); ++i) {
       const at::Tensor input = taps.at(matrices_[i].unit).of(matrices_[i].role).input;
       const at::Tensor gradient = gradients[i].narrow(1, matrices_[i].first_row, matrices_[i].rows);
-      rows[i].inputs.index_copy_(0, places,
-                                 input.index_select(0, batch.label_rows).to(at::kDouble));
+      rows[i].inputs.index_copy_(0, places, input.index_select(0, batch.label_rows).to(at::kFloat));
       rows[i].gradients.index_copy_(0, places,
-                                    gradient.index_select(0, batch.label_rows).to(at::kDouble));
+                                    gradient.index_select(0, batch.label_rows).to(at::kFloat));
     }
   }
 

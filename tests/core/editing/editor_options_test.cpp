@@ -186,7 +186,19 @@ TEST(EditorOptions, SettingsInWordsNameTheNumbersThatTheMethodLooksAt) {
   const Json json = settings_json(EditorKind::kUltraEdit, settings);
   std::vector<std::string> keys;
   for (const auto& [key, value] : json.items()) keys.push_back(key);
-  EXPECT_THAT(keys, testing::UnorderedElementsAre("learning_rate", "modules"));
+  EXPECT_THAT(keys, testing::UnorderedElementsAre("learning_rate", "modules", "ridge", "whiten"));
+  EXPECT_EQ(json["whiten"], false);
+  EXPECT_EQ(json["ridge"], 1.0);
+}
+
+/// What newer papers add to a method is off until a recipe asks for it.
+TEST(EditorOptions, AddNothingToAMethodByThemselves) {
+  for (const auto& preset : kEditorPresetNames) {
+    for (const EditorEntry& editor : kEditors) {
+      const EditorSettings found = preset_settings(editor.value, preset.value);
+      EXPECT_FALSE(found.whiten) << editor.name;
+    }
+  }
 }
 
 /// A number that no method looks at, or one that is in the settings and has no key, is forgotten.
@@ -201,6 +213,7 @@ TEST(EditorOptions, EveryNumberBelongsToAMethod) {
   };
   look(kEditorCounts);
   look(kEditorNumbers);
+  look(kEditorSwitches);
   EXPECT_THAT(orphans, IsEmpty());
 }
 

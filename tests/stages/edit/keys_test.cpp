@@ -42,6 +42,16 @@ TEST(EditStage, ReadsItsOwnKeysAgain) {
   EXPECT_EQ(resolved(parse_recipe(all.dump(), "again.yaml", kStageParsers)), all);
 }
 
+TEST(EditStage, ReadsWhatNewerPapersAdd) {
+  const Recipe other = edit_recipe(
+      "benchmark: mzsre, data: d, edit_languages: [en], method: ultraedit, "
+      "editor: {whiten: true, ridge: 10}");
+  EXPECT_EQ(as<EditStage>(*other.stages.front()).editor.whiten, true);
+  EXPECT_EQ(as<EditStage>(*other.stages.front()).editor.ridge, 10.0);
+  const Json all = resolved(other);
+  EXPECT_EQ(resolved(parse_recipe(all.dump(), "again.yaml", kStageParsers)), all);
+}
+
 TEST(EditStage, TestsItsEditLanguagesAndNamesNoOthers) {
   const Recipe recipe =
       edit_recipe("benchmark: mzsre, data: d, edit_languages: [en, es], method: ft_m");

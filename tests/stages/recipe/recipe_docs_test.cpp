@@ -89,13 +89,14 @@ void add_evaluation(std::map<std::string, Json>& sections) {
 /// A recipe with an `edit` stage that has all keys of its method.
 std::string with_editor(const EditorEntry& method) {
   std::string keys = "layers: [0], modules: [down_proj]";
-  const auto add = [&](const auto& numbers) {
+  const auto add = [&](const auto& numbers, const char* value) {
     for (const auto& number : numbers) {
-      if (number.is_of(method.value)) keys += ", " + std::string(number.key) + ": 1";
+      if (number.is_of(method.value)) keys += concat(", ", number.key, ": ", value);
     }
   };
-  add(kEditorCounts);
-  add(kEditorNumbers);
+  add(kEditorCounts, "1");
+  add(kEditorNumbers, "1");
+  add(kEditorSwitches, "true");
   if (method.needs_subject) keys += ", context_templates: [\"{}\"]";
   if (method.needs_moments) keys += ", covariance: c";
   return "model: {model_name_or_path: m}\nstages:\n  - edit: {benchmark: mzsre, data: d, "

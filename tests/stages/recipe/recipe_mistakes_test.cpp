@@ -327,6 +327,9 @@ TEST(RecipeMistakes, EditNeedsAMethodAndItsKeys) {
       {"method: ultraedit, editor: {steps: 2}",
        "edit.editor.steps: expected method: ft_l, ft_m, lora, rome, memit, memit_history, emmet or "
        "alphaedit beside this key, found ultraedit"},
+      {"method: memit, editor: {whiten: true}",
+       "edit.editor.whiten: expected method: ultraedit beside this key, found memit"},
+      {"method: ultraedit, editor: {whiten: 1}", "edit.editor.whiten: expected true or false"},
       {"method: ft_l, editor: {context_templates: [\"{}\"]}",
        "edit.editor.context_templates: expected method: rome, memit, memit_history, emmet or "
        "alphaedit beside this key, found ft_l"},
