@@ -58,7 +58,7 @@ EditorSettings published(EditorKind kind, EditorPreset preset) {
   all.weight_decay = is_gentle ? 0.5 : 1e-3;
   all.clamp_norm = is_gentle ? 0.75 : 4.0;
   all.kl_factor = 0.0625;
-  all.cov_weight = 15000.0;
+  all.cov_weight = is_alpha ? 0.0 : 15000.0;
   all.emmet_lambda = 0.1;
   all.null_threshold = 2e-2;
   all.l2 = 10.0;

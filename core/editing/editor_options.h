@@ -78,7 +78,8 @@ struct EditorSettings {
   double ridge = 0.0;
   double norm_limit = 0.0;  ///< 0: none
   int64_t epochs = 0;
-  int64_t batch_size = 0;  ///< requests of one update
+  int64_t batch_size = 0;     ///< requests of one update
+  int64_t refresh_every = 0;  ///< edits; 0: never
   int64_t lora_r = 0;
   double lora_alpha = 0.0;
   bool whiten = false;
@@ -94,7 +95,7 @@ struct EditorOptions {
   std::optional<std::vector<std::string>> modules;
   std::optional<double> learning_rate, stop_loss, weight_decay, clamp_norm, kl_factor, cov_weight,
       emmet_lambda, null_threshold, l2, ridge, norm_limit, lora_alpha;
-  std::optional<int64_t> steps, epochs, batch_size, lora_r;
+  std::optional<int64_t> steps, epochs, batch_size, refresh_every, lora_r;
   std::optional<bool> whiten;
   std::vector<std::string> context_templates;  ///< empty: those that the model makes
   std::filesystem::path covariance;            ///< a file; empty: that of the stage before
@@ -111,8 +112,12 @@ struct EditorNumber {
   T EditorSettings::*setting;
   uint32_t kinds;  ///< a bit for each
   bool may_be_zero = false;
+  uint32_t zero_kinds = 0;  ///< of which it may be zero where it may not of others
 
   bool is_of(EditorKind kind) const { return (kinds >> static_cast<uint32_t>(kind) & 1U) != 0; }
+  bool may_be_zero_of(EditorKind kind) const {
+    return may_be_zero || (zero_kinds >> static_cast<uint32_t>(kind) & 1U) != 0;
+  }
 };
 
 template <typename... Kinds>
@@ -134,6 +139,8 @@ inline constexpr EditorNumber<int64_t> kEditorCounts[] = {
     {"epochs", &EditorOptions::epochs, &EditorSettings::epochs, kEpochKind},
     {"batch_size", &EditorOptions::batch_size, &EditorSettings::batch_size,
      kTunedKinds | kLoraKind},
+    {"refresh_every", &EditorOptions::refresh_every, &EditorSettings::refresh_every,
+     bits_of(EditorKind::kAlphaEdit), true},
     {"lora_r", &EditorOptions::lora_r, &EditorSettings::lora_r, kLoraKind},
 };
 inline constexpr EditorNumber<double> kEditorNumbers[] = {
@@ -146,7 +153,8 @@ inline constexpr EditorNumber<double> kEditorNumbers[] = {
     {"clamp_norm", &EditorOptions::clamp_norm, &EditorSettings::clamp_norm, kValueKinds},
     {"kl_factor", &EditorOptions::kl_factor, &EditorSettings::kl_factor, kValueKinds, true},
     {"cov_weight", &EditorOptions::cov_weight, &EditorSettings::cov_weight,
-     bits_of(EditorKind::kMemit, EditorKind::kMemitHistory)},
+     bits_of(EditorKind::kMemit, EditorKind::kMemitHistory, EditorKind::kAlphaEdit), false,
+     bits_of(EditorKind::kAlphaEdit)},
     {"emmet_lambda", &EditorOptions::emmet_lambda, &EditorSettings::emmet_lambda,
      bits_of(EditorKind::kEmmet)},
     {"null_threshold", &EditorOptions::null_threshold, &EditorSettings::null_threshold,

@@ -14,15 +14,16 @@ constexpr Condition<std::string> kTemplate{
     "a text with {} where the prompt goes",
     [](const std::string& text) { return text.find("{}") != std::string::npos; }};
 
-void read(StrictMap& map, const EditorNumber<int64_t>& number, int64_t& value) {
-  map.optional(number.key, value, kPositive);
+void read(StrictMap& map, EditorKind kind, const EditorNumber<int64_t>& number, int64_t& value) {
+  map.optional(number.key, value, number.may_be_zero_of(kind) ? kNotNegative : kPositive);
 }
 
-void read(StrictMap& map, const EditorNumber<double>& number, double& value) {
-  map.optional(number.key, value, number.may_be_zero ? kNotNegativeNumber : kPositiveNumber);
+void read(StrictMap& map, EditorKind kind, const EditorNumber<double>& number, double& value) {
+  map.optional(number.key, value,
+               number.may_be_zero_of(kind) ? kNotNegativeNumber : kPositiveNumber);
 }
 
-void read(StrictMap& map, const EditorNumber<bool>& number, bool& value) {
+void read(StrictMap& map, EditorKind /*kind*/, const EditorNumber<bool>& number, bool& value) {
   map.optional(number.key, value);
 }
 
@@ -47,7 +48,7 @@ void each_number(StrictMap& map, EditorKind kind, const Numbers& numbers, Editor
       continue;
     }
     auto& value = options.*number.option;
-    if (map.asks(number.key, value)) read(map, number, *value);
+    if (map.asks(number.key, value)) read(map, kind, number, *value);
   }
 }
 

@@ -33,6 +33,10 @@ void check_settings(EditorKind kind, const EditorSettings& settings, const Decod
   const bool has_one_module = kind != EditorKind::kLora && kind != EditorKind::kUltraEdit;
   XKDE_CHECK(!has_one_module || settings.modules.size() == 1, ConfigError,
              "editor.modules: expected one module for ", name, ", found ", settings.modules.size());
+  XKDE_CHECK(
+      settings.refresh_every == 0 || settings.cov_weight > 0.0, ConfigError,
+      "editor.refresh_every: expected editor.cov_weight above 0 beside it, found 0: what may "
+      "change would be found from the edits alone");
   for (const ModuleLayers& module : settings.modules) {
     const std::vector<int64_t>& layers = module.layers;
     XKDE_CHECK(layers.size() == 1 || !has_one_layer(kind, decoder.config()), ConfigError,

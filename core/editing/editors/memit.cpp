@@ -1,4 +1,3 @@
-#include <optional>
 #include <utility>
 
 #include <ATen/ATen.h>
@@ -17,11 +16,19 @@ struct LayerSystem {
   int64_t layer = 0;
   MatrixPlace matrix;
   KeySystem system;
-  at::Tensor basis;  ///< of AlphaEdit, fp64 [F, r]: keys are Uᵀk; undefined: keys are k
+  at::Tensor basis;    ///< of AlphaEdit, fp64 [F, r]: keys are Uᵀk; undefined: keys are k
+  at::Tensor earlier;  ///< Σ kkᵀ of earlier edits, fp64 [F, F], where the basis is found anew
+};
+
+/// Of one batch at a layer, a column for each edit.
+struct LayerKeys {
+  at::Tensor known;  ///< as the system takes them, fp64 [F, u] or [r, u]
+  at::Tensor whole;  ///< fp64 [F, u], where the basis is found anew
 };
 
 /// MEMIT (arXiv:2210.07229), with the keys of earlier edits (arXiv:2605.26670), EMMET
 /// (arXiv:2403.14236) and AlphaEdit (arXiv:2410.02355): they differ in the matrix that keys meet.
+/// AlphaEdit may have BetaEdit's second moments and refreshed null space (arXiv:2605.09285).
 class Memit final : public Editor {
  public:
   Memit(EditorKind kind, const EditableModel& model, EditorParts parts)
@@ -32,24 +39,86 @@ class Memit final : public Editor {
     const std::string& module = parts_.settings.modules.front().module;
     for (const int64_t layer : parts_.settings.layers()) {
       MatrixPlace matrix = find_matrix(model.decoder, layer, module, "editor.layers");
-      layers_.push_back(system_of(layer, module, std::move(matrix)));
+      layers_.push_back(system_of(layer, std::move(matrix)));
     }
   }
 
   EditNotes write(std::span<const EditRequest> requests, WeightOverlay& overlay,
                   Team& team) override {
-    const int64_t top = layers_.back().layer;
+    if (refreshes() && since_refresh_ >= parts_.settings.refresh_every) refresh();
+    ValueVectors found = values_of(requests, team);
+    EditNotes notes{.steps = std::move(found.steps),
+                    .losses = std::move(found.losses),
+                    .step_losses = {},
+                    .orders = {}};
+    const std::vector<LayerKeys> keys = solve(requests, found, overlay, team);
+    if (remembers()) {
+      for (size_t i = 0; i < layers_.size(); ++i) remember(layers_[i], keys[i]);
+      edits_ += std::ssize(requests);
+      since_refresh_ += std::ssize(requests);
+    }
+    return notes;
+  }
+
+  std::map<std::string, at::Tensor> state() const override {
+    std::map<std::string, at::Tensor> all;
+    if (!remembers()) return all;
+    for (const LayerSystem& layer : layers_) {
+      all[layer.matrix.name] = layer.system.inverse();
+      if (!refreshes()) continue;
+      all["basis/" + layer.matrix.name] = layer.basis;
+      all["earlier/" + layer.matrix.name] = layer.earlier;
+    }
+    if (refreshes()) all["edits"] = at::tensor({edits_, since_refresh_}).to(at::kDouble);
+    return all;
+  }
+
+  void restore(const std::map<std::string, at::Tensor>& state) override {
+    if (!remembers()) return;
+    for (LayerSystem& layer : layers_) {
+      const std::string& name = layer.matrix.name;
+      const at::Tensor& inverse = state.at(name);
+      if (refreshes()) {
+        check_width(state.at("earlier/" + name), layer.earlier.size(0), name);
+        layer.earlier = state.at("earlier/" + name);
+        layer.basis = state.at("basis/" + name);
+      } else {
+        check_width(inverse, layer.system.width(), name);
+      }
+      layer.system = KeySystem(inverse);
+    }
+    if (!refreshes()) return;
+    edits_ = state.at("edits")[0].item<int64_t>();
+    since_refresh_ = state.at("edits")[1].item<int64_t>();
+  }
+
+ private:
+  bool remembers() const { return entry_of(kEditors, kind_).remembers; }
+  bool refreshes() const { return parts_.settings.refresh_every > 0; }
+
+  static void check_width(const at::Tensor& found, int64_t width, const std::string& name) {
+    XKDE_CHECK(found.dim() == 2 && found.size(0) == width && found.size(1) == width, DataError,
+               name, ": expected the state of a layer of width ", width, ", found ", found.size(0));
+  }
+
+  ValueVectors values_of(std::span<const EditRequest> requests, Team& team) const {
     const ValueOptions options{
-        .layer = top,
+        .layer = layers_.back().layer,
         .place = is_normed_ ? VectorPlace::kMlpOutput : VectorPlace::kBlockOutput,
         .contexts = parts_.contexts,
         .max_tokens = parts_.max_tokens};
-    ValueVectors found = value_vectors(model_, requests, parts_.settings, options, team);
+    return value_vectors(model_, requests, parts_.settings, options, team);
+  }
+
+  /// Changes the layers one after another, and returns their keys.
+  std::vector<LayerKeys> solve(std::span<const EditRequest> requests, const ValueVectors& found,
+                               WeightOverlay& overlay, Team& team) const {
     const at::Tensor wanted = found.values.to(at::kDouble);  // [R, D]
+    const int64_t top = layers_.back().layer;
     SubjectRows rows(model_, requests, parts_.contexts, parts_.max_tokens, team);
     SubjectRows bare(model_, requests, {parts_.contexts.front()}, parts_.max_tokens, team);
     const double ridge = kind_ == EditorKind::kEmmet ? parts_.settings.emmet_lambda : 1.0;
-    std::vector<at::Tensor> keys;
+    std::vector<LayerKeys> keys;
     for (size_t i = 0; i < layers_.size(); ++i) {
       const LayerSystem& layer = layers_[i];
       rows.advance_to(layer.layer);
@@ -57,56 +126,63 @@ class Memit final : public Editor {
       const at::Tensor there = is_normed_ ? found.before.to(at::kDouble) : bare.outputs(top);
       const at::Tensor residual =
           (wanted - there) / static_cast<double>(layers_.size() - i);  // [R, D]
-      keys.push_back(projected(rows.keys().t(), layer));
-      at::Tensor change = layer.system.change(keys.back(), residual.t(), ridge);
+      const at::Tensor whole = rows.keys().t();
+      keys.push_back({layer.basis.defined() ? layer.basis.t().matmul(whole) : whole.contiguous(),
+                      refreshes() ? whole : at::Tensor()});
+      at::Tensor change = layer.system.change(keys.back().known, residual.t(), ridge);
       if (layer.basis.defined()) change = change.matmul(layer.basis.t());
       overlay.add(layer.matrix, change);
     }
-    if (remembers()) {
-      for (size_t i = 0; i < layers_.size(); ++i) layers_[i].system.remember(keys[i]);
-    }
-    return {.steps = std::move(found.steps),
-            .losses = std::move(found.losses),
-            .step_losses = {},
-            .orders = {}};
+    return keys;
   }
 
-  std::map<std::string, at::Tensor> state() const override {
-    std::map<std::string, at::Tensor> all;
-    if (!remembers()) return all;
-    for (const LayerSystem& layer : layers_) all[layer.matrix.name] = layer.system.inverse();
-    return all;
+  void remember(LayerSystem& layer, const LayerKeys& keys) const {
+    layer.system.remember(keys.known);
+    // A new tensor: others may hold the sum as it was, to go back to it.
+    if (refreshes()) layer.earlier = at::addmm(layer.earlier, keys.whole, keys.whole.t());
   }
 
-  void restore(const std::map<std::string, at::Tensor>& state) override {
-    if (!remembers()) return;
-    for (LayerSystem& layer : layers_) {
-      const at::Tensor& inverse = state.at(layer.matrix.name);
-      XKDE_CHECK(inverse.sizes() == layer.system.inverse().sizes(), DataError, layer.matrix.name,
-                 ": expected the state of a layer of width ", layer.system.width(), ", found ",
-                 inverse.size(0));
-      layer.system = KeySystem(inverse);
-    }
+  at::Tensor moments_of(int64_t layer) const {
+    return parts_.moments(layer, parts_.settings.modules.front().module);
   }
 
- private:
-  bool remembers() const { return entry_of(kEditors, kind_).remembers; }
-
-  LayerSystem system_of(int64_t layer, const std::string& module, MatrixPlace matrix) const {
-    const at::Tensor moments = parts_.moments(layer, module);
+  LayerSystem system_of(int64_t layer, MatrixPlace matrix) const {
+    const at::Tensor moments = moments_of(layer);
     const std::string place = concat("second moments of ", matrix.name);
     const EditorSettings& settings = parts_.settings;
     if (kind_ == EditorKind::kAlphaEdit) {
       at::Tensor basis = null_space(moments, settings.null_threshold, place);
-      const at::Tensor start = at::eye(basis.size(1), basis.options()) * settings.l2;
-      return {layer, std::move(matrix), KeySystem(start, place), std::move(basis)};
+      const bool weighs = settings.cov_weight > 0.0;
+      KeySystem system =
+          reduced(weighs ? moments * settings.cov_weight : at::Tensor(), basis, place);
+      const at::Tensor earlier = refreshes() ? at::zeros_like(moments) : at::Tensor();
+      return {layer, std::move(matrix), std::move(system), std::move(basis), earlier};
     }
     const double weight = kind_ == EditorKind::kEmmet ? 1.0 : settings.cov_weight;
-    return {layer, std::move(matrix), KeySystem(moments * weight, place), {}};
+    return {layer, std::move(matrix), KeySystem(moments * weight, place), {}, {}};
   }
 
-  static at::Tensor projected(const at::Tensor& keys, const LayerSystem& layer) {
-    return layer.basis.defined() ? layer.basis.t().matmul(keys) : keys.contiguous();
+  /// l2 · I + Uᵀ `whole` U; undefined: zero.
+  KeySystem reduced(const at::Tensor& whole, const at::Tensor& basis,
+                    const std::string& place) const {
+    at::Tensor start = at::eye(basis.size(1), basis.options()) * parts_.settings.l2;
+    if (whole.defined()) start = start + basis.t().matmul(whole.matmul(basis));
+    return KeySystem(start, place);
+  }
+
+  /// Finds anew what may change, of texts and of all edits so far.
+  void refresh() {
+    const double weight = parts_.settings.cov_weight;
+    for (LayerSystem& layer : layers_) {
+      const at::Tensor moments = moments_of(layer.layer) * weight;
+      const std::string place =
+          concat("second moments of ", layer.matrix.name, " with the keys of ", edits_, " edits");
+      const at::Tensor mixed =
+          (layer.earlier / static_cast<double>(edits_) + moments) / (weight + 1.0);
+      layer.basis = null_space(mixed, parts_.settings.null_threshold, place);
+      layer.system = reduced(layer.earlier + moments, layer.basis, place);
+    }
+    since_refresh_ = 0;
   }
 
   EditorKind kind_;
@@ -116,6 +192,8 @@ class Memit final : public Editor {
   /// output of down_proj itself, in one layer.
   bool is_normed_;
   std::vector<LayerSystem> layers_;
+  int64_t edits_ = 0;  ///< that are remembered
+  int64_t since_refresh_ = 0;
 };
 
 }  // namespace

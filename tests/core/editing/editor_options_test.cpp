@@ -196,8 +196,10 @@ TEST(EditorOptions, AddNothingToAMethodByThemselves) {
   for (const auto& preset : kEditorPresetNames) {
     for (const EditorEntry& editor : kEditors) {
       const EditorSettings found = preset_settings(editor.value, preset.value);
+      EXPECT_EQ(found.refresh_every, 0) << editor.name;
       EXPECT_FALSE(found.whiten) << editor.name;
     }
+    EXPECT_EQ(preset_settings(EditorKind::kAlphaEdit, preset.value).cov_weight, 0.0);
   }
 }
 

@@ -327,6 +327,12 @@ TEST(RecipeMistakes, EditNeedsAMethodAndItsKeys) {
       {"method: ultraedit, editor: {steps: 2}",
        "edit.editor.steps: expected method: ft_l, ft_m, lora, rome, memit, memit_history, emmet or "
        "alphaedit beside this key, found ultraedit"},
+      {"method: memit, editor: {cov_weight: 0}",
+       "edit.editor.cov_weight: expected a positive number, found 0"},
+      {"method: alphaedit, editor: {cov_weight: -1}",
+       "edit.editor.cov_weight: expected a number of at least 0, found -1"},
+      {"method: alphaedit, editor: {refresh_every: -1}",
+       "edit.editor.refresh_every: expected an integer of at least 0, found -1"},
       {"method: memit, editor: {whiten: true}",
        "edit.editor.whiten: expected method: ultraedit beside this key, found memit"},
       {"method: ultraedit, editor: {whiten: 1}", "edit.editor.whiten: expected true or false"},

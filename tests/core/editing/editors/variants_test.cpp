@@ -24,6 +24,11 @@ struct Variant {
 
 std::vector<Variant> variants() {
   std::vector<Variant> all;
+  all.push_back({"alphaedit_refreshed", EditorKind::kAlphaEdit, [](EditorSettings& settings) {
+                   settings.cov_weight = 1.0;
+                   settings.refresh_every = 2;
+                   settings.null_threshold = 0.3;
+                 }});
   all.push_back({"ultraedit_whitened", EditorKind::kUltraEdit, [](EditorSettings& settings) {
                    settings.whiten = true;
                    settings.ridge = 2.0;
@@ -33,6 +38,7 @@ std::vector<Variant> variants() {
 
 EditorParts parts_of(const Bench& bench, const Variant& variant) {
   EditorParts parts = bench.parts(variant.kind);
+  if (variant.kind == EditorKind::kAlphaEdit) parts.settings.cov_weight = 0.0;
   parts.settings.steps = 4;  // no option looks at how values are found
   variant.set(parts.settings);
   return parts;
