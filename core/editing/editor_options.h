@@ -79,6 +79,7 @@ struct EditorSettings {
   double norm_limit = 0.0;  ///< 0: none
   int64_t epochs = 0;
   int64_t batch_size = 0;     ///< requests of one update
+  int64_t anchor_edits = 0;   ///< 0: values are not scaled
   int64_t refresh_every = 0;  ///< edits; 0: never
   int64_t lora_r = 0;
   double lora_alpha = 0.0;
@@ -95,7 +96,7 @@ struct EditorOptions {
   std::optional<std::vector<std::string>> modules;
   std::optional<double> learning_rate, stop_loss, weight_decay, clamp_norm, kl_factor, cov_weight,
       emmet_lambda, null_threshold, l2, ridge, norm_limit, lora_alpha;
-  std::optional<int64_t> steps, epochs, batch_size, refresh_every, lora_r;
+  std::optional<int64_t> steps, epochs, batch_size, anchor_edits, refresh_every, lora_r;
   std::optional<bool> whiten;
   std::vector<std::string> context_templates;  ///< empty: those that the model makes
   std::filesystem::path covariance;            ///< a file; empty: that of the stage before
@@ -129,6 +130,8 @@ inline constexpr uint32_t kTunedKinds =
 inline constexpr uint32_t kValueKinds =
     bits_of(EditorKind::kRome, EditorKind::kMemit, EditorKind::kMemitHistory, EditorKind::kEmmet,
             EditorKind::kAlphaEdit);
+/// Those that write value vectors by least squares.
+inline constexpr uint32_t kSolvingKinds = kValueKinds & ~bits_of(EditorKind::kRome);
 inline constexpr uint32_t kLoraKind = bits_of(EditorKind::kLora);
 inline constexpr uint32_t kEpochKind = bits_of(EditorKind::kLocFtBf);
 
@@ -139,6 +142,8 @@ inline constexpr EditorNumber<int64_t> kEditorCounts[] = {
     {"epochs", &EditorOptions::epochs, &EditorSettings::epochs, kEpochKind},
     {"batch_size", &EditorOptions::batch_size, &EditorSettings::batch_size,
      kTunedKinds | kLoraKind},
+    {"anchor_edits", &EditorOptions::anchor_edits, &EditorSettings::anchor_edits, kSolvingKinds,
+     true},
     {"refresh_every", &EditorOptions::refresh_every, &EditorSettings::refresh_every,
      bits_of(EditorKind::kAlphaEdit), true},
     {"lora_r", &EditorOptions::lora_r, &EditorSettings::lora_r, kLoraKind},

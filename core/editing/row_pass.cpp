@@ -6,23 +6,27 @@
 #include <c10/core/GradMode.h>
 
 #include "core/base/error.h"
-#include "core/model/block_products.h"
 
 namespace xkde {
 namespace {
 
-/// Looks at what down_proj is multiplied with.
-class KeyTap final : public BlockProducts {
+/// Looks at what goes into down_proj and what comes out of it.
+class DownTap final : public BlockProducts {
  public:
   at::Tensor product(TensorRole role, const at::Tensor& x, const at::Tensor& weight,
                      const at::Tensor& bias) const override {
-    if (role == TensorRole::kDown) keys_ = x;
-    return plain_product(x, weight, bias);
+    at::Tensor out = plain_product(x, weight, bias);
+    if (role == TensorRole::kDown) {
+      keys_ = x;
+      outputs_ = out;
+    }
+    return out;
   }
   const at::Tensor& keys() const { return keys_; }
+  const at::Tensor& outputs() const { return outputs_; }
 
  private:
-  mutable at::Tensor keys_;
+  mutable at::Tensor keys_, outputs_;
 };
 
 }  // namespace
@@ -57,12 +61,22 @@ at::Tensor RowPass::middle() const {
   return model_.decoder.block_middle(parameters, rows_, attended);
 }
 
-at::Tensor RowPass::keys() const {
+void RowPass::tap_mlp(const BlockProducts& tap) const {
   const c10::AutoGradMode without_graph(false);
-  const KeyTap tap;
   // The MLP looks at each row by itself.
   model_.decoder.block_mlp(weights(), middle().index_select(0, batch_.label_rows), &tap);
+}
+
+at::Tensor RowPass::keys() const {
+  const DownTap tap;
+  tap_mlp(tap);
   return tap.keys();
+}
+
+at::Tensor RowPass::mlp_outputs() const {
+  const DownTap tap;
+  tap_mlp(tap);
+  return tap.outputs();
 }
 
 at::Tensor RowPass::label_rows() const { return rows_.index_select(0, batch_.label_rows); }

@@ -7,6 +7,7 @@
 #include <ATen/core/Tensor.h>
 
 #include "core/editing/editable_model.h"
+#include "core/model/block_products.h"
 #include "core/model/token_tree.h"
 
 namespace xkde {
@@ -29,11 +30,14 @@ class RowPass {
   at::Tensor middle() const;
   /// The input of down_proj of block layer() at the labels, [L, F].
   at::Tensor keys() const;
+  /// The output of down_proj of block layer() at the labels, [L, D].
+  at::Tensor mlp_outputs() const;
   /// rows() at the labels, [L, D].
   at::Tensor label_rows() const;
 
  private:
   std::vector<at::Tensor> weights() const;
+  void tap_mlp(const BlockProducts& tap) const;
 
   const EditableModel& model_;
   PackedBatch batch_;

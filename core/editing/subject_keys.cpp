@@ -66,6 +66,11 @@ at::Tensor SubjectRows::keys() const {
   return means(width, [](const RowPass& pass) { return pass.keys(); });
 }
 
+at::Tensor SubjectRows::mlp_outputs() const {
+  const int64_t width = model_.decoder.config().hidden_size;
+  return means(width, [](const RowPass& pass) { return pass.mlp_outputs(); });
+}
+
 at::Tensor SubjectRows::outputs(int64_t layer) const {
   const int64_t width = model_.decoder.config().hidden_size;
   return means(width, [&](const RowPass& pass) {

@@ -31,6 +31,9 @@ class SubjectRows {
   /// The inputs of down_proj of the block that the rows are at: the mean over contexts, fp64
   /// [R, F]. Collective within the team.
   at::Tensor keys() const;
+  /// What down_proj of that block gives: the mean over contexts, fp64 [R, D]. Collective within the
+  /// team.
+  at::Tensor mlp_outputs() const;
   /// What stands at the output of block `layer`, which is not below the rows': fp64 [R, D].
   /// Collective within the team.
   at::Tensor outputs(int64_t layer) const;

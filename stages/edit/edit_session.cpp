@@ -83,7 +83,8 @@ void RankTeam::add_up(at::Tensor& tensor) {
   tensor.copy_(sum);
 }
 
-EditSession::EditSession(EditorKind kind, const EditorOptions& options, RunContext& context)
+EditSession::EditSession(EditorKind kind, const EditorOptions& options, RunContext& context,
+                         std::span<const EditRequest> stream)
     : kind_(kind),
       context_(context),
       model_(editable_model(context, options.chat_template)),
@@ -96,7 +97,9 @@ EditSession::EditSession(EditorKind kind, const EditorOptions& options, RunConte
     if (entry_of(kEditors, kind).needs_subject && contexts_.empty())
       contexts_ =
           make_context_templates(kind, model_, static_cast<uint64_t>(context.recipe().seed));
-    editor_ = make_editor(kind, model_, parts());
+    EditorParts all = parts();
+    all.pilots = pilots(stream);
+    editor_ = make_editor(kind, model_, std::move(all));
   });
   first_state_ = editor_->state();
 }
@@ -119,6 +122,18 @@ EditorParts EditSession::parts() const {
     };
   }
   return all;
+}
+
+std::vector<EditRequest> EditSession::pilots(std::span<const EditRequest> stream) const {
+  const int64_t count = settings_.anchor_edits;
+  std::vector<EditRequest> found;
+  for (const EditRequest& request : stream) {
+    if (std::ssize(found) == count) break;
+    if (!why_not(request)) found.push_back(request);
+  }
+  XKDE_CHECK(std::ssize(found) == count, ConfigError, "editor.anchor_edits: expected at most ",
+             found.size(), ", as many edits as can be written, found ", count);
+  return found;
 }
 
 void EditSession::begin_stream() {

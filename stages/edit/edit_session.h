@@ -45,8 +45,14 @@ class EditSession {
  public:
   /// Collective. `context` outlives it. Throws as check_editor(), ConfigError where there are no
   /// second moments for an editor that needs them, DataError where they are of another model or
-  /// singular.
-  EditSession(EditorKind kind, const EditorOptions& options, RunContext& context);
+  /// singular, and ConfigError where `stream` has fewer edits that can be written than there are to
+  /// be pilots. `stream`: edits whose first ones are the pilots; not kept.
+  EditSession(EditorKind kind, const EditorOptions& options, RunContext& context,
+              std::span<const EditRequest> stream);
+
+  /// Finds what the editor needs of the weights without edits, so that nobody need find it alone.
+  /// Collective within the team.
+  void prepare(Team& team) { editor_->prepare(team); }
 
   /// Takes all edits back: the weights are those that the session began with, bit for bit, and the
   /// editor has seen no edit. Not collective.
@@ -72,6 +78,7 @@ class EditSession {
 
  private:
   EditorParts parts() const;
+  std::vector<EditRequest> pilots(std::span<const EditRequest> stream) const;
 
   EditorKind kind_;
   RunContext& context_;

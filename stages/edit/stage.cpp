@@ -60,7 +60,7 @@ class Writer {
         folder_(std::move(folder)),
         context_(context),
         requests_(requests_of(stage.edits, context.data().files)),
-        session_(stage.method, stage.editor, context),
+        session_(stage.method, stage.editor, context, requests_),
         team_(context.comm(), context.device()),
         progress_("edit", std::ssize(requests_), 0, std::max<int64_t>(1, std::ssize(requests_) / 5),
                   context.is_root()) {}
@@ -124,12 +124,15 @@ class Writer {
         line["reason"] = *why;
       } else {
         line["steps"] = notes.steps.at(next);
-        line["loss"] = notes.losses.at(next++);
+        line["loss"] = notes.losses.at(next);
+        if (!notes.value_norms.empty()) line["value_norm"] = notes.value_norms.at(next);
+        ++next;
       }
       if (i == 0) {
         line["batch"] = {begin, end};
         if (!notes.step_losses.empty()) line["batch_losses"] = notes.step_losses;
         if (!notes.orders.empty()) line["batch_orders"] = notes.orders;
+        if (notes.anchor > 0.0) line["anchor_norm"] = notes.anchor;
       }
       lines_->append(line);
     }

@@ -120,6 +120,8 @@ class AnswerRunner {
         together.push_back(std::move(group));
       }
     }
+    RankTeam team(context_.comm(), context_.device());
+    if (!alone.empty() || !together.empty()) edited.prepare(team);
     queue.run(as_trained, "answers", [&](int64_t next) { return run_chunk(next, log); });
     queue.run(alone, "answers", [&](int64_t next) {
       Solo solo;
@@ -128,7 +130,6 @@ class AnswerRunner {
     });
     // Each rank has the edits that it wrote alone; a team begins from the same weights.
     edited.take_back();
-    RankTeam team(context_.comm(), context_.device());
     for (const WeightGroup& group : together) {
       edited.install(edits_of(group.chunks.front()), team);
       std::vector<std::vector<int64_t>> bundles;

@@ -9,20 +9,40 @@
 
 namespace xkde::recipe {
 
-EditedModel::EditedModel(const EvaluateStage& stage, const EvalInputs& inputs, RunContext& context)
-    : stage_(stage), inputs_(inputs), session_(*stage.method->editor(), stage.editor, context) {}
+namespace {
 
-EditRequest EditedModel::request(size_t stream, int64_t edit) const {
-  const EvalStream& edits = inputs_.streams[stream];
+EditRequest request_of(const EvalInputs& inputs, size_t stream, int64_t edit) {
+  const EvalStream& edits = inputs.streams[stream];
   const auto at = static_cast<size_t>(edit);
   const EvalEdit& one = edits.edits[at];
-  const std::string& code = inputs_.pairs[edits.pairs[at]].first;
+  const std::string& code = inputs.pairs[edits.pairs[at]].first;
   return {one.record, language_of(code).iso, one.question, one.subject, one.target};
+}
+
+std::vector<EditRequest> requests_of(const EvalInputs& inputs, size_t stream) {
+  std::vector<EditRequest> all;
+  for (int64_t edit = 0; edit < std::ssize(inputs.streams[stream].edits); ++edit)
+    all.push_back(request_of(inputs, stream, edit));
+  return all;
+}
+
+}  // namespace
+
+EditedModel::EditedModel(const EvaluateStage& stage, const EvalInputs& inputs, RunContext& context)
+    : stage_(stage),
+      inputs_(inputs),
+      session_(*stage.method->editor(), stage.editor, context, requests_of(inputs, 0)) {}
+
+void EditedModel::prepare(Team& team) {
+  const Stopwatch watch;
+  session_.prepare(team);
+  seconds_ += watch.seconds();
 }
 
 void EditedModel::write(const EditedWeights& edits, int64_t begin, int64_t end, Team& team) {
   std::vector<EditRequest> requests;
-  for (int64_t edit = begin; edit < end; ++edit) requests.push_back(request(edits.stream, edit));
+  for (int64_t edit = begin; edit < end; ++edit)
+    requests.push_back(request_of(inputs_, edits.stream, edit));
   session_.write(requests, team);
 }
 
@@ -57,8 +77,8 @@ Json EditedModel::statistics() const {
   std::map<std::string, int64_t> skipped;
   int64_t written = 0;
   for (size_t stream = 0; stream < inputs_.streams.size(); ++stream) {
-    for (int64_t edit = 0; edit < std::ssize(inputs_.streams[stream].edits); ++edit) {
-      const std::optional<std::string> why = session_.why_not(request(stream, edit));
+    for (const EditRequest& request : requests_of(inputs_, stream)) {
+      const std::optional<std::string> why = session_.why_not(request);
       if (why) ++skipped[*why];
       if (!why) ++written;
     }

@@ -20,6 +20,9 @@ class EditedModel {
   /// Nothing is written yet. `inputs` and `context` outlive it. Collective; throws as EditSession.
   EditedModel(const EvaluateStage& stage, const EvalInputs& inputs, RunContext& context);
 
+  /// Finds what the editor needs before the first edit. Nothing is written yet. Collective within
+  /// the team.
+  void prepare(Team& team);
   /// Makes the weights those of `edits`: goes on from what is there where that is the beginning of
   /// the same stream. `team`: who writes together. Collective within it.
   void install(const EditedWeights& edits, Team& team);
@@ -34,7 +37,6 @@ class EditedModel {
 
  private:
   void write(const EditedWeights& edits, int64_t begin, int64_t end, Team& team);
-  EditRequest request(size_t stream, int64_t edit) const;
 
   const EvaluateStage& stage_;
   const EvalInputs& inputs_;

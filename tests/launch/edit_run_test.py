@@ -39,6 +39,12 @@ METHODS = {"ft_m": "learning_rate: 2.0e-2, steps: 5",
            "ft_l": "steps: 3",
            "locft_bf": "epochs: 3, batch_size: 2"}
 
+MOMENTS = "  - covariance: {{texts: [{{data: {root}/text.txt, lang: en}}], layers: [1, 2], max_tokens: 2000}}\n"
+# What newer papers add to a closed form.
+OPTIONS = {"memit_history": "steps: 3, layers: [1, 2], anchor_edits: 3, cov_weight: 2.0, " + CONTEXTS,
+           "alphaedit": "steps: 3, layers: [1, 2], anchor_edits: 3, cov_weight: 2.0, refresh_every: 5, null_threshold: 100, "
+                        + CONTEXTS}
+
 
 def edit_of(method, keys="", more=""):
     return f"  - edit: {{{{{DATA}, method: {method}, editor: {{{{{keys}}}}}{more}}}}}\n"
@@ -84,6 +90,8 @@ class EditRun(TinyRunTest):
 
         cls.rows = [dict(en=side(), es=side()) for _ in range(EDITS)]
         cls.write_rows("facts_enes.json", cls.rows)
+        with open(f"{cls.root}/text.txt", "w") as file:
+            file.writelines(phrase(20) + "\n" for _ in range(200))
         cls.clean = read_tensors(f"{cls.root}/model/model.safetensors")
 
     @classmethod
@@ -130,6 +138,43 @@ class EditRun(TinyRunTest):
             self.assertEqual([line["edit"] for line in lines[0]], list(range(EDITS)))
             self.assertEqual([line["steps"] for line in lines[0]], [line["steps"] for line in lines[1]], method)
             self.assertFalse(os.path.exists(f"{self.root}/{method}1/01-edit/state.h5"))
+
+    def test_options_of_closed_forms_work_alike_on_one_and_two_ranks(self):
+        for method, keys in OPTIONS.items():
+            for ranks in (1, 2):
+                self.run_of(f"{method}{ranks}", MOMENTS + edit_of(method, keys + ", batch: 4") + EXPORT, ranks)
+            one, two = self.changes(f"{method}1"), self.changes(f"{method}2")
+            self.assertEqual(sorted(one), sorted(self.statistics(f"{method}1", "02-edit")["weights"]), method)
+            for name, change in one.items():
+                apart = norm([a - b for a, b in zip(change, two[name])])
+                self.assertLess(apart, 1e-5 * norm(change) + 1e-7, f"{method} {name}")
+            lines = [self.lines(f"{method}{ranks}", "02-edit/edits.jsonl") for ranks in (1, 2)]
+            anchors = {line["anchor_norm"] for both in lines for line in both if "batch" in line}
+            self.assertEqual(len(anchors), 1, anchors)
+            self.assertTrue(all(line["value_norm"] > 0 for line in lines[0]))
+
+    def test_a_stopped_stream_keeps_its_anchor_and_its_null_space(self):
+        keys = OPTIONS["alphaedit"].replace("steps: 3", "steps: 100, stop_loss: 0")
+        text = edit_of("alphaedit", keys + ", covariance: {root}/moments/01-covariance/covariance.h5")
+        self.run_of("moments", MOMENTS)
+        self.run_of("anchored_whole", text)
+        out = "anchored_stopped"
+        log = f"{self.root}/{out}/01-edit/edits.jsonl"
+        process = self.start([self.recipe(out, HEAD + text)], 1, stderr=subprocess.PIPE)
+        self.assertTrue(reaches(process, lambda: count_lines(log) >= 7), "the run ended by itself")
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=PATIENCE)
+        self.assertEqual(process.returncode, 75, errors)
+        self.run_of(out, text)
+        for file in ("weights.h5", "edits.jsonl"):
+            self.assertEqual(self.text_of(out, f"01-edit/{file}"), self.text_of("anchored_whole", f"01-edit/{file}"), file)
+
+    def test_more_pilots_than_edits_are_refused(self):
+        text = MOMENTS + edit_of("alphaedit", OPTIONS["alphaedit"].replace("anchor_edits: 3", "anchor_edits: 99"))
+        result = self.run_program([self.recipe("pilots", HEAD + text)])
+        self.assertEqual(result.returncode, 78, result.stderr)
+        self.assertIn(f"editor.anchor_edits: expected at most {EDITS}, as many edits as can be written, found 99",
+                      result.stderr)
 
     def test_a_killed_stream_ends_with_the_same_bytes(self):
         for method in ("rome", "ultraedit"):
@@ -193,6 +238,15 @@ class EditRun(TinyRunTest):
             statistics = self.statistics(f"{mode}1", "01-evaluate")["editor"]
             self.assertEqual(statistics["not_writable"], {})
             self.assertGreater(statistics["writable"], 0)
+
+    def test_evaluations_find_one_anchor_on_all_ranks(self):
+        editor = f", editor: {{{{{OPTIONS['memit_history']}}}}}"
+        for mode, keys in (("each", ""), ("stream", ", mode: sequential, sizes: [1, 5], eval_when: at_sizes")):
+            for ranks in (1, 2):
+                self.run_of(f"{mode}{ranks}", MOMENTS + evaluate_of("memit_history", keys + editor), ranks)
+            for file in ("results.json", "predictions.jsonl"):
+                self.assertEqual(self.text_of(f"{mode}1", f"02-evaluate/{file}"),
+                                 self.text_of(f"{mode}2", f"02-evaluate/{file}"), f"{mode} {file}")
 
     def test_a_size_says_the_same_whatever_other_sizes_are_asked(self):
         def rows_of(out, sizes):

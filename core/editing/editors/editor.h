@@ -28,6 +28,7 @@ struct EditorParts {
   SecondMoments moments;              ///< of editors that need them
   int64_t max_tokens = 1024;          ///< rows of one pass
   uint64_t seed = 0;
+  std::vector<EditRequest> pilots = {};  ///< of editors that have anchor_edits; can be written
 };
 
 /// How writing went. Lists of editors that have none of it are empty.
@@ -36,6 +37,8 @@ struct EditNotes {
   std::vector<double> losses;                ///< of each request, the last
   std::vector<double> step_losses;           ///< of each step over all requests
   std::vector<std::vector<int64_t>> orders;  ///< of requests, in each epoch
+  std::vector<double> value_norms = {};      ///< of each request, before it was scaled
+  double anchor = 0.0;                       ///< what they were scaled to; 0: they were not
 };
 
 /// A method that writes edits into weights, in the course of one stream: what it does may depend on
@@ -44,6 +47,9 @@ struct EditNotes {
 class Editor {
  public:
   virtual ~Editor() = default;
+  /// Finds what it needs of the model without edits, once; the first write() does so where nobody
+  /// did. Collective within the team. Throws as write().
+  virtual void prepare(Team& /*team*/) {}
   /// Writes the requests, which why_unwritable() has passed, as one batch into the model of
   /// `overlay`. Collective within the team; all members' weights are equal before and behind it.
   /// Throws NumericError and, where it works alone, StopRequested; may leave some of it written.
@@ -51,7 +57,7 @@ class Editor {
                           Team& team) = 0;
   /// What it keeps of a stream beside the weights: fp64 tensors by name.
   virtual std::map<std::string, at::Tensor> state() const { return {}; }
-  /// Goes on from what state() gave.
+  /// Goes on from what state() gave. What prepare() found stays where the state has none of it.
   virtual void restore(const std::map<std::string, at::Tensor>& /*state*/) {}
 };
 

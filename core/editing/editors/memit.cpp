@@ -1,3 +1,4 @@
+#include <optional>
 #include <utility>
 
 #include <ATen/ATen.h>
@@ -26,9 +27,13 @@ struct LayerKeys {
   at::Tensor whole;  ///< fp64 [F, u], where the basis is found anew
 };
 
+/// NAS keeps what stood there where a value is more than so many anchors long.
+constexpr double kLongest = 2.0;
+
 /// MEMIT (arXiv:2210.07229), with the keys of earlier edits (arXiv:2605.26670), EMMET
 /// (arXiv:2403.14236) and AlphaEdit (arXiv:2410.02355): they differ in the matrix that keys meet.
-/// AlphaEdit may have BetaEdit's second moments and refreshed null space (arXiv:2605.09285).
+/// Each may have NAS's anchor norm (arXiv:2602.02543), and AlphaEdit BetaEdit's second moments and
+/// refreshed null space (arXiv:2605.09285).
 class Memit final : public Editor {
  public:
   Memit(EditorKind kind, const EditableModel& model, EditorParts parts)
@@ -43,15 +48,24 @@ class Memit final : public Editor {
     }
   }
 
+  void prepare(Team& team) override {
+    if (parts_.settings.anchor_edits == 0 || anchor_ || parts_.pilots.empty()) return;
+    const ValueVectors found = values_of(parts_.pilots, team);
+    anchor_ = mlp_values(parts_.pilots, found, team).norm(2, 1).mean().item<double>();
+  }
+
   EditNotes write(std::span<const EditRequest> requests, WeightOverlay& overlay,
                   Team& team) override {
+    prepare(team);
     if (refreshes() && since_refresh_ >= parts_.settings.refresh_every) refresh();
     ValueVectors found = values_of(requests, team);
     EditNotes notes{.steps = std::move(found.steps),
                     .losses = std::move(found.losses),
                     .step_losses = {},
                     .orders = {}};
-    const std::vector<LayerKeys> keys = solve(requests, found, overlay, team);
+    at::Tensor wanted = found.values.to(at::kDouble);  // [R, D]
+    const at::Tensor kept = scale(wanted, requests, found, notes, team);
+    const std::vector<LayerKeys> keys = solve(requests, found.before, wanted, kept, overlay, team);
     if (remembers()) {
       for (size_t i = 0; i < layers_.size(); ++i) remember(layers_[i], keys[i]);
       edits_ += std::ssize(requests);
@@ -62,6 +76,8 @@ class Memit final : public Editor {
 
   std::map<std::string, at::Tensor> state() const override {
     std::map<std::string, at::Tensor> all;
+    const at::TensorOptions wide = at::TensorOptions().dtype(at::kDouble);
+    if (anchor_) all["anchor"] = at::full({1}, *anchor_, wide);
     if (!remembers()) return all;
     for (const LayerSystem& layer : layers_) {
       all[layer.matrix.name] = layer.system.inverse();
@@ -74,6 +90,9 @@ class Memit final : public Editor {
   }
 
   void restore(const std::map<std::string, at::Tensor>& state) override {
+    // The anchor is the model's and not the stream's.
+    if (const auto at = state.find("anchor"); at != state.end())
+      anchor_ = at->second[0].item<double>();
     if (!remembers()) return;
     for (LayerSystem& layer : layers_) {
       const std::string& name = layer.matrix.name;
@@ -110,10 +129,36 @@ class Memit final : public Editor {
     return value_vectors(model_, requests, parts_.settings, options, team);
   }
 
+  /// What down_proj of the last layer should give at the subjects, fp64 [R, D].
+  at::Tensor mlp_values(std::span<const EditRequest> requests, const ValueVectors& found,
+                        Team& team) const {
+    if (is_normed_) return found.values.to(at::kDouble);
+    SubjectRows bare(model_, requests, {parts_.contexts.front()}, parts_.max_tokens, team);
+    bare.advance_to(layers_.back().layer);
+    return bare.mlp_outputs() + (found.values - found.before).to(at::kDouble);
+  }
+
+  /// Scales what is wanted of MLPs to the anchor, and `wanted` [R, D] by as much. Returns of which
+  /// requests what stands there is kept, bool [R, 1]; undefined: none.
+  at::Tensor scale(at::Tensor& wanted, std::span<const EditRequest> requests,
+                   const ValueVectors& found, EditNotes& notes, Team& team) const {
+    if (parts_.settings.anchor_edits == 0) return {};
+    XKDE_CHECK(anchor_, DataError,
+               "editor.anchor_edits: expected pilot edits that can be written, found none");
+    const at::Tensor values = mlp_values(requests, found, team);
+    const at::Tensor norms = values.norm(2, 1, /*keepdim=*/true);
+    wanted = wanted + values * (*anchor_ / norms - 1.0);
+    const at::Tensor told = norms.cpu();
+    const double* first = told.const_data_ptr<double>();
+    notes.value_norms.assign(first, first + told.numel());
+    notes.anchor = *anchor_;
+    return norms > kLongest * *anchor_;
+  }
+
   /// Changes the layers one after another, and returns their keys.
-  std::vector<LayerKeys> solve(std::span<const EditRequest> requests, const ValueVectors& found,
-                               WeightOverlay& overlay, Team& team) const {
-    const at::Tensor wanted = found.values.to(at::kDouble);  // [R, D]
+  std::vector<LayerKeys> solve(std::span<const EditRequest> requests, const at::Tensor& before,
+                               at::Tensor wanted, const at::Tensor& kept, WeightOverlay& overlay,
+                               Team& team) const {
     const int64_t top = layers_.back().layer;
     SubjectRows rows(model_, requests, parts_.contexts, parts_.max_tokens, team);
     SubjectRows bare(model_, requests, {parts_.contexts.front()}, parts_.max_tokens, team);
@@ -123,7 +168,9 @@ class Memit final : public Editor {
       const LayerSystem& layer = layers_[i];
       rows.advance_to(layer.layer);
       bare.advance_to(layer.layer);
-      const at::Tensor there = is_normed_ ? found.before.to(at::kDouble) : bare.outputs(top);
+      const at::Tensor there = is_normed_ ? before.to(at::kDouble) : bare.outputs(top);
+      // As the pass just saw it, so that keeping it alone changes nothing.
+      if (i == 0 && kept.defined()) wanted = at::where(kept, there, wanted);
       const at::Tensor residual =
           (wanted - there) / static_cast<double>(layers_.size() - i);  // [R, D]
       const at::Tensor whole = rows.keys().t();
@@ -192,7 +239,8 @@ class Memit final : public Editor {
   /// output of down_proj itself, in one layer.
   bool is_normed_;
   std::vector<LayerSystem> layers_;
-  int64_t edits_ = 0;  ///< that are remembered
+  std::optional<double> anchor_;  ///< mean norm of the pilots' values
+  int64_t edits_ = 0;             ///< that are remembered
   int64_t since_refresh_ = 0;
 };
 

@@ -196,6 +196,7 @@ TEST(EditorOptions, AddNothingToAMethodByThemselves) {
   for (const auto& preset : kEditorPresetNames) {
     for (const EditorEntry& editor : kEditors) {
       const EditorSettings found = preset_settings(editor.value, preset.value);
+      EXPECT_EQ(found.anchor_edits, 0) << editor.name;
       EXPECT_EQ(found.refresh_every, 0) << editor.name;
       EXPECT_FALSE(found.whiten) << editor.name;
     }

@@ -45,8 +45,9 @@ TEST(EditStage, ReadsItsOwnKeysAgain) {
 TEST(EditStage, ReadsWhatNewerPapersAdd) {
   const Recipe recipe = edit_recipe(
       "benchmark: mzsre, data: d, edit_languages: [en], method: alphaedit, "
-      "editor: {cov_weight: 3000, refresh_every: 0}");
+      "editor: {anchor_edits: 7, cov_weight: 3000, refresh_every: 0}");
   const auto& stage = as<EditStage>(*recipe.stages.front());
+  EXPECT_EQ(stage.editor.anchor_edits, 7);
   EXPECT_EQ(stage.editor.cov_weight, 3000.0);
   EXPECT_EQ(stage.editor.refresh_every, 0);
 

@@ -333,6 +333,9 @@ TEST(RecipeMistakes, EditNeedsAMethodAndItsKeys) {
        "edit.editor.cov_weight: expected a number of at least 0, found -1"},
       {"method: alphaedit, editor: {refresh_every: -1}",
        "edit.editor.refresh_every: expected an integer of at least 0, found -1"},
+      {"method: rome, editor: {anchor_edits: 2}",
+       "edit.editor.anchor_edits: expected method: memit, memit_history, emmet or alphaedit beside "
+       "this key, found rome"},
       {"method: memit, editor: {whiten: true}",
        "edit.editor.whiten: expected method: ultraedit beside this key, found memit"},
       {"method: ultraedit, editor: {whiten: 1}", "edit.editor.whiten: expected true or false"},

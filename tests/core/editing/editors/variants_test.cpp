@@ -24,11 +24,23 @@ struct Variant {
 
 std::vector<Variant> variants() {
   std::vector<Variant> all;
+  for (const EditorKind kind : {EditorKind::kMemit, EditorKind::kMemitHistory, EditorKind::kEmmet,
+                                EditorKind::kAlphaEdit}) {
+    all.push_back({concat(name_of(kEditors, kind), "_anchored"), kind,
+                   [](EditorSettings& settings) { settings.anchor_edits = 2; }});
+  }
   all.push_back({"alphaedit_refreshed", EditorKind::kAlphaEdit, [](EditorSettings& settings) {
                    settings.cov_weight = 1.0;
                    settings.refresh_every = 2;
                    settings.null_threshold = 0.3;
                  }});
+  all.push_back(
+      {"alphaedit_refreshed_and_anchored", EditorKind::kAlphaEdit, [](EditorSettings& settings) {
+         settings.anchor_edits = 2;
+         settings.cov_weight = 1.0;
+         settings.refresh_every = 2;
+         settings.null_threshold = 0.3;
+       }});
   all.push_back({"ultraedit_whitened", EditorKind::kUltraEdit, [](EditorSettings& settings) {
                    settings.whiten = true;
                    settings.ridge = 2.0;
@@ -41,6 +53,8 @@ EditorParts parts_of(const Bench& bench, const Variant& variant) {
   if (variant.kind == EditorKind::kAlphaEdit) parts.settings.cov_weight = 0.0;
   parts.settings.steps = 4;  // no option looks at how values are found
   variant.set(parts.settings);
+  const auto requests = some_requests();
+  parts.pilots.assign(requests.begin(), requests.begin() + 2);
   return parts;
 }
 
@@ -106,8 +120,12 @@ TEST_P(VariantOf, WritesTheSameInATeam) {
     EXPECT_TRUE(at::equal(found[0].at(matrix), found[1].at(matrix))) << matrix.name;
     EXPECT_TRUE(at::allclose(found[0].at(matrix), value, 1e-4, 1e-5)) << matrix.name;
   }
-  for (const auto& [name, tensor] : states[0])
-    EXPECT_TRUE(at::equal(states[1].at(name), tensor)) << name;
+  for (const auto& [name, tensor] : single->state()) {
+    EXPECT_TRUE(at::equal(states[0].at(name), states[1].at(name))) << name;
+    if (name == "anchor") {
+      EXPECT_TRUE(at::equal(states[0].at(name), tensor));
+    }
+  }
 }
 
 TEST_P(VariantOf, GoesOnFromItsStateBitForBit) {
@@ -121,7 +139,9 @@ TEST_P(VariantOf, GoesOnFromItsStateBitForBit) {
   for (const auto& [matrix, value] : expected.changed()) found.set(matrix, value);
   editor->write(rest_, expected, solo);
 
-  const auto fresh = made(parted, other);
+  EditorParts parts = parts_of(parted, GetParam());
+  parts.pilots.clear();  // what they gave is in the state
+  const auto fresh = make_editor(GetParam().kind, other, parts);
   fresh->restore(state);
   fresh->write(rest_, found, solo);
 
