@@ -63,7 +63,11 @@ class Stage:
         return plain_editors.Session(
             model, tokenizer, self.options, templates=found.get("context_templates") or ["{}"],
             covariance=covariance_of(found.get("covariance"), model), adapters=self.adapters,
-            orders=list(self.orders), end_id=found.get("end_id"))
+            orders=list(self.orders), end_id=found.get("end_id"), pilots=self.pilots())
+
+    def pilots(self):
+        """The first requests of the run that could be written."""
+        return [request for group in self.groups for request in group][:self.options.get("anchor_edits", 0)]
 
 
 def first_adapter(name, rank, width, seed):

@@ -42,6 +42,10 @@ class Session:
     end_id: int = None  # of a text; None: the tokenizer's
     prepared: dict = dataclasses.field(default_factory=dict)  # layer: what a closed form makes of its covariance
     memory: dict = dataclasses.field(default_factory=dict)  # layer: Σ k kᵀ of earlier groups
+    remembered: int = 0  # requests in the memory
+    since: int = 0  # of these, those behind the last refresh
+    pilots: list = dataclasses.field(default_factory=list)  # of NAS: requests whose values make the anchor
+    anchor: float = None
     normalizers: dict = dataclasses.field(default_factory=dict)  # shape of a matrix: Normalizer
 
     def __post_init__(self):
@@ -267,7 +271,52 @@ def alphaedit_change(keys, residuals, projection, earlier, options):
     return torch.linalg.solve(system, projection @ keys @ residuals.T).T
 
 
-def closed_form(change_of, prepared_of, remembers):
+def weighed_beside_keys(covariance, options):
+    """What BetaEdit adds to K_p, λ₁C."""
+    return options.get("cov_weight", 0) * covariance
+
+
+def refresh(session):
+    """BetaEdit: P anew from (K_p/n + λ₁C)/(λ₁ + 1), before the group that enough requests precede."""
+    options = session.options
+    if not 0 < options.get("refresh_every", 0) <= session.since:
+        return
+    weight = options["cov_weight"]
+    for layer, _ in options["matrices"]:
+        mixed = (session.memory[layer] / session.remembered + weight * session.covariance[layer]) / (weight + 1)
+        session.prepared[layer] = null_projection(mixed, options)
+    session.since = 0
+
+
+# NAS
+
+def mlp_value(session, request, value):
+    """v* = v⁰ + δ where the last down_proj gives it; `value` is v⁰ + δ of the last block."""
+    (layer, _), (_, linear) = session.options["matrices"][-1], session.matrices()[-1]
+    at_subject = prompt_in(session, request)
+    delta = value.double() - seen(session, session.blocks[layer], *at_subject)[1].double()
+    return seen(session, linear, *at_subject)[1].double() + delta
+
+
+def find_anchor(session):
+    """The mean of ‖v*‖ over the pilots, of the model without edits."""
+    if session.anchor is None and session.options.get("anchor_edits", 0) > 0:
+        last = session.blocks[session.options["matrices"][-1][0]]
+        norms = [mlp_value(session, pilot, value_vector(session, pilot, last)[0]).norm() for pilot in session.pilots]
+        session.anchor = torch.stack(norms).mean().item()
+
+
+def anchored(session, request, value):
+    """The last block's output, fp64, for a v* that is as long as the anchor; as it is where v* is twice as long."""
+    if session.anchor is None:
+        return value.double()
+    wanted = mlp_value(session, request, value)
+    if wanted.norm() > 2 * session.anchor:
+        return seen(session, session.blocks[session.options["matrices"][-1][0]], *prompt_in(session, request))[1].double()
+    return value.double() + wanted * (session.anchor / wanted.norm() - 1)
+
+
+def closed_form(change_of, prepared_of, remembers, beside_keys=lambda covariance, options: 0):
     def prepared(session, layer):
         if layer not in session.prepared:
             session.prepared[layer] = prepared_of(session.covariance[layer], session.options)
@@ -276,16 +325,22 @@ def closed_form(change_of, prepared_of, remembers):
     def edit(session, requests):
         layers = [layer for layer, _ in session.options["matrices"]]
         last = session.blocks[layers[-1]]
+        find_anchor(session)
+        refresh(session)
         found = [value_vector(session, request, last) for request in requests]
-        wanted = torch.stack([value.double() for value, _ in found], 1)
+        wanted = torch.stack([anchored(session, request, value)
+                              for request, (value, _) in zip(requests, found, strict=True)], 1)
         for i, (layer, (_, linear)) in enumerate(zip(layers, session.matrices(), strict=True)):
             keys = torch.stack([mean_key(session, request, linear) for request in requests], 1)
             now = torch.stack([seen(session, last, *prompt_in(session, request))[1].double() for request in requests], 1)
             residuals = (wanted - now) / (len(layers) - i)
             earlier = session.memory.get(layer, 0)
-            add(linear, change_of(keys, residuals, prepared(session, layer), earlier, session.options))
+            beside = beside_keys(session.covariance[layer], session.options)
+            add(linear, change_of(keys, residuals, prepared(session, layer), earlier + beside, session.options))
             if remembers:
                 session.memory[layer] = earlier + keys @ keys.T
+        if remembers:
+            session.remembered, session.since = session.remembered + len(requests), session.since + len(requests)
         return {"values": [note for _, note in found]}
     return edit
 
@@ -391,23 +446,36 @@ def lora(session, requests):
 # UltraEdit
 
 class Normalizer:
-    """Running mean and M2 of rows, as its authors' replica must keep them: m times the unbiased variance is added."""
+    """Running mean and M2 of rows, as its authors' replica must keep them: m times the unbiased variance is added.
 
-    def __init__(self, width, like):
-        self.count = 0
+    Of the last `whole` columns all products are kept, for StableEdit's whitening.
+    """
+
+    def __init__(self, width, like, whole=0):
+        self.count, self.whole = 0, whole
         self.mean, self.m2 = (torch.zeros(width, dtype=torch.float64, device=like.device) for _ in range(2))
+        self.products = torch.zeros(whole, whole, dtype=torch.float64, device=like.device)
 
     def grow(self, rows):
         m, before = len(rows), self.count
         self.count += m
         variance = rows.var(0, unbiased=True) if m > 1 else torch.zeros_like(self.mean)
         delta = rows.mean(0) - self.mean
+        if self.whole:
+            last, moved = rows[:, -self.whole:], delta[-self.whole:]
+            own = torch.cov(last.T) if m > 1 else torch.zeros_like(self.products)
+            self.products = self.products + m * own + torch.outer(moved, moved) * m * before / self.count
         self.mean = self.mean + delta * m / self.count
         self.m2 = self.m2 + m * variance + delta ** 2 * m * before / self.count
 
     def normed(self, rows):
         std = (self.m2 / max(self.count - 1, 1)).sqrt()
-        return (rows - self.mean) / (std + 2.0 ** -23)
+        normed = (rows - self.mean) / (std + 2.0 ** -23)
+        if self.whole and self.count > self.whole:
+            values, vectors = torch.linalg.eigh(self.products / (self.count - 1))
+            root = vectors @ torch.diag(values.clamp(min=1e-6) ** -0.5) @ vectors.T
+            normed[:, -self.whole:] = (rows - self.mean)[:, -self.whole:] @ root
+        return normed
 
 
 def rows_of_turn(session, matrices, requests):
@@ -430,10 +498,10 @@ def rows_of_turn(session, matrices, requests):
     return [(torch.cat(inputs), torch.cat(gradients)) for inputs, gradients in rows], total
 
 
-def ultraedit_change(inputs, values):
-    """(HᵀH + I) X = Hᵀ V, ΔW = Xᵀ; H [rows, F] and V [rows, D]."""
+def ultraedit_change(inputs, values, ridge=1):
+    """(HᵀH + ridge·I) X = Hᵀ V, ΔW = Xᵀ; H [rows, F] and V [rows, D]."""
     system = inputs.T @ inputs
-    system.diagonal().add_(1)
+    system.diagonal().add_(ridge)
     return torch.linalg.solve(system, inputs.T @ values).T
 
 
@@ -443,12 +511,13 @@ def ultraedit(session, requests):
     rows, total = rows_of_turn(session, matrices, requests)
     for (_, linear), (inputs, gradients) in zip(matrices, rows, strict=True):
         shape, both = tuple(linear.weight.shape), torch.cat([inputs, gradients], 1)
-        session.normalizers.setdefault(shape, Normalizer(both.shape[1], both)).grow(both)
+        whole = gradients.shape[1] if session.options.get("whiten") else 0
+        session.normalizers.setdefault(shape, Normalizer(both.shape[1], both, whole)).grow(both)
     for (_, linear), (inputs, gradients) in zip(matrices, rows, strict=True):
         normed = session.normalizers[tuple(linear.weight.shape)].normed(torch.cat([inputs, gradients], 1))
         h, g = normed.split([inputs.shape[1], gradients.shape[1]], 1)
         values = -session.options["learning_rate"] * (h ** 2).sum(1, keepdim=True) * g
-        add(linear, ultraedit_change(inputs, values))
+        add(linear, ultraedit_change(inputs, values, session.options.get("ridge", 1)))
     return {"losses": [total / len(requests)]}
 
 
@@ -461,6 +530,6 @@ METHODS = {
     "memit": closed_form(memit_change, weighted_covariance, remembers=False),
     "memit_history": closed_form(memit_change, weighted_covariance, remembers=True),
     "emmet": closed_form(emmet_change, lambda covariance, _: covariance, remembers=False),
-    "alphaedit": closed_form(alphaedit_change, null_projection, remembers=True),
+    "alphaedit": closed_form(alphaedit_change, null_projection, remembers=True, beside_keys=weighed_beside_keys),
     "ultraedit": ultraedit,
 }

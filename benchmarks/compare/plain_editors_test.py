@@ -28,8 +28,12 @@ OPTIONS = {
     "ft_l": TUNED, "ft_m": TUNED, "locft_bf": TUNED | dict(epochs=6, batch_size=3),
     "lora": TUNED | dict(learning_rate=5e-3, steps=12, lora_r=8, lora_alpha=32,
                          matrices=[(layer, module) for module in ("q_proj", "v_proj") for layer in range(4)]),
-    "rome": VALUES | dict(matrices=[(1, "down_proj")], steps=20), "memit": VALUES, "memit_history": VALUES, "emmet": VALUES, "alphaedit": VALUES,
+    "rome": VALUES | dict(matrices=[(1, "down_proj")], steps=20), "memit": VALUES, "memit_history": VALUES, "emmet": VALUES,
+    "alphaedit": VALUES | dict(cov_weight=0),
     "ultraedit": dict(learning_rate=0.05, matrices=[(1, "gate_proj"), (2, "gate_proj"), (2, "up_proj"), (1, "down_proj")])}
+# What newer papers add: NAS, BetaEdit, StableEdit.
+VARIANTS = [("memit", dict(anchor_edits=2)), ("alphaedit", dict(anchor_edits=1)),
+            ("alphaedit", dict(cov_weight=3.0, refresh_every=2)), ("ultraedit", dict(whiten=True, ridge=10))]
 SEED = 11
 
 
@@ -79,7 +83,8 @@ class Bench:
 
     def session(self, method, **options):
         covariance = {} if method == "rome" else self.covariance
-        return Session(copy.deepcopy(self.model), self.tokenizer, OPTIONS[method] | options, TEMPLATES, covariance)
+        return Session(copy.deepcopy(self.model), self.tokenizer, OPTIONS[method] | options, TEMPLATES, covariance,
+                       pilots=FACTS[:options.get("anchor_edits", 0)])
 
     def loss(self, session, facts=FACTS, templates=("{}",)):
         """The mean over facts and contexts."""
@@ -221,11 +226,67 @@ def alphaedit_is_its_reduced_form(_):
     assert (found @ vectors[:, 10:]).norm() < 1e-9 * found.norm()  # what the rest of the keys gives is as before
 
 
+def betaedit_is_its_reduced_form(_):
+    keys, residuals, covariance, earlier = random_system()
+    values, vectors = torch.linalg.eigh(covariance)
+    u, options = vectors[:, :10], {"l2": 0.7, "cov_weight": 3.0}
+    beside = earlier @ earlier.T + plain_editors.weighed_beside_keys(covariance, options)
+    found = plain_editors.alphaedit_change(keys, residuals, u @ u.T, beside, options)
+    a = 0.7 * torch.eye(10).double() + u.T @ (earlier @ earlier.T + 3.0 * covariance) @ u
+    close(found, woodbury(a, u.T @ keys, residuals, 1) @ u.T)
+
+
+def a_refresh_sees_all_earlier_keys(bench):
+    session = bench.session("alphaedit", cov_weight=3.0, refresh_every=2)
+    METHODS["alphaedit"](session, FACTS[:1])
+    METHODS["alphaedit"](session, FACTS[1:2])
+    assert session.since == 2
+    earlier = dict(session.memory)
+    METHODS["alphaedit"](session, FACTS[2:])
+    assert session.remembered == 4 and session.since == 2
+    for layer in LAYERS:
+        mixed = (earlier[layer] / 2 + 3.0 * bench.covariance[layer]) / 4.0
+        close(session.prepared[layer], plain_editors.null_projection(mixed, session.options))
+        clean = plain_editors.null_projection(bench.covariance[layer], session.options)
+        assert (session.prepared[layer] - clean).norm() > 0.1
+
+
+def whitened_rows_have_no_covariance(_):
+    torch.manual_seed(5)
+    rows = torch.randn(500, 9).double() @ torch.randn(9, 9).double()
+    normalizer = plain_editors.Normalizer(9, rows, whole=4)
+    normalizer.grow(rows[:3])
+    plain = plain_editors.Normalizer(9, rows)
+    plain.grow(rows[:3])
+    assert torch.equal(normalizer.normed(rows), plain.normed(rows))  # three rows say nothing of four columns
+    for part in rows[3:].split(100):
+        normalizer.grow(part)
+        plain.grow(part)
+    close(normalizer.products.diagonal(), plain.m2[5:])
+    close(torch.cov(normalizer.normed(rows)[:, 5:].T), torch.eye(4).double(), 2e-2)
+    close(normalizer.normed(rows)[:, :5], plain.normed(rows)[:, :5])
+
+
+def values_are_as_long_as_their_anchor(bench):
+    session = bench.session("memit", cov_weight=1e-9, anchor_edits=2, matrices=[(2, "down_proj")])
+    session.templates = ["{}"]
+    _, linear = session.matrix(2, "down_proj")
+    METHODS["memit"](session, FACTS[:1])
+    length = plain_editors.seen(session, linear, *plain_editors.prompt_in(session, FACTS[0]))[1].norm().item()
+    assert abs(length - session.anchor) < 1e-4 * session.anchor, (length, session.anchor)
+    short = bench.session("memit", anchor_edits=2)
+    short.anchor = 1e-9  # all are too long
+    METHODS["memit"](short, FACTS)
+    for name, _ in short.matrices():
+        close(check_editors.weights_of(short.model)[name], check_editors.weights_of(bench.model)[name], 1e-12)
+
+
 def ultraedit_is_its_dual_form(_):
     keys, residuals, _, _ = random_system()
     inputs, values = keys.T, residuals.T
-    dual = values.T @ torch.linalg.inv(inputs @ inputs.T + torch.eye(4).double()) @ inputs
-    close(plain_editors.ultraedit_change(inputs, values), dual)
+    for ridge in (1, 10):
+        dual = values.T @ torch.linalg.inv(inputs @ inputs.T + ridge * torch.eye(4).double()) @ inputs
+        close(plain_editors.ultraedit_change(inputs, values, ridge), dual)
 
 
 def normalizer_is_the_mean_and_nearly_the_variance(_):
@@ -359,8 +420,8 @@ def write_stage(folder, session, method, groups):
 
 
 def the_check_accepts_a_true_run_and_refuses_a_damaged_one(bench):
-    for method in METHODS:
-        session = bench.session(method, steps=3)
+    for method, options in [*((method, {}) for method in METHODS), *VARIANTS]:
+        session = bench.session(method, steps=3, **options)
         if method == "lora":
             session.adapters = {name: check_editors.first_adapter(name, 8, linear.in_features, SEED)
                                 for name, linear in session.matrices()}
@@ -384,7 +445,8 @@ CLAIMS = [
     last_place_loss_reads_one_row, first_loss_of_a_value_vector_is_that_of_its_contexts,
     value_vectors_lower_the_loss_within_the_clamp, value_vectors_follow_the_gradient_of_the_whole_loss,
     memit_is_its_woodbury_form, remembered_keys_are_a_smaller_inverse, emmet_is_its_woodbury_form_and_tends_to_equality,
-    alphaedit_is_its_reduced_form, ultraedit_is_its_dual_form, normalizer_is_the_mean_and_nearly_the_variance,
+    alphaedit_is_its_reduced_form, betaedit_is_its_reduced_form, a_refresh_sees_all_earlier_keys,
+    whitened_rows_have_no_covariance, values_are_as_long_as_their_anchor, ultraedit_is_its_dual_form, normalizer_is_the_mean_and_nearly_the_variance,
     rome_maps_the_key_to_the_value, closed_forms_reach_their_values, history_is_kept_and_matters,
     every_method_lowers_the_loss_and_changes_its_matrices_alone, merged_lora_is_the_adapter, norm_limit_keeps_weights_near,
     locft_passes_over_what_is_known, the_check_accepts_a_true_run_and_refuses_a_damaged_one]
