@@ -72,8 +72,13 @@ std::string model_digest(const RunContext& context) {
   return sha256_hex(all);
 }
 
-void check_editor(EditorKind kind, const EditorOptions& options, const ModelConfig& config) {
-  check_settings(kind, editor_settings(kind, options, config), Decoder(config));
+void check_editor(EditorKind kind, const EditorOptions& options, const ModelConfig& config,
+                  size_t edits) {
+  const EditorSettings settings = editor_settings(kind, options, config);
+  check_settings(kind, settings, Decoder(config));
+  XKDE_CHECK(settings.anchor_edits <= static_cast<int64_t>(edits), ConfigError,
+             "editor.anchor_edits: expected at most ", edits,
+             ", as many edits as there are, found ", settings.anchor_edits);
 }
 
 void RankTeam::add_up(at::Tensor& tensor) {

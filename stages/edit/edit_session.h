@@ -37,7 +37,9 @@ class RankTeam final : public Team {
 };
 
 /// Throws ConfigError where an EditSession of a model of `config` would, but for second moments.
-void check_editor(EditorKind kind, const EditorOptions& options, const ModelConfig& config);
+/// `edits`: how many there are to take pilots from.
+void check_editor(EditorKind kind, const EditorOptions& options, const ModelConfig& config,
+                  size_t edits);
 
 /// Edits in the weights of a run's model, which is resident. Contexts are made of the weights that
 /// it begins with.

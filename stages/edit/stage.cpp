@@ -259,8 +259,8 @@ void restore_edit(const EditStage& stage, const fs::path& folder, RunContext& co
 
 void check_edit(const EditStage& stage, const SurveyInputs& inputs) {
   if (stage.revert) return check_revert(inputs);
-  requests_of(stage.edits, inputs.data.files);
-  check_editor(stage.method, stage.editor, inputs.model.config);
+  const size_t edits = requests_of(stage.edits, inputs.data.files).size();
+  check_editor(stage.method, stage.editor, inputs.model.config, edits);
   bool has_adapter = !inputs.recipe.model.adapter.empty();
   for (size_t i = 0; i < inputs.stage; ++i) {
     const Stage& above = *inputs.recipe.stages[i];

@@ -103,9 +103,11 @@ void run_evaluate(const EvaluateStage& stage, const std::filesystem::path& folde
 
 void check_evaluate(const EvaluateStage& stage, const SurveyInputs& inputs) {
   check_cache_apart(stage, inputs.recipe);
-  if (stage.method->editor())
-    check_editor(*stage.method->editor(), stage.editor, inputs.model.config);
   EvalInputs edits = read_eval_inputs(stage, inputs.data.files);
+  if (stage.method->editor()) {
+    check_editor(*stage.method->editor(), stage.editor, inputs.model.config,
+                 edits.streams.front().edits.size());
+  }
   cut_prefixes(edits, inputs.model.tokenizer);
   std::vector<EditMoment> moments =
       edit_moments(stage.mode, stage.sizes, stage.eval_when, edits.edits_of_stream(), stage.by_age);

@@ -170,10 +170,19 @@ class EditRun(TinyRunTest):
             self.assertEqual(self.text_of(out, f"01-edit/{file}"), self.text_of("anchored_whole", f"01-edit/{file}"), file)
 
     def test_more_pilots_than_edits_are_refused(self):
-        text = MOMENTS + edit_of("alphaedit", OPTIONS["alphaedit"].replace("anchor_edits: 3", "anchor_edits: 99"))
-        result = self.run_program([self.recipe("pilots", HEAD + text)])
+        keys = OPTIONS["memit_history"].replace("anchor_edits: 3", "anchor_edits: 13")
+        told = f"editor.anchor_edits: expected at most {EDITS}, as many edits as "
+        self.refused("pilots", MOMENTS + edit_of("memit_history", keys), 78, told)
+        asked = evaluate_of("memit_history", f", editor: {{{{{keys}}}}}")
+        self.refused("asked_pilots", MOMENTS + asked, 78, told)
+        # Which of them can be written is seen when the stage begins.
+        rows = json.loads(json.dumps(self.rows))
+        rows[1]["en"]["subject"] = "zzz"
+        self.write_rows("nameless_enes.json", rows)
+        text = MOMENTS + edit_of("memit_history", keys.replace("13", str(EDITS))).replace("facts_enes", "nameless_enes")
+        result = self.run_program([self.recipe("written_pilots", HEAD + text)])
         self.assertEqual(result.returncode, 78, result.stderr)
-        self.assertIn(f"editor.anchor_edits: expected at most {EDITS}, as many edits as can be written, found 99",
+        self.assertIn(f"editor.anchor_edits: expected at most {EDITS - 1}, as many edits as can be written, found {EDITS}",
                       result.stderr)
 
     def test_a_killed_stream_ends_with_the_same_bytes(self):
