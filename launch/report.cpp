@@ -16,6 +16,7 @@
 #include "core/io/file_reader.h"
 #include "stages/recipe/run_record.h"
 #include "stages/report/csv.h"
+#include "stages/report/evaluation_blocks.h"
 #include "stages/report/html_report.h"
 #include "stages/report/run_results.h"
 #include "stages/report/write_report.h"

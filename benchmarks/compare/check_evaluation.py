@@ -602,7 +602,7 @@ def check_means(folder, rows):
     different = numbers = 0
     for row in rows:
         key = (row["size"], row["edit_language"], row["test_language"], row["metric"])
-        if "seed" in row:
+        if row.get("seed") is not None:
             of_seeds[key].append(row)
             continue
         numbers += 1

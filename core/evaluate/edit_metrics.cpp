@@ -18,8 +18,6 @@ namespace xkde {
 
 namespace {
 
-constexpr PlainMetric kPlainMetrics[] = {{"nll", 4}, {"perplexity", 2}, {"bits_per_byte", 4}};
-
 std::optional<double> value_of(const Prediction& prediction, const ExtraMetric& metric) {
   for (const ExtraScore& score : prediction.extra) {
     if (score.metric->name == metric.name) return score.value;
@@ -339,29 +337,6 @@ Json at_once_json(const Prediction& prediction) {
   return json;
 }
 
-Json scope_json(const EvalScope& scope) {
-  return {{"benchmark", scope.benchmark},
-          {"phase", scope.phase},
-          {"mode", scope.mode},
-          {"size", scope.size}};
-}
-
-const Json& required(const Json& row, const char* key, bool (Json::*is_type)() const noexcept,
-                     const char* type, const std::string& place) {
-  const auto it = row.find(key);
-  XKDE_CHECK(it != row.end() && ((*it).*is_type)(), DataError, place, ": ", key, ": expected ",
-             type, ", found ", it == row.end() ? "nothing" : it->dump());
-  return *it;
-}
-
-std::string required_text(const Json& row, const char* key, const std::string& place) {
-  return required(row, key, &Json::is_string, "a string", place).get<std::string>();
-}
-
-int64_t required_integer(const Json& row, const char* key, const std::string& place) {
-  return required(row, key, &Json::is_number_integer, "an integer", place).get<int64_t>();
-}
-
 }  // namespace
 
 double token_accuracy(std::span<const int64_t> predicted, std::span<const int64_t> reference) {
@@ -371,32 +346,6 @@ double token_accuracy(std::span<const int64_t> predicted, std::span<const int64_
   int64_t equal = 0;
   for (size_t i = 0; i < reference.size(); ++i) equal += predicted[i] == reference[i] ? 1 : 0;
   return static_cast<double>(equal) / static_cast<double>(reference.size());
-}
-
-std::string pair_text(const LanguagePair& pair) {
-  return pair.first.empty() ? pair.second : pair.first + " → " + pair.second;
-}
-
-const PlainMetric* plain_metric(std::string_view metric) {
-  for (const PlainMetric& one : kPlainMetrics) {
-    if (one.name == metric) return &one;
-  }
-  return nullptr;
-}
-
-int decimals_of(std::string_view metric) {
-  const PlainMetric* plain = plain_metric(metric);
-  return plain != nullptr ? plain->decimals : 2;
-}
-
-std::string value_text(double value, std::string_view metric) {
-  return fmt::format("{:.{}f}", value, decimals_of(metric));
-}
-
-double round_2(double value) {
-  // fmt prints the exact binary value rounded half to even, which is how Python rounds; value *
-  // 100 would not be.
-  return std::strtod(fmt::format("{:.2f}", value).c_str(), nullptr);
 }
 
 Json prediction_json(const EvalScope& scope, const Prediction& prediction) {
@@ -483,71 +432,6 @@ std::vector<ResultRow> over_seeds(std::span<const ResultRow> rows) {
       means[i].spread = round_2(std::sqrt(squares / static_cast<double>(values[i].size() - 1)));
   }
   return means;
-}
-
-Json result_json(const ResultRow& row) {
-  Json json = scope_json(row.scope);
-  json["edit_language"] = row.edit_language;
-  json["test_language"] = row.test_language;
-  json["metric"] = row.metric;
-  json["value"] = row.value ? Json(*row.value) : Json(nullptr);
-  json["n"] = row.n;
-  json["low"] = row.low ? Json(*row.low) : Json(nullptr);
-  json["high"] = row.high ? Json(*row.high) : Json(nullptr);
-  json["method"] = row.scope.method;
-  if (!row.scope.eval_when.empty()) json["eval_when"] = row.scope.eval_when;
-  if (row.scope.records == 0) return json;
-  json["records"] = row.scope.records;
-  json["order"] = "drawn";
-  if (row.scope.seed) {
-    json["seed"] = *row.scope.seed;
-  } else {
-    json["seeds"] = row.num_seeds;
-    json["spread"] = row.spread ? Json(*row.spread) : Json(nullptr);
-  }
-  return json;
-}
-
-Json results_json(const std::vector<ResultRow>& rows) {
-  Json json = Json::array();
-  for (const ResultRow& row : rows) json.push_back(result_json(row));
-  return json;
-}
-
-std::vector<ResultRow> parse_results(const Json& json, const std::string& name) {
-  XKDE_CHECK(json.is_array(), DataError, name,
-             ": expected an array of results, found a value of type ", json.type_name());
-  std::vector<ResultRow> rows;
-  for (size_t i = 0; i < json.size(); ++i) {
-    const std::string place = concat(name, ": row ", i);
-    const Json& item = json[i];
-    XKDE_CHECK(item.is_object(), DataError, place, ": expected an object, found a value of type ",
-               item.type_name());
-    ResultRow row;
-    row.scope = {.benchmark = required_text(item, "benchmark", place),
-                 .phase = required_text(item, "phase", place),
-                 .mode = required_text(item, "mode", place),
-                 .size = required_integer(item, "size", place),
-                 .method = "xkde"};
-    if (item.contains("method")) row.scope.method = required_text(item, "method", place);
-    if (item.contains("eval_when")) row.scope.eval_when = required_text(item, "eval_when", place);
-    row.edit_language = required_text(item, "edit_language", place);
-    row.test_language = required_text(item, "test_language", place);
-    row.metric = required_text(item, "metric", place);
-    row.n = required_integer(item, "n", place);
-    if (row.n > 0)
-      row.value = required(item, "value", &Json::is_number, "a number", place).get<double>();
-    if (item.contains("records")) row.scope.records = required_integer(item, "records", place);
-    if (item.contains("seed")) row.scope.seed = required_integer(item, "seed", place);
-    if (item.contains("seeds")) row.num_seeds = required_integer(item, "seeds", place);
-    for (const auto& [key, bound] : {std::pair{"low", &row.low}, std::pair{"high", &row.high},
-                                     std::pair{"spread", &row.spread}}) {
-      if (item.contains(key) && !item[key].is_null())
-        *bound = required(item, key, &Json::is_number, "a number", place).get<double>();
-    }
-    rows.push_back(std::move(row));
-  }
-  return rows;
 }
 
 }  // namespace xkde

@@ -5,14 +5,13 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <string_view>
-#include <utility>
 #include <vector>
 
 #include "core/base/named.h"
 #include "core/edit/edit_questions.h"
 #include "core/evaluate/extra_metrics.h"
 #include "core/evaluate/free_answers.h"
+#include "core/evaluate/results/result_rows.h"
 #include "core/io/json_file.h"
 
 namespace xkde {
@@ -21,41 +20,6 @@ namespace xkde {
 /// locality against the ids predicted without the edit. Throws InternalError when both have not the
 /// same length or are empty.
 double token_accuracy(std::span<const int64_t> predicted, std::span<const int64_t> reference);
-
-/// `value` with two decimals, halves to even on the binary double, as Python's round(value, 2).
-double round_2(double value);
-
-using LanguagePair = std::pair<std::string, std::string>;  ///< edit, test
-
-/// "en → es"; the second alone where there is no language of edits.
-std::string pair_text(const LanguagePair& pair);
-
-/// A metric that is no percentage, and of which less is better.
-struct PlainMetric {
-  std::string_view name;
-  int decimals;
-};
-/// Null for a percentage.
-const PlainMetric* plain_metric(std::string_view metric);
-/// How many decimals of a value tables show.
-int decimals_of(std::string_view metric);
-/// The value as tables show it.
-std::string value_text(double value, std::string_view metric);
-
-/// What all lines of one size of an evaluation share.
-struct EvalScope {
-  std::string benchmark;
-  std::string phase;   ///< "before" | "after"
-  std::string mode;    ///< "single" | "batch" | "sequential"; "choices" | "perplexity"
-  int64_t size = 1;    ///< edits that the memory holds; 1 in single mode; 0: no edit is asked
-  std::string method;  ///< "xkde", "lte" and so on
-  std::string eval_when = {};        ///< of a stream, else empty
-  std::optional<int64_t> seed = {};  ///< that drew the records; none: a mean, or nothing is drawn
-  int64_t records = 0;               ///< that a seed drew; 0: they are as in the file
-
-  /// Whether the rows are about edits, and not about what else the model can do.
-  bool asks_edits() const { return size > 0; }
-};
 
 /// One scored question. Languages are written as the caller gives them.
 struct Prediction {
@@ -90,19 +54,6 @@ struct Prediction {
 /// One line of predictions.jsonl (protocol 1.7). Fact, question and target stand beside free
 /// answers only, `age` and `at_once` where results are by age.
 Json prediction_json(const EvalScope& scope, const Prediction& prediction);
-
-/// One row of results.json; `value` is empty when n == 0.
-struct ResultRow {
-  EvalScope scope;
-  std::string edit_language;
-  std::string test_language;
-  std::string metric;
-  std::optional<double> value;  ///< percent, two decimals; of a PlainMetric four decimals
-  int64_t n = 0;
-  std::optional<double> low = {}, high = {};  ///< 95 % interval of `value`, where it was made
-  int64_t num_seeds = 0;              ///< of a mean over seeds: how many have a value; else 0
-  std::optional<double> spread = {};  ///< their standard deviation (n - 1), of two seeds at least
-};
 
 /// How scores of one record become one number (protocol 10.1, Q27). EasyEdit: the mean over the
 /// prompts of a kind, then over the record's kinds, then over records. LTE: over the prompts of a
@@ -142,11 +93,6 @@ std::vector<ResultRow> summarize(const EvalScope& scope, const LanguagePair& pai
 /// The means of rows that differ in their seed alone, in the order of the first of each: values
 /// without intervals, `n` over all seeds, and the spread of the values.
 std::vector<ResultRow> over_seeds(std::span<const ResultRow> rows);
-
-Json result_json(const ResultRow& row);
-Json results_json(const std::vector<ResultRow>& rows);  ///< the whole of results.json
-/// The rows of a results.json. Throws DataError "name: row 2: value: expected ..., found ...".
-std::vector<ResultRow> parse_results(const Json& json, const std::string& name);
 
 }  // namespace xkde
 

@@ -10,7 +10,7 @@
 #include <fmt/format.h>
 
 #include "core/base/error.h"
-#include "core/evaluate/results_table.h"
+#include "core/evaluate/results/results_table.h"
 
 namespace xkde {
 namespace {

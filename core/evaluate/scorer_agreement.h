@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "core/evaluate/judge/labelled_rows.h"
-#include "core/evaluate/results_table.h"
+#include "core/evaluate/results/results_table.h"
 #include "core/evaluate/score_answers.h"
 #include "core/io/json_file.h"
 #include "core/metrics/binary_agreement.h"

@@ -1,11 +1,13 @@
 #include "stages/evaluate/results.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "core/base/error.h"
 #include "core/base/log.h"
+#include "core/evaluate/published_values.h"
 #include "core/evaluate/scorer_agreement.h"
 #include "core/io/atomic_file.h"
 
@@ -23,6 +25,19 @@ Json statistics(const EvaluateStage& stage, const EvalInputs& inputs,
   if (const auto agreement = scorer_agreement(stage, found.scored); !agreement.empty())
     all["scorer_agreement"] = agreement_json(agreement);
   return all;
+}
+
+/// Edits that come into the weights or the memory at once.
+int64_t edits_at_once(const EvaluateStage& stage, int64_t size) {
+  switch (stage.mode) {
+    case EditMode::kSingle:
+      return 1;
+    case EditMode::kBatch:
+      return size;
+    case EditMode::kSequential:
+      return stage.method->editor() ? std::min(stage.editor.batch, size) : 1;
+  }
+  throw InternalError("edit mode: not one of the enumerators");
 }
 
 }  // namespace
@@ -48,10 +63,11 @@ void write_eval_results(const EvaluateStage& stage, const EvalInputs& inputs,
         .size = stage.sizes[place.first],
         .method = stage.method_label(),
         .eval_when = std::string(is_stream ? name_of(kEvalWhenNames, stage.eval_when) : "")};
-    if (!inputs.seeds.empty()) {
-      scope.seed = inputs.seeds[place.second];
-      scope.records = block.records;
-    }
+    scope.records = block.records;
+    scope.order = inputs.seeds.empty() ? kFileOrder : kDrawnOrder;
+    if (!inputs.seeds.empty()) scope.seed = inputs.seeds[place.second];
+    scope.batch = edits_at_once(stage, scope.size);
+    scope.run_seed = context.recipe().seed;
     for (const Prediction& one : block.predictions)
       lines += prediction_json(scope, one).dump() + "\n";
     const LanguagePair& pair = inputs.pairs[place.second];
@@ -62,6 +78,8 @@ void write_eval_results(const EvaluateStage& stage, const EvalInputs& inputs,
     const std::vector<ResultRow> means = over_seeds(results);
     results.insert(results.end(), means.begin(), means.end());
   }
+  const auto family = published_family(context.decoder().config());
+  for (ResultRow& row : results) row.published = published_values(row, stage, family);
   write_file_atomically(folder / "predictions.jsonl", lines);
   write_file_atomically(folder / "results.json", results_json(results).dump(1) + "\n");
   write_file_atomically(folder / kStatisticsFile,

@@ -18,7 +18,7 @@
 #include "core/base/standard_output.h"
 #include "core/base/stop_signals.h"
 #include "core/base/stopwatch.h"
-#include "core/evaluate/results_table.h"
+#include "core/evaluate/results/results_table.h"
 #include "core/evaluate/scorer_agreement.h"
 #include "core/io/digest_cache.h"
 #include "core/io/file_reader.h"

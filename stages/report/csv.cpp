@@ -1,6 +1,6 @@
 #include "stages/report/csv.h"
 
-#include <algorithm>
+#include <cstdint>
 #include <optional>
 
 #include <fmt/format.h>
@@ -12,9 +12,29 @@ std::string number(double value) { return fmt::format("{:.10g}", value); }
 
 std::string number(const std::optional<double>& value) { return value ? number(*value) : ""; }
 
-/// Whether seeds drew the records of an evaluation.
-bool is_drawn(const Evaluation& evaluation) {
-  return !evaluation.rows.empty() && evaluation.rows.front().scope.records > 0;
+std::string number(const std::optional<int64_t>& value) {
+  return value ? std::to_string(*value) : "";
+}
+
+/// The papers that report something for a row.
+std::string papers_of(const ResultRow& row) {
+  std::string text;
+  for (const PublishedValue& one : row.published)
+    text += (text.empty() ? "" : "; ") + one.paper + " (" + one.model + ")";
+  return text;
+}
+
+/// Of a row about edits, in the order of the header.
+std::vector<std::string> records_fields(const ResultRow& row) {
+  const EvalScope& scope = row.scope;
+  if (scope.order.empty()) return {"", "", "", "", "", "", ""};
+  return {std::to_string(scope.batch),
+          std::to_string(scope.records),
+          scope.order,
+          number(scope.seed),
+          row.num_seeds > 0 ? std::to_string(row.num_seeds) : "",
+          number(row.spread),
+          number(scope.run_seed)};
 }
 
 }  // namespace
@@ -35,13 +55,11 @@ std::string csv_line(const std::vector<std::string>& fields) {
 }
 
 std::string results_csv(std::span<const RunResults> runs) {
-  const bool has_seeds = std::any_of(runs.begin(), runs.end(), [](const RunResults& run) {
-    return std::any_of(run.evaluations.begin(), run.evaluations.end(), is_drawn);
-  });
-  std::vector<std::string> header{
-      "run",    "stage",         "evaluation",    "benchmark", "phase", "mode", "size", "eval_when",
-      "method", "edit_language", "test_language", "metric",    "value", "low",  "high", "n"};
-  if (has_seeds) header.insert(header.end(), {"seed", "seeds", "spread"});
+  const std::vector<std::string> header{
+      "run",       "stage",    "evaluation",    "benchmark",     "phase",  "mode",  "size",
+      "eval_when", "method",   "edit_language", "test_language", "metric", "value", "low",
+      "high",      "n",        "batch",         "records",       "order",  "seed",  "seeds",
+      "spread",    "run_seed", "published",     "published_by"};
   std::string text = csv_line(header);
   for (const RunResults& run : runs) {
     for (const Evaluation& evaluation : run.evaluations) {
@@ -62,11 +80,10 @@ std::string results_csv(std::span<const RunResults> runs) {
                                         number(row.low),
                                         number(row.high),
                                         std::to_string(row.n)};
-        if (has_seeds) {
-          fields.push_back(row.scope.seed ? std::to_string(*row.scope.seed) : "");
-          fields.push_back(row.num_seeds > 0 ? std::to_string(row.num_seeds) : "");
-          fields.push_back(number(row.spread));
-        }
+        const std::vector<std::string> more = records_fields(row);
+        fields.insert(fields.end(), more.begin(), more.end());
+        fields.push_back(published_text(row));
+        fields.push_back(papers_of(row));
         text += csv_line(fields);
       }
     }

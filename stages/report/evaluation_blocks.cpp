@@ -1,6 +1,12 @@
 #include "stages/report/evaluation_blocks.h"
 
 #include <algorithm>
+#include <iterator>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "stages/report/age_charts.h"
 
 namespace xkde::report {
 namespace {
@@ -19,6 +25,58 @@ EvaluationBlock& block_of(std::vector<EvaluationBlock>& blocks, const EvalScope&
   blocks.emplace_back();
   blocks.back().title = title;
   return blocks.back();
+}
+
+/// The last evaluation of each run that is in this block.
+std::vector<std::string> last_labels(const EvaluationBlock& block,
+                                     std::span<const RunResults> runs) {
+  std::vector<std::string> labels;
+  for (const RunResults& run : runs) {
+    std::string last;
+    for (const std::string& label : block.labels) {
+      if (runs.size() == 1 || label.starts_with(run.name + ": ")) last = label;
+    }
+    if (!last.empty()) labels.push_back(last);
+  }
+  return labels;
+}
+
+/// ", batch 1, 743 in file order"; empty where that is not known.
+std::string records_suffix(const EvaluationBlock& block, const std::string& label, int64_t size) {
+  for (const LanguagePair& pair : block.pairs) {
+    for (const std::string& metric : block.metrics) {
+      const ResultRow* row = block.find(label, size, pair, metric);
+      if (row == nullptr) continue;
+      const std::string records = records_text(*row);
+      return records.empty() ? ""
+                             : ", batch " + counted(row->scope.batch) + ", records: " + records;
+    }
+  }
+  return "";
+}
+
+/// What the runs found, each after the first with its difference; empty where none found anything.
+std::string comparison_line(const LanguagePair& pair, const std::string& metric,
+                            const std::vector<const ResultRow*>& cells) {
+  std::string line, published;
+  std::optional<double> first;
+  for (const ResultRow* row : cells) {
+    std::string cell = "         –          ";
+    if (row != nullptr && row->value) {
+      if (!first) {
+        first = *row->value;
+        cell = fmt::format("{:>10}          ", value_text(*row->value, metric));
+      } else {
+        cell = fmt::format("{:>10} ({:>+7.{}f})", value_text(*row->value, metric),
+                           *row->value - *first, decimals_of(metric));
+      }
+      if (!row->published.empty()) published = "  [published " + published_text(*row) + "]";
+    }
+    line += cell;
+  }
+  if (!first) return "";
+  return fmt::format("  {}  {:<18}", pair_text(pair), metric) +
+         line.substr(0, line.find_last_not_of(' ') + 1) + published + "\n";
 }
 
 }  // namespace
@@ -55,6 +113,50 @@ std::vector<EvaluationBlock> evaluation_blocks(std::span<const RunResults> runs)
 bool is_part(const std::string& metric) {
   constexpr std::string_view kHits = "retrieval.hit@";
   return metric.find('.', metric.starts_with(kHits) ? kHits.size() : 0) != std::string::npos;
+}
+
+std::vector<std::string> metrics_of(const EvaluationBlock& block, bool parts) {
+  std::vector<std::string> metrics;
+  std::copy_if(block.metrics.begin(), block.metrics.end(), std::back_inserter(metrics),
+               [parts](const std::string& metric) {
+                 return is_part(metric) == parts && !is_by_age(metric);
+               });
+  return metrics;
+}
+
+std::string counted(int64_t value) {
+  std::string digits = std::to_string(value);
+  for (size_t i = digits.size(); i > 3 && digits[i - 4] != '-'; i -= 3)
+    digits.insert(i - 3, 1, ',');
+  return digits;
+}
+
+std::string comparison_table(std::span<const RunResults> runs) {
+  std::string text;
+  for (const EvaluationBlock& block : evaluation_blocks(runs)) {
+    const std::vector<std::string> labels = last_labels(block, runs);
+    for (const int64_t size : block.sizes) {
+      text += (text.empty() ? "" : "\n") + block.title;
+      if (block.sizes.size() > 1 || size > 1) text += ", " + counted(size) + " edits";
+      text += "\n";
+      for (size_t i = 0; i < labels.size(); ++i)
+        text += "  (" + std::to_string(i + 1) + ") " + labels[i] +
+                records_suffix(block, labels[i], size) + "\n";
+      std::vector<const ResultRow*> shown;
+      for (const LanguagePair& pair : block.pairs) {
+        for (const std::string& metric : metrics_of(block, false)) {
+          std::vector<const ResultRow*> cells;
+          for (const std::string& label : labels)
+            cells.push_back(block.find(label, size, pair, metric));
+          text += comparison_line(pair, metric, cells);
+          std::ranges::copy_if(cells, std::back_inserter(shown),
+                               [](const ResultRow* row) { return row != nullptr; });
+        }
+      }
+      if (const std::string note = published_note(shown); !note.empty()) text += "  " + note + "\n";
+    }
+  }
+  return text;
 }
 
 }  // namespace xkde::report

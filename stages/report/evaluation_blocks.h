@@ -35,6 +35,16 @@ std::vector<EvaluationBlock> evaluation_blocks(std::span<const RunResults> runs)
 
 /// Whether a metric is part of another ("portability.Reasoning", "retrieval.hit@1.locality").
 bool is_part(const std::string& metric);
+/// The metrics of a block that are (or are not) parts of others; those by age are curves.
+std::vector<std::string> metrics_of(const EvaluationBlock& block, bool parts);
+
+/// 12,345
+std::string counted(int64_t value);
+
+/// The runs side by side as text for a terminal: a row for each language pair and metric, a column
+/// for each run with its last evaluation, and the difference to the first run. What papers report
+/// of a row stands at its end.
+std::string comparison_table(std::span<const RunResults> runs);
 
 }  // namespace xkde::report
 

@@ -29,14 +29,6 @@ constexpr std::string_view kMainMetrics[] = {"reliability", "generality", "local
 
 std::string two_decimals(double value) { return fmt::format("{:.2f}", value); }
 
-/// 12,345
-std::string counted(int64_t value) {
-  std::string digits = std::to_string(value);
-  for (size_t i = digits.size(); i > 3 && digits[i - 4] != '-'; i -= 3)
-    digits.insert(i - 3, 1, ',');
-  return digits;
-}
-
 std::string cell(const ResultRow* row, bool is_best) {
   if (row == nullptr) return "<td>–</td>";
   if (!row->value) return "<td title=\"not asked: n = 0\">–</td>";
@@ -45,6 +37,7 @@ std::string cell(const ResultRow* row, bool is_best) {
   if (row->low && row->high)
     text += ", 95 %: " + value_text(*row->low, row->metric) + " to " +
             value_text(*row->high, row->metric);
+  if (row->scope.run_seed) text += ", seed of the run: " + std::to_string(*row->scope.run_seed);
   if (row->num_seeds > 0) text += ", mean over " + counted(row->num_seeds) + " seeds";
   text += "\">" + value_text(*row->value, row->metric);
   if (row->spread) text += " <small>±" + value_text(*row->spread, row->metric) + "</small>";
@@ -52,6 +45,7 @@ std::string cell(const ResultRow* row, bool is_best) {
     const double half = (*row->high - *row->low) / 2;
     text += " <small>±" + value_text(half, row->metric) + "</small>";
   }
+  if (!row->published.empty()) text += "<br><small>published " + published_text(*row) + "</small>";
   return text + "</td>";
 }
 
@@ -59,16 +53,6 @@ std::string head_cells(const std::vector<std::string>& names) {
   std::string text;
   for (const std::string& name : names) text += "<th scope=\"col\">" + escaped(name) + "</th>";
   return text;
-}
-
-/// The metrics of a block that are (or are not) parts of others; those by age are curves.
-std::vector<std::string> metrics_of(const EvaluationBlock& block, bool parts) {
-  std::vector<std::string> metrics;
-  std::copy_if(block.metrics.begin(), block.metrics.end(), std::back_inserter(metrics),
-               [parts](const std::string& metric) {
-                 return is_part(metric) == parts && !is_by_age(metric);
-               });
-  return metrics;
 }
 
 /// The label whose value is better than those of all others, where there are others.
@@ -85,34 +69,70 @@ std::optional<std::string> best_label(const EvaluationBlock& block, int64_t size
   return values.front().second;
 }
 
+/// A line of a table: one evaluation of one language pair and size.
+struct TableLine {
+  LanguagePair pair;
+  int64_t size = 0;
+  std::string label;
+  std::vector<const ResultRow*> rows;  ///< of the metrics; null: none
+  const ResultRow* any = nullptr;
+};
+
+std::vector<TableLine> lines_of(const EvaluationBlock& block,
+                                const std::vector<std::string>& metrics) {
+  std::vector<TableLine> lines;
+  for (const LanguagePair& pair : block.pairs) {
+    for (const int64_t size : block.sizes) {
+      for (const std::string& label : block.labels) {
+        TableLine line{pair, size, label, {}, nullptr};
+        for (const std::string& metric : metrics) {
+          line.rows.push_back(block.find(label, size, pair, metric));
+          if (line.rows.back() != nullptr) line.any = line.rows.back();
+        }
+        if (line.any != nullptr) lines.push_back(std::move(line));
+      }
+    }
+  }
+  return lines;
+}
+
+/// What the table says below itself of published values.
+std::string published_html(const std::vector<TableLine>& lines) {
+  std::vector<const ResultRow*> shown;
+  for (const TableLine& line : lines)
+    std::ranges::copy_if(line.rows, std::back_inserter(shown),
+                         [](const ResultRow* row) { return row != nullptr; });
+  const std::string note = published_note(shown);
+  return note.empty() ? "" : "<p class=\"sub\">" + escaped(note) + "</p>\n";
+}
+
 std::string results_table(const EvaluationBlock& block, const std::vector<std::string>& metrics,
                           const std::string& caption) {
   const bool has_sizes = block.sizes.size() > 1 || block.sizes.front() > 1;
+  const std::vector<TableLine> lines = lines_of(block, metrics);
+  const bool has_records = std::ranges::any_of(
+      lines, [](const TableLine& line) { return !records_text(*line.any).empty(); });
   std::string text = "<div class=\"scroll\"><table><caption>" + escaped(caption) +
                      "</caption><thead><tr><th class=\"l\" scope=\"col\">" +
                      (block.asks_edits() ? "edit → test" : "language") + "</th>";
   if (has_sizes) text += "<th scope=\"col\">edits</th>";
+  if (has_records) text += "<th scope=\"col\">batch</th><th scope=\"col\">records</th>";
   text += "<th class=\"l\" scope=\"col\">evaluation</th>" + head_cells(metrics) +
           "</tr></thead><tbody>\n";
-  for (const LanguagePair& pair : block.pairs) {
-    for (const int64_t size : block.sizes) {
-      for (const std::string& label : block.labels) {
-        const bool is_there =
-            std::any_of(metrics.begin(), metrics.end(), [&](const std::string& metric) {
-              return block.find(label, size, pair, metric) != nullptr;
-            });
-        if (!is_there) continue;
-        text += "<tr><th scope=\"row\">" + escaped(pair_text(pair)) + "</th>";
-        if (has_sizes) text += "<td>" + counted(size) + "</td>";
-        text += "<td class=\"l\">" + escaped(label) + "</td>";
-        for (const std::string& metric : metrics)
-          text += cell(block.find(label, size, pair, metric),
-                       best_label(block, size, pair, metric) == label);
-        text += "</tr>\n";
-      }
+  for (const TableLine& line : lines) {
+    text += "<tr><th scope=\"row\">" + escaped(pair_text(line.pair)) + "</th>";
+    if (has_sizes) text += "<td>" + counted(line.size) + "</td>";
+    if (has_records) {
+      const std::string records = records_text(*line.any);
+      text += "<td>" + (records.empty() ? "–" : counted(line.any->scope.batch)) + "</td><td>" +
+              (records.empty() ? "–" : records) + "</td>";
     }
+    text += "<td class=\"l\">" + escaped(line.label) + "</td>";
+    for (size_t i = 0; i < metrics.size(); ++i)
+      text += cell(line.rows[i], best_label(block, line.size, line.pair, metrics[i]) == line.label);
+    text += "</tr>\n";
   }
-  return text + "</tbody></table></div>\n";
+  return text + "</tbody></table></div>\n" + published_html(lines);
 }
 
 /// The mean over some language pairs, with the mean of their bounds where all have them.
@@ -426,50 +446,5 @@ std::string html_report(std::span<const RunResults> runs, std::span<const Surviv
 }
 
 bool is_html_report(std::string_view text) { return has_page_head(text); }
-
-std::string comparison_table(std::span<const RunResults> runs) {
-  std::string text;
-  for (const EvaluationBlock& block : evaluation_blocks(runs)) {
-    // The last evaluation of each run that is in this block.
-    std::vector<std::string> labels;
-    for (const RunResults& run : runs) {
-      std::string last;
-      for (const std::string& label : block.labels) {
-        if (runs.size() == 1 || label.starts_with(run.name + ": ")) last = label;
-      }
-      if (!last.empty()) labels.push_back(last);
-    }
-    for (const int64_t size : block.sizes) {
-      text += (text.empty() ? "" : "\n") + block.title;
-      if (block.sizes.size() > 1 || size > 1) text += ", " + counted(size) + " edits";
-      text += "\n";
-      for (size_t i = 0; i < labels.size(); ++i)
-        text += "  (" + std::to_string(i + 1) + ") " + labels[i] + "\n";
-      for (const LanguagePair& pair : block.pairs) {
-        for (const std::string& metric : metrics_of(block, false)) {
-          std::string line;
-          std::optional<double> first;
-          for (const std::string& label : labels) {
-            const ResultRow* row = block.find(label, size, pair, metric);
-            std::string cell = "         –          ";
-            if (row != nullptr && row->value) {
-              if (!first) {
-                first = *row->value;
-                cell = fmt::format("{:>10}          ", value_text(*row->value, metric));
-              } else {
-                cell = fmt::format("{:>10} ({:>+7.{}f})", value_text(*row->value, metric),
-                                   *row->value - *first, decimals_of(metric));
-              }
-            }
-            line += cell;
-          }
-          const std::string head = fmt::format("  {}  {:<18}", pair_text(pair), metric);
-          if (first) text += head + line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
-        }
-      }
-    }
-  }
-  return text;
-}
 
 }  // namespace xkde::report

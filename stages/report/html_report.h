@@ -18,10 +18,6 @@ std::string html_report(std::span<const RunResults> runs, std::span<const Surviv
 /// Whether a text is such a page.
 bool is_html_report(std::string_view text);
 
-/// The runs side by side as text for a terminal: a row for each language pair and metric, a column
-/// for each run with its last evaluation, and the difference to the first run.
-std::string comparison_table(std::span<const RunResults> runs);
-
 }  // namespace xkde::report
 
 #endif  // XKDE_STAGES_REPORT_HTML_REPORT_H_

@@ -35,10 +35,27 @@ std::string field(std::string_view name, std::string_view text) {
   return out + "\n";
 }
 
+/// ", batch 1, records: 743 in file order": those of the evaluation that a line is of; empty where
+/// that is not known.
+std::string records_of(const Told& told) {
+  const Json& line = told.line;
+  for (const ResultRow& row : told.evaluation->rows) {
+    const bool is_its = line.at("size") == row.scope.size &&
+                        line.at("edit_language") == row.edit_language &&
+                        line.at("test_language") == row.test_language &&
+                        (!line.contains("seed") || line["seed"] == row.scope.seed.value_or(-1));
+    if (!is_its) continue;
+    const std::string records = records_text(row);
+    return records.empty() ? "" : fmt::format(", batch {}, records: {}", row.scope.batch, records);
+  }
+  return "";
+}
+
 std::string told_text(const Told& told) {
   const Json& line = told.line;
-  std::string out = fmt::format("  {}: {}: token accuracy {:.2f}\n", told.evaluation->stage,
-                                told.evaluation->label, line.at("score").get<double>());
+  std::string out =
+      fmt::format("  {}: {}{}: token accuracy {:.2f}\n", told.evaluation->stage,
+                  told.evaluation->label, records_of(told), line.at("score").get<double>());
   if (line.contains("answer"))
     out += field("  answer", unicode::strip(line["answer"].get_ref<const std::string&>()));
   if (!line.contains("free")) return out;

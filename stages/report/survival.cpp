@@ -7,7 +7,7 @@
 
 #include <fmt/format.h>
 
-#include "core/evaluate/results_table.h"
+#include "core/evaluate/results/results_table.h"
 #include "stages/report/asked_questions.h"
 #include "stages/report/csv.h"
 

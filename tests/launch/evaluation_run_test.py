@@ -258,6 +258,8 @@ class EvaluationRun(TinyRunTest):
         self.assertAlmostEqual(values[2], statistics.mean(values[:2]), delta=0.0051)
         self.assertAlmostEqual(rows[2]["spread"], statistics.stdev(values[:2]), delta=0.0051)
         self.assertEqual((rows[2]["seeds"], rows[2]["records"], rows[2]["order"], rows[2]["n"]), (2, 6, "drawn", 12))
+        self.assertEqual((rows[2]["batch"], rows[2]["run_seed"]), (1, 42))
+        self.assertFalse(any("published" in row for row in rows))  # of a tiny model
         self.assertTrue(os.path.isfile(f"{self.root}/seeds1/report/01-evaluate_sequential_6_en_es_seed5.json"))
         shown = self.checked(["show", f"{self.root}/seeds1", "--limit", "1"]).stdout
         self.assertIn("sequential of 2, seed 3", shown)

@@ -40,6 +40,7 @@ ORDER = (
     "core/editing/editors",
     "core/evaluate/methods",
     "core/evaluate/judge",
+    "core/evaluate/results",
     "core/evaluate",
     "core/capability",
     "distributed/job",

@@ -136,6 +136,7 @@ TEST(OverSeeds, MeansHaveTheSpreadOfTheValues) {
                   .high = 99.0};
     row.scope.seed = std::ssize(rows) + 1;
     row.scope.records = 4;
+    row.scope.order = kDrawnOrder;
     rows.push_back(row);
   }
   rows.push_back(rows.front());

@@ -93,8 +93,8 @@ TEST(Csv, HasALineForEachRow) {
   const RunResults one = run("r", {row("reliability", 10, 50.25), row("locality", 10, {})});
   const std::string text = results_csv(std::span(&one, 1));
   EXPECT_THAT(text, HasSubstr("r,01-evaluate,XE-IT,bmike53,after,sequential,10,,xkde,en,es,"
-                              "reliability,50.25,48.25,52.25,1200\r\n"));
-  EXPECT_THAT(text, HasSubstr("locality,,,,0\r\n"));
+                              "reliability,50.25,48.25,52.25,1200,,,,,,,,,\r\n"));
+  EXPECT_THAT(text, HasSubstr("locality,,,,0,,,,,,,,,\r\n"));
 }
 
 TEST(HtmlReport, ShowsValuesIntervalsAndWhatIsMissing) {
@@ -133,17 +133,66 @@ TEST(HtmlReport, ShowsMeansOverSeedsAndTheCsvEverySeed) {
   std::vector<ResultRow> rows{row("reliability", 10, 50), row("reliability", 10, 70)};
   rows[0].scope.seed = 1;
   rows[1].scope.seed = 2;
-  for (ResultRow& one : rows) one.scope.records = 7;
+  for (ResultRow& one : rows) {
+    one.scope.records = 7;
+    one.scope.order = kDrawnOrder;
+    one.scope.batch = 1;
+    one.scope.run_seed = 42;
+  }
   const std::vector<ResultRow> means = over_seeds(rows);
   rows.insert(rows.end(), means.begin(), means.end());
   const RunResults one = run("r", rows);
   const std::string html = html_report(std::span(&one, 1), {});
   EXPECT_THAT(html, HasSubstr(", mean over 2 seeds\">60.00 <small>±14.14</small></td>"));
+  EXPECT_THAT(html, HasSubstr("<td>1</td><td>7 drawn by 2 seeds</td>"));
+  EXPECT_THAT(html, HasSubstr("seed of the run: 42"));
   EXPECT_THAT(html, Not(HasSubstr(">50.00")));
   const std::string csv = results_csv(std::span(&one, 1));
-  EXPECT_THAT(csv, HasSubstr(",n,seed,seeds,spread\r\n"));
-  EXPECT_THAT(csv, HasSubstr("reliability,70,68,72,1200,2,,\r\n"));
-  EXPECT_THAT(csv, HasSubstr("reliability,60,,,2400,,2,14.14\r\n"));
+  EXPECT_THAT(
+      csv,
+      HasSubstr(",n,batch,records,order,seed,seeds,spread,run_seed,published,published_by\r\n"));
+  EXPECT_THAT(csv, HasSubstr("reliability,70,68,72,1200,1,7,drawn,2,,,42,,\r\n"));
+  EXPECT_THAT(csv, HasSubstr("reliability,60,,,2400,1,7,drawn,,2,14.14,42,,\r\n"));
+}
+
+/// A row that the X-KDE paper and, by notes, another one report.
+ResultRow published_row(double value) {
+  ResultRow one = row("reliability", 1, value);
+  one.scope.order = kFileOrder;
+  one.scope.batch = 1;
+  one.scope.records = 743;
+  one.published = {{99.93, "X-KDE", "Llama-2-7B-chat", "paper*"},
+                   {96.4, "Other", "LLaMA", "paper"}};
+  return one;
+}
+
+TEST(HtmlReport, ShowsPublishedValuesInTheirCells) {
+  const RunResults one = run("r", {published_row(90.5), row("locality", 1, 80.0)});
+  const std::string html = html_report(std::span(&one, 1), {});
+  EXPECT_THAT(html, HasSubstr(">90.50 <small>±2.00</small><br><small>published 99.93*, "
+                              "96.40</small></td>"));
+  EXPECT_THAT(html, HasSubstr(">80.00 <small>±2.00</small></td>"));
+  EXPECT_THAT(html, HasSubstr("<p class=\"sub\">published: X-KDE (Llama-2-7B-chat); Other (LLaMA); "
+                              "* as notes about the paper quote it, not checked</p>"));
+}
+
+TEST(Csv, HasPublishedValuesAndTheirPapers) {
+  const RunResults one = run("r", {published_row(90.5)});
+  EXPECT_THAT(results_csv(std::span(&one, 1)),
+              HasSubstr(",1,743,file,,,,,\"99.93*, 96.40\",X-KDE (Llama-2-7B-chat); Other (LLaMA)"
+                        "\r\n"));
+}
+
+TEST(ComparisonTable, SaysWhichRecordsAndWhatIsPublished) {
+  const std::vector<RunResults> runs{run("a", {row("reliability", 1, 50)}),
+                                     run("b", {published_row(62.5)})};
+  EXPECT_EQ(comparison_table(runs),
+            "bmike53, sequential\n  (1) a: XE-IT\n"
+            "  (2) b: XE-IT, batch 1, records: 743 in file order\n"
+            "  en → es  reliability            50.00               62.50 ( +12.50)"
+            "  [published 99.93*, 96.40]\n"
+            "  published: X-KDE (Llama-2-7B-chat); Other (LLaMA); * as notes about the paper quote "
+            "it, not checked\n");
 }
 
 TEST(HtmlReport, WithoutEvaluationsSaysSo) {

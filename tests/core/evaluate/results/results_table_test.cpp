@@ -1,4 +1,4 @@
-#include "core/evaluate/results_table.h"
+#include "core/evaluate/results/results_table.h"
 
 #include <algorithm>
 
@@ -24,6 +24,25 @@ TEST(ResultsTable, OnePhaseIsPlain) {
       "edit → test  reliability  locality\n"
       "en → es            73.80         -\n"
       "en → fr           100.00      5.25\n");
+}
+
+TEST(ResultsTable, SaysWhichRecordsAndWhatIsPublished) {
+  ResultRow es = row("before", "es", "reliability", 73.8);
+  es.scope.order = kFileOrder;
+  es.scope.batch = 1;
+  es.scope.records = 743;
+  ResultRow fr = es;
+  fr.test_language = "fr";
+  fr.value = 70.0;
+  fr.published = {{94.81, "X-KDE", "Llama-2-7B-chat", "paper*"}};
+
+  EXPECT_EQ(
+      results_table({es, fr}),
+      "bmike53, single\n"
+      "edit → test  batch            records               reliability\n"
+      "en → es          1  743 in file order                     73.80\n"
+      "en → fr          1  743 in file order  70.00 [published 94.81*]\n"
+      "published: X-KDE (Llama-2-7B-chat); * as notes about the paper quote it, not checked\n");
 }
 
 TEST(ResultsTable, TwoPhasesShowTheGain) {

@@ -1,12 +1,12 @@
-#ifndef XKDE_CORE_EVALUATE_RESULTS_TABLE_H_
-#define XKDE_CORE_EVALUATE_RESULTS_TABLE_H_
+#ifndef XKDE_CORE_EVALUATE_RESULTS_RESULTS_TABLE_H_
+#define XKDE_CORE_EVALUATE_RESULTS_RESULTS_TABLE_H_
 
 #include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "core/evaluate/edit_metrics.h"
+#include "core/evaluate/results/result_rows.h"
 
 namespace xkde {
 
@@ -15,8 +15,10 @@ namespace xkde {
 /// of metrics left out. A cell reads "45.20 → 73.80 (+28.60)" where two evaluations are among the
 /// rows, "45.20 → 73.80 → 74.60" where more are, in the order of the rows, the value alone where
 /// one is, "-" where n is 0. Of
-/// rows by seed the means stand alone, "73.80±1.20" with the spread. Where a line would be wider
-/// than `max_width` columns, cells keep the last value and its gain over the first, "73.80
+/// rows by seed the means stand alone, "73.80±1.20" with the spread. A value that papers report for
+/// the last of them follows as "[published 99.93*]", and a line below the block names the papers.
+/// Where rows say so, columns have the edits of a batch and the records. Where a line would be
+/// wider than `max_width` columns, cells keep the last value and its gain over the first, "73.80
 /// (+28.60)". Free answers have a block of their own, with one row for each pair, context and
 /// metric, and one column for each scorer. Ends with a newline; empty for no rows.
 std::string results_table(const std::vector<ResultRow>& rows, size_t max_width = 120);
@@ -32,4 +34,4 @@ size_t display_width(std::string_view text);
 
 }  // namespace xkde
 
-#endif  // XKDE_CORE_EVALUATE_RESULTS_TABLE_H_
+#endif  // XKDE_CORE_EVALUATE_RESULTS_RESULTS_TABLE_H_

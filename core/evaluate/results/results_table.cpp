@@ -1,4 +1,4 @@
-#include "core/evaluate/results_table.h"
+#include "core/evaluate/results/results_table.h"
 
 #include <algorithm>
 #include <array>
@@ -24,6 +24,7 @@ struct Block {
   std::string heading;  ///< of the first column
   std::vector<std::string> lines;
   std::vector<std::string> columns;
+  std::map<std::string, const ResultRow*> last;               ///< of each line
   std::map<std::pair<std::string, std::string>, Cell> cells;  ///< by line and column
 };
 
@@ -80,11 +81,12 @@ std::vector<Block> blocks_of(const std::vector<ResultRow>& rows) {
     const std::optional<Place> place = place_of(row);
     if (!place || row.scope.seed) continue;
     const auto [position, is_new] = positions.emplace(place->block, blocks.size());
-    if (is_new) blocks.push_back({place->block, place->heading, {}, {}, {}});
+    if (is_new) blocks.push_back({place->block, place->heading, {}, {}, {}, {}});
     Block& block = blocks[position->second];
     add_once(block.lines, place->line);
     add_once(block.columns, place->column);
     block.cells[{place->line, place->column}].push_back(&row);
+    block.last[place->line] = &row;
   }
   return blocks;
 }
@@ -112,15 +114,37 @@ std::string cell_text(const Cell& cell, bool is_narrow) {
   }
   text += text_of(&last);
   const bool has_gain = cell.size() == 2 || (is_narrow && cell.size() > 2);
-  if (!has_gain || !first.value || !last.value) return text;
-  return text + " (" + gain_text(*last.value - *first.value, last.metric) + ")";
+  if (has_gain && first.value && last.value)
+    text += " (" + gain_text(*last.value - *first.value, last.metric) + ")";
+  if (!last.published.empty()) text += " [published " + published_text(last) + "]";
+  return text;
+}
+
+/// Whether it is known of every line which records it is about.
+bool has_records(const Block& block) {
+  return std::ranges::all_of(block.last,
+                             [](const auto& line) { return !records_text(*line.second).empty(); });
+}
+
+/// Where its published values come from, a line; empty where it has none.
+std::string note_of(const Block& block) {
+  std::vector<const ResultRow*> shown;
+  for (const auto& [place, cell] : block.cells) {
+    if (!cell.empty()) shown.push_back(cell.back());
+  }
+  const std::string note = published_note(shown);
+  return note.empty() ? "" : note + "\n";
 }
 
 TextGrid grid_of(const Block& block, bool is_narrow) {
   TextGrid grid{{block.heading}};
+  const bool says_records = has_records(block);
+  if (says_records) grid.front().insert(grid.front().end(), {"batch", "records"});
   grid.front().insert(grid.front().end(), block.columns.begin(), block.columns.end());
   for (const std::string& name : block.lines) {
     std::vector<std::string> line{name};
+    const ResultRow& row = *block.last.at(name);
+    if (says_records) line.insert(line.end(), {std::to_string(row.scope.batch), records_text(row)});
     for (const std::string& column : block.columns) {
       const auto cell = block.cells.find({name, column});
       line.push_back(cell_text(cell == block.cells.end() ? Cell{} : cell->second, is_narrow));
@@ -178,7 +202,7 @@ std::string results_table(const std::vector<ResultRow>& rows, size_t max_width) 
   for (const Block& block : blocks_of(rows)) {
     TextGrid grid = grid_of(block, false);
     if (line_width(column_widths(grid)) > max_width) grid = grid_of(block, true);
-    text += (text.empty() ? "" : "\n") + block.title + "\n" + aligned(grid);
+    text += (text.empty() ? "" : "\n") + block.title + "\n" + aligned(grid) + note_of(block);
   }
   return text;
 }
