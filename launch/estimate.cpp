@@ -4,6 +4,7 @@
 #include <optional>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <ATen/Parallel.h>
 #include <CLI/App.hpp>
@@ -100,6 +101,26 @@ std::string memory_text(const RunPlan& run) {
   return text;
 }
 
+/// Of a stage that asks the model: what it holds then, and what it holds with the judge.
+std::string asking_text(const Recipe& recipe, const recipe::AskPlan& plan, int64_t available) {
+  const auto items = [](const dist::AskMemory& memory) {
+    std::string text;
+    for (const auto& [name, bytes] : memory.items()) {
+      if (bytes > 0) text += line("         {:<16} {:>10}", name, dist::in_gigabytes(bytes));
+    }
+    return text;
+  };
+  std::string text = line("asking   {}: {} a rank at its peak, {} available",
+                          recipe::stage_folder_name(plan.stage, recipe.stages[plan.stage]->name()),
+                          dist::in_gigabytes(plan.memory.peak()), dist::in_gigabytes(available));
+  text += items(plan.memory.model);
+  if (!plan.memory.judge) return text;
+  return text +
+         line("judge    {} when the model is freed",
+              dist::in_gigabytes(plan.memory.judge->peak())) +
+         items(*plan.memory.judge);
+}
+
 std::string time_text(const RunPlan& run, const dist::StepSeconds& seconds,
                       const std::string& source) {
   std::string text = line("time     {} a step, {:.0f} tokens/s ({})", in_time(seconds.total()),
@@ -135,6 +156,7 @@ struct Forecast {
   RunPlace place{};
   std::optional<Decoder> decoder{};
   std::optional<RunPlan> run{};  ///< nothing where no stage trains
+  std::vector<recipe::AskPlan> asking{};
   dist::StepSeconds seconds{};
   std::string source{};  ///< of the rates behind `seconds`
 };
@@ -149,6 +171,9 @@ Forecast predict(const std::filesystem::path& file, int ranks, const std::string
   all.decoder.emplace(model.config);
   recipe::RunData data;
   all.run = recipe::plan_run(all.recipe, model, chat_template, *all.decoder, all.place, data);
+  const dist::EngineOptions options =
+      all.run ? all.run->plan.options : recipe::engine_options(all.recipe, ranks, all.place.device);
+  all.asking = recipe::plan_asking(all.recipe, model, chat_template, all.place, options, data);
   if (!all.run) return all;
   all.seconds = all.run->plan.seconds;
   all.source = "nominal rates of " + machine;
@@ -163,8 +188,8 @@ Forecast predict(const std::filesystem::path& file, int ranks, const std::string
   return all;
 }
 
-/// Of a rank in main memory.
-int64_t host_bytes(const RunPlan& run, const RunPlace& place) {
+/// Of a rank in main memory while it trains.
+int64_t training_host_bytes(const RunPlan& run, const RunPlace& place) {
   const int64_t process = recipe::process_bytes(place.device);
   if (place.device.is_cpu()) return process + run.plan.memory.peak();
   // Masters and moments: as a save copies them, and once more where they are kept there.
@@ -175,6 +200,15 @@ int64_t host_bytes(const RunPlan& run, const RunPlace& place) {
   return process + state * (options.offload_optimizer ? 2 : 1);
 }
 
+/// Of a rank in main memory.
+int64_t host_bytes(const Forecast& all) {
+  int64_t bytes = all.run ? training_host_bytes(*all.run, all.place) : 0;
+  if (!all.place.device.is_cpu()) return bytes;
+  for (const recipe::AskPlan& plan : all.asking)
+    bytes = std::max(bytes, recipe::process_bytes(all.place.device) + plan.memory.peak());
+  return bytes;
+}
+
 }  // namespace
 
 std::string estimate_recipe(const std::filesystem::path& file, int ranks,
@@ -183,9 +217,12 @@ std::string estimate_recipe(const std::filesystem::path& file, int ranks,
   std::string text = line("recipe   {} on {} ranks, {} a host, {}", file.string(), ranks,
                           all.place.ranks_on_host, machine) +
                      model_text(all.recipe, *all.decoder);
-  if (!all.run) return text + "stages   none of them trains\n";
+  std::string asking;
+  for (const recipe::AskPlan& plan : all.asking)
+    asking += asking_text(all.recipe, plan, all.place.bytes);
+  if (!all.run) return text + "stages   none of them trains\n" + asking;
   return text + stages_text(all.recipe, *all.run) + layout_text(*all.run) + memory_text(*all.run) +
-         time_text(*all.run, all.seconds, all.source);
+         time_text(*all.run, all.seconds, all.source) + asking;
 }
 
 std::string slurm_estimate(const std::filesystem::path& file, int ranks, const std::string& machine,
@@ -203,10 +240,10 @@ std::string slurm_estimate(const std::filesystem::path& file, int ranks, const s
     const bool is_short = name == "build_data" || name == "quantize" || name == "export";
     if (!is_timed && !is_short) request.untimed.push_back(recipe::stage_folder_name(i, name));
   }
+  request.rank_bytes = host_bytes(all);
   if (!all.run) return sbatch_lines(request);
   request.about += fmt::format(": shard {}, recompute {}", all.run->plan.options.policy().name,
                                name_of(dist::kRecomputeNames, all.run->plan.options.recompute));
-  request.rank_bytes = host_bytes(*all.run, all.place);
   request.seconds = all.seconds.total() * static_cast<double>(all.run->workload.steps);
   return sbatch_lines(request);
 }

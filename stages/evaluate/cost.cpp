@@ -48,6 +48,7 @@ Json eval_cost(const EvalInputs& inputs, const EvalQuestionnaire& asked, const E
           {"preparation_seconds", used.preparation_seconds},
           {"state_bytes", used.state_bytes},
           {"peak_bytes", used.peak_bytes},
+          {"baseline_bytes", used.baseline_bytes},
           {"answers", answers},
           {"seconds_per_edit", per(used.preparation_seconds, edits)},
           {"seconds_per_question", per(seconds, asked.items.size())}};

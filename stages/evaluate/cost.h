@@ -22,6 +22,7 @@ struct EvalResources {
   double preparation_seconds = 0;  ///< before the first question could be asked, of this start
   int64_t state_bytes = 0;         ///< of all ranks: what is kept of the edits beside the model
   int64_t peak_bytes = 0;          ///< the largest of a rank
+  int64_t baseline_bytes = 0;      ///< of the same, before it built the model; 0: it built none
 };
 
 /// The whole of kCostFile. `metrics` is the file of the stage's chunks, over all its starts: their

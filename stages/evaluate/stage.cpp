@@ -95,6 +95,7 @@ void run_evaluate(const EvaluateStage& stage, const std::filesystem::path& folde
     found.scored = score_answers(stage, inputs, asked, model.answers, context.tokenizer());
   if (stage.judge) found.judge = judge_answers(stage, found.scored, folder, context);
   used.peak_bytes = dist::largest_of_ranks(context.comm(), peak_bytes(context.device()));
+  used.baseline_bytes = dist::largest_of_ranks(context.comm(), context.baseline_bytes());
   if (!context.is_root()) return;
   write_eval_results(stage, inputs, asked, found, folder, context);
   const Json cost = eval_cost(inputs, asked, used, folder / kMetricsFile);

@@ -56,4 +56,25 @@ std::optional<RunPlan> plan_run(const Recipe& recipe, const PretrainedModel& mod
   return largest;
 }
 
+std::vector<AskPlan> plan_asking(const Recipe& recipe, const PretrainedModel& model,
+                                 const ChatTemplate& chat_template, const RunPlace& place,
+                                 const dist::EngineOptions& options, RunData& data) {
+  std::vector<AskPlan> plans;
+  const Artifacts none;
+  for (size_t i = 0; i < recipe.stages.size(); ++i) {
+    const Stage& stage = *recipe.stages[i];
+    const StageRunner& runner = runner_of(stage);
+    if (runner.memory == nullptr) continue;
+    const SurveyInputs inputs{recipe, i, model, chat_template, place, none, data};
+    plans.push_back({i, runner.memory(stage, inputs, options)});
+    const int64_t needed = plans.back().memory.peak();
+    XKDE_CHECK(needed <= place.bytes, ConfigError, recipe.origin.place_of(concat("stages.", i)),
+               ": ", stage.name(), ": a rank needs ", needed, " bytes (",
+               dist::in_gigabytes(needed), "), available are ", place.bytes, " (",
+               dist::in_gigabytes(place.bytes), "); what would help: ", runner.lighter,
+               ", a smaller judge, or fewer ranks on a host");
+  }
+  return plans;
+}
+
 }  // namespace xkde::recipe

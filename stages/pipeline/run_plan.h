@@ -1,12 +1,15 @@
 #ifndef XKDE_STAGES_PIPELINE_RUN_PLAN_H_
 #define XKDE_STAGES_PIPELINE_RUN_PLAN_H_
 
+#include <cstddef>
 #include <optional>
+#include <vector>
 
 #include "core/model/decoder.h"
 #include "core/model/pretrained/pretrained.h"
 #include "core/text/chat_template.h"
 #include "distributed/planner/planner.h"
+#include "stages/evaluate/memory.h"
 #include "stages/recipe/recipe.h"
 #include "stages/run/artifacts.h"
 #include "stages/run/run_data.h"
@@ -29,6 +32,17 @@ std::optional<RunPlan> plan_run(const Recipe& recipe, const PretrainedModel& mod
                                 const ChatTemplate& chat_template, const Decoder& decoder,
                                 const RunPlace& place, RunData& data,
                                 const Artifacts& artifacts = {});
+
+/// What a stage that asks the model makes a rank hold.
+struct AskPlan {
+  size_t stage = 0;  ///< its index in the recipe
+  EvalMemory memory;
+};
+/// Those of the recipe, as far as is known before it runs. `options` are those of its run. Throws
+/// what the stages would throw, and ConfigError where one does not fit.
+std::vector<AskPlan> plan_asking(const Recipe& recipe, const PretrainedModel& model,
+                                 const ChatTemplate& chat_template, const RunPlace& place,
+                                 const dist::EngineOptions& options, RunData& data);
 
 }  // namespace xkde::recipe
 

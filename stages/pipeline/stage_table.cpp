@@ -81,6 +81,10 @@ constexpr StageRunner kRunners[] = {
                              check_free_answers(as<EvaluateStage>(stage), model, chat);
                            }},
      .leaves = LeftFile{ArtifactKind::kResults, kResultsFile},
+     .memory =
+         [](const Stage& stage, const SurveyInputs& inputs, const dist::EngineOptions& options) {
+           return evaluate_memory(as<EvaluateStage>(stage), inputs, options);
+         },
      .check = check<EvaluateStage, check_evaluate>,
      .lighter = "a smaller evaluate.max_tokens_per_batch or evaluate.judge.max_tokens_per_batch"},
     {.name = CapabilityStage::kName,

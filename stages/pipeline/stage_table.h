@@ -9,6 +9,7 @@
 
 #include "core/model/pretrained/pretrained.h"
 #include "core/text/chat_template.h"
+#include "stages/evaluate/memory.h"
 #include "stages/recipe/recipe.h"
 #include "stages/recipe/stage.h"
 #include "stages/run/artifacts.h"
@@ -40,6 +41,10 @@ struct StageRunner {
                   RunContext& context) = nullptr;
   /// Finds what training asks of a rank; null where the stage does not train.
   TrainWorkload (*survey)(const Stage& stage, const SurveyInputs& inputs) = nullptr;
+  /// What asking the model makes a rank hold; null where the stage does not ask, or it is not
+  /// known.
+  EvalMemory (*memory)(const Stage& stage, const SurveyInputs& inputs,
+                       const dist::EngineOptions& options) = nullptr;
   /// Turns what the stage reads, as far as it is there before the run, into what it computes with.
   /// Throws what the stage would throw; null where Stage::check_inputs tells all.
   void (*check)(const Stage& stage, const SurveyInputs& inputs) = nullptr;

@@ -29,6 +29,14 @@ model: {{model_name_or_path: {MODEL}, dtype: bfloat16}}
 """
 SFT = "  - sft: {global_batch_size: 8, max_steps: 4, save_steps: 2}\n"
 RECIPE = HEAD + DATA + SFT
+EVALUATE = f"""  - evaluate:
+      benchmark: mzsre
+      data: {SOURCE}/recipes/data/test/invented_enes.json
+      edit_languages: [en]
+      test_languages: [es]
+      records: "0:16"
+      bootstrap_resamples: 0
+"""
 SIZES = dict(hidden_size=512, intermediate_size=2048, num_attention_heads=8, num_key_value_heads=2, head_dim=64,
              num_hidden_layers=6, query_pre_attn_scalar=64)
 
@@ -66,6 +74,23 @@ class EstimateTest(unittest.TestCase):
         self.assertLess(abs(predicted / measured - 1), 0.1, f"predicted {predicted} GB, measured {measured} GB")
 
 
+    def check_asking(self, stages, *overrides, stage="01-evaluate"):
+        """A rank's peak in an evaluation is within a tenth of the estimate."""
+        self.write(HEAD.replace("bfloat16", "float32") + "stages:\n" + stages)
+        estimate = self.estimate(*overrides)
+        self.assertEqual(estimate.returncode, 0, estimate.stderr)
+        predicted = float(re.search(f"asking +{stage}: ([\\d.]+) GB", estimate.stdout).group(1))
+        out = tempfile.mkdtemp(dir=self.folder)
+        done = run([BINARY, "recipe.yaml", f"output_dir={out}/run", *overrides], self.folder)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        with open(f"{out}/run/{stage}/cost.json") as file:
+            cost = json.load(file)
+        measured = (cost["peak_bytes"] - cost["baseline_bytes"]) / 1e9
+        self.assertLess(abs(predicted / measured - 1), 0.1,
+                        f"{stages}: predicted {predicted} GB, measured {measured:.3f} GB\n{estimate.stdout}")
+        return estimate.stdout
+
+
 class EstimateOfFamilies(EstimateTest):
     def test_a_peak_of_every_family_is_near_the_estimate(self):
         for name, config in families.CONFIGS.items():
@@ -96,6 +121,34 @@ class Estimate(EstimateTest):
             with self.subTest(ranks=ranks, keys=keys):
                 self.write(RECIPE.replace("save_steps: 2", f"save_steps: 2, {keys}"))
                 self.check_peak(ranks, *overrides)
+
+    def test_a_peak_of_an_evaluation_with_a_judge_is_near_the_estimate(self):
+        judged = (EVALUATE + "      method: lte\n      free_answers: {contexts: [question], max_new_tokens: 4}\n"
+                  f"      max_new_tokens: 4\n      judge: {{model_name_or_path: {MODEL}, dtype: float32}}\n")
+        for overrides in (["evaluate.records=0:4"], ["evaluate.records=0:4", "model.dtype=bfloat16"]):
+            with self.subTest(overrides=overrides):
+                text = self.check_asking(judged, *overrides)
+                self.assertRegex(text, r"judge +[\d.]+ GB when the model is freed")
+        # Of a small model the judge is the peak.
+        families.write_family(f"{self.folder}/small", families.COMMON | families.CONFIGS["qwen3"] | SIZES)
+        text = self.check_asking(judged, f"model.model_name_or_path={self.folder}/small", "model.chat_template=plain")
+        peaks = re.findall(r"(?:asking|judge) .*?([\d.]+) GB", text)
+        self.assertEqual(peaks[0], peaks[1])
+
+    def test_a_peak_of_an_evaluation_that_edits_is_near_the_estimate(self):
+        few = "      editor: {steps: 3}\n"
+        for method, keys in (("rome", few), ("ft_m", few), ("lora", few), ("ultraedit", ""),
+                             ("ft_l", few + "      mode: batch\n      sizes: [4]\n")):
+            with self.subTest(method=method):
+                self.check_asking(EVALUATE + f"      method: {method}\n" + keys, "evaluate.records=0:4")
+
+    def test_refuses_an_evaluation_that_cannot_fit(self):
+        self.write(HEAD + "stages:\n" + EVALUATE + "      max_tokens_per_batch: 100000000\n      method: none\n"
+                   "      free_answers: {max_new_tokens: 100000000}\n")
+        refused = self.estimate()
+        self.assertEqual(refused.returncode, 78, refused.stdout)
+        self.assertRegex(refused.stderr, r"evaluate: a rank needs \d+ bytes \([\d.]+ GB\), available are \d+ .*what would help: a smaller "
+                                         r"evaluate\.max_tokens_per_batch")
 
     def test_says_what_a_run_will_do(self):
         text = self.estimate("-n", "2").stdout
