@@ -142,6 +142,14 @@ class Estimate(EstimateTest):
             with self.subTest(method=method):
                 self.check_asking(EVALUATE + f"      method: {method}\n" + keys, "evaluate.records=0:4")
 
+    def test_a_peak_of_an_evaluation_that_solves_with_moments_is_near_the_estimate(self):
+        with open(f"{SOURCE}/recipes/data/train/invented_enes.json") as file, open(f"{self.folder}/text.txt", "w") as text:
+            text.writelines(f"{side['src']} {side['alt']}. {side['rephrase']}\n" for row in json.load(file) for side in row.values())
+        covariance = (f"  - covariance:\n      texts: [{{data: {self.folder}/text.txt, lang: en}}]\n"
+                      "      layers: [4, 5, 6, 7, 8]\n")
+        self.check_asking(covariance + EVALUATE + "      method: memit\n      mode: batch\n      sizes: [4]\n"
+                          "      editor: {steps: 3}\n", "evaluate.records=0:4", stage="02-evaluate")
+
     def test_refuses_an_evaluation_that_cannot_fit(self):
         self.write(HEAD + "stages:\n" + EVALUATE + "      max_tokens_per_batch: 100000000\n      method: none\n"
                    "      free_answers: {max_new_tokens: 100000000}\n")
