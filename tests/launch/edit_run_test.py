@@ -264,7 +264,9 @@ class EditRun(TinyRunTest):
             rows = json.loads(self.text_of(out, "01-evaluate/results.json"))
             return [row for row in rows if row["size"] == 8]
 
-        self.assertEqual(rows_of("size8", "[8]"), rows_of("sizes8", "[2, 6, 7, 8]"))
+        rows = rows_of("size8", "[8]")
+        self.assertEqual(rows, rows_of("sizes8", "[2, 6, 7, 8]"))
+        self.assertEqual({(row["batch"], row["order"], row["seed"]) for row in rows}, {(3, "file", None)})
 
     def test_a_killed_evaluation_goes_on(self):
         text = evaluate_of("ft_m", f", editor: {{{{{METHODS['ft_m'].replace('5', '60')}}}}}")

@@ -65,6 +65,17 @@ class ShownEdits : public testing::Test {
   test::TempFolder root_;
 };
 
+TEST_F(ShownEdits, SaysWhichRecordsAnEvaluationIsAbout) {
+  const Json row{{"benchmark", "zsre"}, {"phase", "after"},      {"mode", "single"},
+                 {"size", 1},           {"edit_language", "en"}, {"test_language", "de"},
+                 {"metric", "em"},      {"value", 1.0},          {"n", 743},
+                 {"batch", 1},          {"records", 743},        {"order", "file"},
+                 {"seed", nullptr},     {"run_seed", 42}};
+  write("03-evaluate/results.json", Json::array({row}).dump());
+  EXPECT_THAT(shown(), HasSubstr("  03-evaluate: XE-IT, batch 1, records: 743 in file order: token "
+                                 "accuracy 1.00\n"));
+}
+
 TEST_F(ShownEdits, StandsTheAnswersOfAllEvaluationsBelowTheQuestion) {
   EXPECT_THAT(shown(), StartsWith("2 of 2 questions\n"
                                   "\n"
