@@ -8,14 +8,14 @@
 #include <vector>
 
 #include "core/capability/capability_options.h"
-#include "core/editing/observed_module.h"
+#include "core/editing/moments/observed_module.h"
 #include "core/io/json_file.h"
 #include "stages/recipe/stage.h"
 #include "stages/recipe/strict_map.h"
 
 namespace xkde::recipe {
 
-/// A file of second moments that others published (core/editing/published_moment.h).
+/// A file of second moments that others published (core/editing/moments/published_moment.h).
 struct ImportedMoment {
   std::filesystem::path data;
   int64_t layer = 0;

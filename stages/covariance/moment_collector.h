@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "core/base/stopwatch.h"
-#include "core/editing/covariance_file.h"
-#include "core/editing/second_moment.h"
+#include "core/editing/moments/covariance_file.h"
+#include "core/editing/moments/second_moment.h"
 #include "core/io/json_file.h"
 #include "stages/covariance/keys.h"
 #include "stages/covariance/text_windows.h"

@@ -11,9 +11,9 @@
 
 #include "core/base/error.h"
 #include "core/base/log.h"
-#include "core/editing/covariance_file.h"
-#include "core/editing/published_moment.h"
-#include "core/editing/second_moment.h"
+#include "core/editing/moments/covariance_file.h"
+#include "core/editing/moments/published_moment.h"
+#include "core/editing/moments/second_moment.h"
 #include "core/io/atomic_file.h"
 #include "distributed/comm/agreement.h"
 #include "stages/covariance/moment_collector.h"

@@ -9,7 +9,7 @@
 
 namespace xkde::recipe {
 
-/// The second moments (core/editing/covariance_file.h).
+/// The second moments (core/editing/moments/covariance_file.h).
 inline constexpr const char* kCovarianceFile = "covariance.h5";
 
 /// Goes through the texts on all ranks and leaves kCovarianceFile and statistics.json, which says

@@ -6,7 +6,7 @@
 
 #include "core/base/error.h"
 #include "core/editing/context_templates.h"
-#include "core/editing/covariance_file.h"
+#include "core/editing/moments/covariance_file.h"
 #include "core/editing/editors/editors.h"
 #include "core/editing/request_tokens.h"
 #include "core/io/digest_cache.h"

@@ -7,7 +7,7 @@
 #include <ATen/ATen.h>
 
 #include "core/base/error.h"
-#include "core/editing/covariance_file.h"
+#include "core/editing/moments/covariance_file.h"
 #include "core/io/json_file.h"
 
 int main(int argc, char** argv) {

@@ -1,10 +1,10 @@
-#ifndef XKDE_CORE_EDITING_PUBLISHED_MOMENT_H_
-#define XKDE_CORE_EDITING_PUBLISHED_MOMENT_H_
+#ifndef XKDE_CORE_EDITING_MOMENTS_PUBLISHED_MOMENT_H_
+#define XKDE_CORE_EDITING_MOMENTS_PUBLISHED_MOMENT_H_
 
 #include <cstdint>
 #include <filesystem>
 
-#include "core/editing/covariance_file.h"
+#include "core/editing/moments/covariance_file.h"
 
 namespace xkde {
 
@@ -16,4 +16,4 @@ SecondMoment read_published_moment(const std::filesystem::path& file, int64_t wi
 
 }  // namespace xkde
 
-#endif  // XKDE_CORE_EDITING_PUBLISHED_MOMENT_H_
+#endif  // XKDE_CORE_EDITING_MOMENTS_PUBLISHED_MOMENT_H_

@@ -1,4 +1,4 @@
-#include "core/editing/second_moment.h"
+#include "core/editing/moments/second_moment.h"
 
 #include <algorithm>
 #include <string>

@@ -1,4 +1,4 @@
-#include "core/editing/covariance_file.h"
+#include "core/editing/moments/covariance_file.h"
 
 #include <algorithm>
 #include <functional>

@@ -1,4 +1,4 @@
-#include "core/editing/published_moment.h"
+#include "core/editing/moments/published_moment.h"
 
 #include <span>
 #include <string>

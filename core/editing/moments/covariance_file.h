@@ -1,5 +1,5 @@
-#ifndef XKDE_CORE_EDITING_COVARIANCE_FILE_H_
-#define XKDE_CORE_EDITING_COVARIANCE_FILE_H_
+#ifndef XKDE_CORE_EDITING_MOMENTS_COVARIANCE_FILE_H_
+#define XKDE_CORE_EDITING_MOMENTS_COVARIANCE_FILE_H_
 
 #include <cstdint>
 #include <filesystem>
@@ -56,4 +56,4 @@ class CovarianceFile {
 
 }  // namespace xkde
 
-#endif  // XKDE_CORE_EDITING_COVARIANCE_FILE_H_
+#endif  // XKDE_CORE_EDITING_MOMENTS_COVARIANCE_FILE_H_

@@ -1,5 +1,5 @@
-#ifndef XKDE_CORE_EDITING_OBSERVED_MODULE_H_
-#define XKDE_CORE_EDITING_OBSERVED_MODULE_H_
+#ifndef XKDE_CORE_EDITING_MOMENTS_OBSERVED_MODULE_H_
+#define XKDE_CORE_EDITING_MOMENTS_OBSERVED_MODULE_H_
 
 #include "core/base/named.h"
 #include "core/model/families/family.h"
@@ -17,4 +17,4 @@ inline constexpr Named<TensorRole> kObservedModules[] = {
 
 }  // namespace xkde
 
-#endif  // XKDE_CORE_EDITING_OBSERVED_MODULE_H_
+#endif  // XKDE_CORE_EDITING_MOMENTS_OBSERVED_MODULE_H_

@@ -1,5 +1,5 @@
-#ifndef XKDE_CORE_EDITING_SECOND_MOMENT_H_
-#define XKDE_CORE_EDITING_SECOND_MOMENT_H_
+#ifndef XKDE_CORE_EDITING_MOMENTS_SECOND_MOMENT_H_
+#define XKDE_CORE_EDITING_MOMENTS_SECOND_MOMENT_H_
 
 #include <compare>
 #include <cstdint>
@@ -11,7 +11,7 @@
 #include <ATen/core/Tensor.h>
 
 #include "core/editing/editable_model.h"
-#include "core/editing/observed_module.h"
+#include "core/editing/moments/observed_module.h"
 #include "core/model/block_products.h"
 
 namespace xkde {
@@ -61,4 +61,4 @@ at::Tensor whole_of(const at::Tensor& upper);
 
 }  // namespace xkde
 
-#endif  // XKDE_CORE_EDITING_SECOND_MOMENT_H_
+#endif  // XKDE_CORE_EDITING_MOMENTS_SECOND_MOMENT_H_
