@@ -62,7 +62,6 @@ class RunWeights {
   void use_edits(std::filesystem::path file);
   /// The weights are those before all use_edits() since the last stage that left all weights.
   void drop_edits();
-  bool has_edits() const noexcept { return !edits_.empty(); }
 
   /// What the model's adapter is; nothing where it has none.
   const std::optional<LoraOptions>& lora() const noexcept { return lora_; }

@@ -7,7 +7,6 @@
 
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
-#include <torch/csrc/autograd/autograd.h>
 
 #include "core/base/error.h"
 #include "core/base/rng.h"
@@ -15,7 +14,7 @@
 #include "core/editing/adam.h"
 #include "core/editing/request_tokens.h"
 #include "core/editing/row_pass.h"
-#include "core/loss/token_loss.h"
+#include "core/editing/target_loss.h"
 #include "core/nn/device_copy.h"
 
 namespace xkde {
@@ -31,15 +30,12 @@ TreeSequence sequence_of(const EditableModel& model, const EditRequest& request,
     tokens.ids.push_back(tokens.target_ids.back());
     tokens.target_ids.push_back(*model.end_id);
   }
-  TreeSequence sequence{std::move(tokens.ids), {}};
-  const double weight = 1.0 / static_cast<double>(tokens.target_ids.size());
-  int64_t position = tokens.first_prediction;
-  for (const int64_t target : tokens.target_ids) {
-    sequence.labels.push_back({position, target, weight});
-    if (!options.at_last_prompt_token) ++position;
+  const int64_t last = tokens.first_prediction;
+  TreeSequence sequence = labelled(std::move(tokens));
+  if (options.at_last_prompt_token) {
+    for (LabelledToken& label : sequence.labels) label.position = last;
+    sequence.ids.resize(static_cast<size_t>(last) + 1);
   }
-  if (options.at_last_prompt_token)
-    sequence.ids.resize(static_cast<size_t>(tokens.first_prediction) + 1);
   return sequence;
 }
 
@@ -180,24 +176,14 @@ class Tuner {
 
   void add(const PackedBatch& pack, const at::Tensor& rows, const std::vector<at::Tensor>& leaves,
            std::vector<at::Tensor>& gradients, at::Tensor& losses) const {
-    at::Tensor normed;
+    at::Tensor top;
     {
       const c10::AutoGradMode with_graph(true);
-      const BlockContext context = model_.decoder.context(pack, model_.dtype);
-      const at::Tensor top = tunable_.forward(rows, context, leaves);
-      normed = model_.decoder.final_norm(top.index_select(0, pack.label_rows),
-                                         model_.weights(model_.decoder.head_unit()).front());
+      top = tunable_.forward(rows, model_.decoder.context(pack, model_.dtype), leaves);
     }
-    const OutputLayer output(model_.weights(model_.decoder.output_unit()).back(),
-                             model_.decoder.logit_cap());
-    at::Tensor no_gradient;
-    const TokenLoss loss = linear_cross_entropy(normed.detach(), output, pack.label_targets,
-                                                pack.label_weights, no_gradient);
-    const at::Tensor owners = at::tensor(pack.label_sequence, at::TensorOptions().dtype(at::kLong));
-    losses.index_add_(0, owners, (-loss.log_probs * pack.label_weights).cpu().to(at::kDouble));
-    const std::vector<at::Tensor> found =
-        torch::autograd::grad({normed}, leaves, {loss.hidden_grad});
-    for (size_t i = 0; i < found.size(); ++i) gradients[i].add_(found[i]);
+    const TargetLoss found = target_loss(model_, top, pack, leaves);
+    add_by_sequence(losses, found, pack);
+    for (size_t i = 0; i < leaves.size(); ++i) gradients[i].add_(found.gradients[i]);
   }
 
   const EditableModel& model_;

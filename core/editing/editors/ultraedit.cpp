@@ -5,14 +5,13 @@
 
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
-#include <torch/csrc/autograd/autograd.h>
 
 #include "core/base/error.h"
 #include "core/editing/editors/editors.h"
 #include "core/editing/key_system.h"
 #include "core/editing/request_tokens.h"
 #include "core/editing/row_pass.h"
-#include "core/loss/token_loss.h"
+#include "core/editing/target_loss.h"
 #include "core/model/block_products.h"
 
 namespace xkde {
@@ -189,15 +188,9 @@ class UltraEdit final : public Editor {
     std::vector<int64_t> first_row;
     for (const EditRequest& request : requests) {
       RequestTokens tokens = request_tokens(model_, request, kPromptPlace, /*with_subject=*/false);
-      TreeSequence sequence{std::move(tokens.ids), {}};
-      const double weight = 1.0 / static_cast<double>(tokens.target_ids.size());
-      for (size_t i = 0; i < tokens.target_ids.size(); ++i) {
-        sequence.labels.push_back(
-            {tokens.first_prediction + static_cast<int64_t>(i), tokens.target_ids[i], weight});
-      }
       first_row.push_back(total);
-      total += std::ssize(sequence.labels);
-      sequences.push_back(std::move(sequence));
+      total += std::ssize(tokens.target_ids);
+      sequences.push_back(labelled(std::move(tokens)));
     }
     std::vector<Rows> rows;
     const at::TensorOptions single = at::TensorOptions(model_.device).dtype(at::kFloat);
@@ -245,21 +238,12 @@ class UltraEdit final : public Editor {
       x = model_.decoder.block(model_.weights(unit), x, pass.context().of(layer),
                                tap != taps.end() ? &tap->second : nullptr);
     }
-    const at::Tensor normed = model_.decoder.final_norm(
-        x.index_select(0, batch.label_rows), model_.weights(model_.decoder.head_unit()).front());
-    const OutputLayer output(model_.weights(model_.decoder.output_unit()).back(),
-                             model_.decoder.logit_cap());
-    at::Tensor no_gradient;
-    const TokenLoss loss = linear_cross_entropy(normed.detach(), output, batch.label_targets,
-                                                batch.label_weights, no_gradient);
-    const at::Tensor owners =
-        at::tensor(batch.label_sequence, at::TensorOptions().dtype(at::kLong));
-    losses.index_add_(0, owners, (-loss.log_probs * batch.label_weights).cpu().to(at::kDouble));
     std::vector<at::Tensor> outputs;
     for (const MatrixPlace& matrix : matrices_)
       outputs.push_back(taps.at(matrix.unit).of(matrix.role).output);
-    const std::vector<at::Tensor> gradients =
-        torch::autograd::grad({normed}, outputs, {loss.hidden_grad});
+    const TargetLoss loss = target_loss(model_, x, batch, outputs);
+    add_by_sequence(losses, loss, batch);
+    const std::vector<at::Tensor>& gradients = loss.gradients;
     const at::Tensor places = rows_of(batch, first_row);
     for (size_t i = 0; i < matrices_.size(); ++i) {
       const at::Tensor input = taps.at(matrices_[i].unit).of(matrices_[i].role).input;
