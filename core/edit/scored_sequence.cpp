@@ -1,8 +1,10 @@
 #include "core/edit/scored_sequence.h"
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
+#include "core/base/common_prefix.h"
 #include "core/base/error.h"
 #include "core/text/chat_ids.h"
 
@@ -10,10 +12,12 @@ namespace xkde {
 
 namespace {
 
-/// S of protocol 6.1 and the number of ids that stand behind the target in it.
+/// S of protocol 6.1, the number of ids that stand behind the target in it, and where the prompt
+/// ends, without a blank before the target.
 struct WholeText {
   std::string text;
   size_t ids_behind = 0;
+  size_t prompt_end = 0;
 };
 
 WholeText whole_text(const Tokenizer& tokenizer, const ChatTemplate& chat_template,
@@ -22,19 +26,21 @@ WholeText whole_text(const Tokenizer& tokenizer, const ChatTemplate& chat_templa
   switch (chat_template.format()) {
     case ChatTemplate::Format::kChatMl:
     case ChatTemplate::Format::kGemma:
-      return {chat_template.prompt(user) + answer + chat_template.end_of_turn(), 1};
+      return {chat_template.prompt(user) + answer + chat_template.end_of_turn(), 1,
+              chat_template.prompt(user).size()};
     case ChatTemplate::Format::kLlama2:
       // The blank before [INST] is the published evaluator's own: the model's template has none.
-      return {concat(" [INST] ", user, " [/INST] ", answer), 0};
+      return {concat(" [INST] ", user, " [/INST] ", answer), 0,
+              concat(" [INST] ", user, " [/INST]").size()};
     case ChatTemplate::Format::kPlain:
-      return {concat(user, " ", answer), 0};
+      return {concat(user, " ", answer), 0, user.size()};
     case ChatTemplate::Format::kOwn: {
       const std::vector<ChatMessage> turns{{ChatMessage::Role::kUser, std::string(user)},
                                            {ChatMessage::Role::kAssistant, answer}};
       const std::string text = chat_template.finished(turns);
-      const size_t end = chat_template.places_of_answers(turns, text).back().end;
+      const auto place = chat_template.places_of_answers(turns, text).back();
       const std::vector<int64_t> ids = tokenizer.encode(text);
-      return {text, ids.size() - ids_before(tokenizer, ids, text, end, true)};
+      return {text, ids.size() - ids_before(tokenizer, ids, text, place.end, true), place.begin};
     }
   }
   throw InternalError("chat template: not one of the formats");
@@ -62,6 +68,18 @@ ScoredSequence scored_sequence(const Tokenizer& tokenizer, const ChatTemplate& c
   scored.ids.resize(scored.ids.size() - whole.ids_behind - 1);
   scored.first_prediction = static_cast<int64_t>(scored.ids.size() - num_targets);
   return scored;
+}
+
+int64_t prompt_length(const Tokenizer& tokenizer, const ChatTemplate& chat_template,
+                      std::string_view user, std::string_view target,
+                      const ScoredSequence& scored) {
+  const WholeText whole = whole_text(tokenizer, chat_template, user, target);
+  const std::string prompt = whole.text.substr(0, whole.prompt_end);
+  std::vector<int64_t> ids = chat_template.format() == ChatTemplate::Format::kPlain
+                                 ? tokenizer.encode_beginning(prompt)
+                                 : tokenizer.encode(prompt);
+  if (const auto bos = bos_before(tokenizer, chat_template)) ids.insert(ids.begin(), *bos);
+  return std::max<int64_t>(1, common_prefix(ids, scored.ids));
 }
 
 ScoredSequence scored_in_context(const Tokenizer& tokenizer, std::string_view prompt,

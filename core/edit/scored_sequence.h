@@ -30,6 +30,11 @@ struct ScoredSequence {
 ScoredSequence scored_sequence(const Tokenizer& tokenizer, const ChatTemplate& chat_template,
                                std::string_view user, std::string_view target);
 
+/// How many of the ids of `scored`, which scored_sequence() made of the same, are the prompt's.
+/// What is scored may begin before or behind its end.
+int64_t prompt_length(const Tokenizer& tokenizer, const ChatTemplate& chat_template,
+                      std::string_view user, std::string_view target, const ScoredSequence& scored);
+
 /// EasyEdit's way (protocol 6.2): "prompt target" with the tokenizer's special tokens, target_ids
 /// are the ids from the number of ids of "prompt" on. No chat template. Throws DataError when there
 /// are none.

@@ -41,4 +41,11 @@ ScoredSequence ScoredPrompts::at(size_t prompt) const {
   return at_row([&] { return place_of(prompt); }, make);
 }
 
+int64_t ScoredPrompts::prompt_length(size_t prompt, const ScoredSequence& scored) const {
+  if (options_.scoring == Scoring::kEasyEdit) return scored.first_prediction + 1;
+  const EvalPrompt& asked = asked_.prompts[prompt];
+  return xkde::prompt_length(writer_.tokenizer, writer_.chat_template, asked.text.user,
+                             asked.target, scored);
+}
+
 }  // namespace xkde

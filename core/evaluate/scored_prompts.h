@@ -27,6 +27,8 @@ class ScoredPrompts {
   /// that the template turns away; the message begins with a question that comes to these words:
   /// "data.json: row 3: locality: …".
   ScoredSequence at(size_t prompt) const;
+  /// How many ids of at(prompt), which is `scored`, are those that a free answer begins behind.
+  int64_t prompt_length(size_t prompt, const ScoredSequence& scored) const;
   const ChatTemplate& chat_template() const noexcept { return writer_.chat_template; }
 
  private:

@@ -32,6 +32,7 @@ struct LiveAnswer {
   int64_t prompt_slot = 0;
   int64_t answer_slot = 0;
   int64_t cached = 0;  ///< own tokens in the cache
+  int64_t found = -1;  ///< what its prompt found of GenerateOptions::lookup
   RandomStream random;
 };
 
@@ -66,7 +67,7 @@ class Generator::Run {
         tokenizer_(owner.tokenizer_),
         options_(owner.options_),
         counts_(owner.counts_),
-        recorder_(owner.recorder_),
+        recorder_(options_.lookup == nullptr ? owner.recorder_ : nullptr),
         prompts_(prompts),
         seed_(seed),
         slots_(std::max(options_.max_sequences, options_.num_return_sequences)),
@@ -129,7 +130,7 @@ class Generator::Run {
       counts_.prompt_tokens += std::ssize(sequence.ids);
       sequences.push_back(std::move(sequence));
     }
-    const PackOptions pack{.share_prefixes = true,
+    const PackOptions pack{.share_prefixes = options_.lookup == nullptr,
                            .max_tokens = options_.max_tokens_per_batch,
                            .max_sequences = 0,
                            .device = device_};
@@ -162,7 +163,12 @@ class Generator::Run {
       cache_->put_prompts(layer, qkv, kind.rotary, cached);
       return packed_attention(qkv, decoder_.attention_shape(), kind.rotary, kind.attention);
     };
-    const at::Tensor x = attended_rows(batch.input_ids, context, attend);  // [T, D]
+    std::optional<PromptProducts> lookup;
+    if (options_.lookup != nullptr)
+      lookup.emplace(*options_.lookup, lookup_rows(batch, prompt_lengths(first)));
+    const at::Tensor x = attended_rows(batch.input_ids, context, attend,
+                                       changed(lookup ? &*lookup : nullptr));  // [T, D]
+    const at::Tensor found = lookup ? lookup->found().cpu() : at::Tensor();
     std::vector<int64_t> last_rows;
     std::vector<LiveAnswer> fresh;
     for (size_t i = 0; i < members.size(); ++i) {
@@ -170,6 +176,7 @@ class Generator::Run {
         last_rows.push_back(static_cast<int64_t>(i));
         const uint64_t stream = prompts_[members[i]].index * kAnswersPerPrompt + a;
         fresh.push_back({members[i], a, cached[i].prompt_slot, cached[i].answer_slots[a], 0,
+                         lookup ? found.const_data_ptr<int64_t>()[i] : -1,
                          RandomStream(seed_, "sample", stream)});
       }
     }
@@ -207,8 +214,28 @@ class Generator::Run {
   at::Tensor plain_logits(const std::vector<DecodeRow>& rows, const std::vector<int64_t>& tokens,
                           const std::vector<int64_t>& positions) {
     cache_->begin_step(rows);
-    return in_host_memory(
-        step_logits(to_device(tokens), decoder_.rotations(to_device(positions), dtype_)));
+    std::optional<AnswerProducts> lookup;
+    if (options_.lookup != nullptr) {
+      std::vector<int64_t> found;
+      for (const LiveAnswer& live : live_) found.push_back(live.found);
+      lookup.emplace(*options_.lookup, to_device(found));
+    }
+    return in_host_memory(step_logits(to_device(tokens),
+                                      decoder_.rotations(to_device(positions), dtype_),
+                                      changed(lookup ? &*lookup : nullptr)));
+  }
+
+  LayerProducts changed(const BlockProducts* products) const {
+    if (products == nullptr) return {};
+    return {options_.lookup->layer(), products};
+  }
+
+  /// Of the prompts from `first` on.
+  std::vector<int64_t> prompt_lengths(size_t first) const {
+    std::vector<int64_t> lengths;
+    for (const GeneratePrompt& prompt : prompts_.subspan(first))
+      lengths.push_back(std::ssize(prompt.ids));
+    return lengths;
   }
 
   /// A step that was recorded for the next power of two of rows, filled up with rows that stand for
@@ -245,22 +272,24 @@ class Generator::Run {
   }
 
   /// [M, V] on the device. Gives it nothing but kernels, the cache's step begun.
-  at::Tensor step_logits(const at::Tensor& tokens, const BlockContext& rotations) const {
+  at::Tensor step_logits(const at::Tensor& tokens, const BlockContext& rotations,
+                         const LayerProducts& changed = {}) const {
     const auto attend = [&](int64_t layer, const at::Tensor& qkv) {
       return cache_->attend(layer, qkv, rotations.of(layer).rotary);
     };
-    return decoder_.logits(attended_rows(tokens, rotations, attend), weights_);
+    return decoder_.logits(attended_rows(tokens, rotations, attend, changed), weights_);
   }
 
   /// Decoder::forward with attention of the caller's own: `attend(layer, qkv)` takes [T, (H + 2K)
   /// E] and gives [T, H E].
   template <typename Attend>
-  at::Tensor attended_rows(const at::Tensor& ids, const BlockContext& context,
-                           const Attend& attend) const {
+  at::Tensor attended_rows(const at::Tensor& ids, const BlockContext& context, const Attend& attend,
+                           const LayerProducts& changed) const {
     UnitPass pass{.weights = weights_};
     pass.block = [&](size_t unit, const std::vector<at::Tensor>& parameters, const at::Tensor& x) {
+      const int64_t layer = static_cast<int64_t>(unit) - 1;
       const at::Tensor qkv = decoder_.block_qkv(parameters, x);
-      return decoder_.block_rest(parameters, x, attend(static_cast<int64_t>(unit) - 1, qkv));
+      return decoder_.block_rest(parameters, x, attend(layer, qkv), changed.of(layer));
     };
     return decoder_.forward(ids, context, pass);
   }

@@ -12,6 +12,7 @@
 #include "core/generate/sampling.h"
 #include "core/generate/work_recorder.h"
 #include "core/model/decoder.h"
+#include "core/model/edit_lookup.h"
 #include "core/text/tokenizer/tokenizer.h"
 
 namespace xkde {
@@ -25,6 +26,9 @@ struct GenerateOptions {
   std::vector<std::string> stop_texts;  ///< an answer ends with the token that completes one
   int64_t max_sequences = 128;          ///< answers decoded side by side
   int64_t max_tokens_per_batch = 2048;  ///< rows of one prefill
+  /// Edits that prompts look up; outlives the generator. With them prompts share no rows, and steps
+  /// are not recorded. Null: none.
+  const EditLookup* lookup = nullptr;
 };
 
 /// A prompt and the number that names its random streams.

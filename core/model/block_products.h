@@ -1,6 +1,8 @@
 #ifndef XKDE_CORE_MODEL_BLOCK_PRODUCTS_H_
 #define XKDE_CORE_MODEL_BLOCK_PRODUCTS_H_
 
+#include <cstdint>
+
 #include <ATen/core/Tensor.h>
 
 #include "core/model/families/family.h"
@@ -21,6 +23,14 @@ class BlockProducts {
   BlockProducts() = default;
   BlockProducts(const BlockProducts&) = default;
   BlockProducts& operator=(const BlockProducts&) = default;
+};
+
+/// One block of a pass with products of its own.
+struct LayerProducts {
+  int64_t layer = -1;                       ///< -1: none
+  const BlockProducts* products = nullptr;  ///< outlives the pass
+
+  const BlockProducts* of(int64_t other) const { return other == layer ? products : nullptr; }
 };
 
 /// x weight' + bias, the plain product.

@@ -9,7 +9,6 @@
 #include <ATen/ATen.h>
 #include <c10/util/accumulate.h>
 
-#include "core/model/block_products.h"
 #include "core/nn/device_copy.h"
 #include "core/nn/layers.h"
 
@@ -155,8 +154,9 @@ at::Tensor Decoder::forward(const at::Tensor& ids, const BlockContext& context,
     if (computes && unit == 0) {
       x = embed(ids, parameters);
     } else if (computes) {
+      const int64_t layer = static_cast<int64_t>(unit) - 1;
       x = pass.block ? pass.block(unit, parameters, x)
-                     : block(parameters, x, context.of(static_cast<int64_t>(unit) - 1));
+                     : block(parameters, x, context.of(layer), pass.changed.of(layer));
     }
     if (pass.done) pass.done(unit);
   }

@@ -9,6 +9,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "core/model/block_products.h"
 #include "core/model/families/family.h"
 #include "core/model/families/model_config.h"
 #include "core/model/token_tree.h"
@@ -16,8 +17,6 @@
 #include "core/nn/rope.h"
 
 namespace xkde {
-
-class BlockProducts;
 
 /// What the blocks of one kind of layer share in one forward pass.
 struct LayerContext {
@@ -59,6 +58,8 @@ struct UnitPass {
       block = {};
   /// Called when the pass needs the unit's weights no more. Null: nobody wants to know.
   std::function<void(size_t unit)> done = {};
+  /// A block whose products are not the plain ones. Where `block` is there, it sees to that.
+  LayerProducts changed = {};
 };
 
 /// A decoder of one of families() as pure functions of its units' parameters: it owns none and

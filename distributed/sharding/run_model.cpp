@@ -7,17 +7,19 @@
 
 namespace xkde::dist {
 
-at::Tensor RunModel::label_rows(const PackedBatch& batch) {
+at::Tensor RunModel::label_rows(const PackedBatch& batch, const LayerProducts& changed) {
   const auto weights = [this](size_t unit) { return resident_parameters(unit); };
   const BlockContext context = asked_.context(batch, dtype_);
-  const at::Tensor x = asked_.forward(batch.input_ids, context, {.weights = weights});  // [T, D]
+  const UnitPass pass{.weights = weights, .changed = changed};
+  const at::Tensor x = asked_.forward(batch.input_ids, context, pass);  // [T, D]
   const at::Tensor norm = weights(asked_.head_unit()).front();
   return asked_.final_norm(x.index_select(0, batch.label_rows), norm);
 }
 
-at::Tensor RunModel::predict(const PackedBatch& batch) {
+at::Tensor RunModel::predict(const PackedBatch& batch, const LayerProducts& changed) {
   const c10::AutoGradMode without_graph(false);
-  return linear_argmax(label_rows(batch), resident_parameters(asked_.output_unit()).back());
+  return linear_argmax(label_rows(batch, changed),
+                       resident_parameters(asked_.output_unit()).back());
 }
 
 at::Tensor RunModel::label_log_probs(const PackedBatch& batch) {

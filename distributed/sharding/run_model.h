@@ -20,9 +20,9 @@ class RunModel : public TrainableModel {
   virtual void make_resident() = 0;
   /// Decoder::parameters of a unit in the compute dtype. Not collective; needs make_resident().
   virtual std::vector<at::Tensor> resident_parameters(size_t unit) = 0;
-  /// The most likely next token at every label row, int64 [L], as linear_argmax() gives it. Not
-  /// collective; needs make_resident().
-  at::Tensor predict(const PackedBatch& batch);
+  /// The most likely next token at every label row, int64 [L], as linear_argmax() gives it; one
+  /// block may have products of its own. Not collective; needs make_resident().
+  at::Tensor predict(const PackedBatch& batch, const LayerProducts& changed = {});
   /// The log-probability of every label's target, fp32 [L]. Not collective; needs make_resident().
   at::Tensor label_log_probs(const PackedBatch& batch);
   /// The log-probabilities of all of `words`, int64 [W], at every label row, fp32 [L, W]; the
@@ -35,7 +35,7 @@ class RunModel : public TrainableModel {
 
  private:
   /// The normed rows that predict the labels, [L, D].
-  at::Tensor label_rows(const PackedBatch& batch);
+  at::Tensor label_rows(const PackedBatch& batch, const LayerProducts& changed = {});
 
   const Decoder& asked_;
   at::ScalarType dtype_;

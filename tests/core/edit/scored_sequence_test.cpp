@@ -105,6 +105,26 @@ TEST(ScoredSequence, ComparisonStaysPositionalWhenContextCutsOtherPieces) {
   EXPECT_EQ(scored.ids.size() - static_cast<size_t>(scored.first_prediction), 2U);
 }
 
+/// What is scored begins behind the blank of a plain text, and the prompt ends before it.
+TEST(PromptLength, IsThatOfWhatAnAnswerBeginsBehind) {
+  const Tokenizer tokenizer = byte_tokenizer();
+  const auto length = [&](const ChatTemplate& format) {
+    const ScoredSequence scored = scored_sequence(tokenizer, format, "q?", "yes");
+    return prompt_length(tokenizer, format, "q?", "yes", scored);
+  };
+  EXPECT_EQ(length(ChatTemplate::select("plain", "")), 2);
+  EXPECT_EQ(length(ChatTemplate::select("llama2", "")),
+            std::ssize(byte_ids(" [INST] q? [/INST]")) + 1);
+  const ChatTemplate chatml = ChatTemplate::select("chatml_no_system", "");
+  EXPECT_EQ(length(chatml), std::ssize(tokenizer.encode(chatml.prompt("q?"))));
+  const ChatTemplate own = ChatTemplate::select(
+      "auto", ModelTemplate{.source = "{{ bos_token }}{% for m in messages %}{{ m.role[0] }}:"
+                                      "{{ m.content }}{{ eos_token }}\n{% endfor %}"
+                                      "{{ 'a:' if add_generation_prompt }}",
+                            .tokens = {{"bos_token", "<s>"}, {"eos_token", "</s>"}}});
+  EXPECT_EQ(length(own), std::ssize(byte_ids("u:q?\na:")) + 2);
+}
+
 TEST(ScoredSequence, TargetWithoutTokensIsADataError) {
   EXPECT_THAT(error_of([] {
                 scored_sequence(byte_tokenizer(), ChatTemplate::select("plain", ""), "q?", "");
