@@ -38,9 +38,10 @@ std::vector<std::string> make_context_templates(EditorKind kind, const EditableM
                                                 uint64_t seed) {
   std::vector<std::string> templates{std::string(kPromptPlace)};
   std::vector<std::string> beginnings;
-  if (kind == EditorKind::kRome) {
-    beginnings = texts(model, 5, 2, seed);
-    std::ranges::copy(texts(model, 10, 2, seed), std::back_inserter(beginnings));
+  if (kind == EditorKind::kRome || kind == EditorKind::kWise) {
+    const int64_t each = kind == EditorKind::kRome ? 2 : 1;
+    beginnings = texts(model, 5, each, seed);
+    std::ranges::copy(texts(model, 10, each, seed), std::back_inserter(beginnings));
   } else {
     beginnings = texts(model, 10, 1, seed);
   }

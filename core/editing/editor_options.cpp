@@ -38,11 +38,32 @@ std::vector<ModuleLayers> preset_modules(EditorKind kind, EditorPreset preset) {
     case EditorKind::kUltraEdit:
       if (is_qwen) return {{"gate_proj", range(18, 26)}, {"up_proj", range(18, 26)}};
       return {{"gate_proj", range(11, 15)}, {"up_proj", range(18, 24)}};
+    case EditorKind::kGrace:
+      return {{std::string(kDown), {is_qwen ? 18 : 27}}};
+    case EditorKind::kWise:
+      return {{std::string(kDown), {is_qwen ? 23 : preset == EditorPreset::kLlama3 ? 29 : 27}}};
   }
   throw InternalError("editor: not one of the kinds");
 }
 
 int64_t layers_of(EditorPreset preset) { return preset == EditorPreset::kQwen25 ? 28 : 32; }
+
+void publish_wise(EditorSettings& all, EditorPreset preset) {
+  const bool is_llama3 = preset == EditorPreset::kLlama3;
+  all.learning_rate = is_llama3 ? 0.9 : 1.0;
+  all.steps = is_llama3 ? 30 : 70;
+  all.stop_loss = 0.02;
+  all.weight_decay = 1e-5;
+  all.norm_limit = 1.0;
+  all.mask_ratio = 0.2;
+  all.margin_out = is_llama3 ? 2.0 : 5.0;
+  all.margin_in = 20.0;
+  all.margin_between = 10.0;
+  all.route_ratio = is_llama3 ? 0.5 : 0.88;
+  all.shard_edits = 500;
+  all.merge_edits = 1000;
+  all.merge_density = 0.53;
+}
 
 /// What the authors published, but for layers.
 EditorSettings published(EditorKind kind, EditorPreset preset) {
@@ -84,6 +105,15 @@ EditorSettings published(EditorKind kind, EditorPreset preset) {
       break;
     case EditorKind::kUltraEdit:
       all.learning_rate = 1e-6;
+      break;
+    case EditorKind::kGrace:
+      all.learning_rate = 1.0;
+      all.steps = 50;
+      all.stop_loss = all.weight_decay = all.clamp_norm = all.kl_factor = 0.0;
+      all.radius = 1.0;
+      break;
+    case EditorKind::kWise:
+      publish_wise(all, preset);
       break;
     default:
       break;

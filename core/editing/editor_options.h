@@ -14,7 +14,7 @@
 
 namespace xkde {
 
-/// The methods that write edits into weights (docs/decisions/0009-editors.md).
+/// The methods that write edits into weights or beside them (docs/decisions/0009-editors.md).
 enum class EditorKind {
   kFtL,
   kFtM,
@@ -25,7 +25,9 @@ enum class EditorKind {
   kMemitHistory,
   kEmmet,
   kAlphaEdit,
-  kUltraEdit
+  kUltraEdit,
+  kGrace,
+  kWise
 };
 
 /// What there is to say about an editor before it runs.
@@ -35,6 +37,8 @@ struct EditorEntry {
   bool needs_subject = false;  ///< writes at the subject's last token
   bool needs_moments = false;  ///< solves with the second moments of its layers
   bool remembers = false;      ///< what it writes depends on the edits before
+  bool looks_up = false;       ///< leaves the weights as they are; questions look its edits up
+  bool uses_contexts = needs_subject;  ///< writes a request in several contexts
 };
 inline constexpr EditorEntry kEditors[] = {
     {"ft_l", EditorKind::kFtL},
@@ -47,6 +51,8 @@ inline constexpr EditorEntry kEditors[] = {
     {"emmet", EditorKind::kEmmet, true, true},
     {"alphaedit", EditorKind::kAlphaEdit, true, true, true},
     {"ultraedit", EditorKind::kUltraEdit, false, false, true},
+    {"grace", EditorKind::kGrace, false, false, true, true},
+    {"wise", EditorKind::kWise, false, false, true, true, true},
 };
 
 /// The models whose hyper-parameters the authors published; `auto` takes those of the nearest.
@@ -84,6 +90,15 @@ struct EditorSettings {
   int64_t lora_r = 0;
   double lora_alpha = 0.0;
   bool whiten = false;
+  double radius = 0.0;
+  double mask_ratio = 0.0;
+  double margin_out = 0.0;
+  double margin_in = 0.0;
+  double margin_between = 0.0;
+  double route_ratio = 0.0;
+  double merge_density = 0.0;
+  int64_t shard_edits = 0;
+  int64_t merge_edits = 0;
 
   /// The layers of the only module. Throws InternalError where there are several.
   const std::vector<int64_t>& layers() const;
@@ -95,10 +110,13 @@ struct EditorOptions {
   std::optional<std::vector<int64_t>> layers;
   std::optional<std::vector<std::string>> modules;
   std::optional<double> learning_rate, stop_loss, weight_decay, clamp_norm, kl_factor, cov_weight,
-      emmet_lambda, null_threshold, l2, ridge, norm_limit, lora_alpha;
-  std::optional<int64_t> steps, epochs, batch_size, anchor_edits, refresh_every, lora_r;
+      emmet_lambda, null_threshold, l2, ridge, norm_limit, lora_alpha, radius, mask_ratio,
+      margin_out, margin_in, margin_between, route_ratio, merge_density;
+  std::optional<int64_t> steps, epochs, batch_size, anchor_edits, refresh_every, lora_r,
+      shard_edits, merge_edits;
   std::optional<bool> whiten;
   std::vector<std::string> context_templates;  ///< empty: those that the model makes
+  std::vector<std::string> unrelated;          ///< prompts of `wise`; empty: ours
   std::filesystem::path covariance;            ///< a file; empty: that of the stage before
   std::string chat_template = "plain";
   int64_t batch = 1;                    ///< requests of a stream that are written together; ours
@@ -134,11 +152,13 @@ inline constexpr uint32_t kValueKinds =
 inline constexpr uint32_t kSolvingKinds = kValueKinds & ~bits_of(EditorKind::kRome);
 inline constexpr uint32_t kLoraKind = bits_of(EditorKind::kLora);
 inline constexpr uint32_t kEpochKind = bits_of(EditorKind::kLocFtBf);
+inline constexpr uint32_t kGraceKind = bits_of(EditorKind::kGrace);
+inline constexpr uint32_t kWiseKind = bits_of(EditorKind::kWise);
 
 /// All of them, in the order of docs/recipes.md.
 inline constexpr EditorNumber<int64_t> kEditorCounts[] = {
     {"steps", &EditorOptions::steps, &EditorSettings::steps,
-     (kTunedKinds & ~kEpochKind) | kValueKinds | kLoraKind},
+     (kTunedKinds & ~kEpochKind) | kValueKinds | kLoraKind | kGraceKind | kWiseKind},
     {"epochs", &EditorOptions::epochs, &EditorSettings::epochs, kEpochKind},
     {"batch_size", &EditorOptions::batch_size, &EditorSettings::batch_size,
      kTunedKinds | kLoraKind},
@@ -147,14 +167,17 @@ inline constexpr EditorNumber<int64_t> kEditorCounts[] = {
     {"refresh_every", &EditorOptions::refresh_every, &EditorSettings::refresh_every,
      bits_of(EditorKind::kAlphaEdit), true},
     {"lora_r", &EditorOptions::lora_r, &EditorSettings::lora_r, kLoraKind},
+    {"shard_edits", &EditorOptions::shard_edits, &EditorSettings::shard_edits, kWiseKind},
+    {"merge_edits", &EditorOptions::merge_edits, &EditorSettings::merge_edits, kWiseKind},
 };
 inline constexpr EditorNumber<double> kEditorNumbers[] = {
     {"learning_rate", &EditorOptions::learning_rate, &EditorSettings::learning_rate, ~0U},
     {"stop_loss", &EditorOptions::stop_loss, &EditorSettings::stop_loss,
-     kTunedKinds | kValueKinds | kLoraKind, true},
-    {"norm_limit", &EditorOptions::norm_limit, &EditorSettings::norm_limit, kTunedKinds, true},
-    {"weight_decay", &EditorOptions::weight_decay, &EditorSettings::weight_decay, kValueKinds,
+     kTunedKinds | kValueKinds | kLoraKind | kGraceKind | kWiseKind, true},
+    {"norm_limit", &EditorOptions::norm_limit, &EditorSettings::norm_limit, kTunedKinds | kWiseKind,
      true},
+    {"weight_decay", &EditorOptions::weight_decay, &EditorSettings::weight_decay,
+     kValueKinds | kWiseKind, true},
     {"clamp_norm", &EditorOptions::clamp_norm, &EditorSettings::clamp_norm, kValueKinds},
     {"kl_factor", &EditorOptions::kl_factor, &EditorSettings::kl_factor, kValueKinds, true},
     {"cov_weight", &EditorOptions::cov_weight, &EditorSettings::cov_weight,
@@ -167,6 +190,14 @@ inline constexpr EditorNumber<double> kEditorNumbers[] = {
     {"l2", &EditorOptions::l2, &EditorSettings::l2, bits_of(EditorKind::kAlphaEdit)},
     {"ridge", &EditorOptions::ridge, &EditorSettings::ridge, bits_of(EditorKind::kUltraEdit)},
     {"lora_alpha", &EditorOptions::lora_alpha, &EditorSettings::lora_alpha, kLoraKind},
+    {"radius", &EditorOptions::radius, &EditorSettings::radius, kGraceKind},
+    {"mask_ratio", &EditorOptions::mask_ratio, &EditorSettings::mask_ratio, kWiseKind},
+    {"margin_out", &EditorOptions::margin_out, &EditorSettings::margin_out, kWiseKind, true},
+    {"margin_in", &EditorOptions::margin_in, &EditorSettings::margin_in, kWiseKind, true},
+    {"margin_between", &EditorOptions::margin_between, &EditorSettings::margin_between, kWiseKind,
+     true},
+    {"route_ratio", &EditorOptions::route_ratio, &EditorSettings::route_ratio, kWiseKind, true},
+    {"merge_density", &EditorOptions::merge_density, &EditorSettings::merge_density, kWiseKind},
 };
 inline constexpr EditorNumber<bool> kEditorSwitches[] = {
     {"whiten", &EditorOptions::whiten, &EditorSettings::whiten, bits_of(EditorKind::kUltraEdit)},

@@ -8,28 +8,16 @@
 #include "core/base/error.h"
 
 namespace xkde {
-namespace {
 
-/// Looks at what goes into down_proj and what comes out of it.
-class DownTap final : public BlockProducts {
- public:
-  at::Tensor product(TensorRole role, const at::Tensor& x, const at::Tensor& weight,
-                     const at::Tensor& bias) const override {
-    at::Tensor out = plain_product(x, weight, bias);
-    if (role == TensorRole::kDown) {
-      keys_ = x;
-      outputs_ = out;
-    }
-    return out;
+at::Tensor DownTap::product(TensorRole role, const at::Tensor& x, const at::Tensor& weight,
+                            const at::Tensor& bias) const {
+  at::Tensor out = plain_product(x, weight, bias);
+  if (role == TensorRole::kDown) {
+    keys_ = x;
+    outputs_ = out;
   }
-  const at::Tensor& keys() const { return keys_; }
-  const at::Tensor& outputs() const { return outputs_; }
-
- private:
-  mutable at::Tensor keys_, outputs_;
-};
-
-}  // namespace
+  return out;
+}
 
 RowPass::RowPass(const EditableModel& model, PackedBatch batch)
     : model_(model),

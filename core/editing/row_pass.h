@@ -12,6 +12,18 @@
 
 namespace xkde {
 
+/// Looks at what goes into down_proj and what comes out of it.
+class DownTap final : public BlockProducts {
+ public:
+  at::Tensor product(TensorRole role, const at::Tensor& x, const at::Tensor& weight,
+                     const at::Tensor& bias) const override;
+  const at::Tensor& keys() const noexcept { return keys_; }        ///< [T, F]
+  const at::Tensor& outputs() const noexcept { return outputs_; }  ///< [T, D]
+
+ private:
+  mutable at::Tensor keys_, outputs_;
+};
+
 /// Rows of packed sequences on their way through the blocks, without a graph. What stands below an
 /// edited block never changes: its rows are computed once and kept here.
 class RowPass {

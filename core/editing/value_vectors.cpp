@@ -20,13 +20,13 @@
 namespace xkde {
 namespace {
 
-/// A request's sequences, the essence prompt last.
+/// A request's sequences, the essence prompt last where there is one.
 struct Task {
   std::vector<RequestTokens> contexts;
-  RequestTokens essence;
+  std::optional<RequestTokens> essence;
 
   int64_t rows() const {  // that a step computes
-    int64_t total = std::ssize(essence.ids) - essence.subject_end;
+    int64_t total = essence ? std::ssize(essence->ids) - essence->subject_end : 0;
     for (const RequestTokens& one : contexts) total += std::ssize(one.ids) - one.subject_end;
     return total;
   }
@@ -49,7 +49,7 @@ class Group {
       const Task& task = tasks[members[vector]];
       bare.push_back(std::ssize(sequences));
       for (const RequestTokens& one : task.contexts) add(sequences, one, vector);
-      add(sequences, task.essence, vector);
+      if (task.essence) add(sequences, *task.essence, vector);
     }
     pass_.emplace(model, sequences, options.layer, options.place, options.max_tokens);
     std::vector<int64_t> rows, targets, owners, essence_rows;
@@ -67,9 +67,11 @@ class Group {
         }
         ++sequence;
       }
-      essence_rows.push_back(pass_->row(sequence++, task.essence.first_prediction));
+      if (task.essence)
+        essence_rows.push_back(pass_->row(sequence++, task.essence->first_prediction));
     }
     num_labels_ = std::ssize(rows);
+    num_essences_ = std::ssize(essence_rows);
     rows.insert(rows.end(), essence_rows.begin(), essence_rows.end());
     rows_ = tensor_of(rows, at::kLong, model.device);
     targets_ = tensor_of(targets, at::kLong, model.device);
@@ -100,10 +102,13 @@ class Group {
                                                   targets_, weights_, no_gradient);
     const at::Tensor losses = at::zeros({size_}, weights_.options());
     losses.index_add_(0, owners_, -tokens.log_probs * weights_);
-    at::Tensor essence_grad;
-    losses.add_(
-        essence_loss(hidden.narrow(0, num_labels_, size_), output, kl_factor, essence_grad));
-    const at::Tensor grad = at::cat({tokens.hidden_grad, essence_grad});
+    at::Tensor grad = tokens.hidden_grad;
+    if (num_essences_ > 0) {
+      at::Tensor essence_grad;
+      losses.add_(essence_loss(hidden.narrow(0, num_labels_, num_essences_), output, kl_factor,
+                               essence_grad));
+      grad = at::cat({grad, essence_grad});
+    }
     return {losses, torch::autograd::grad({normed}, {leaf}, {grad}).front()};
   }
 
@@ -130,7 +135,7 @@ class Group {
   const EditableModel& model_;
   int64_t size_;
   std::optional<SuffixPass> pass_;
-  int64_t num_labels_ = 0;
+  int64_t num_labels_ = 0, num_essences_ = 0;
   at::Tensor rows_, targets_, owners_, weights_, before_;
   at::Tensor essence_;  ///< log-probabilities without vectors, [G, V]
 };
@@ -143,7 +148,7 @@ class Search {
       : members_(std::move(members)),
         settings_(settings),
         group_(model, tasks, members_, options),
-        vectors_(at::zeros_like(group_.before())),
+        vectors_(start_of(options)),
         adam_({vectors_}, settings.learning_rate),
         norms_(group_.before().norm(2, 1)),
         active_(at::ones({vectors_.size(0)}, at::kBool)) {}
@@ -171,6 +176,14 @@ class Search {
   }
 
  private:
+  /// fp32 [G, D], apart from what stands there.
+  at::Tensor start_of(const ValueOptions& options) const {
+    if (!options.start.defined()) return at::zeros_like(group_.before());
+    const at::Tensor own = tensor_of(members_as_ids(), at::kLong, options.start.device());
+    return options.start.index_select(0, own) - group_.before();
+  }
+  std::vector<int64_t> members_as_ids() const { return {members_.begin(), members_.end()}; }
+
   void note(const at::Tensor& losses, int64_t step, std::span<const EditRequest> requests,
             ValueVectors& found) {
     const float* values = losses.const_data_ptr<float>();
@@ -190,10 +203,12 @@ class Search {
   void update(const at::Tensor& grad) {
     at::Tensor moved = vectors_.clone();
     adam_.update({moved}, {grad});
-    const at::Tensor longest = norms_ * settings_.clamp_norm;
-    const at::Tensor lengths = moved.norm(2, 1);
-    const at::Tensor shrink = (longest / lengths).masked_fill(lengths <= longest, 1.0);
-    moved = moved * shrink.unsqueeze(1);
+    if (settings_.clamp_norm > 0.0) {
+      const at::Tensor longest = norms_ * settings_.clamp_norm;
+      const at::Tensor lengths = moved.norm(2, 1);
+      const at::Tensor shrink = (longest / lengths).masked_fill(lengths <= longest, 1.0);
+      moved = moved * shrink.unsqueeze(1);
+    }
     vectors_ = at::where(active_.to(moved.device()).unsqueeze(1), moved, vectors_);
   }
 
@@ -207,13 +222,16 @@ class Search {
 };
 
 std::vector<Task> tasks_of(const EditableModel& model, std::span<const EditRequest> requests,
-                           const ValueOptions& options) {
+                           const EditorSettings& settings, const ValueOptions& options) {
   std::vector<Task> tasks;
   for (const EditRequest& request : requests) {
     Task task;
-    for (const std::string& context : options.contexts)
-      task.contexts.push_back(request_tokens(model, request, context, /*with_subject=*/true));
-    task.essence = essence_tokens(model, request);
+    for (const std::string& context : options.contexts) {
+      RequestTokens tokens = request_tokens(model, request, context, !options.at_prompt_end);
+      if (options.at_prompt_end) tokens.subject_end = tokens.first_prediction;
+      task.contexts.push_back(std::move(tokens));
+    }
+    if (settings.kl_factor != 0.0) task.essence = essence_tokens(model, request);
     tasks.push_back(std::move(task));
   }
   return tasks;
@@ -249,7 +267,7 @@ void share(std::vector<T>& values, Team& team) {
 ValueVectors value_vectors(const EditableModel& model, std::span<const EditRequest> requests,
                            const EditorSettings& settings, const ValueOptions& options,
                            Team& team) {
-  const std::vector<Task> tasks = tasks_of(model, requests, options);
+  const std::vector<Task> tasks = tasks_of(model, requests, settings, options);
   const int64_t width = model.decoder.config().hidden_size;
   const at::Tensor nothing =
       at::zeros({std::ssize(requests), width}, at::TensorOptions(model.device).dtype(at::kFloat));

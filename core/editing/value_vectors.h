@@ -20,6 +20,9 @@ struct ValueOptions {
   VectorPlace place = VectorPlace::kBlockOutput;
   std::vector<std::string> contexts;  ///< templates; the bare one is first
   int64_t max_tokens = 1024;          ///< rows of one pass
+  /// Vectors stand at the prompt's last token, not the subject's, which is not looked for.
+  bool at_prompt_end = false;
+  at::Tensor start = {};  ///< fp32 [R, D], what values begin as; undefined: as what stands there
 };
 
 /// What makes the model answer each of R requests, and how it was found.

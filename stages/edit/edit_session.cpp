@@ -6,8 +6,8 @@
 
 #include "core/base/error.h"
 #include "core/editing/context_templates.h"
-#include "core/editing/moments/covariance_file.h"
 #include "core/editing/editors/editors.h"
+#include "core/editing/moments/covariance_file.h"
 #include "core/editing/request_tokens.h"
 #include "core/io/digest_cache.h"
 #include "core/io/sha256.h"
@@ -96,10 +96,11 @@ EditSession::EditSession(EditorKind kind, const EditorOptions& options, RunConte
       settings_(editor_settings(kind, options, context.decoder().config())),
       covariance_(covariance_of(kind, options, context)),
       contexts_(named_contexts(options)),
+      unrelated_(options.unrelated),
       max_tokens_(options.max_tokens_per_batch),
       overlay_(model_) {
   dist::agree_on(context.comm(), [&] {
-    if (entry_of(kEditors, kind).needs_subject && contexts_.empty())
+    if (entry_of(kEditors, kind).uses_contexts && contexts_.empty())
       contexts_ =
           make_context_templates(kind, model_, static_cast<uint64_t>(context.recipe().seed));
     EditorParts all = parts();
@@ -112,6 +113,7 @@ EditSession::EditSession(EditorKind kind, const EditorOptions& options, RunConte
 EditorParts EditSession::parts() const {
   EditorParts all{.settings = settings_,
                   .contexts = contexts_,
+                  .unrelated = unrelated_,
                   .moments = {},
                   .max_tokens = max_tokens_,
                   .seed = static_cast<uint64_t>(context_.recipe().seed)};

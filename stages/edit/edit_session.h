@@ -70,6 +70,10 @@ class EditSession {
   /// Goes on from there; in place of begin_stream().
   void restore(const EditedFile& edited);
 
+  /// What questions look the edits up in; null: they stand in the weights. At one place as long as
+  /// the session lives.
+  const EditLookup* lookup() const { return editor_->lookup(); }
+
   /// Bytes of the changed weights and of what the editor keeps, on this rank.
   int64_t state_bytes() const;
   const std::vector<std::string>& contexts() const noexcept { return contexts_; }
@@ -88,6 +92,7 @@ class EditSession {
   EditorSettings settings_;
   std::filesystem::path covariance_;
   std::vector<std::string> contexts_;
+  std::vector<std::string> unrelated_;
   int64_t max_tokens_;
   WeightOverlay overlay_;
   std::unique_ptr<Editor> editor_;

@@ -64,12 +64,18 @@ void each_editor_key(StrictMap map, EditorKind kind, EditorOptions& options) {
   each_number(map, kind, kEditorSwitches, options);
   const std::vector<std::string_view> templates = ChatTemplate::keys();
   map.optional("chat_template", options.chat_template, Names{templates});
-  if (entry.needs_subject) {
+  if (entry.uses_contexts) {
     map.written_if(!options.context_templates.empty(), "context_templates",
                    options.context_templates, kTemplate);
   } else {
     refuse_key(map, "context_templates", kind,
-               [](const EditorEntry& other) { return other.needs_subject; });
+               [](const EditorEntry& other) { return other.uses_contexts; });
+  }
+  if (kind == EditorKind::kWise) {
+    map.written_if(!options.unrelated.empty(), "unrelated", options.unrelated);
+  } else {
+    refuse_key(map, "unrelated", kind,
+               [](const EditorEntry& other) { return other.value == EditorKind::kWise; });
   }
   if (entry.needs_moments) {
     map.written_if(!options.covariance.empty(), "covariance", options.covariance);

@@ -3,6 +3,7 @@
 #include "core/data/benchmarks/benchmarks.h"
 #include "core/data/language.h"
 #include "stages/edit/editor_keys.h"
+#include "stages/recipe/errors.h"
 #include "stages/recipe/slice_key.h"
 
 namespace xkde::recipe {
@@ -13,6 +14,15 @@ void EditStage::each_key(StrictMap map) {
   const auto names = benchmark_names(&BenchmarkSource::is_evaluated);
   each_edited_key(map, Names{names}, edits);
   map.required("method", method, kEditors);
+  if (entry_of(kEditors, method).looks_up) {
+    std::vector<std::string> writers;
+    for (const EditorEntry& entry : kEditors) {
+      if (!entry.looks_up) writers.emplace_back(entry.name);
+    }
+    map.refuse("method", concat("expected a method that writes into weights: ",
+                                alternatives(writers), ", found ", name_of(kEditors, method),
+                                ", whose edits are looked up beside them (evaluate.method)"));
+  }
   each_editor_key(map.map("editor"), method, editor);
   map.done();
 }

@@ -13,6 +13,7 @@
 #include "core/data/sft_sample.h"
 #include "core/evaluate/eval_chunks.h"
 #include "core/loss/token_loss.h"
+#include "core/model/edit_lookup.h"
 #include "core/model/token_tree.h"
 #include "distributed/comm/typed_gather.h"
 #include "stages/evaluate/edited_model.h"
@@ -123,6 +124,7 @@ class AnswerRunner {
     RankTeam team(context_.comm(), context_.device());
     if (!alone.empty() || !together.empty()) edited.prepare(team);
     queue.run(as_trained, "answers", [&](int64_t next) { return run_chunk(next, log); });
+    lookup_ = edited.lookup();
     queue.run(alone, "answers", [&](int64_t next) {
       Solo solo;
       edited.install(edits_of(next), solo);
@@ -137,6 +139,7 @@ class AnswerRunner {
       queue.run(bundles, "answers", [&](int64_t next) { return run_chunk(next, log); });
     }
     edited.take_back();
+    lookup_ = nullptr;
     note(edited);
   }
 
@@ -170,6 +173,7 @@ class AnswerRunner {
     std::vector<TargetAnswer> answers(chunk.count);
     std::vector<TreeSequence> sequences;
     std::vector<size_t> places;
+    std::vector<int64_t> prompt_lengths;
     for (size_t i = 0; i < chunk.count; ++i) {
       const bool is_reference = chunk.kind == ChunkKind::kReferences;
       const size_t prompt = is_reference ? asked_.references[chunk.first + i] : chunk.first + i;
@@ -177,6 +181,7 @@ class AnswerRunner {
       ScoredSequence scored = scored_.at(prompt);
       if (std::ssize(scored.ids) > longest) continue;
       counts.tokens += std::ssize(scored.ids);
+      if (lookup_ != nullptr) prompt_lengths.push_back(scored_.prompt_length(prompt, scored));
       TreeSequence sequence{std::move(scored.ids), {}};
       for (size_t t = 0; t < scored.target_ids.size(); ++t) {
         sequence.labels.push_back(
@@ -186,12 +191,12 @@ class AnswerRunner {
       sequences.push_back(std::move(sequence));
       places.push_back(i);
     }
-    const PackOptions options{.share_prefixes = stage_.token_tree,
+    const PackOptions options{.share_prefixes = stage_.token_tree && lookup_ == nullptr,
                               .max_tokens = stage_.max_tokens_per_batch,
                               .max_sequences = 0,
                               .device = context_.device()};
     for (const PackedBatch& batch : pack_sequences(sequences, options)) {
-      const at::Tensor ids = context_.model().predict(batch).cpu();
+      const at::Tensor ids = predict(batch, prompt_lengths).cpu();
       const int64_t* values = ids.const_data_ptr<int64_t>();
       // Labels of one sequence stand together and in order.
       for (size_t i = 0; i < batch.label_sequence.size(); ++i) {
@@ -206,6 +211,13 @@ class AnswerRunner {
     std::vector<Json> rows;
     for (const TargetAnswer& answer : answers) rows.push_back(answer_json(answer));
     return rows;
+  }
+
+  /// The likeliest tokens at a batch's labels; `prompt_lengths` of the sequences that were packed.
+  at::Tensor predict(const PackedBatch& batch, std::span<const int64_t> prompt_lengths) const {
+    if (lookup_ == nullptr) return context_.model().predict(batch);
+    const PromptProducts products(*lookup_, lookup_rows(batch, prompt_lengths));
+    return context_.model().predict(batch, {lookup_->layer(), &products});
   }
 
   std::vector<int64_t> prompt_ids(const ChatTemplate& chat, const std::string& user) const {
@@ -277,7 +289,7 @@ class AnswerRunner {
 
   /// Prompts without a place for an answer get none.
   void generate(const std::vector<std::vector<int64_t>>& prompts, size_t first,
-                const GenerateOptions& options, Counts& counts,
+                GenerateOptions options, Counts& counts,
                 const std::function<void(size_t, const GeneratedAnswer&)>& take) {
     const int64_t context = context_.decoder().config().context_length();
     const int64_t longest =
@@ -289,6 +301,7 @@ class AnswerRunner {
       asked.push_back({prompts[i], first + i});
       places.push_back(i);
     }
+    options.lookup = lookup_;
     Generator generator = context_.generator(options);
     const auto answers = generator.generate(asked, static_cast<uint64_t>(context_.recipe().seed));
     for (size_t i = 0; i < answers.size(); ++i) take(places[i], answers[i].front());
@@ -304,6 +317,7 @@ class AnswerRunner {
   ChatTemplate chat_template_, fluency_template_, plain_;
   std::vector<EvalChunk> chunks_;  ///< those of the model before training come first
   int64_t num_reference_chunks_ = 0;
+  const EditLookup* lookup_ = nullptr;  ///< of the edits that questions are asked with
   EditingNotes editing_;
 };
 

@@ -28,6 +28,8 @@ class EditedModel {
   void install(const EditedWeights& edits, Team& team);
   /// The weights are as trained again.
   void take_back();
+  /// What questions look the edits up in; null: they stand in the weights.
+  const EditLookup* lookup() const { return session_.lookup(); }
   /// This rank's share of what writing took.
   double seconds() const noexcept { return seconds_; }
   /// Settings, contexts, and how many edits of the streams cannot be written, by reason.

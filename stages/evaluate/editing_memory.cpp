@@ -65,10 +65,13 @@ class Editing {
         settings_(editor_settings(kind_, stage.editor, decoder.config())),
         matrices_(matrices_of(settings_, decoder)) {}
 
-  EditingMemory of(const std::vector<std::vector<Sequence>>& batches) const {
+  /// `edits`: the most that stand together.
+  EditingMemory of(const std::vector<std::vector<Sequence>>& batches, int64_t edits) const {
     EditingMemory bytes;
-    for (const Matrix& matrix : matrices_) bytes.edits += (w_ + kWide) * matrix.numel();
-    bytes.editor = editor_bytes();
+    if (!entry_.looks_up) {
+      for (const Matrix& matrix : matrices_) bytes.edits += (w_ + kWide) * matrix.numel();
+    }
+    bytes.editor = entry_.looks_up ? lookup_bytes(edits) : editor_bytes();
     bytes.writing = beginning_bytes();
     for (const std::vector<Sequence>& batch : batches)
       bytes.writing = std::max(bytes.writing, writing_bytes(batch));
@@ -88,6 +91,15 @@ class Editing {
     return bytes;
   }
 
+  /// A codebook's entries, with a copy as one more comes in; of a side memory the model's own
+  /// matrix, the open one with its mask, and all that questions may find.
+  int64_t lookup_bytes(int64_t edits) const {
+    const Matrix& matrix = matrices_.front();
+    if (kind_ == EditorKind::kGrace) return 2 * kWide * edits * (matrix.rows + matrix.columns);
+    const int64_t shards = edits / settings_.shard_edits;
+    return matrix.numel() * (3 * kWide + w_ + shards * (kWide + w_));
+  }
+
   bool is_alphaedit() const { return kind_ == EditorKind::kAlphaEdit; }
 
   /// Second moments, weighted, and their factor; AlphaEdit's eigenvectors with their work space.
@@ -100,6 +112,8 @@ class Editing {
   int64_t writing_bytes(const std::vector<Sequence>& batch) const {
     if (is_of(kValueKinds)) return std::max(value_bytes(batch), change_bytes());
     if (kind_ == EditorKind::kUltraEdit) return ultra_bytes(batch);
+    if (kind_ == EditorKind::kGrace) return value_bytes(batch);
+    if (kind_ == EditorKind::kWise) return side_bytes(batch);
     return tuning_bytes(batch);
   }
 
@@ -119,6 +133,8 @@ class Editing {
       const bool has_bare = std::ranges::count(stage_.editor.context_templates, kPromptPlace) > 0;
       return named + (has_bare ? 0 : 1);
     }
+    if (kind_ == EditorKind::kGrace) return 1;
+    if (kind_ == EditorKind::kWise) return 11;
     return kind_ == EditorKind::kRome ? 21 : 6;
   }
 
@@ -212,12 +228,24 @@ class Editing {
     return (copies * kWide + (w_ == kWide ? 0 : w_)) * trained + pass_bytes(batch, most);
   }
 
-  /// Rows of inputs and gradients in fp64, and a system of the width of a matrix.
+  /// One request in all contexts; the trained matrix has gradients of a pass and of all, and a
+  /// step.
+  int64_t side_bytes(const std::vector<Sequence>& batch) const {
+    int64_t most = 0;
+    for (Sequence one : batch) {
+      one.length += kContextTokens;
+      const std::vector<Sequence> all(static_cast<size_t>(contexts()), one);
+      most = std::max(most, pass_bytes(all, all.size()));
+    }
+    return most + matrices_.front().numel() * (4 * kWide + (w_ == kWide ? 0 : w_));
+  }
+
+  /// Rows of inputs and gradients in fp32, and a system of the width of a matrix.
   int64_t ultra_bytes(const std::vector<Sequence>& batch) const {
     int64_t rows = 0, held = 0, widest = 0;
     for (const Sequence& one : batch) rows += one.targets;
     for (const Matrix& matrix : matrices_) {
-      held += kDouble * rows * (matrix.rows + matrix.columns);
+      held += kWide * rows * (matrix.rows + matrix.columns);
       widest = std::max(widest, 3 * square(matrix) + (3 * kDouble + kWide) * matrix.numel());
     }
     return held + std::max(widest, pass_bytes(batch, batch.size()));
@@ -256,7 +284,7 @@ std::vector<std::vector<Sequence>> batches_of(const EvaluateStage& stage, const 
         if (why_unwritable(model, request, needs_subject)) continue;
         const RequestTokens tokens = request_tokens(model, request, kPromptPlace, needs_subject);
         Sequence sequence{.length = std::ssize(tokens.ids),
-                          .before = tokens.subject_end,
+                          .before = needs_subject ? tokens.subject_end : tokens.first_prediction,
                           .targets = std::ssize(tokens.target_ids)};
         if (needs_subject) {
           const RequestTokens essence = essence_tokens(model, request);
@@ -288,7 +316,10 @@ EditingMemory editing_memory(const EvaluateStage& stage, const EvalInputs& edits
                              .weights = {},
                              .end_id = ends.empty() ? std::optional<int64_t>() : ends.front()};
   const Editing editing(stage, inputs, decoder, model, dtype);
-  return editing.of(batches_of(stage, edits, asked, edited));
+  int64_t most = 0;
+  for (const EditedWeights& written : asked.edited)
+    most = std::max(most, written.end - written.begin);
+  return editing.of(batches_of(stage, edits, asked, edited), most);
 }
 
 }  // namespace xkde::recipe

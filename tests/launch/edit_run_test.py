@@ -46,6 +46,12 @@ OPTIONS = {"memit_history": "steps: 3, layers: [1, 2], anchor_edits: 3, cov_weig
                         + CONTEXTS}
 
 
+# What stands beside the weights, with margins for so small a model.
+LOOKED_UP = {"grace": "steps: 20, layers: [2]",
+             "wise": "steps: 40, layers: [2], learning_rate: 3.0, mask_ratio: 1.0, norm_limit: 0, margin_in: 0.5, margin_out: 0.1, margin_between: 0.2, "
+                     "shard_edits: 2, merge_edits: 4, " + CONTEXTS}
+
+
 def edit_of(method, keys="", more=""):
     return f"  - edit: {{{{{DATA}, method: {method}, editor: {{{{{keys}}}}}{more}}}}}\n"
 
@@ -257,6 +263,21 @@ class EditRun(TinyRunTest):
                 self.assertEqual(self.text_of(f"{mode}1", f"02-evaluate/{file}"),
                                  self.text_of(f"{mode}2", f"02-evaluate/{file}"), f"{mode} {file}")
 
+    def test_what_is_looked_up_is_found_alike_on_one_and_two_ranks(self):
+        free = ", scoring: easyedit, free_answers: {{contexts: [question], max_new_tokens: 4}}"
+        self.run_of("shown_none", evaluate_of("none", free))
+        before = self.reliability("shown_none", "01-evaluate")
+        for method, keys in LOOKED_UP.items():
+            editor = f", editor: {{{{{keys}}}}}{free}"
+            for mode, more in (("single", ""), ("batch", ", mode: batch, sizes: [4]"),
+                               ("stream", ", mode: sequential, sizes: [1, 5, 8], eval_when: at_sizes")):
+                for ranks in (1, 2):
+                    self.run_of(f"{method}_{mode}{ranks}", evaluate_of(method, more + editor), ranks)
+                for file in ("results.json", "predictions.jsonl"):
+                    self.assertEqual(self.text_of(f"{method}_{mode}1", f"01-evaluate/{file}"),
+                                     self.text_of(f"{method}_{mode}2", f"01-evaluate/{file}"), f"{method} {mode} {file}")
+            self.assertGreater(self.reliability(f"{method}_single1", "01-evaluate"), before + 20.0, method)
+
     def test_a_size_says_the_same_whatever_other_sizes_are_asked(self):
         def rows_of(out, sizes):
             editor = f"editor: {{{{{METHODS['ft_m']}, batch: 3}}}}"
@@ -364,6 +385,11 @@ class EditRun(TinyRunTest):
                  "edit.editor.epochs: expected method: locft_bf beside this key, found rome"),
                 ("shown", evaluate_of("xkde", ", editor: {{layers: [1]}}"),
                  "evaluate.editor: expected a method that writes weights beside this key, found xkde"),
+                ("beside", edit_of("grace"), "edit.method: expected a method that writes into weights: "),
+                ("part", evaluate_of("wise", ", editor: {{mask_ratio: 1.5}}"),
+                 "editor.mask_ratio: expected at most 1, found 1.5"),
+                ("shards", evaluate_of("wise", ", editor: {{shard_edits: 300}}"),
+                 "editor.merge_edits: expected a multiple of shard_edits 300, found 1000"),
                 ("asked", evaluate_of("ft_m", ", editor: {{layers: [4]}}"),
                  "editor.layers: expected a layer below 4, the model's number, found 4")):
             self.refused(f"bad_{name}", text, 78, told)

@@ -14,6 +14,7 @@
 #include "core/editing/editable_model.h"
 #include "core/editing/editor_options.h"
 #include "core/editing/weight_overlay.h"
+#include "core/model/edit_lookup.h"
 
 namespace xkde {
 
@@ -24,9 +25,10 @@ using SecondMoments = std::function<at::Tensor(int64_t layer, const std::string&
 /// What an editor is made of.
 struct EditorParts {
   EditorSettings settings;
-  std::vector<std::string> contexts;  ///< templates; the bare one is first
-  SecondMoments moments;              ///< of editors that need them
-  int64_t max_tokens = 1024;          ///< rows of one pass
+  std::vector<std::string> contexts;        ///< templates; the bare one is first
+  std::vector<std::string> unrelated = {};  ///< prompts that edits leave alone; empty: ours
+  SecondMoments moments;                    ///< of editors that need them
+  int64_t max_tokens = 1024;                ///< rows of one pass
   uint64_t seed = 0;
   std::vector<EditRequest> pilots = {};  ///< of editors that have anchor_edits; can be written
 };
@@ -55,10 +57,13 @@ class Editor {
   /// Throws NumericError and, where it works alone, StopRequested; may leave some of it written.
   virtual EditNotes write(std::span<const EditRequest> requests, WeightOverlay& overlay,
                           Team& team) = 0;
-  /// What it keeps of a stream beside the weights: fp64 tensors by name.
+  /// What it keeps of a stream beside the weights: tensors by name, fp64 where it writes weights.
   virtual std::map<std::string, at::Tensor> state() const { return {}; }
   /// Goes on from what state() gave. What prepare() found stays where the state has none of it.
   virtual void restore(const std::map<std::string, at::Tensor>& /*state*/) {}
+  /// What questions look its edits up in, at one place as long as it lives; null: they stand in the
+  /// weights.
+  virtual const EditLookup* lookup() const { return nullptr; }
 };
 
 }  // namespace xkde

@@ -7,12 +7,19 @@
 namespace xkde {
 namespace {
 
+bool is_memit(EditorKind kind) {
+  return kind == EditorKind::kMemit || kind == EditorKind::kMemitHistory ||
+         kind == EditorKind::kEmmet || kind == EditorKind::kAlphaEdit;
+}
+
 bool has_one_layer(EditorKind kind, const ModelConfig& config) {
   switch (kind) {
     case EditorKind::kFtL:
     case EditorKind::kFtM:
     case EditorKind::kLocFtBf:
     case EditorKind::kRome:
+    case EditorKind::kGrace:
+    case EditorKind::kWise:
       return true;
     case EditorKind::kMemit:
     case EditorKind::kMemitHistory:
@@ -24,6 +31,17 @@ bool has_one_layer(EditorKind kind, const ModelConfig& config) {
       return false;
   }
   throw InternalError("editor: not one of the kinds");
+}
+
+void check_wise(const EditorSettings& settings) {
+  const auto is_share = [](std::string_view key, double value) {
+    XKDE_CHECK(value <= 1.0, ConfigError, "editor.", key, ": expected at most 1, found ", value);
+  };
+  is_share("mask_ratio", settings.mask_ratio);
+  is_share("merge_density", settings.merge_density);
+  XKDE_CHECK(settings.merge_edits % settings.shard_edits == 0, ConfigError,
+             "editor.merge_edits: expected a multiple of shard_edits ", settings.shard_edits,
+             ", found ", settings.merge_edits);
 }
 
 }  // namespace
@@ -41,20 +59,20 @@ void check_settings(EditorKind kind, const EditorSettings& settings, const Decod
     const std::vector<int64_t>& layers = module.layers;
     XKDE_CHECK(layers.size() == 1 || !has_one_layer(kind, decoder.config()), ConfigError,
                "editor.layers: expected one layer for ", name,
-               kind == EditorKind::kRome || !norms_mlp_output(decoder.config())
-                   ? ""
-                   : " in a model that norms the output of its MLPs",
-               ", found ", layers.size());
+               is_memit(kind) ? " in a model that norms the output of its MLPs" : "", ", found ",
+               layers.size());
     for (size_t i = 0; i < layers.size(); ++i) {
       XKDE_CHECK(i == 0 || layers[i - 1] < layers[i], ConfigError,
                  "editor.layers: expected layers in ascending order, found ", layers[i], " behind ",
                  layers[i - 1]);
       const MatrixPlace matrix = find_matrix(decoder, layers[i], module.module, "editor.layers");
-      XKDE_CHECK(!entry_of(kEditors, kind).needs_subject || matrix.role == TensorRole::kDown,
+      const EditorEntry& entry = entry_of(kEditors, kind);
+      XKDE_CHECK((!entry.needs_subject && !entry.looks_up) || matrix.role == TensorRole::kDown,
                  ConfigError, "editor.modules: expected down_proj for ", name, ", found ",
                  module.module);
     }
   }
+  if (kind == EditorKind::kWise) check_wise(settings);
 }
 
 std::unique_ptr<Editor> make_editor(EditorKind kind, const EditableModel& model,
@@ -76,6 +94,10 @@ std::unique_ptr<Editor> make_editor(EditorKind kind, const EditableModel& model,
       return make_memit(kind, model, std::move(parts));
     case EditorKind::kUltraEdit:
       return make_ultraedit(model, std::move(parts));
+    case EditorKind::kGrace:
+      return make_grace(model, std::move(parts));
+    case EditorKind::kWise:
+      return make_wise(model, std::move(parts));
   }
   throw InternalError("editor: not one of the kinds");
 }

@@ -24,6 +24,8 @@ std::unique_ptr<Editor> make_tuned_matrix(EditorKind kind, const EditableModel& 
                                           EditorParts parts);
 std::unique_ptr<Editor> make_lora_editor(const EditableModel& model, EditorParts parts);
 std::unique_ptr<Editor> make_ultraedit(const EditableModel& model, EditorParts parts);
+std::unique_ptr<Editor> make_grace(const EditableModel& model, EditorParts parts);
+std::unique_ptr<Editor> make_wise(const EditableModel& model, EditorParts parts);
 
 }  // namespace xkde
 

@@ -86,7 +86,7 @@ void add_evaluation(std::map<std::string, Json>& sections) {
   sections["model"]["chat_date"] = "";
 }
 
-/// A recipe with an `edit` stage that has all keys of its method.
+/// A recipe with an evaluation whose `editor` has all keys of its method.
 std::string with_editor(const EditorEntry& method) {
   std::string keys = "layers: [0], modules: [down_proj]";
   const auto add = [&](const auto& numbers, const char* value) {
@@ -97,10 +97,11 @@ std::string with_editor(const EditorEntry& method) {
   add(kEditorCounts, "1");
   add(kEditorNumbers, "1");
   add(kEditorSwitches, "true");
-  if (method.needs_subject) keys += ", context_templates: [\"{}\"]";
+  if (method.value == EditorKind::kWise) keys += ", unrelated: [u]";
+  if (method.uses_contexts) keys += ", context_templates: [\"{}\"]";
   if (method.needs_moments) keys += ", covariance: c";
-  return "model: {model_name_or_path: m}\nstages:\n  - edit: {benchmark: mzsre, data: d, "
-         "edit_languages: [en], method: " +
+  return "model: {model_name_or_path: m}\nstages:\n  - evaluate: {benchmark: mzsre, data: d, "
+         "edit_languages: [en], test_languages: [en], method: " +
          std::string(method.name) + ", editor: {" + keys + "}}\n";
 }
 
@@ -109,8 +110,8 @@ void add_editors(std::map<std::string, Json>& sections) {
   sections["evaluate"]["editor"] = "";
   sections["edit"]["revert"] = EditStage().revert;
   for (const EditorEntry& method : kEditors) {
-    const Json keys = resolved(
-        parse_recipe(with_editor(method), "r.yaml", kStageParsers))["stages"][0]["edit"]["editor"];
+    const Json keys = resolved(parse_recipe(with_editor(method), "r.yaml",
+                                            kStageParsers))["stages"][0]["evaluate"]["editor"];
     sections["edit.editor"].update(keys);
   }
 }
@@ -269,6 +270,7 @@ TEST(RecipeDocs, GiveTheDefaultOfEveryKey) {
                       {"chat_date", "none"},
                       {"prefix", "none"},
                       {"query_prefix", "none"},
+                      {"unrelated", "none"},
                       {"document_prefix", "none"}};
 
   for (const auto& [name, rows] : documented_keys()) {

@@ -325,8 +325,8 @@ TEST(RecipeMistakes, EditNeedsAMethodAndItsKeys) {
       {"method: ft_m, editor: {lora_r: 2}",
        "edit.editor.lora_r: expected method: lora beside this key, found ft_m"},
       {"method: ultraedit, editor: {steps: 2}",
-       "edit.editor.steps: expected method: ft_l, ft_m, lora, rome, memit, memit_history, emmet or "
-       "alphaedit beside this key, found ultraedit"},
+       "edit.editor.steps: expected method: ft_l, ft_m, lora, rome, memit, memit_history, emmet, "
+       "alphaedit, grace or wise beside this key, found ultraedit"},
       {"method: memit, editor: {cov_weight: 0}",
        "edit.editor.cov_weight: expected a positive number, found 0"},
       {"method: alphaedit, editor: {cov_weight: -1}",
@@ -340,8 +340,15 @@ TEST(RecipeMistakes, EditNeedsAMethodAndItsKeys) {
        "edit.editor.whiten: expected method: ultraedit beside this key, found memit"},
       {"method: ultraedit, editor: {whiten: 1}", "edit.editor.whiten: expected true or false"},
       {"method: ft_l, editor: {context_templates: [\"{}\"]}",
-       "edit.editor.context_templates: expected method: rome, memit, memit_history, emmet or "
-       "alphaedit beside this key, found ft_l"},
+       "edit.editor.context_templates: expected method: rome, memit, memit_history, emmet, "
+       "alphaedit or wise beside this key, found ft_l"},
+      {"method: memit, editor: {unrelated: [u]}",
+       "edit.editor.unrelated: expected method: wise beside this key, found memit"},
+      {"method: grace",
+       "edit.method: expected a method that writes into weights: ft_l, ft_m, locft_bf, lora, rome, "
+       "memit, memit_history, emmet, alphaedit or ultraedit, found grace, whose edits are looked "
+       "up "
+       "beside them (evaluate.method)"},
       {"method: rome, editor: {covariance: c.h5}",
        "edit.editor.covariance: expected method: memit, memit_history, emmet or alphaedit beside "
        "this key, found rome"},

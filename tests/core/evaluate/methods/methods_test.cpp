@@ -30,9 +30,10 @@ std::vector<const EditMethod*> shown_methods() {
 }
 
 TEST(EditMethods, StandInTheTableByTheirNames) {
-  EXPECT_THAT(edit_method_names(), ElementsAre("xkde", "none", "lte", "ike", "remake", "ft_l",
-                                               "ft_m", "locft_bf", "lora", "rome", "memit",
-                                               "memit_history", "emmet", "alphaedit", "ultraedit"));
+  EXPECT_THAT(edit_method_names(),
+              ElementsAre("xkde", "none", "lte", "ike", "remake", "ft_l", "ft_m", "locft_bf",
+                          "lora", "rome", "memit", "memit_history", "emmet", "alphaedit",
+                          "ultraedit", "grace", "wise"));
   for (const EditMethod* method : edit_methods()) EXPECT_EQ(&edit_method(method->name()), method);
   EXPECT_THROW((void)edit_method("roma"), InternalError);
 }
