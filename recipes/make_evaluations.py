@@ -55,7 +55,8 @@ MODES = {"single": "one edit at a time, its fact in the prompt",
          "editors": "the same edits written into weights, in batches of several sizes",
          "editor_streams": "the same edits written into weights, as streams of several lengths"}
 # Methods that write weights, in the order of docs/recipes.md. Those of a stream that solve for many edits take a hundred at once.
-EDITORS = ("ft_l", "ft_m", "locft_bf", "lora", "rome", "memit", "memit_history", "emmet", "alphaedit", "ultraedit")
+EDITORS = ("ft_l", "ft_m", "locft_bf", "lora", "rome", "memit", "memit_history", "emmet", "alphaedit", "ultraedit",
+           "grace", "wise")
 MOMENTS = ("memit", "memit_history", "emmet", "alphaedit")
 # The layers of MEMIT in a model, scaled as the program does.
 MEMIT_LAYERS = "[4, 5, 6, 7, 8]"
