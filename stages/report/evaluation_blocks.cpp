@@ -24,6 +24,8 @@ EvaluationBlock& block_of(std::vector<EvaluationBlock>& blocks, const EvalScope&
   }
   blocks.emplace_back();
   blocks.back().title = title;
+  blocks.back().benchmark = scope.benchmark;
+  blocks.back().mode = scope.mode;
   return blocks.back();
 }
 

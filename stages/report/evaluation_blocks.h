@@ -5,6 +5,7 @@
 #include <map>
 #include <span>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <vector>
 
@@ -12,9 +13,15 @@
 
 namespace xkde::report {
 
+/// What every benchmark asks.
+inline constexpr std::string_view kMainMetrics[] = {"reliability", "generality", "locality",
+                                                    "portability"};
+
 /// What stands in one table: one benchmark in one mode. Lists are in the order of the files.
 struct EvaluationBlock {
-  std::string title;  ///< "zsre, sequential"
+  std::string title;      ///< "zsre, sequential"
+  std::string benchmark;  ///< "zsre"
+  std::string mode;       ///< "sequential"
   std::vector<std::string>
       labels;  ///< of its evaluations, with the run's name where there are more
   std::vector<const Evaluation*> evaluations;  ///< that have a row in it

@@ -17,6 +17,7 @@
 #include "stages/report/evaluation_blocks.h"
 #include "stages/report/line_chart.h"
 #include "stages/report/page_style.h"
+#include "stages/report/size_charts.h"
 
 namespace xkde::report {
 namespace {
@@ -24,8 +25,6 @@ namespace {
 constexpr size_t kMostPoints = 400;  ///< of a training curve
 constexpr size_t kNarrowMap = 5;     ///< test languages up to which two maps stand side by side
 constexpr size_t kLongTable = 24;    ///< rows above which a table is folded
-constexpr std::string_view kMainMetrics[] = {"reliability", "generality", "locality",
-                                             "portability"};
 
 std::string two_decimals(double value) { return fmt::format("{:.2f}", value); }
 
@@ -133,61 +132,6 @@ std::string results_table(const EvaluationBlock& block, const std::vector<std::s
     text += "</tr>\n";
   }
   return text + "</tbody></table></div>\n" + published_html(lines);
-}
-
-/// The mean over some language pairs, with the mean of their bounds where all have them.
-std::optional<ChartPoint> mean_over(const EvaluationBlock& block,
-                                    const std::vector<LanguagePair>& pairs,
-                                    const std::string& label, int64_t size,
-                                    const std::string& metric) {
-  ChartPoint mean{static_cast<double>(size), 0, 0, 0};
-  int n = 0;
-  bool has_bounds = true;
-  for (const LanguagePair& pair : pairs) {
-    const ResultRow* row = block.find(label, size, pair, metric);
-    if (row == nullptr || !row->value) continue;
-    ++n;
-    mean.y += *row->value;
-    has_bounds &= row->low && row->high;
-    mean.low += row->low.value_or(0);
-    mean.high += row->high.value_or(0);
-  }
-  if (n == 0) return std::nullopt;
-  mean.y /= n;
-  mean.low = has_bounds ? mean.low / n : mean.y;
-  mean.high = has_bounds ? mean.high / n : mean.y;
-  return mean;
-}
-
-std::string size_charts(const EvaluationBlock& block) {
-  if (block.sizes.size() < 2) return "";
-  std::vector<std::string> metrics(std::begin(kMainMetrics), std::end(kMainMetrics));
-  for (const std::string& metric : block.metrics) {
-    if (metric == "retrieval.hit@1") metrics.push_back(metric);
-  }
-  std::string text = "<div class=\"charts\">\n";
-  for (const std::string& label : block.labels) {
-    LineChart chart{.title = label,
-                    .x_name = block.title.find("batch") != std::string::npos
-                                  ? "edits in a batch"
-                                  : "edits in the stream",
-                    .lines = {},
-                    .has_log_x = true,
-                    .is_percent = true};
-    for (const std::string& metric : metrics) {
-      ChartLine line{metric == "retrieval.hit@1" ? "hit@1" : metric, {}};
-      for (const int64_t size : block.sizes) {
-        if (const auto point = mean_over(block, block.pairs, label, size, metric))
-          line.points.push_back(*point);
-      }
-      if (!line.points.empty()) chart.lines.push_back(std::move(line));
-    }
-    text += "<figure>" + draw(chart) + "</figure>\n";
-  }
-  text += "</div>\n";
-  if (block.pairs.size() > 1)
-    text += "<p class=\"sub\">Means over the language pairs; bands are 95 % intervals.</p>\n";
-  return text;
 }
 
 std::string heat_cell(const ResultRow* row) {
@@ -440,6 +384,7 @@ std::string html_report(std::span<const RunResults> runs, std::span<const Surviv
   const std::vector<EvaluationBlock> blocks = evaluation_blocks(runs);
   if (blocks.empty()) text += "<p class=\"empty\">No evaluation is complete.</p>\n";
   for (const EvaluationBlock& block : blocks) text += block_html(block, runs.size() == 1);
+  text += benchmark_means(blocks);
   text += survival_html(survived);
   text += cost_html(runs);
   return text + agreement_html(runs) + training_html(runs) + "</body></html>\n";

@@ -56,7 +56,8 @@ class Drawing {
     out_ += fmt::format("<text class=\"title\" x=\"{:.0f}\" y=\"16\">", kLeft) +
             escaped(chart_.title) + "</text>\n";
     draw_ticks();
-    for (size_t i = 0; i < lines_.size(); ++i) draw_line(lines_[i], i % kColours);
+    for (size_t i = 0; i < lines_.size(); ++i)
+      draw_line(lines_[i], i % kColours, i / kColours % 2 != 0);
     draw_names();
     return out_ + "</svg>\n";
   }
@@ -118,7 +119,8 @@ class Drawing {
             escaped(chart_.x_name) + "</text>\n";
   }
 
-  void draw_line(const ChartLine& line, size_t colour) {
+  /// Dashed: its colour has another line already.
+  void draw_line(const ChartLine& line, size_t colour, bool is_dashed) {
     if (line.points.empty()) return;
     std::string path, upper, lower;
     bool has_band = false;
@@ -131,7 +133,8 @@ class Drawing {
     }
     if (has_band)
       out_ += fmt::format("<path class=\"band c{}\" d=\"", colour) + upper + lower + "Z\"/>\n";
-    out_ += fmt::format("<path class=\"line c{}\" d=\"", colour) + path + "\"/>\n";
+    out_ += fmt::format("<path class=\"line c{}{}\" d=\"", colour, is_dashed ? " dashed" : "") +
+            path + "\"/>\n";
     if (line.points.size() > 30) return;
     for (const ChartPoint& point : line.points) {
       out_ += fmt::format("<circle class=\"dot c{}\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"2.5\"><title>",

@@ -28,8 +28,9 @@ struct LineChart {
 };
 
 /// An <svg> element that stands alone: axes with round ticks, bands, a name at the end of each
-/// line, <title> and <desc> for readers of screens. Colours are classes c0 … c7 of the page. Points
-/// that are not finite are left out; without points, a sentence says so.
+/// line, <title> and <desc> for readers of screens. Colours are classes c0 … c7 of the page; behind
+/// the eighth, lines are dashed and begin with the first colour again. Points that are not finite
+/// are left out; without points, a sentence says so.
 std::string draw(const LineChart& chart);
 
 /// `text` for HTML: & < > " ' escaped, control characters left out.

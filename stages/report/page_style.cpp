@@ -30,7 +30,7 @@ td.best{font-weight:700}table.heat td,table.heat thead th{text-align:center;padd
 svg{background:var(--card);border-radius:6px;width:100%;height:auto}
 svg text{font:11px system-ui,sans-serif;fill:var(--fg)}svg .title{font-weight:600;font-size:12px}svg .tick{fill:var(--soft)}
 svg .end{text-anchor:end}svg .mid{text-anchor:middle}svg .grid{stroke:var(--rule);stroke-width:1}
-svg .line{fill:none;stroke-width:1.8}svg .band{opacity:.14}
+svg .line{fill:none;stroke-width:1.8}svg .dashed{stroke-dasharray:5 3}svg .band{opacity:.14}
 )";
 
 constexpr std::string_view kPageTail =
