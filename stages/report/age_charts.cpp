@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "core/base/error.h"
-#include "stages/report/line_chart.h"
+#include "stages/report/page/line_chart.h"
 
 namespace xkde::report {
 namespace {

@@ -10,8 +10,8 @@
 
 #include "core/text/regex/unicode.h"
 #include "stages/report/edits_page_parts.h"
-#include "stages/report/line_chart.h"
-#include "stages/report/page_style.h"
+#include "stages/report/page/line_chart.h"
+#include "stages/report/page/page_style.h"
 
 namespace xkde::report {
 namespace {

@@ -15,8 +15,8 @@
 #include "stages/report/cost_table.h"
 #include "stages/report/edits_page.h"
 #include "stages/report/evaluation_blocks.h"
-#include "stages/report/line_chart.h"
-#include "stages/report/page_style.h"
+#include "stages/report/page/line_chart.h"
+#include "stages/report/page/page_style.h"
 #include "stages/report/size_charts.h"
 
 namespace xkde::report {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "stages/report/evaluation_blocks.h"
-#include "stages/report/line_chart.h"
+#include "stages/report/page/line_chart.h"
 
 namespace xkde::report {
 

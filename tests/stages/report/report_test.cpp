@@ -8,7 +8,7 @@
 #include "stages/report/easyedit_json.h"
 #include "stages/report/evaluation_blocks.h"
 #include "stages/report/html_report.h"
-#include "stages/report/line_chart.h"
+#include "stages/report/page/line_chart.h"
 #include "stages/report/write_report.h"
 #include "tests/support/temp_folder.h"
 

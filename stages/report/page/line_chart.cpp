@@ -1,4 +1,4 @@
-#include "stages/report/line_chart.h"
+#include "stages/report/page/line_chart.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,5 +1,5 @@
-#ifndef XKDE_STAGES_REPORT_PAGE_STYLE_H_
-#define XKDE_STAGES_REPORT_PAGE_STYLE_H_
+#ifndef XKDE_STAGES_REPORT_PAGE_PAGE_STYLE_H_
+#define XKDE_STAGES_REPORT_PAGE_PAGE_STYLE_H_
 
 #include <string>
 #include <string_view>
@@ -14,4 +14,4 @@ bool has_page_head(std::string_view text);
 
 }  // namespace xkde::report
 
-#endif  // XKDE_STAGES_REPORT_PAGE_STYLE_H_
+#endif  // XKDE_STAGES_REPORT_PAGE_PAGE_STYLE_H_

@@ -1,8 +1,8 @@
-#include "stages/report/page_style.h"
+#include "stages/report/page/page_style.h"
 
 #include <fmt/format.h>
 
-#include "stages/report/line_chart.h"
+#include "stages/report/page/line_chart.h"
 
 namespace xkde::report {
 namespace {

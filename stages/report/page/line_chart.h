@@ -1,5 +1,5 @@
-#ifndef XKDE_STAGES_REPORT_LINE_CHART_H_
-#define XKDE_STAGES_REPORT_LINE_CHART_H_
+#ifndef XKDE_STAGES_REPORT_PAGE_LINE_CHART_H_
+#define XKDE_STAGES_REPORT_PAGE_LINE_CHART_H_
 
 #include <string>
 #include <utility>
@@ -41,4 +41,4 @@ std::vector<double> round_ticks(double low, double high, int count);
 
 }  // namespace xkde::report
 
-#endif  // XKDE_STAGES_REPORT_LINE_CHART_H_
+#endif  // XKDE_STAGES_REPORT_PAGE_LINE_CHART_H_
