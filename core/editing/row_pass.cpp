@@ -35,8 +35,8 @@ void RowPass::advance_to(int64_t layer) {
   const c10::AutoGradMode without_graph(false);
   XKDE_CHECK(layer >= layer_, InternalError, "rows: expected a layer from ", layer_, " on, found ",
              layer);
-  for (; layer_ < layer; ++layer_)
-    rows_ = model_.decoder.block(weights(), rows_, context_.of(layer_));
+  rows_ = through_blocks(model_, std::move(rows_), context_, layer_, layer);
+  layer_ = layer;
 }
 
 at::Tensor RowPass::middle() const {
@@ -69,14 +69,18 @@ at::Tensor RowPass::mlp_outputs() const {
 
 at::Tensor RowPass::label_rows() const { return rows_.index_select(0, batch_.label_rows); }
 
-at::Tensor rows_above(const EditableModel& model, const RowPass& from, int64_t to) {
-  const c10::AutoGradMode without_graph(false);
-  at::Tensor rows = from.rows();
-  for (int64_t layer = from.layer(); layer < to; ++layer) {
-    rows = model.decoder.block(model.weights(static_cast<size_t>(layer) + 1), rows,
-                               from.context().of(layer));
+at::Tensor through_blocks(const EditableModel& model, at::Tensor rows, const BlockContext& context,
+                          int64_t from, int64_t to) {
+  for (int64_t layer = from; layer < to; ++layer) {
+    const std::vector<at::Tensor> parameters = model.weights(static_cast<size_t>(layer) + 1);
+    rows = model.decoder.block(parameters, rows, context.of(layer));
   }
   return rows;
+}
+
+at::Tensor rows_above(const EditableModel& model, const RowPass& from, int64_t to) {
+  const c10::AutoGradMode without_graph(false);
+  return through_blocks(model, from.rows(), from.context(), from.layer(), to);
 }
 
 }  // namespace xkde

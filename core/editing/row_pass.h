@@ -58,6 +58,11 @@ class RowPass {
   at::Tensor rows_;
 };
 
+/// Rows [T, D] from the input of block `from` to that of block `to`, with a graph where the caller
+/// has one.
+at::Tensor through_blocks(const EditableModel& model, at::Tensor rows, const BlockContext& context,
+                          int64_t from, int64_t to);
+
 /// The input rows of block `to`, [T, D], which those of `from` lead to. `from` stays where it is.
 at::Tensor rows_above(const EditableModel& model, const RowPass& from, int64_t to);
 

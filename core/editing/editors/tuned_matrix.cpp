@@ -5,6 +5,7 @@
 #include "core/base/error.h"
 #include "core/editing/editors/editors.h"
 #include "core/editing/editors/tuning.h"
+#include "core/editing/row_pass.h"
 #include "core/nn/attention.h"
 
 namespace xkde {
@@ -28,11 +29,7 @@ class OneMatrix final : public Tunable {
     std::vector<at::Tensor> parameters = model_.weights(matrix_.unit);
     parameters[matrix_.parameter] = joined(parameters[matrix_.parameter], leaves.front());
     at::Tensor x = model_.decoder.block(parameters, rows, context.of(layer()));
-    for (int64_t above = layer() + 1; above < model_.decoder.num_blocks(); ++above) {
-      x = model_.decoder.block(model_.weights(static_cast<size_t>(above) + 1), x,
-                               context.of(above));
-    }
-    return x;
+    return through_blocks(model_, std::move(x), context, layer() + 1, model_.decoder.num_blocks());
   }
 
   void limit() override {

@@ -229,10 +229,8 @@ class Wise final : public Editor {
       const c10::AutoGradMode with_graph(true);
       const GivenOutput given(outputs(pack, leaf));
       x = model_.decoder.block_mlp(model_.weights(matrix_.unit), pack.middle, &given);
-      for (int64_t above = layer_ + 1; above < model_.decoder.num_blocks(); ++above) {
-        x = model_.decoder.block(model_.weights(static_cast<size_t>(above) + 1), x,
-                                 pack.context.of(above));
-      }
+      x = through_blocks(model_, std::move(x), pack.context, layer_ + 1,
+                         model_.decoder.num_blocks());
     }
     const TargetLoss loss = target_loss(model_, x, pack.batch, {leaf});
     gradient.add_(loss.gradients.front());
