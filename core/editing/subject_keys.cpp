@@ -47,8 +47,7 @@ at::Tensor SubjectRows::means(int64_t width, const AtLabels& at_labels) const {
     std::vector<int64_t> owners;
     for (const int64_t sequence : pass.batch().label_sequence)
       owners.push_back(sequence / contexts_);
-    const at::Tensor index =
-        copy_to_device(at::tensor(owners, at::TensorOptions().dtype(at::kLong)), model_.device);
+    const at::Tensor index = to_device(owners, model_.device);
     sums.index_add_(0, index, at_labels(pass).to(at::kDouble));
   };
   for (const RowPass& pass : passes_) add(pass);

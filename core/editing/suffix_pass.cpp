@@ -16,10 +16,6 @@
 namespace xkde {
 namespace {
 
-at::Tensor to_device(const std::vector<int64_t>& values, at::Device device) {
-  return copy_to_device(at::tensor(values, at::TensorOptions().dtype(at::kLong)), device);
-}
-
 /// Adds vectors to rows of down_proj's output, or looks at them.
 class MlpOutput final : public BlockProducts {
  public:

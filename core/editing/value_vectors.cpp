@@ -32,11 +32,6 @@ struct Task {
   }
 };
 
-template <typename T>
-at::Tensor tensor_of(const std::vector<T>& values, at::ScalarType type, at::Device device) {
-  return copy_to_device(at::tensor(values, at::TensorOptions().dtype(type)), device);
-}
-
 /// Requests that are computed together: what their losses look at.
 class Group {
  public:
@@ -73,10 +68,10 @@ class Group {
     num_labels_ = std::ssize(rows);
     num_essences_ = std::ssize(essence_rows);
     rows.insert(rows.end(), essence_rows.begin(), essence_rows.end());
-    rows_ = tensor_of(rows, at::kLong, model.device);
-    targets_ = tensor_of(targets, at::kLong, model.device);
-    owners_ = tensor_of(owners, at::kLong, model.device);
-    weights_ = tensor_of(weights, at::kFloat, model.device);
+    rows_ = to_device(rows, model.device);
+    targets_ = to_device(targets, model.device);
+    owners_ = to_device(owners, model.device);
+    weights_ = to_device(weights, model.device);
     std::vector<at::Tensor> values;
     for (const int64_t at : bare) values.push_back(pass_->value(static_cast<size_t>(at)));
     before_ = at::stack(values);
@@ -179,7 +174,7 @@ class Search {
   /// fp32 [G, D], apart from what stands there.
   at::Tensor start_of(const ValueOptions& options) const {
     if (!options.start.defined()) return at::zeros_like(group_.before());
-    const at::Tensor own = tensor_of(members_as_ids(), at::kLong, options.start.device());
+    const at::Tensor own = to_device(members_as_ids(), options.start.device());
     return options.start.index_select(0, own) - group_.before();
   }
   std::vector<int64_t> members_as_ids() const { return {members_.begin(), members_.end()}; }

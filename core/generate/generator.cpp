@@ -184,7 +184,7 @@ class Generator::Run {
     for (const CachedPrompt& prompt : cached) ends.push_back(prompt.rows.back());
     // One row of logits a prompt, drawn from once for each answer.
     const at::Tensor logits =
-        in_host_memory(decoder_.logits(x.index_select(0, to_device(ends)), weights_));
+        in_host_memory(decoder_.logits(x.index_select(0, to_device(ends, device_)), weights_));
     draw(logits, last_rows, std::move(fresh));
   }
 
@@ -218,10 +218,10 @@ class Generator::Run {
     if (options_.lookup != nullptr) {
       std::vector<int64_t> found;
       for (const LiveAnswer& live : live_) found.push_back(live.found);
-      lookup.emplace(*options_.lookup, to_device(found));
+      lookup.emplace(*options_.lookup, to_device(found, device_));
     }
-    return in_host_memory(step_logits(to_device(tokens),
-                                      decoder_.rotations(to_device(positions), dtype_),
+    return in_host_memory(step_logits(to_device(tokens, device_),
+                                      decoder_.rotations(to_device(positions, device_), dtype_),
                                       changed(lookup ? &*lookup : nullptr)));
   }
 
@@ -249,17 +249,17 @@ class Generator::Run {
     tokens.resize(static_cast<size_t>(size), 0);
     positions.resize(static_cast<size_t>(size), 0);
     cache_->begin_step(rows);
-    const BlockContext rotations = decoder_.rotations(to_device(positions), dtype_);
+    const BlockContext rotations = decoder_.rotations(to_device(positions, device_), dtype_);
     RecordedStep& step = recorded_[size];
     if (!step.work) {
-      step.tokens = to_device(tokens);
+      step.tokens = to_device(tokens, device_);
       step.rotations = rotations;
       step.logits =
           at::empty({size, decoder_.config().vocab_size}, step.tokens.options().dtype(at::kFloat));
       step.work = recorder_->record(
           [this, &step] { step.logits.copy_(step_logits(step.tokens, step.rotations)); });
     } else {
-      step.tokens.copy_(to_device(tokens));
+      step.tokens.copy_(to_device(tokens, device_));
       for (size_t kind = 0; kind < rotations.kinds().size(); ++kind) {
         const RotaryTable& fresh = rotations.kinds()[kind].rotary;
         RotaryTable& recorded = step.rotations.kinds()[kind].rotary;
@@ -352,10 +352,6 @@ class Generator::Run {
     for (const std::string& stop : options_.stop_texts) first = std::min(first, text.find(stop));
     if (first == std::string::npos) return std::nullopt;
     return first;
-  }
-
-  at::Tensor to_device(const std::vector<int64_t>& values) const {
-    return copy_to_device(at::tensor(values, at::TensorOptions().dtype(at::kLong)), device_);
   }
 
   struct RecordedStep {

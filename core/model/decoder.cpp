@@ -170,8 +170,7 @@ at::Tensor Decoder::logits(const at::Tensor& rows, const UnitWeights& weights) c
 
 RotaryTable Decoder::rotary(const LayerKind& kind, const at::Tensor& positions,
                             at::ScalarType dtype) const {
-  const at::Tensor frequencies = copy_to_device(
-      at::tensor(kind.frequencies, at::TensorOptions().dtype(at::kFloat)), positions.device());
+  const at::Tensor frequencies = to_device(kind.frequencies, positions.device());
   return rotary_table(positions, frequencies, dtype, kind.rotation_factor);
 }
 

@@ -9,14 +9,6 @@
 #include "core/nn/device_copy.h"
 
 namespace xkde {
-namespace {
-
-at::Tensor to_device(const std::vector<int64_t>& values, at::Device device) {
-  return copy_to_device(at::tensor(values, at::TensorOptions().dtype(at::kLong)), device);
-}
-
-}  // namespace
-
 LookupRows lookup_rows(const PackedBatch& batch, std::span<const int64_t> prompt_lengths) {
   std::vector<int64_t> sequences;  // in the order of their rows
   for (const int64_t sequence : batch.label_sequence) {

@@ -54,12 +54,12 @@ class BatchBuilder {
   PackedBatch finish() {
     close_tree();
     PackedBatch batch;
-    batch.input_ids = to_tensor(ids_, at::kLong);
-    batch.positions = to_tensor(positions_, at::kLong);
+    batch.input_ids = to_device(ids_, options_.device);
+    batch.positions = to_device(positions_, options_.device);
     batch.segments = std::move(segments_);
-    batch.label_rows = to_tensor(rows_, at::kLong);
-    batch.label_targets = to_tensor(targets_, at::kLong);
-    batch.label_weights = to_tensor(weights_, at::kFloat);
+    batch.label_rows = to_device(rows_, options_.device);
+    batch.label_targets = to_device(targets_, options_.device);
+    batch.label_weights = to_device(weights_, options_.device);
     batch.label_sequence = std::move(owners_);
     batch.sequence_tokens = sequence_tokens_;
     return batch;
@@ -104,11 +104,6 @@ class BatchBuilder {
       node_of_row.push_back(static_cast<int64_t>(nodes.size()) - 1);
     }
     return nodes;
-  }
-
-  template <typename Value>
-  at::Tensor to_tensor(const std::vector<Value>& values, at::ScalarType dtype) const {
-    return copy_to_device(at::tensor(values, at::TensorOptions().dtype(dtype)), options_.device);
   }
 
   PackOptions options_;

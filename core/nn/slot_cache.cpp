@@ -44,8 +44,8 @@ class SlotCache final : public KvCache {
         }
       }
     }
-    const at::Tensor from = indices(rows, qkv.device());
-    put(layer, indices(slots, qkv.device()), indices(places, qkv.device()),
+    const at::Tensor from = to_device(rows, qkv.device());
+    put(layer, to_device(slots, qkv.device()), to_device(places, qkv.device()),
         parts.k.index_select(0, from), parts.v.index_select(0, from));
   }
 
@@ -58,11 +58,11 @@ class SlotCache final : public KvCache {
     }
     step_ = &steps_[rows.size()];
     if (!step_->slots.defined()) {
-      step_->slots = indices(slots, device_);
-      step_->places = indices(places, device_);
+      step_->slots = to_device(slots, device_);
+      step_->places = to_device(places, device_);
     } else {
-      step_->slots.copy_(indices(slots, device_));
-      step_->places.copy_(indices(places, device_));
+      step_->slots.copy_(to_device(slots, device_));
+      step_->places.copy_(to_device(places, device_));
     }
   }
 
@@ -102,10 +102,6 @@ class SlotCache final : public KvCache {
       hidden = hidden.view({-1, 1, 1, capacity_});
     }
     return hidden;
-  }
-
-  static at::Tensor indices(const std::vector<int64_t>& values, at::Device device) {
-    return copy_to_device(at::tensor(values, at::TensorOptions().dtype(at::kLong)), device);
   }
 
   Parts split(const at::Tensor& qkv, const RotaryTable& rotary) const {

@@ -58,10 +58,7 @@ struct CallBuilder {
     longest_k = std::max(longest_k, keys);
   }
   VarlenCall build(bool causal, at::Device device) const {
-    const auto to_device = [&](const std::vector<int>& begins) {
-      return copy_to_device(at::tensor(begins, at::TensorOptions().dtype(at::kInt)), device);
-    };
-    return {to_device(q_begins), to_device(k_begins), longest_q, longest_k, causal};
+    return {to_device(q_begins, device), to_device(k_begins, device), longest_q, longest_k, causal};
   }
 };
 
@@ -220,13 +217,10 @@ std::shared_ptr<const TreePlan> make_tree_plan(const std::vector<TreeNode>& node
     }
     plan.levels.push_back(static_cast<int64_t>(query_rows.size()));
   }
-  const auto to_device = [&](const std::vector<int64_t>& rows) {
-    return copy_to_device(at::tensor(rows, at::TensorOptions().dtype(at::kLong)), device);
-  };
   plan.own = own.build(true, device);
   plan.above = above.build(false, device);
-  plan.query_rows = to_device(query_rows);
-  plan.key_rows = to_device(key_rows);
+  plan.query_rows = to_device(query_rows, device);
+  plan.key_rows = to_device(key_rows, device);
   return std::make_shared<const TreePlan>(std::move(plan));
 }
 

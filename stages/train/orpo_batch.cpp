@@ -119,12 +119,12 @@ class PackBuilder {
     for (const Answer& answer : answers_) {
       lengths.push_back(static_cast<double>(answer.sequence->answer.size()));
     }
-    result.terms = {.label_answer = to_device(owners, at::kLong),
-                    .nll_weights = to_device(weights, at::kDouble),
-                    .answer_lengths = to_device(lengths, at::kDouble),
-                    .chosen = to_device(chosen_, at::kLong),
-                    .rejected = to_device(rejected_, at::kLong),
-                    .pair_weights = to_device(pair_weights_, at::kDouble)};
+    result.terms = {.label_answer = to_device(owners, options_.device),
+                    .nll_weights = to_device(weights, options_.device),
+                    .answer_lengths = to_device(lengths, options_.device),
+                    .chosen = to_device(chosen_, options_.device),
+                    .rejected = to_device(rejected_, options_.device),
+                    .pair_weights = to_device(pair_weights_, options_.device)};
     return result;
   }
 
@@ -163,11 +163,6 @@ class PackBuilder {
           {first + t, source.answer[static_cast<size_t>(t)], answers_[index].weight});
     }
     return sequence;
-  }
-
-  template <typename Value>
-  at::Tensor to_device(const std::vector<Value>& values, at::ScalarType dtype) const {
-    return copy_to_device(at::tensor(values, at::TensorOptions().dtype(dtype)), options_.device);
   }
 
   const OrpoBatchOptions& options_;

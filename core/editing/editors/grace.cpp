@@ -72,9 +72,7 @@ class Grace final : public Editor {
                                                                 .device = model_.device});
     for (size_t i = 0; i < batches.size(); ++i) {
       if (static_cast<int>(i) % team.size() != team.rank()) continue;
-      const at::Tensor owners = copy_to_device(
-          at::tensor(batches[i].label_sequence, at::TensorOptions().dtype(at::kLong)),
-          model_.device);
+      const at::Tensor owners = to_device(batches[i].label_sequence, model_.device);
       RowPass pass(model_, std::move(batches[i]));
       pass.advance_to(codebook_.layer());
       keys.index_copy_(0, owners, pass.keys().to(at::kFloat));
@@ -88,7 +86,7 @@ class Grace final : public Editor {
     RandomStream random(parts_.seed, "grace", static_cast<uint64_t>(number));
     std::vector<float> values(static_cast<size_t>(model_.decoder.config().hidden_size));
     for (float& value : values) value = static_cast<float>(random.uniform());
-    return copy_to_device(at::tensor(values, at::TensorOptions().dtype(at::kFloat)), model_.device);
+    return to_device(values, model_.device);
   }
 
   /// Requests of different entries.

@@ -98,9 +98,7 @@ at::Tensor Codebook::prompts(const at::Tensor& x, const at::Tensor& weight, cons
   found = at::full({rows.ends.size(0)}, -1, rows.ends.options());
   if (size() == 0) return out;
   const Nearest near = nearest(x.index_select(0, rows.ends));
-  const at::Tensor radii =
-      copy_to_device(at::tensor(radii_, at::TensorOptions().dtype(at::kDouble)), device_)
-          .index_select(0, near.entry);
+  const at::Tensor radii = to_device(radii_, device_).index_select(0, near.entry);
   const at::Tensor is_within = near.distance.to(at::kDouble) <= radii;  // [S]
   found = at::where(is_within, near.entry, found);
   const at::Tensor values = values_.index_select(0, near.entry).to(out.scalar_type());
