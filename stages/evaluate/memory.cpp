@@ -1,12 +1,10 @@
 #include "stages/evaluate/memory.h"
 
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "core/data/sft_sample.h"
 #include "core/evaluate/eval_chunks.h"
-#include "core/evaluate/eval_inputs.h"
 #include "core/evaluate/eval_questionnaire.h"
 #include "core/evaluate/judge/judge_prompt.h"
 #include "core/evaluate/judge/labelled_rows.h"
@@ -14,8 +12,8 @@
 #include "core/loss/token_loss.h"
 #include "core/model/decoder.h"
 #include "distributed/planner/machine_presets.h"
-#include "stages/edit/edit_session.h"
 #include "stages/evaluate/editing_memory.h"
+#include "stages/evaluate/questions.h"
 
 namespace xkde::recipe {
 namespace {
@@ -47,18 +45,14 @@ const EvalChunk* largest_chunk(const std::vector<EvalChunk>& chunks, ChunkKind k
 /// answers are generated.
 class AskedOfModel {
  public:
-  AskedOfModel(const EvaluateStage& stage, const EvalInputs& edits, const EvalQuestionnaire& asked,
+  AskedOfModel(const EvaluateStage& stage, const EvalQuestions& questions,
                const SurveyInputs& inputs)
       : stage_(stage),
-        asked_(asked),
+        asked_(questions.asked),
         inputs_(inputs),
-        chat_(
-            stage.chat_template == EvaluateStage::kModels
-                ? inputs.chat_template
-                : ChatTemplate::select(stage.chat_template,
-                                       own_template(inputs.model, inputs.recipe.model.chat_date))),
-        scored_(stage, edits, asked, {inputs.model.tokenizer, chat_}),
-        chunks_(eval_chunks(asked, /*asks_references=*/false, stage.max_tokens_per_batch)) {}
+        chat_(questions.chat_template),
+        scored_(stage, questions.edits, asked_, {inputs.model.tokenizer, chat_}),
+        chunks_(eval_chunks(asked_, /*asks_references=*/false, stage.max_tokens_per_batch)) {}
 
   dist::AskShape scored() const {
     const EvalChunk* chunk = largest_chunk(
@@ -126,7 +120,7 @@ class AskedOfModel {
   const EvaluateStage& stage_;
   const EvalQuestionnaire& asked_;
   const SurveyInputs& inputs_;
-  ChatTemplate chat_;
+  const ChatTemplate& chat_;
   ScoredPrompts scored_;
   std::vector<EvalChunk> chunks_;
 };
@@ -172,19 +166,10 @@ dist::WeightsHeld held_by(const Recipe& recipe) {
 
 EvalMemory evaluate_memory(const EvaluateStage& stage, const SurveyInputs& inputs,
                            const dist::EngineOptions& options) {
-  EvalInputs edits = read_eval_inputs(stage, inputs.data.files);
-  if (stage.method->editor()) {
-    check_editor(*stage.method->editor(), stage.editor, inputs.model.config,
-                 edits.streams.front().edits.size());
-  }
-  cut_prefixes(edits, inputs.model.tokenizer);
-  std::vector<EditMoment> moments =
-      edit_moments(stage.mode, stage.sizes, stage.eval_when, edits.edits_of_stream(), stage.by_age);
-  // What a memory finds is not known yet: each question has its own fact before it.
-  const EvalQuestionnaire asked = make_questionnaire(stage, edits, std::move(moments), {}, {});
+  const EvalQuestions questions = eval_questions(stage, inputs);
   const dist::ModelShape model = dist::shape_of(Decoder(inputs.model.config));
   EvalMemory memory;
-  const AskedOfModel all(stage, edits, asked, inputs);
+  const AskedOfModel all(stage, questions, inputs);
   const dist::MemoryConstants constants =
       dist::memory_constants(options.device.type(), options.compute_dtype);
   memory.model = dist::predict_asking(model, options, all.scored(), constants);
@@ -193,13 +178,13 @@ EvalMemory evaluate_memory(const EvaluateStage& stage, const SurveyInputs& input
   memory.model.weights =
       dist::asked_weight_bytes(model, options, inputs.place.ranks, held_by(inputs.recipe));
   if (stage.method->editor()) {
-    const EditingMemory editing =
-        editing_memory(stage, edits, asked, inputs, model, options.compute_dtype);
+    const EditingMemory editing = editing_memory(stage, questions.edits, questions.asked, inputs,
+                                                 model, options.compute_dtype);
     memory.model.edits = editing.edits;
     memory.model.editor = editing.editor;
     memory.model.editing = editing.writing;
   }
-  if (stage.judge) memory.judge = judge_memory(stage, asked, options);
+  if (stage.judge) memory.judge = judge_memory(stage, questions.asked, options);
   return memory;
 }
 

@@ -19,10 +19,10 @@
 #include "core/io/atomic_file.h"
 #include "core/nn/device_memory.h"
 #include "distributed/comm/typed_gather.h"
-#include "stages/edit/edit_session.h"
 #include "stages/evaluate/answers.h"
 #include "stages/evaluate/cost.h"
 #include "stages/evaluate/judge.h"
+#include "stages/evaluate/questions.h"
 #include "stages/evaluate/results.h"
 #include "stages/evaluate/retrieval.h"
 #include "stages/recipe/recipe_inputs.h"
@@ -104,24 +104,10 @@ void run_evaluate(const EvaluateStage& stage, const std::filesystem::path& folde
 
 void check_evaluate(const EvaluateStage& stage, const SurveyInputs& inputs) {
   check_cache_apart(stage, inputs.recipe);
-  EvalInputs edits = read_eval_inputs(stage, inputs.data.files);
-  if (stage.method->editor()) {
-    check_editor(*stage.method->editor(), stage.editor, inputs.model.config,
-                 edits.streams.front().edits.size());
-  }
-  cut_prefixes(edits, inputs.model.tokenizer);
-  std::vector<EditMoment> moments =
-      edit_moments(stage.mode, stage.sizes, stage.eval_when, edits.edits_of_stream(), stage.by_age);
-  // What a memory finds, and which demonstrations are near, is not known yet: each question has its
-  // own fact before it.
-  const EvalQuestionnaire asked = make_questionnaire(stage, edits, std::move(moments), {}, {});
-  const ChatTemplate format =
-      stage.chat_template == EvaluateStage::kModels
-          ? inputs.chat_template
-          : ChatTemplate::select(stage.chat_template,
-                                 own_template(inputs.model, inputs.recipe.model.chat_date));
-  const ScoredPrompts scored(stage, edits, asked, {inputs.model.tokenizer, format});
-  for (size_t i = 0; i < asked.prompts.size(); ++i) {
+  const EvalQuestions questions = eval_questions(stage, inputs);
+  const ScoredPrompts scored(stage, questions.edits, questions.asked,
+                             {inputs.model.tokenizer, questions.chat_template});
+  for (size_t i = 0; i < questions.asked.prompts.size(); ++i) {
     check_stop();
     scored.at(i);
   }
