@@ -5,19 +5,17 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <functional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include "core/base/error.h"
 #include "core/model/families/family.h"
-#include "core/model/pretrained/export.h"
 #include "core/model/pretrained/held_blocks.h"
+#include "tests/core/model/pretrained/exported_folder.h"
 #include "tests/support/message_of.h"
 
 namespace xkde {
@@ -26,105 +24,7 @@ namespace {
 namespace fs = std::filesystem;
 using testing::HasSubstr;
 
-class Pretrained : public testing::Test {
- protected:
-  Pretrained()
-      : folder_(fs::temp_directory_path() / ("xkde_weights_" + std::to_string(::getpid()))) {
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
-  }
-  ~Pretrained() override { fs::remove_all(folder_); }
-
-  /// A tiny exported model whose values tell their tensor's name.
-  using Fill = std::function<void(const std::string&, std::span<float>)>;
-  fs::path exported(int64_t max_shard_bytes = 1 << 20, const Fill& values = fill) const {
-    ModelConfig config;
-    config.vocab_size = 4;
-    config.hidden_size = 4;
-    config.intermediate_size = 6;
-    config.num_hidden_layers = 2;
-    config.num_attention_heads = 2;
-    config.num_key_value_heads = 1;
-    config.head_dim = 2;
-    config.max_position_embeddings = 16;
-    const Json model = {{"type", "BPE"},
-                        {"vocab", {{"a", 0}, {"b", 1}, {"c", 2}, {"d", 3}}},
-                        {"merges", Json::array()}};
-    const Json tokenizer = {{"version", "1.0"},
-                            {"added_tokens", Json::array()},
-                            {"normalizer", nullptr},
-                            {"pre_tokenizer", nullptr},
-                            {"post_processor", nullptr},
-                            {"decoder", nullptr},
-                            {"model", model}};
-    const fs::path path = folder_ / "model";
-    fs::remove_all(path);
-    export_pretrained(path,
-                      {.config = config,
-                       .tokenizer = Tokenizer::from_json(tokenizer, nullptr, "t"),
-                       .chat_template = "",
-                       .generation_config = nullptr,
-                       .stop_ids = {}},
-                      Dtype::kFloat32, values, max_shard_bytes);
-    return path;
-  }
-
-  static ExportedModel parts_of(const PretrainedModel& model,
-                                const std::vector<int64_t>& stop_ids) {
-    return exported_model(model, model.chat_template, stop_ids);
-  }
-
-  static void fill(const std::string& name, std::span<float> out) {
-    for (size_t i = 0; i < out.size(); ++i) {
-      out[i] = static_cast<float>(name.size()) + static_cast<float>(i) / 64;
-    }
-  }
-
-  static std::string error_of(const fs::path& path) {
-    try {
-      open_pretrained(path);
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "no error";
-  }
-
-  static std::string first_shard(const fs::path& folder) {
-    std::set<std::string> names;
-    for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
-      const std::string name = entry.path().filename().string();
-      if (name.ends_with(".safetensors")) names.insert(name);
-    }
-    return *names.begin();
-  }
-
-  /// Calls the 16 bytes of the last norm another type.
-  static void rewrite_dtype(const fs::path& file, const std::string& dtype) {
-    std::ifstream in(file, std::ios::binary);
-    std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-    uint64_t length = 0;
-    std::memcpy(&length, text.data(), sizeof length);
-    Json header = Json::parse(text.substr(8, length));
-    header["model.norm.weight"]["dtype"] = dtype;
-    header["model.norm.weight"]["shape"] = {16};
-    const std::string changed = header.dump();
-    text.replace(8, length, changed);
-    length = changed.size();
-    std::memcpy(text.data(), &length, sizeof length);
-    std::ofstream(file, std::ios::binary) << text;
-  }
-
-  static void rewrite(const fs::path& path, const std::string& from, const std::string& to) {
-    std::ifstream in(path);
-    std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-    const size_t at = text.find(from);
-    ASSERT_NE(at, std::string::npos);
-    text.replace(at, from.size(), to);
-    std::ofstream(path) << text;
-  }
-
-  fs::path folder_;
-};
+class Pretrained : public test::ExportedFolder {};
 
 TEST_F(Pretrained, AnExportedFolderOpensWithTheSameTensors) {
   for (const int64_t shard_bytes : {int64_t{1} << 20, int64_t{100}}) {
@@ -313,21 +213,6 @@ TEST_F(Pretrained, ALinkOutOfAFolderThatIsNoCacheIsFollowed) {
   EXPECT_EQ(error_of(path), "no error");
 }
 
-TEST_F(Pretrained, AnExportEndsWhereAnswersEndAndKeepsWhatTheSourceSays) {
-  const fs::path source = exported();
-  const Json own = {{"_from_model_config", true}, {"eos_token_id", 3}, {"top_k", 20}};
-  std::ofstream(source / "generation_config.json") << own.dump();
-  const PretrainedModel model = open_pretrained(source);
-  EXPECT_EQ(model.stop_ids(ChatTemplate::select("plain", "")), (std::vector<int64_t>{3}));
-
-  export_pretrained(folder_ / "same", parts_of(model, {3}), Dtype::kFloat32, fill);
-  export_pretrained(folder_ / "other", parts_of(model, {2, 3, 2}), Dtype::kFloat32, fill);
-
-  EXPECT_EQ(read_json_file(folder_ / "same/generation_config.json"), own);
-  const Json extended = {{"eos_token_id", {3, 2}}, {"top_k", 20}};
-  EXPECT_EQ(read_json_file(folder_ / "other/generation_config.json"), extended);
-}
-
 TEST_F(Pretrained, AChatTemplateHasItsFileOfEitherKind) {
   const fs::path path = exported();
   EXPECT_EQ(open_pretrained(path).chat_template, "");
@@ -416,51 +301,6 @@ TEST_F(Pretrained, ATokenizerModelAloneIsRead) {
   // Its 560 pieces are more than the model has rows.
   EXPECT_THAT(error_of(path), HasSubstr("tokenizer.model: token "));
   EXPECT_THAT(error_of(path), HasSubstr("expected an id below the 4 rows of the embedding"));
-}
-
-TEST_F(Pretrained, AFailedExportLeavesNothing) {
-  const PretrainedModel model = open_pretrained(exported());
-
-  EXPECT_THROW(
-      export_pretrained(folder_ / "broken", parts_of(model, {}), Dtype::kFloat32,
-                        [](const std::string&, std::span<float>) { throw IoError("no disk"); }),
-      IoError);
-
-  EXPECT_FALSE(fs::exists(folder_ / "broken"));
-}
-
-TEST_F(Pretrained, AnExportWantsAnEmptyFolderAndTouchesNoOther) {
-  fs::create_directories(folder_ / "model.tmp");
-  std::ofstream(folder_ / "model.tmp" / "mine") << "kept";
-  const fs::path path = exported();
-  const PretrainedModel model = open_pretrained(path);
-
-  EXPECT_THROW(export_pretrained(path, parts_of(model, {}), Dtype::kFloat32, fill), IoError);
-
-  EXPECT_TRUE(fs::exists(path / "config.json"));
-  EXPECT_TRUE(fs::exists(folder_ / "model.tmp" / "mine"));
-}
-
-TEST_F(Pretrained, AnExportOfWhatIsNotFiniteLeavesNothing) {
-  const PretrainedModel model = open_pretrained(exported());
-  // The third is finite in fp32, but its nearest bf16 is infinite.
-  for (const float bad : {NAN, -INFINITY, 3.3999e38F}) {
-    for (const Dtype dtype : {Dtype::kFloat32, Dtype::kBFloat16}) {
-      const auto act = [&] {
-        export_pretrained(folder_ / "broken", parts_of(model, {}), dtype,
-                          [&](const std::string& name, std::span<float> out) {
-                            fill(name, out);
-                            if (name == "model.norm.weight") out[3] = bad;
-                          });
-      };
-      if (dtype == Dtype::kFloat32 && std::isfinite(bad)) continue;
-
-      EXPECT_THAT(test::message_of<NumericError>(act),
-                  HasSubstr("export: tensor model.norm.weight: expected finite values, found "));
-      EXPECT_FALSE(fs::exists(folder_ / "broken"));
-      EXPECT_FALSE(fs::exists(folder_ / "broken.tmp"));
-    }
-  }
 }
 
 TEST_F(Pretrained, ATensorThatIsNotFiniteIsNamed) {
