@@ -10,9 +10,13 @@
 #include "core/evaluate/published_values.h"
 #include "core/evaluate/scorer_agreement.h"
 #include "core/io/atomic_file.h"
+#include "stages/evaluate/events.h"
 
 namespace xkde::recipe {
 namespace {
+
+/// Questions whose answers TensorBoard shows.
+constexpr size_t kShownQuestions = 20;
 
 Json statistics(const EvaluateStage& stage, const EvalInputs& inputs,
                 const EvalQuestionnaire& asked, const EvalOutcome& found) {
@@ -54,6 +58,7 @@ void write_eval_results(const EvaluateStage& stage, const EvalInputs& inputs,
                                .seed = static_cast<uint64_t>(context.recipe().seed)};
   const bool is_stream = stage.mode == EditMode::kSequential;
   std::string lines;
+  std::vector<Json> first;
   std::vector<ResultRow> results;
   for (const auto& [place, block] : scored.blocks) {
     EvalScope scope{
@@ -68,8 +73,11 @@ void write_eval_results(const EvaluateStage& stage, const EvalInputs& inputs,
     if (!inputs.seeds.empty()) scope.seed = inputs.seeds[place.second];
     scope.batch = edits_at_once(stage, scope.size);
     scope.run_seed = context.recipe().seed;
-    for (const Prediction& one : block.predictions)
-      lines += prediction_json(scope, one).dump() + "\n";
+    for (const Prediction& one : block.predictions) {
+      Json line = prediction_json(scope, one);
+      lines += line.dump() + "\n";
+      if (first.size() < kShownQuestions) first.push_back(std::move(line));
+    }
     const LanguagePair& pair = inputs.pairs[place.second];
     for (ResultRow& row : summarize(scope, pair, block.predictions, block.of_edits, options))
       results.push_back(std::move(row));
@@ -84,6 +92,8 @@ void write_eval_results(const EvaluateStage& stage, const EvalInputs& inputs,
   write_file_atomically(folder / "results.json", results_json(results).dump(1) + "\n");
   write_file_atomically(folder / kStatisticsFile,
                         statistics(stage, inputs, asked, found).dump(1) + "\n");
+  if (context.recipe().reports_to(Reporter::kTensorBoard))
+    write_eval_events(results, first, folder);
 }
 
 }  // namespace xkde::recipe

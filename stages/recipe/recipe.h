@@ -1,6 +1,7 @@
 #ifndef XKDE_STAGES_RECIPE_RECIPE_H_
 #define XKDE_STAGES_RECIPE_RECIPE_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -50,6 +51,10 @@ struct ParallelSection {
   void each_key(StrictMap map);  ///< as of a stage (parser_of)
 };
 
+/// What follows a run beside its own files.
+enum class Reporter { kTensorBoard };
+inline constexpr Named<Reporter> kReporters[] = {{"tensorboard", Reporter::kTensorBoard}};
+
 /// A whole recipe, overrides included. Relative paths start at the current folder; nothing in them
 /// is expanded.
 struct Recipe {
@@ -58,7 +63,8 @@ struct Recipe {
   std::filesystem::path output_dir;  ///< default: runs/<run_name>
   ModelSection model;
   ParallelSection parallel;
-  int64_t logging_steps = 10;  ///< steps between two lines on a screen that is no terminal
+  int64_t logging_steps = 10;       ///< steps between two lines on a screen that is no terminal
+  std::vector<Reporter> report_to;  ///< transformers.TrainingArguments, which has "all"
   /// Input files are read at every start to tell whether they changed, also those whose size, times
   /// and inode say that they did not.
   bool verify_inputs = false;
@@ -79,6 +85,9 @@ struct Recipe {
   /// where the map's go.
   static Recipe parse(StrictMap map, StageParsers parsers);
 
+  bool reports_to(Reporter reporter) const {
+    return std::find(report_to.begin(), report_to.end(), reporter) != report_to.end();
+  }
   /// How the run holds weights below an adapter; all stages that train one say the same.
   FrozenForm frozen_form() const;
   /// The index of the nearest stage called `name` above stage `index`. Throws InternalError where

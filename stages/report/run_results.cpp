@@ -28,7 +28,7 @@ TrainingCurves read_curves(const fs::path& folder) {
     if (!row.is_object() || !row.contains("step") || !row["step"].is_number()) break;
     const auto step = row["step"].get<double>();
     for (const auto& [key, value] : row.items()) {
-      if (key != "step" && value.is_number())
+      if (key != "step" && key != "total_steps" && value.is_number())
         curves.series[key].emplace_back(step, value.get<double>());
     }
   }

@@ -112,7 +112,9 @@ void ChunkLog::write_ready() {
 }
 
 void ChunkLog::append(int64_t chunk, const std::vector<Json>& rows, const Json& metrics) {
-  own_->append({{"chunk", chunk}, {"rows", rows}, {"metrics", metrics}});
+  Json told = metrics;
+  told["chunks"] = std::ssize(rows_of_chunk_);
+  own_->append({{"chunk", chunk}, {"rows", rows}, {"metrics", told}});
   if (comm_.rank() != 0) return;
   read_parts();
   write_ready();

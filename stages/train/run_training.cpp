@@ -22,6 +22,7 @@ void run_training(TrainTask& task, const TrainKeys& keys, bool keep_best, const 
       .folder = folder,
       .keeps_best = keep_best,
       .logging_steps = context.recipe().logging_steps,
+      .writes_events = context.recipe().reports_to(Reporter::kTensorBoard),
       .compare_copies = context.recipe().parallel.compare_copies,
       .facts = {{"seed", context.recipe().seed}, {"recipe", resolved(context.recipe())}},
       .stop_requested = stop_requested,

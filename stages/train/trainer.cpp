@@ -11,6 +11,7 @@
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/base/stopwatch.h"
+#include "core/io/events/event_file.h"
 #include "core/nn/device_memory.h"
 #include "core/optim/adamw.h"
 #include "core/optim/lr_schedule.h"
@@ -46,6 +47,19 @@ LrSchedule schedule_of(const TrainKeys& keys, int64_t total_steps) {
 }
 
 constexpr const char* kMetricsFile = "metrics.jsonl";
+
+/// The figures of a step by the names that transformers' Trainer gives them.
+std::vector<EventScalar> scalars_of(const Json& line) {
+  constexpr std::string_view kDev = "eval_";
+  std::vector<EventScalar> scalars;
+  for (const auto& [key, value] : line.items()) {
+    if (key == "step" || key == "total_steps" || !value.is_number()) continue;
+    const bool is_dev = key.starts_with(kDev);
+    scalars.push_back(
+        {is_dev ? "eval/" + key.substr(kDev.size()) : "train/" + key, value.get<double>()});
+  }
+  return scalars;
+}
 
 /// The weights are right all the same, and a checkpoint keeps the losses of the dev set.
 void warn_of_hole(const std::filesystem::path& metrics, int64_t reached, int64_t step) {
@@ -104,6 +118,7 @@ class Trainer {
       const int64_t reached = keep_lines_up_to(metrics, "step", told).value_or(0);
       if (reached < told) warn_of_hole(metrics, reached, told);
       lines_ = std::make_unique<JsonLinesWriter>(metrics);
+      if (host_.writes_events) events_ = std::make_unique<EventFile>(host_.folder, told + 1);
     }
     prepare_dev(start, metrics);
     host_.save_requested();  // what was asked before training began
@@ -157,6 +172,7 @@ class Trainer {
   void tell(Json& line, Progress& progress) {
     if (has_dev_ && (step_ % dev_.eval_steps == 0 || step_ == total_steps_)) evaluate(line);
     if (lines_) lines_->append(line);
+    if (events_) events_->add_scalars(step_, scalars_of(line));
     progress.update(step_, summary(line));
   }
 
@@ -303,6 +319,7 @@ class Trainer {
                             host_.head_parameters * static_cast<double>(r.all.labels));
     const double rate = static_cast<double>(r.tokens) / r.seconds;
     Json line{{"step", r.step},
+              {"total_steps", total_steps_},
               {"epoch", r.epoch},
               {"loss", r.all.loss},
               {"grad_norm", r.all.grad_norm},
@@ -352,6 +369,7 @@ class Trainer {
   TrainCheckpoints checkpoints_;
   dist::CopyCheck copies_;
   std::unique_ptr<JsonLinesWriter> lines_;  ///< on rank 0
+  std::unique_ptr<EventFile> events_;       ///< null but on rank 0, where they are asked for
   int64_t step_ = 0;                        ///< steps done
   TrainStep next_;                          ///< the work of the step that comes next
   int64_t rounds_ = 0;                      ///< packs of the rank that has most in that step

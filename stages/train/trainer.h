@@ -65,6 +65,7 @@ struct TrainHost {
   std::filesystem::path folder;  ///< takes metrics.jsonl and checkpoints/
   bool keeps_best = false;       ///< the checkpoint of the lowest score stays, too
   int64_t logging_steps = 10;    ///< steps between two lines on standard error
+  bool writes_events = false;    ///< an event file for TensorBoard beside metrics.jsonl
   /// Steps in which all that copies of the model hold is compared once, beside each save; 0: never.
   int64_t compare_copies = 0;
   Json facts = Json::object();  ///< for state.json: the run's seed and recipe

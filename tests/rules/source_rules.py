@@ -14,6 +14,7 @@ ORDER = (
     "core/io/blocks",
     "core/io",
     "core/io/writers",
+    "core/io/events",
     "core/io/numpy",
     "core/text/regex",
     "core/text/jinja/python",

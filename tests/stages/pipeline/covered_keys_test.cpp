@@ -88,8 +88,8 @@ TEST_F(CoveredKeys, AreThoseThatChangeResults) {
 TEST_F(CoveredKeys, AreNotThoseThatOnlySaveLogOrSpread) {
   for (const char* key :
        {"sft.save_steps=5", "sft.save_total_limit=7", "sft.async_save=false", "sft.keep_best=true",
-        "sft.resume_from_checkpoint=never", "logging_steps=3", "verify_inputs=true",
-        "parallel.threads=1", "parallel.shard=none", "parallel.backend=mpi",
+        "sft.resume_from_checkpoint=never", "logging_steps=3", "report_to=[tensorboard]",
+        "verify_inputs=true", "parallel.threads=1", "parallel.shard=none", "parallel.backend=mpi",
         "parallel.recompute=block", "parallel.prefetch=2", "run_name=other"}) {
     EXPECT_THAT(changes(kSft, {key}), IsEmpty()) << key;
   }

@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "core/base/error.h"
 #include "stages/export/keys.h"
 #include "tests/stages/recipe/recipe_text.h"
 
@@ -175,7 +176,8 @@ Recipe recipe_of_all_stages() {
       "  - covariance: {texts: [{data: t.txt}], layers: [0]}\n"
       "  - edit: {benchmark: mzsre, data: d, edit_languages: [en], method: rome}\n"
       "  - quantize: {type: Q8_0}\n";
-  return parse_recipe(kSmallRecipe + rest, "r.yaml", kStageParsers);
+  return parse_recipe(concat("report_to: [tensorboard]\n", kSmallRecipe, rest), "r.yaml",
+                      kStageParsers);
 }
 
 TEST(RecipeDocs, NameEveryKeyOfEverySectionAndNoOther) {
@@ -248,6 +250,7 @@ TEST(RecipeDocs, GiveTheDefaultOfEveryKey) {
                       {"choices", "none"},
                       {"texts", "none"},
                       {"import", "none"},
+                      {"report_to", "none"},
                       {"stop", "none"},
                       {"model_name_or_path", "none"},
                       {"reward", "\"chrf\""},

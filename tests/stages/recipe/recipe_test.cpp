@@ -134,7 +134,8 @@ TEST(Recipe, ResolvedRecipeReadsBackAsTheSameRecipe) {
 }
 
 TEST(Recipe, ResolvedRecipeIsOrderedAndComplete) {
-  const Json all = resolved(parse_recipe(kSmallRecipe, "r.yaml", kStageParsers));
+  const std::string text = std::string("report_to: [tensorboard]\n") + kSmallRecipe;
+  const Json all = resolved(parse_recipe(text, "r.yaml", kStageParsers));
 
   std::vector<std::string> keys;
   for (const auto& [key, value] : all.items()) keys.push_back(key);

@@ -39,7 +39,8 @@ std::string lines_of(std::vector<int64_t> chunks) {
 
 std::string metrics_of(std::vector<int64_t> chunks) {
   std::string lines;
-  for (const int64_t chunk : chunks) lines += "{\"chunk\":" + std::to_string(chunk) + "}\n";
+  for (const int64_t chunk : chunks)
+    lines += "{\"chunk\":" + std::to_string(chunk) + ",\"chunks\":4}\n";
   return lines;
 }
 
@@ -172,7 +173,7 @@ TEST_F(ChunkLogTest, CutsTheFileToWholeChunks) {
 
 TEST_F(ChunkLogTest, ATornLineOfAPartIsIgnored) {
   const std::string line =
-      Json{{"chunk", 1}, {"rows", rows_of(1)}, {"metrics", {{"chunk", 1}}}}.dump();
+      Json{{"chunk", 1}, {"rows", rows_of(1)}, {"metrics", {{"chunk", 1}, {"chunks", 4}}}}.dump();
   write_part("rank-0", line + "\n" + line.substr(0, line.size() / 2));
   write_part("rank-1", line.substr(0, 20) + "\n");
 
