@@ -2,9 +2,11 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "core/base/error.h"
@@ -19,6 +21,16 @@ int g_failure = 0;  ///< errno of the first write that failed
 void print(std::string_view text) {
   const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
   if ((!written || std::fflush(stdout) != 0) && g_failure == 0) g_failure = errno;
+}
+
+std::optional<TerminalSize> terminal_to_redraw(int fd) {
+  const char* kind = std::getenv("TERM");
+  const bool is_dumb = kind == nullptr || *kind == '\0' || std::string_view(kind) == "dumb";
+  if (is_dumb || ::isatty(fd) != 1) return std::nullopt;
+  winsize size{};
+  if (::ioctl(fd, TIOCGWINSZ, &size) != 0 || size.ws_col == 0 || size.ws_row == 0)
+    return TerminalSize{};  // it does not say
+  return TerminalSize{size.ws_col, size.ws_row};
 }
 
 void finish_output() {

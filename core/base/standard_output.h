@@ -1,6 +1,8 @@
 #ifndef XKDE_CORE_BASE_STANDARD_OUTPUT_H_
 #define XKDE_CORE_BASE_STANDARD_OUTPUT_H_
 
+#include <cstdint>
+#include <optional>
 #include <string_view>
 
 namespace xkde {
@@ -11,6 +13,14 @@ namespace xkde {
 /// Writes `text` to standard output. A failure shows at finish_output(): whoever prints a run's
 /// table has work to finish yet.
 void print(std::string_view text);
+
+/// Characters of a terminal.
+struct TerminalSize {
+  int64_t columns = 80, rows = 24;
+};
+/// That of the terminal which `fd` is open to; nothing where it cannot be drawn over: no terminal,
+/// or one that says it is dumb (TERM).
+std::optional<TerminalSize> terminal_to_redraw(int fd);
 
 /// Writes what is held back of standard output. Throws IoError, with the system's words, when
 /// something that was written to it since the start, by print() or else, did not get there. To be

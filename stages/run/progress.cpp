@@ -1,9 +1,11 @@
 #include "stages/run/progress.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -11,6 +13,7 @@
 #include <unistd.h>
 
 #include "core/base/log.h"
+#include "core/base/standard_output.h"
 
 namespace xkde::recipe {
 namespace {
@@ -21,18 +24,46 @@ std::string minutes_and_seconds(double seconds) {
   return fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
 }
 
-/// Whether a person sees what goes to stderr. Below mpirun that is a pipe, and mpirun's own stderr
-/// is what counts.
-bool ends_on_terminal() {
-  if (::isatty(STDERR_FILENO) == 1) return true;
-  if (std::getenv("OMPI_COMM_WORLD_SIZE") == nullptr) return false;
+constexpr int64_t kLongestBar = 24, kShortestBar = 5;
+
+/// mpirun's own stderr, where that is a terminal: below mpirun ours is a pipe. Not open elsewhere.
+FileHandle open_terminal_of_mpirun() {
+  if (std::getenv("OMPI_COMM_WORLD_SIZE") == nullptr) return {};
+  const std::string own = fmt::format("/proc/{}/fd/{}", ::getppid(), STDERR_FILENO);
   std::error_code error;
-  const auto target = std::filesystem::read_symlink(
-      "/proc/" + std::to_string(::getppid()) + "/fd/" + std::to_string(STDERR_FILENO), error);
-  return !error && (target.string().starts_with("/dev/pts/") || target == "/dev/tty");
+  const auto target = std::filesystem::read_symlink(own, error);
+  const bool is_terminal = target.string().starts_with("/dev/pts/") || target == "/dev/tty";
+  return !error && is_terminal ? FileHandle::try_open(own, OpenMode::kRead) : FileHandle();
+}
+
+std::string line_with(const ProgressLine& line, std::string_view detail, int64_t bar) {
+  std::string text = line.label + " ";
+  if (bar > 0) {
+    const int64_t filled = line.total > 0 ? line.step * bar / line.total : bar;
+    std::string drawn(static_cast<size_t>(filled), '=');
+    drawn.resize(static_cast<size_t>(bar), ' ');
+    text += "[" + drawn + "] ";
+  }
+  text += fmt::format("{}/{}", line.step, line.total);
+  if (!detail.empty()) text.append("  ").append(detail);
+  return text + "  left " + line.left;
 }
 
 }  // namespace
+
+std::string progress_bar(const ProgressLine& line, int64_t columns) {
+  const auto room = static_cast<size_t>(std::max<int64_t>(columns, 1));
+  std::string_view detail = line.detail;
+  while (true) {
+    const auto rest = std::ssize(line_with(line, detail, 1)) - 1;
+    const int64_t bar = std::min(columns - rest, kLongestBar);
+    if (bar >= kShortestBar) return line_with(line, detail, bar);
+    if (detail.empty()) break;
+    const size_t last = detail.rfind("  ");
+    detail = last == std::string_view::npos ? "" : detail.substr(0, last);
+  }
+  return line_with(line, "", 0).substr(0, room);
+}
 
 Progress::Progress(std::string label, int64_t total, int64_t done, int64_t line_every, bool active)
     : label_(std::move(label)),
@@ -40,7 +71,8 @@ Progress::Progress(std::string label, int64_t total, int64_t done, int64_t line_
       first_(done),
       line_every_(line_every),
       active_(active),
-      terminal_(ends_on_terminal()) {}
+      mpiruns_(active && ::isatty(STDERR_FILENO) != 1 ? open_terminal_of_mpirun() : FileHandle()),
+      terminal_(active && terminal_to_redraw(terminal_fd()).has_value()) {}
 
 Progress::~Progress() {
   if (bar_open_) std::fputc('\n', stderr);
@@ -67,19 +99,20 @@ void Progress::update(int64_t step, const std::string& detail) {
 }
 
 void Progress::draw_bar(int64_t step, const std::string& detail) {
-  constexpr int64_t kWidth = 24;
-  const int64_t filled = total_ > 0 ? step * kWidth / total_ : kWidth;
-  std::string bar(static_cast<size_t>(filled), '=');
-  bar.resize(kWidth, ' ');
-  // \033[K clears what a longer line left behind.
-  std::fputs(fmt::format("\r{} [{}] {}/{}  {}  left {}\033[K", label_, bar, step, total_, detail,
-                         time_left(step))
-                 .c_str(),
-             stderr);
+  const ProgressLine line{label_, step, total_, detail, time_left(step)};
+  // A line in the last column would wrap on some terminals. \033[K clears what a longer one left.
+  std::fputs(
+      ("\r" +
+       progress_bar(line, terminal_to_redraw(terminal_fd()).value_or(TerminalSize()).columns - 1) +
+       "\033[K")
+          .c_str(),
+      stderr);
   std::fflush(stderr);
   last_drawn_ = clock_.seconds();
   bar_open_ = step != total_;
   if (!bar_open_) std::fputc('\n', stderr);
 }
+
+int Progress::terminal_fd() const { return mpiruns_.is_open() ? mpiruns_.fd() : STDERR_FILENO; }
 
 }  // namespace xkde::recipe

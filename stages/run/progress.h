@@ -5,11 +5,25 @@
 #include <string>
 
 #include "core/base/stopwatch.h"
+#include "core/io/file.h"
 
 namespace xkde::recipe {
 
+/// What a line of progress tells.
+struct ProgressLine {
+  std::string label;
+  int64_t step = 0, total = 0;
+  std::string detail;  ///< figures, two blanks apart
+  std::string left;    ///< the time left
+};
+
+/// The line with a bar, in at most `columns`. Where that is narrow the bar is shorter, then figures
+/// are left out, the last one first, then the bar, and then the line is cut.
+std::string progress_bar(const ProgressLine& line, int64_t columns);
+
 /// How far a stage is, on standard error: a bar that redraws itself on a terminal, a plain line
-/// every `line_every` steps elsewhere. Only rank 0 should own an active one.
+/// every `line_every` steps elsewhere, also on a terminal that cannot redraw (TERM=dumb). Only rank
+/// 0 should own an active one.
 class Progress {
  public:
   /// `done` steps were finished by an earlier run; the time left is judged from those of this run.
@@ -23,11 +37,14 @@ class Progress {
 
  private:
   std::string time_left(int64_t step) const;
+  int terminal_fd() const;
   void draw_bar(int64_t step, const std::string& detail);
 
   std::string label_;
   int64_t total_, first_, line_every_;
-  bool active_, terminal_;
+  bool active_;
+  FileHandle mpiruns_;  ///< its terminal, where ours is a pipe to it
+  bool terminal_;
   bool bar_open_ = false;
   double last_drawn_ = -1.0;
   Stopwatch clock_;
