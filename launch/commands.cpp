@@ -10,6 +10,7 @@
 #include "launch/run_recipe.h"
 #include "launch/show.h"
 #include "launch/validate.h"
+#include "launch/watch.h"
 
 namespace xkde {
 
@@ -21,6 +22,7 @@ CliCommands all_commands(std::vector<std::string> argv) {
   commands.push_back(std::make_unique<AskCommand>());
   commands.push_back(std::make_unique<ReportCommand>());
   commands.push_back(std::make_unique<ShowCommand>());
+  commands.push_back(std::make_unique<WatchCommand>());
   commands.push_back(std::make_unique<EnvCommand>());
   commands.push_back(std::make_unique<CkptLsCommand>());
   commands.push_back(std::make_unique<CkptVerifyCommand>());

@@ -54,6 +54,7 @@ ORDER = (
     "stages/report",
     "stages/weights",
     "stages/run",
+    "stages/watch",
     "stages/build_data",
     "stages/train",
     "stages/preference",

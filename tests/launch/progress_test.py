@@ -1,0 +1,118 @@
+#!/usr/bin/env python3
+"""What a run, and `watch`, draw on a terminal: lines that fit, and nothing drawn over where a terminal cannot do that.
+
+usage: progress_test.py XKDE_DIST_BINARY
+Needs python3 and mpirun only.
+"""
+
+import fcntl
+import os
+import pty
+import re
+import struct
+import subprocess
+import sys
+import termios
+import unittest
+
+from tiny_run import RECIPE, TinyRunTest
+
+LONG = RECIPE.replace("max_steps: 10", "max_steps: 30")
+CLEAR = "\033[K"
+
+
+class TerminalTest(TinyRunTest):
+    def seen_on_terminal(self, command, columns, stream="stderr", **environment):
+        """What a command says on a terminal so wide."""
+        own, other = pty.openpty()
+        fcntl.ioctl(other, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        streams = dict(stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) | {stream: other}
+        process = subprocess.Popen(command, env=self.environment() | {"TERM": "xterm"} | environment, **streams)
+        os.close(other)
+        seen = b""
+        while True:
+            try:
+                part = os.read(own, 65536)
+            except OSError:  # all who wrote have ended
+                break
+            if not part:
+                break
+            seen += part
+        os.close(own)
+        self.assertEqual(process.wait(), 0, seen)
+        return seen.decode()
+
+
+class ProgressRun(TerminalTest):
+    def seen_of_run(self, out, columns, ranks=1, **environment):
+        return self.seen_on_terminal(self.command([self.recipe(out, LONG)], ranks), columns, **environment)
+
+    def drawn(self, seen):
+        """The lines that were drawn over one another."""
+        return [line.split("\r")[-1] for line in seen.split(CLEAR) if "/30" in line and "left" in line]
+
+    def assert_fits(self, seen, columns):
+        drawn = self.drawn(seen)
+        self.assertGreater(len(drawn), 0, seen)
+        self.assertLess(max(map(len, drawn)), columns)
+        self.assertIn("30/30", drawn[-1])
+
+    def test_a_line_fits_the_terminal(self):
+        for columns in (40, 80, 200):
+            with self.subTest(columns=columns):
+                self.assert_fits(self.seen_of_run(f"wide{columns}", columns), columns)
+
+    def test_below_mpirun_its_terminal_counts(self):
+        self.assert_fits(self.seen_of_run("ranks", 60, ranks=2), 60)
+
+    def test_a_dumb_terminal_gets_plain_lines(self):
+        seen = self.seen_of_run("dumb", 80, TERM="dumb")
+        self.assertNotIn("\033", seen)
+        self.assertNotIn("\r", seen.replace("\r\n", "\n"))
+        self.assertIn("30/30", seen)
+
+
+class Watch(TerminalTest):
+    """`watch`, beside a run and behind one."""
+
+    def watched(self, out, columns, **environment):
+        return self.seen_on_terminal([self.binary, "watch", f"{self.root}/{out}", "--every", "0.1"], columns, "stdout",
+                                     **environment)
+
+    def test_a_finished_run_is_drawn_once(self):
+        self.checked([self.recipe("finished")])
+        for columns in (80, 200):
+            seen = self.watched("finished", columns)
+            lines = re.sub("\033\\[[0-9]*[mKJA]", "", seen).split("\r\n")
+            self.assertLess(max(map(len, lines)), columns)
+            self.assertIn("done", lines[0])
+            self.assertTrue(any("02-sft" in line and "10/10" in line for line in lines), seen)
+            self.assertTrue(any("02-sft: loss, now " in line for line in lines), seen)
+            self.assertIn("\033[32mdone\033[0m", seen)
+        self.assertNotIn("\033[32m", self.watched("finished", 80, NO_COLOR="1"))
+
+    def test_what_is_no_terminal_gets_plain_lines(self):
+        self.checked([self.recipe("plain")])
+        told = self.checked(["watch", f"{self.root}/plain"]).stdout
+        self.assertNotIn("\033", told)
+        self.assertIn("03-evaluate", told)
+
+    def test_a_run_is_followed_to_its_end(self):
+        process = self.start([self.recipe("followed", RECIPE.replace("max_steps: 10", "max_steps: 60"))])
+        while self.steps("followed") < 2:
+            self.assertIsNone(process.poll())
+        seen = self.watched("followed", 100)
+        self.assertEqual(process.wait(), 0)
+        self.assertGreater(seen.count("02-sft: loss, now "), 1)
+        self.assertIn("60/60", seen)
+
+    def test_a_folder_that_is_no_runs_is_named(self):
+        result = self.run_program(["watch", f"{self.root}/model"])
+        self.assertEqual(result.returncode, 66)
+        self.assertIn("expected the folder of a run, found no run.json in it", result.stderr)
+        self.assertEqual(self.run_program(["watch"]).returncode, 64)
+
+
+if __name__ == "__main__":
+    TinyRunTest.binary = os.path.abspath(sys.argv.pop(1))
+    unittest.main()
