@@ -123,7 +123,7 @@ QUIRK = re.compile(r"\bQ\d+\b")
 # Pages that name files as they were then.
 HISTORY = ("CHANGELOG.md", "benchmarks/results/")
 TOP_FOLDERS = (
-    *("core", "distributed", "stages", "recipes", "launch"),
+    *("core", "distributed", "stages", "recipes", "launch", "python"),
     *("benchmarks", "tests", "docs", "cmake", ".ci"),
 )
 OWN_PATH = re.compile(
