@@ -11,8 +11,8 @@
 #include <fmt/format.h>
 
 #include "core/base/error.h"
+#include "core/text/did_you_mean.h"
 #include "launch/recipe_arguments.h"
-#include "stages/recipe/did_you_mean.h"
 #include "stages/recipe/errors.h"
 
 namespace xkde {
@@ -196,8 +196,7 @@ class Parser {
       XKDE_CHECK(!words.empty(), UsageError, name, ": expected ", recipe::alternatives(expected),
                  ", found none");
       throw UsageError(concat(name, ": expected ", recipe::alternatives(expected), ", found ",
-                              in_quotes(words.front()),
-                              recipe::did_you_mean(words.front(), expected)));
+                              in_quotes(words.front()), did_you_mean(words.front(), expected)));
     }
   }
 
@@ -211,8 +210,8 @@ class Parser {
     XKDE_CHECK(!sets_a_key, UsageError, "unknown option ", in_quotes(word),
                "; keys of a recipe are set without dashes");
     const std::string name = word.substr(0, word.find('='));
-    throw UsageError(concat("unknown option ", in_quotes(name),
-                            recipe::did_you_mean(name, options_of(command))));
+    throw UsageError(
+        concat("unknown option ", in_quotes(name), did_you_mean(name, options_of(command))));
   }
 
   std::vector<std::string> options_of(const CliCommand* command) const {

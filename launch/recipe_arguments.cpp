@@ -5,7 +5,7 @@
 #include <CLI/Formatter.hpp>
 
 #include "core/base/error.h"
-#include "stages/recipe/did_you_mean.h"
+#include "core/text/did_you_mean.h"
 #include "stages/recipe/errors.h"
 
 namespace xkde {
@@ -37,8 +37,7 @@ void RecipeArguments::check(std::string_view command, std::span<const std::strin
   for (size_t i = 1; i < words.size(); ++i) {
     if (is_override(words[i])) continue;
     // "xkde_dist valdate recipe.yaml" reads as a recipe and a word too many.
-    const std::string hint =
-        i == 1 ? recipe::did_you_mean(first, {names.begin(), names.end()}) : "";
+    const std::string hint = i == 1 ? did_you_mean(first, {names.begin(), names.end()}) : "";
     throw UsageError(concat(command, ": expected key.path=value after the recipe, found ",
                             in_quotes(words[i]), hint));
   }

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <limits>
-#include <numeric>
 #include <utility>
 
 #include "core/base/error.h"
 #include "core/io/file_reader.h"
+#include "core/text/did_you_mean.h"
 #include "core/text/nllb_languages.h"
 #include "core/text/regex/json_place.h"
 #include "core/text/regex/unicode.h"
@@ -26,20 +26,6 @@ bool is_language_code(std::string_view token) {
   if (token.size() != 8 || token[3] != '_' || !within(4, 'A', 'Z')) return false;
   return std::ranges::all_of(std::vector<size_t>{0, 1, 2, 5, 6, 7},
                              [&](size_t at) { return within(at, 'a', 'z'); });
-}
-
-/// Number of letters to insert, delete or change.
-size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), size_t{0});
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = std::exchange(row[0], i);
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t change = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = std::exchange(row[j], std::min({change, row[j] + 1, row[j - 1] + 1}));
-    }
-  }
-  return row.back();
 }
 
 size_t character_before(std::string_view text, size_t end) {

@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "core/base/error.h"
-#include "stages/recipe/did_you_mean.h"
+#include "core/text/did_you_mean.h"
 
 namespace xkde::recipe {
 namespace {

@@ -6,8 +6,8 @@
 
 #include "core/base/error.h"
 #include "core/text/chat_template.h"
+#include "core/text/did_you_mean.h"
 #include "core/text/regex/unicode.h"
-#include "stages/recipe/did_you_mean.h"
 #include "stages/recipe/overrides.h"
 #include "stages/recipe/yaml_reader.h"
 

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <system_error>
 
-#include "stages/recipe/did_you_mean.h"
+#include "core/text/did_you_mean.h"
 
 namespace xkde::recipe {
 namespace {

@@ -1,12 +1,12 @@
-#ifndef XKDE_STAGES_RECIPE_DID_YOU_MEAN_H_
-#define XKDE_STAGES_RECIPE_DID_YOU_MEAN_H_
+#ifndef XKDE_CORE_TEXT_DID_YOU_MEAN_H_
+#define XKDE_CORE_TEXT_DID_YOU_MEAN_H_
 
 #include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
 
-namespace xkde::recipe {
+namespace xkde {
 
 /// How many single-byte insertions, deletions, replacements and swaps of neighbours lead from `a`
 /// to `b`, where no place is changed twice (Damerau-Levenshtein, optimal string alignment). O(|a|
@@ -21,6 +21,6 @@ std::string closest(std::string_view word, const std::vector<std::string>& known
 /// "; did you mean 'x'?" with the closest known name, or "".
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& known);
 
-}  // namespace xkde::recipe
+}  // namespace xkde
 
-#endif  // XKDE_STAGES_RECIPE_DID_YOU_MEAN_H_
+#endif  // XKDE_CORE_TEXT_DID_YOU_MEAN_H_

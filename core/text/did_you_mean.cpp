@@ -1,8 +1,8 @@
-#include "stages/recipe/did_you_mean.h"
+#include "core/text/did_you_mean.h"
 
 #include <algorithm>
 
-namespace xkde::recipe {
+namespace xkde {
 namespace {
 
 /// Longer words are no typing mistakes of ours, and the distance takes quadratic time.
@@ -71,4 +71,4 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string>& 
   return name.empty() ? "" : "; did you mean '" + name + "'?";
 }
 
-}  // namespace xkde::recipe
+}  // namespace xkde

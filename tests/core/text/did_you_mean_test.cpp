@@ -1,10 +1,10 @@
-#include "stages/recipe/did_you_mean.h"
+#include "core/text/did_you_mean.h"
 
 #include <string>
 
 #include <gtest/gtest.h>
 
-namespace xkde::recipe {
+namespace xkde {
 namespace {
 
 TEST(EditDistance, CountsInsertionsDeletionsReplacementsAndSwaps) {
@@ -50,4 +50,4 @@ TEST(DidYouMean, IsAQuestionOrNothing) {
 }
 
 }  // namespace
-}  // namespace xkde::recipe
+}  // namespace xkde
