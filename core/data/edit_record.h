@@ -62,12 +62,13 @@ struct Probe {
 /// blanks kept).
 struct EditSide {
   std::string subject;
-  std::string src;            ///< the edit question
-  std::string alt;            ///< its new answer
-  std::string rephrase;       ///< the question in other words; empty when there is none
-  std::vector<Probe> probes;  ///< in the order of ProbeKind
+  std::string src;                            ///< the edit question
+  std::string alt;                            ///< its new answer
+  std::vector<std::string> rephrases;         ///< the question in other words
+  std::vector<Probe> probes;                  ///< in the order of ProbeKind
   std::vector<std::string> old_answers = {};  ///< what `src` had for an answer; empty when unknown
   std::vector<std::string> left_out = {};     ///< what the file leaves blank: "loc_ans: empty"
+  std::vector<std::string> aliases = {};      ///< other answers to `src` that are as right as `alt`
 
   /// The first probe that is_locality (or is not); nullptr when there is none.
   const Probe* first_probe(bool locality) const {

@@ -1,7 +1,6 @@
 #include "core/edit/build_data.h"
 
 #include <array>
-#include <optional>
 #include <utility>
 
 #include "core/base/error.h"
@@ -19,23 +18,28 @@ constexpr std::array<std::pair<std::string_view, QuestionKind>, 4> kKinds{{
     {"portability", QuestionKind::kPortability},
 }};
 
-std::optional<QaPair> pair_of(const Probe* probe) {
-  if (probe == nullptr) return std::nullopt;
-  return QaPair{probe->question, probe->first_alias()};
+/// The probes of a side that are locality, or those that are not.
+std::vector<QaPair> probes_of(const EditSide& side, bool locality) {
+  std::vector<QaPair> pairs;
+  for (const Probe& probe : side.probes) {
+    if (is_locality(probe.kind) == locality) pairs.push_back({probe.question, probe.first_alias()});
+  }
+  return pairs;
 }
 
-/// What an example of that kind asks; nothing when the side does not have it.
-std::optional<QaPair> question_of(const EditSide& side, QuestionKind kind) {
+/// What examples of that kind ask.
+std::vector<QaPair> questions_of(const EditSide& side, QuestionKind kind) {
+  std::vector<QaPair> pairs;
   switch (kind) {
     case QuestionKind::kSrc:
-      return QaPair{side.src, side.alt};
+      return {{side.src, side.alt}};
     case QuestionKind::kRephrase:
-      if (side.rephrase.empty()) return std::nullopt;
-      return QaPair{side.rephrase, side.alt};
+      for (const std::string& rephrase : side.rephrases) pairs.push_back({rephrase, side.alt});
+      return pairs;
     case QuestionKind::kLoc:
-      return pair_of(side.first_probe(/*locality=*/true));
+      return probes_of(side, /*locality=*/true);
     case QuestionKind::kPortability:
-      return pair_of(side.first_probe(/*locality=*/false));
+      return probes_of(side, /*locality=*/false);
   }
   throw InternalError("question kind: not one of the enumerators");
 }
@@ -70,14 +74,14 @@ void append_examples(std::vector<TrainingExample>& examples, const std::vector<E
     const std::vector<std::string> facts{fact_text(edited.src, edited.alt)};
     const EditSide& asked = side_of(record, test);
     for (const QuestionKind kind : options.questions) {
-      const std::optional<QaPair> pair = question_of(asked, kind);
-      if (!pair) continue;
-      examples.push_back({next_id(question_kind_name(kind)), pair->question,
-                          edit_prompt(facts, pair->question, test, options.prompt_language),
-                          pair->answer, languages});
-      if (kind != QuestionKind::kLoc || !options.without_edit) continue;
-      examples.push_back(
-          {next_id("loc_without_edit"), pair->question, pair->question, pair->answer, languages});
+      for (const QaPair& pair : questions_of(asked, kind)) {
+        examples.push_back({next_id(question_kind_name(kind)), pair.question,
+                            edit_prompt(facts, pair.question, test, options.prompt_language),
+                            pair.answer, languages});
+        if (kind != QuestionKind::kLoc || !options.without_edit) continue;
+        examples.push_back(
+            {next_id("loc_without_edit"), pair.question, pair.question, pair.answer, languages});
+      }
     }
   }
 }

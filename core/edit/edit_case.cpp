@@ -14,7 +14,7 @@ EditCase edit_case(const EditRecord& record, const Language& edit, const Languag
   one.edit_src = edited.src;
   one.fact = fact_text(edited.src, edited.alt);
   one.src = asked.src;
-  one.rephrase = asked.rephrase;
+  one.rephrases = asked.rephrases;
   one.alt = asked.alt;
   if (!asked.old_answers.empty()) one.old_answer = asked.old_answers.front();
   for (const Probe& probe : asked.probes) {
@@ -37,10 +37,9 @@ void remove_test_questions(std::vector<EditCase>& cases, const TestQuestions& as
           return asked.contains(one.edit_src) || asked.contains(one.src);
         }));
   for (EditCase& one : cases) {
-    if (!one.rephrase.empty() && asked.contains(one.rephrase)) {
-      one.rephrase.clear();
-      count("rephrase", 1);
-    }
+    count("rephrase", std::erase_if(one.rephrases, [&asked](const std::string& rephrase) {
+            return asked.contains(rephrase);
+          }));
     count("portability", std::erase_if(one.portability, is_asked));
     count("locality", std::erase_if(one.locality, is_asked));
   }

@@ -19,11 +19,11 @@ struct EditCase {
   std::string edit_src;  ///< the question of the fact
   std::string fact;      ///< fact_text of question and new answer
   std::string src;       ///< in the test language, as is what follows
-  std::string rephrase;  ///< empty when there is none
   std::string alt;
-  std::string old_answer;           ///< empty when unknown
-  std::vector<QaPair> portability;  ///< in scope
-  std::vector<QaPair> locality;     ///< out of scope, without "nq question: "
+  std::string old_answer;              ///< empty when unknown
+  std::vector<std::string> rephrases;  ///< of `src`
+  std::vector<QaPair> portability;     ///< in scope
+  std::vector<QaPair> locality;        ///< out of scope, without "nq question: "
 };
 
 /// Of several answers to a probe it takes the first alias of the first one (protocol 3.1). Throws

@@ -8,12 +8,16 @@ namespace xkde {
 
 namespace {
 
-EditQuestion question_of(Metric metric, const std::string& question, const std::string& target) {
-  return {.kind = {metric, {}},
-          .probe = 0,
-          .question = question,
-          .target = target,
-          .answers = {target}};
+/// The edit's own question, or the same in other words.
+EditQuestion question_of(Metric metric, int64_t position, const std::string& question,
+                         const EditSide& side) {
+  EditQuestion asked{.kind = {metric, {}},
+                     .probe = position,
+                     .question = question,
+                     .target = side.alt,
+                     .answers = {side.alt}};
+  asked.answers.insert(asked.answers.end(), side.aliases.begin(), side.aliases.end());
+  return asked;
 }
 
 /// The plain kinds of parallel edits are whole metrics; the others are parts of one.
@@ -44,9 +48,11 @@ std::string MetricKind::name() const {
 
 std::vector<EditQuestion> edit_questions(const EditSide& test_side) {
   std::vector<EditQuestion> questions{
-      question_of(Metric::kReliability, test_side.src, test_side.alt)};
-  if (!test_side.rephrase.empty())
-    questions.push_back(question_of(Metric::kGenerality, test_side.rephrase, test_side.alt));
+      question_of(Metric::kReliability, 0, test_side.src, test_side)};
+  for (const std::string& rephrase : test_side.rephrases) {
+    const auto position = std::ssize(questions) - 1;
+    questions.push_back(question_of(Metric::kGenerality, position, rephrase, test_side));
+  }
   for (const Probe& probe : test_side.probes) questions.push_back(question_of(probe));
   return questions;
 }

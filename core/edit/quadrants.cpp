@@ -22,17 +22,20 @@ using Shares = std::array<double, kQuadrants>;
 /// All that is random about one record of a set, but the distractors themselves. Everything is
 /// drawn whether it is needed or not, so that options change no other draw.
 struct Visit {
-  const QaPair* portability = nullptr;  ///< the in-scope question if it is one of these
-  bool asks_src = false;                ///< else rephrase
+  const QaPair* portability = nullptr;    ///< the in-scope question if it is one of these
+  const std::string* rephrase = nullptr;  ///< which one is asked; null: src
   const QaPair* locality = nullptr;
   Shares keep{};  ///< a quadrant is kept when this is below its share
   size_t distractors = 0;
   RandomStream rest;  ///< for the distractors
 };
 
-const QaPair* one_of(const std::vector<QaPair>& probes, double draw) {
-  if (probes.empty()) return nullptr;
-  return &probes[static_cast<size_t>(draw * static_cast<double>(probes.size()))];
+/// Null where there is none; `draw` in [0, 1].
+template <typename One>
+const One* one_of(const std::vector<One>& all, double draw) {
+  if (all.empty()) return nullptr;
+  const auto drawn = static_cast<size_t>(draw * static_cast<double>(all.size()));
+  return &all[std::min(drawn, all.size() - 1)];
 }
 
 size_t index_of(const std::vector<double>& shares, double draw) {
@@ -61,8 +64,10 @@ Visit draw_visit(const EditCase& one, const QuadrantOptions& options, const std:
   for (double& draw : keep) draw = random.uniform();
   const size_t distractors = index_of(options.distractors, random.uniform());
 
-  Visit visit{nullptr, src < options.src_share || one.rephrase.empty(), nullptr, keep, distractors,
-              random};
+  Visit visit{nullptr, nullptr, nullptr, keep, distractors, random};
+  // What is above the share is even in the rest of [0, 1), and so draws the rephrase, too.
+  if (src >= options.src_share)
+    visit.rephrase = one_of(one.rephrases, (src - options.src_share) / (1 - options.src_share));
   if (portability < options.portability_share)
     visit.portability = one_of(one.portability, which_portability);
   visit.locality = one_of(one.locality, which_locality);
@@ -157,7 +162,8 @@ class SetBuilder {
                      const std::vector<std::string>& facts, QuadrantSamples& out) const {
     const bool in_scope = quadrant == Quadrant::kInWithEdit || quadrant == Quadrant::kInWithoutEdit;
     const bool with_edit = quadrant == Quadrant::kInWithEdit || quadrant == Quadrant::kOutWithEdit;
-    QaPair probe{visit.asks_src ? one.src : one.rephrase, with_edit ? one.alt : one.old_answer};
+    QaPair probe{visit.rephrase == nullptr ? one.src : *visit.rephrase,
+                 with_edit ? one.alt : one.old_answer};
     if (in_scope && visit.portability != nullptr) probe = *visit.portability;
     if (!in_scope) probe = *visit.locality;
     const std::string pair = set_.edit.iso + set_.test.iso;

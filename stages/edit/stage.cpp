@@ -1,6 +1,7 @@
 #include "stages/edit/stage.h"
 
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -34,14 +35,22 @@ constexpr const char* kStateFile = "state.h5";
 constexpr double kSaveShare = 0.05;
 constexpr double kSaveEverySeconds = 30.0;
 
-/// The edits in the order of languages and records.
-std::vector<EditRequest> requests_of(const EditSelection& edits, LoadedData& files) {
-  std::vector<EditRequest> requests;
+/// What the files give, and what of their rows is no request, by reason.
+struct Requests {
+  std::vector<EditRequest> edits;  ///< in the order of languages and records
+  std::map<std::string, int64_t> skipped;
+};
+
+Requests requests_of(const EditSelection& edits, LoadedData& files) {
+  Requests requests;
   for (const std::string& code : edits.edit_languages) {
     const Language& language = language_of(code);
-    for (const EditRecord& record : edits.load(code, code, Split::kTest, files).records) {
+    const EditDataset data = edits.load(code, code, Split::kTest, files);
+    for (const auto& [reason, count] : data.skipped)
+      requests.skipped[concat(language.iso, ": ", reason)] += count;
+    for (const EditRecord& record : data.records) {
       const EditSide& side = side_of(record, language);
-      requests.push_back({record.index, language.iso, side.src, side.subject, side.alt});
+      requests.edits.push_back({record.index, language.iso, side.src, side.subject, side.alt});
     }
   }
   return requests;
@@ -59,7 +68,7 @@ class Writer {
       : stage_(stage),
         folder_(std::move(folder)),
         context_(context),
-        requests_(requests_of(stage.edits, context.data().files)),
+        from_files_(requests_of(stage.edits, context.data().files)),
         session_(stage.method, stage.editor, context, requests_),
         team_(context.comm(), context.device()),
         progress_("edit", std::ssize(requests_), 0, std::max<int64_t>(1, std::ssize(requests_) / 5),
@@ -192,7 +201,7 @@ class Writer {
 
   Json statistics(const EditedFile& edited) {
     // Counted anew: a restart looks at a part of the requests only.
-    std::map<std::string, int64_t> skipped;
+    std::map<std::string, int64_t> skipped = from_files_.skipped;
     int64_t written = 0;
     for (const EditRequest& request : requests_) {
       const std::optional<std::string> why = session_.why_not(request);
@@ -217,7 +226,8 @@ class Writer {
   const EditStage& stage_;
   fs::path folder_;
   RunContext& context_;
-  std::vector<EditRequest> requests_;
+  const Requests from_files_;
+  const std::vector<EditRequest>& requests_ = from_files_.edits;
   EditSession session_;
   RankTeam team_;
   Progress progress_;
@@ -259,7 +269,7 @@ void restore_edit(const EditStage& stage, const fs::path& folder, RunContext& co
 
 void check_edit(const EditStage& stage, const SurveyInputs& inputs) {
   if (stage.revert) return check_revert(inputs);
-  const size_t edits = requests_of(stage.edits, inputs.data.files).size();
+  const size_t edits = requests_of(stage.edits, inputs.data.files).edits.size();
   check_editor(stage.method, stage.editor, inputs.model.config, edits);
   bool has_adapter = !inputs.recipe.model.adapter.empty();
   for (size_t i = 0; i < inputs.stage; ++i) {

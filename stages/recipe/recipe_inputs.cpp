@@ -1,5 +1,6 @@
 #include "stages/recipe/recipe_inputs.h"
 
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -51,6 +52,11 @@ class Faults {
   void run(const std::string& path, const std::function<void()>& check) {
     try {
       check();
+    } catch (const DataError& error) {
+      // A file that several stages read is told of once: it may have many faults.
+      const auto [told, is_new] = told_.emplace(error.what(), path);
+      const std::string what = is_new ? error.what() : "the same fault as " + told->second;
+      add(path, what, error.exit_code());
     } catch (const Error& error) {
       add(path, error.what(), error.exit_code());
     }
@@ -69,6 +75,7 @@ class Faults {
  private:
   const Recipe& recipe_;
   std::vector<std::string> lines_;
+  std::map<std::string, std::string> told_;  ///< what is wrong with data -> where
   ExitCode code_ = ExitCode::kDone;
 };
 

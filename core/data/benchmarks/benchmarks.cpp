@@ -8,13 +8,13 @@ namespace xkde {
 
 // Each is defined in the file of its name.
 extern const BenchmarkSource kBizsre, kMzsre, kBmike53, kBizsreTrain, kMzsreTrain;
-extern const BenchmarkSource kZsre, kWikibio, kRecent, kCounterfact;
+extern const BenchmarkSource kZsre, kWikibio, kRecent, kCounterfact, kFacts;
 
 namespace {
 
-constexpr const BenchmarkSource* kBenchmarks[] = {&kBizsre,      &kMzsre,      &kBmike53,
-                                                  &kBizsreTrain, &kMzsreTrain, &kZsre,
-                                                  &kWikibio,     &kRecent,     &kCounterfact};
+constexpr const BenchmarkSource* kBenchmarks[] = {&kBizsre,      &kMzsre, &kBmike53, &kBizsreTrain,
+                                                  &kMzsreTrain,  &kZsre,  &kWikibio, &kRecent,
+                                                  &kCounterfact, &kFacts};
 
 }  // namespace
 

@@ -106,7 +106,7 @@ EditSide read_side(const Json& json, const Place& place, Skipped& skipped) {
   if (has_blank(json, "rephrase")) {
     side.left_out.emplace_back("rephrase: empty");
   } else {
-    side.rephrase = required_text(json, "rephrase", place);
+    side.rephrases.push_back(required_text(json, "rephrase", place));
   }
   side.alt = required_text(json, "alt", place);
   read_probe(json, {ProbeKind::kLocality, "loc", "loc_ans"}, place, "", side);

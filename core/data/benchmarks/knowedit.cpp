@@ -69,7 +69,8 @@ class Reader {
     side.subject = text(row, layout_.subject);
     side.src = text(row, layout_.prompt);
     side.alt = text(row, layout_.target);
-    if (member(row, "rephrase_prompt") != nullptr) side.rephrase = text(row, "rephrase_prompt");
+    if (member(row, "rephrase_prompt") != nullptr)
+      side.rephrases.push_back(text(row, "rephrase_prompt"));
     if (const Json* old = member(row, "ground_truth"); old != nullptr) {
       // Several texts of a record are names of one answer: "old" is what any of them says.
       for (const auto& aliases : answers(*old, "ground_truth", "ground_truth"))

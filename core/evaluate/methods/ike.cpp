@@ -28,7 +28,8 @@ class Ike final : public EditMethod, public Demonstrator {
     const QaPair fact{one.edit_side.src, one.edit_side.alt};
     const EditSide& test = one.test_side;
     std::vector<std::string> texts{demonstration(fact, {test.src, test.alt})};
-    if (!test.rephrase.empty()) texts.push_back(demonstration(fact, {test.rephrase, test.alt}));
+    if (!test.rephrases.empty())
+      texts.push_back(demonstration(fact, {test.rephrases.front(), test.alt}));
     if (const Probe* probe = test.first_probe(/*locality=*/true)) {
       texts.push_back(demonstration(
           fact, {std::string(without_nq_prefix(probe->question)), probe->first_alias()}));

@@ -11,6 +11,7 @@ namespace xkde {
 namespace {
 
 using test::edit_record;
+using test::probe;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
@@ -74,6 +75,23 @@ TEST(BuildData, QuestionThatARecordLacksIsLeftOut) {
   record.sides["es"].probes.pop_back();
 
   EXPECT_TRUE(build({record}, "en", "es", {{QuestionKind::kPortability}, false}).empty());
+}
+
+TEST(BuildData, EveryQuestionOfAKindIsAnExample) {
+  EditRecord record = edit_record(4);
+  record.sides["es"].rephrases = {"otra 4?", "otra vez 4?"};
+  record.sides["es"].probes.insert(record.sides["es"].probes.begin() + 1,
+                                   probe(ProbeKind::kLocality, "cerca 4", "dos"));
+  const BuildOptions options{{QuestionKind::kRephrase, QuestionKind::kLoc}, true};
+
+  const std::vector<TrainingExample> examples = build({record}, "en", "es", options);
+
+  std::vector<std::string> questions;
+  for (const TrainingExample& example : examples) questions.push_back(example.question);
+  EXPECT_THAT(questions,
+              ElementsAre("otra 4?", "otra vez 4?", "lejos 4", "lejos 4", "cerca 4", "cerca 4"));
+  EXPECT_EQ(examples[5].user, "cerca 4");
+  EXPECT_EQ(examples[5].answer, "dos");
 }
 
 TEST(BuildData, RecordWithoutTheLanguageIsADataError) {

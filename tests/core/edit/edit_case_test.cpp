@@ -12,6 +12,7 @@ namespace {
 using test::edit_record;
 using test::english_record;
 using test::probe;
+using testing::ElementsAre;
 using testing::Pair;
 using testing::UnorderedElementsAre;
 
@@ -28,7 +29,7 @@ TEST(EditCase, FactIsInTheEditLanguageAndQuestionsInTheTestLanguage) {
   EXPECT_EQ(one.fact, "quien 4? yo 4");
   EXPECT_EQ(one.edit_src, "quien 4?");
   EXPECT_EQ(one.src, "who 4?");
-  EXPECT_EQ(one.rephrase, "again 4?");
+  EXPECT_THAT(one.rephrases, ElementsAre("again 4?"));
   EXPECT_EQ(one.alt, "me 4");
   EXPECT_EQ(one.old_answer, "you");
   EXPECT_EQ(one.portability.at(0).question, "hop 4?");
@@ -56,7 +57,7 @@ TEST(EditCase, KnowEditGivesItsFirstAliases) {
   EXPECT_EQ(one.index, 3);
   EXPECT_EQ(one.fact, "The home of Ilo is Oss");
   EXPECT_EQ(one.old_answer, "Ede");
-  EXPECT_EQ(one.rephrase, "");
+  EXPECT_TRUE(one.rephrases.empty());
   EXPECT_EQ(one.portability.at(0).answer, "Maas");
   EXPECT_EQ(one.locality.at(0).question, "His aunt is");
 }
@@ -92,7 +93,7 @@ TEST(EditCase, OtherTestQuestionsGoAlone) {
   remove_test_questions(cases, asked, removed);
 
   ASSERT_EQ(cases.size(), 1U);
-  EXPECT_TRUE(cases[0].rephrase.empty());
+  EXPECT_TRUE(cases[0].rephrases.empty());
   EXPECT_TRUE(cases[0].locality.empty());
   EXPECT_TRUE(cases[0].portability.empty());
   EXPECT_THAT(removed, UnorderedElementsAre(Pair("test question: rephrase", 1),

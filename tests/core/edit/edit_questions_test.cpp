@@ -49,7 +49,7 @@ TEST(EditQuestions, FourMetricsAskTheTestSide) {
 TEST(EditQuestions, WhatARecordDoesNotHaveIsNotAsked) {
   EditSide side = edit_record(0).sides.at("en");
   side.probes.pop_back();
-  side.rephrase.clear();
+  side.rephrases.clear();
 
   EXPECT_THAT(metrics_of(edit_questions(side)),
               ElementsAre(Metric::kReliability, Metric::kLocality));
@@ -85,6 +85,24 @@ TEST(EvalEdit, FactIsInTheEditLanguageAndQuestionsInTheOther) {
   EXPECT_EQ(edit.asked[2].kind.name(), "locality");
 }
 
+TEST(EditQuestions, EveryRephrasingIsAskedAndEveryAliasIsRight) {
+  EditSide side = edit_record(3).sides.at("en");
+  side.rephrases = {"again 3?", "once more 3?"};
+  side.aliases = {"myself", "I"};
+
+  const std::vector<EditQuestion> questions = edit_questions(side);
+
+  ASSERT_EQ(questions.size(), 5U);
+  EXPECT_THAT(questions[0].answers, ElementsAre("me 3", "myself", "I"));
+  for (const size_t i : {size_t{1}, size_t{2}}) {
+    EXPECT_EQ(questions[i].kind.name(), "generality");
+    EXPECT_EQ(questions[i].probe, static_cast<int64_t>(i) - 1);
+    EXPECT_EQ(questions[i].question, side.rephrases[i - 1]);
+    EXPECT_EQ(questions[i].target, "me 3");
+    EXPECT_THAT(questions[i].answers, ElementsAre("me 3", "myself", "I"));
+  }
+}
+
 TEST(EvalEdit, RecordWithoutTheLanguageIsADataError) {
   EXPECT_THAT(error_of([] { eval(edit_record(3), "en", "fr"); }),
               HasSubstr("DataError: record 3: expected a side in French"));
@@ -95,7 +113,7 @@ EditRecord knowedit_record() {
   EditSide side;
   side.src = "The river is";
   side.alt = "Tessel";
-  side.rephrase = "Over which?";
+  side.rephrases = {"Over which?"};
   side.probes = {{ProbeKind::kForgetfulness, "Old?", {{"Lorne"}}, 0, ""},
                  {ProbeKind::kReasoning, "Sea?", {{"North", "N"}, {"South"}}, 0, "North"},
                  {ProbeKind::kReasoning, "Source?", {{"Hill"}}, 1, "Hill"}};

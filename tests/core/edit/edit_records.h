@@ -29,13 +29,13 @@ inline EditRecord edit_record(int64_t index) {
   record.sides["en"] = {"S" + tag,
                         "who " + tag + "?",
                         "me " + tag,
-                        "again " + tag + "?",
+                        {"again " + tag + "?"},
                         {probe(ProbeKind::kLocality, "nq question: far " + tag, "four"),
                          probe(ProbeKind::kPortability, "hop " + tag + "?", "one")}};
   record.sides["es"] = {"S" + tag,
                         "quien " + tag + "?",
                         "yo " + tag,
-                        "otra " + tag + "?",
+                        {"otra " + tag + "?"},
                         {probe(ProbeKind::kLocality, "lejos " + tag, "cuatro"),
                          probe(ProbeKind::kPortability, "salto " + tag + "?", "uno")}};
   return record;

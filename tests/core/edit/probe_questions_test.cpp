@@ -21,7 +21,7 @@ EditSide volvo_side() {
   EditSide one{.subject = "Volvo B12M",
                .src = "Which company owns Volvo B12M?",
                .alt = "Audi",
-               .rephrase = "",
+               .rephrases = {},
                .probes = {}};
   one.old_answers = {"Volvo", "AB Volvo"};
   return one;

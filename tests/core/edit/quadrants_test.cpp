@@ -1,6 +1,7 @@
 #include "core/edit/quadrants.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <string>
 
@@ -27,7 +28,7 @@ EditCase one_case(int64_t index) {
   one.edit_src = "who is n" + tag + "?";
   one.fact = one.edit_src + " me" + tag;
   one.src = "quien n" + tag + "?";
-  one.rephrase = "otra n" + tag + "?";
+  one.rephrases = {"otra n" + tag + "?"};
   one.alt = "yo" + tag;
   one.old_answer = "tu" + tag;
   one.portability = {{"salto n" + tag + "?", "uno"}};
@@ -219,9 +220,27 @@ TEST(Quadrants, SrcIsAskedByItsShareAndElseRephrase) {
   EXPECT_NEAR(src / 4000.0, 0.3, 0.041);
 }
 
+TEST(Quadrants, RephrasingsAreAskedAlikeOften) {
+  CaseSet set = case_set(2000);
+  const QuadrantSamples one_each = build_quadrants({set}, alone());
+  for (EditCase& one : set.cases) one.rephrases = {"a " + one.src, "b " + one.src, "c " + one.src};
+
+  const QuadrantSamples samples = build_quadrants({set}, alone());
+
+  std::map<char, int> asked;
+  for (const TrainingExample& example : samples.examples) ++asked[example.question.front()];
+  // Seven tenths of 4,000 samples, of 2000 draws: a standard deviation of 0.01.
+  for (const char first : {'a', 'b', 'c'}) EXPECT_NEAR(asked[first] / 4000.0, 0.7 / 3, 0.04);
+  // Nothing else is drawn otherwise.
+  ASSERT_EQ(samples.examples.size(), one_each.examples.size());
+  for (size_t i = 0; i < samples.examples.size(); ++i)
+    EXPECT_EQ(samples.examples[i].question.starts_with("quien"),
+              one_each.examples[i].question.starts_with("quien"));
+}
+
 TEST(Quadrants, SrcIsAskedWhereThereIsNoRephrase) {
   CaseSet set = case_set(20);
-  for (EditCase& one : set.cases) one.rephrase.clear();
+  for (EditCase& one : set.cases) one.rephrases.clear();
 
   for (const TrainingExample& example : build_quadrants({set}, alone()).examples)
     EXPECT_FALSE(example.question.empty());

@@ -44,8 +44,9 @@ class RealSubjects : public testing::Test {
     for (const EditRecord& record : bmike.read(files.front()).rows) {
       const auto side = record.sides.find(language.iso);
       if (side == record.sides.end()) continue;
-      rows.push_back(
-          {is_rephrased ? side->second.rephrase : side->second.src, side->second.subject});
+      const auto& others = side->second.rephrases;
+      const std::string rephrase = others.empty() ? "" : others.front();
+      rows.push_back({is_rephrased ? rephrase : side->second.src, side->second.subject});
     }
     return rows;
   }

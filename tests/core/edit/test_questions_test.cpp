@@ -42,7 +42,7 @@ TEST(TestQuestions, TheSpellingOfAnAccentMakesNoDifference) {
 TEST(TestQuestions, HoldEveryProbeOfKnowEdit) {
   EditSide side;
   side.src = "The home of Ilo is";
-  side.rephrase = "Ilo lives in";
+  side.rephrases = {"Ilo lives in"};
   side.probes.push_back({ProbeKind::kForgetfulness, "His aunt is", {{"Ada"}}});
   side.probes.push_back({ProbeKind::kReasoning, "Its river is", {{"Oss"}}});
   TestQuestions asked;

@@ -237,6 +237,10 @@ TEST_F(RecipeInputs, FaultsKeepTheirKind) {
             "r.yaml: 2 errors\n"
             "r.yaml:3:19: stages.0.probe.file: row 3\n"
             "r.yaml:4:19: stages.1.probe.file: row 7");
+  EXPECT_EQ(message_of<DataError>(probes("row 3", "row 3")),
+            "r.yaml: 2 errors\n"
+            "r.yaml:3:19: stages.0.probe.file: row 3\n"
+            "r.yaml:4:19: stages.1.probe.file: the same fault as stages.0.probe.file");
   EXPECT_THAT(
       message_of<MissingInputError>(recipe({"evaluate.data=none", "sft.train_data=" + file})),
       HasSubstr("bad.json"));

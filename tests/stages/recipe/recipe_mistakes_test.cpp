@@ -225,7 +225,8 @@ TEST(RecipeMistakes, NamesThatAreNoneAreFoundWithASuggestion) {
        "r.yaml:9:14: parallel.recompute: expected auto, block or none, found yes"},
       {"benchmark: mzsre", "benchmark: mzrse",
        "r.yaml:15:22: build_data.sources.0.benchmark: expected bizsre, mzsre, bmike53, "
-       "bizsre_train, mzsre_train, zsre, wikibio, recent or counterfact, found mzrse; did you mean "
+       "bizsre_train, mzsre_train, zsre, wikibio, recent, counterfact or facts, found mzrse; did "
+       "you mean "
        "'mzsre'?"},
       {"[src, loc]", "[src, local]",
        "r.yaml:20:28: build_data.sources.0.questions.1: expected src, rephrase, loc or "

@@ -63,6 +63,12 @@ const Known kKnown[] = {
      "p?"},
     {"recent", {"en"}, "recent_test.json", knowedit_text(), Split::kTest, "p?"},
     {"counterfact", {"en"}, "train_cf.json", knowedit_text(), Split::kTrain, "p?"},
+    {"facts",
+     {},
+     "facts.jsonl",
+     R"({"question": {"en": "p?"}, "answer": {"en": "t"}})",
+     Split::kTest,
+     "p?"},
 };
 
 TEST(Benchmarks, EachFindsItsFileAndReadsARow) {
@@ -87,14 +93,14 @@ TEST(Benchmarks, EachFindsItsFileAndReadsARow) {
 TEST(Benchmarks, NamesAreTheRecipes) {
   EXPECT_THAT(benchmark_names(),
               ElementsAre("bizsre", "mzsre", "bmike53", "bizsre_train", "mzsre_train", "zsre",
-                          "wikibio", "recent", "counterfact"));
-  EXPECT_THAT(
-      benchmark_names(&BenchmarkSource::is_evaluated),
-      ElementsAre("bizsre", "mzsre", "bmike53", "zsre", "wikibio", "recent", "counterfact"));
+                          "wikibio", "recent", "counterfact", "facts"));
+  EXPECT_THAT(benchmark_names(&BenchmarkSource::is_evaluated),
+              ElementsAre("bizsre", "mzsre", "bmike53", "zsre", "wikibio", "recent", "counterfact",
+                          "facts"));
   EXPECT_THAT(benchmark_names(&BenchmarkSource::gives_demonstrations),
-              ElementsAre("bizsre", "mzsre", "bmike53", "bizsre_train", "mzsre_train"));
+              ElementsAre("bizsre", "mzsre", "bmike53", "bizsre_train", "mzsre_train", "facts"));
   EXPECT_THAT(benchmark_names(&BenchmarkSource::lists_questions),
-              ElementsAre("bizsre", "mzsre", "bmike53", "bizsre_train", "mzsre_train"));
+              ElementsAre("bizsre", "mzsre", "bmike53", "bizsre_train", "mzsre_train", "facts"));
   EXPECT_THAT(benchmark_names(&BenchmarkSource::has_averaging),
               ElementsAre("zsre", "wikibio", "recent", "counterfact"));
 }
@@ -107,7 +113,7 @@ TEST(Benchmarks, UnknownNameIsAConfigErrorThatListsTheOthers) {
   } catch (const ConfigError& error) {
     EXPECT_THAT(error.what(), HasSubstr("benchmark: expected one of bizsre, mzsre, bmike53, "
                                         "bizsre_train, mzsre_train, zsre, wikibio, recent, "
-                                        "counterfact, found \"zsre2\""));
+                                        "counterfact, facts, found \"zsre2\""));
   }
 }
 

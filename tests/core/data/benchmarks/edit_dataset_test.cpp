@@ -19,6 +19,7 @@ using test::load_edits;
 using test::message_of;
 using test::rows_text;
 using test::TempFolder;
+using testing::ElementsAre;
 using testing::HasSubstr;
 
 EditDataset load_text(const Json& rows, const char* edit = "en", const char* test = "es",
@@ -110,7 +111,7 @@ TEST(EditDataset, ReadsTheBizsreLayoutAsWritten) {
   const EditSide& side = dataset.records[1].sides.at("es");
   EXPECT_EQ(side.subject, "S es1");
   EXPECT_EQ(side.src, "src es1?");
-  EXPECT_EQ(side.rephrase, "rephrase es1?");
+  EXPECT_THAT(side.rephrases, ElementsAre("rephrase es1?"));
   EXPECT_EQ(side.alt, " especie ");
   EXPECT_EQ(side.first_probe(true)->question, "loc es1");
   EXPECT_EQ(side.first_probe(true)->target, "loc_ans es1");
@@ -173,7 +174,7 @@ TEST(EditDataset, SideGoesWithoutWhatItsFileLeavesBlank) {
 
     const EditSide& asked = data.records.at(0).sides.at("es");
     EXPECT_EQ(asked.left_out, std::vector<std::string>{reason});
-    EXPECT_EQ(asked.rephrase.empty(), std::string(key) == "rephrase");
+    EXPECT_EQ(asked.rephrases.empty(), std::string(key) == "rephrase");
     EXPECT_EQ(asked.first_probe(true) == nullptr, std::string(reason).starts_with("loc"));
     EXPECT_EQ(asked.first_probe(false) == nullptr, std::string(reason).starts_with("port"));
     EXPECT_TRUE(data.records.at(0).sides.at("en").left_out.empty());

@@ -90,7 +90,7 @@ TEST_F(RealKnowEdit, EveryZsreRowHasARephraseAnOldAnswerAndOnePortabilityProbe) 
   int64_t several = 0;
   for (const EditRecord& record : data.rows) {
     const EditSide& side = record.sides.at("en");
-    EXPECT_FALSE(side.rephrase.empty());
+    EXPECT_FALSE(side.rephrases.empty());
     EXPECT_FALSE(side.old_answers.empty());
     several += side.old_answers.size() > 1 ? 1 : 0;
     ASSERT_EQ(side.probes.size(), 3U);

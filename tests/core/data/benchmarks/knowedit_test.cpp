@@ -68,7 +68,7 @@ TEST(KnowEdit, ZsreRowHasRephraseOldAnswersAndProbes) {
   EXPECT_EQ(side(data).subject, "Tor Bridge");
   EXPECT_EQ(side(data).src, "What does Tor Bridge cross?");
   EXPECT_EQ(side(data).alt, " Tessel");
-  EXPECT_EQ(side(data).rephrase, "Tor Bridge crosses what?");
+  EXPECT_THAT(side(data).rephrases, ElementsAre("Tor Bridge crosses what?"));
   EXPECT_THAT(side(data).old_answers, ElementsAre("Lorne", "River Lorne"));
   ASSERT_EQ(side(data).probes.size(), 2U);
   EXPECT_EQ(side(data).probes[0].kind, ProbeKind::kRelationSpecificity);
@@ -86,7 +86,7 @@ TEST(KnowEdit, WikibioRowIsPassageNextSentenceAndConcept) {
   EXPECT_EQ(side(data).subject, "ada pell");
   EXPECT_EQ(side(data).src, "This is about ada pell. ");
   EXPECT_EQ(side(data).alt, "She sang.");
-  EXPECT_TRUE(side(data).rephrase.empty());
+  EXPECT_TRUE(side(data).rephrases.empty());
   EXPECT_TRUE(side(data).old_answers.empty());
   EXPECT_TRUE(probes(data, /*locality=*/false).empty());
 }
@@ -151,7 +151,7 @@ TEST(KnowEdit, ZsreReadsTheRowsOfMend) {
   EXPECT_TRUE(data.skipped.empty());
   EXPECT_EQ(side(data).src, "Who built Velquin Mill?");
   EXPECT_EQ(side(data).alt, "Bo Lund");
-  EXPECT_EQ(side(data).rephrase, "Whose work is Velquin Mill?");
+  EXPECT_THAT(side(data).rephrases, ElementsAre("Whose work is Velquin Mill?"));
   EXPECT_THAT(side(data).old_answers, ElementsAre("Ann Orr"));
   ASSERT_EQ(side(data).probes.size(), 2U);
   EXPECT_EQ(side(data).probes[0].kind, ProbeKind::kLocality);

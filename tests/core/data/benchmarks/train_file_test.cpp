@@ -128,7 +128,7 @@ TEST_F(TextFiles, AreJoinedByLineWithoutLinesThatLackATab) {
   EXPECT_EQ(data.records[0].sides.at("cs").alt, "ja");
   EXPECT_EQ(data.records[1].index, 2);
   EXPECT_EQ(data.records[1].sides.at("en").alt, "us");
-  EXPECT_EQ(data.records[1].sides.at("en").rephrase, "");
+  EXPECT_TRUE(data.records[1].sides.at("en").rephrases.empty());
   EXPECT_EQ(data.records[1].sides.at("en").first_probe(true), nullptr);
   EXPECT_THAT(data.skipped, ElementsAre(Pair("no tab", 1)));
 }

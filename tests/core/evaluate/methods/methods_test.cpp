@@ -131,7 +131,7 @@ Demonstration demonstration(bool is_bilingual) {
   one.edit_side.alt = "a";
   one.test_side.src = "¿p?";
   one.test_side.alt = "b";
-  one.test_side.rephrase = "¿r?";
+  one.test_side.rephrases = {"¿r?"};
   one.test_side.probes = {{ProbeKind::kLocality, "nq question: far", {{"c"}}}};
   one.is_bilingual = is_bilingual;
   return one;
@@ -150,7 +150,7 @@ TEST(Ike, MakesThreeExamplesOfARecordWhichAreTheirOwnKeys) {
 
 TEST(Ike, MakesOneExampleOfARecordThatHasOneQuestion) {
   Demonstration one = demonstration(true);
-  one.test_side.rephrase.clear();
+  one.test_side.rephrases.clear();
   one.test_side.probes.clear();
   Shelf shelf;
   ike_method().demonstrator()->add(one, shelf);
