@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <istream>
+#include <optional>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -17,7 +18,8 @@ class AskCommand : public CliCommand {
  public:
   std::string_view name() const override { return "ask"; }
   std::string_view usage() const override {
-    return "RECIPE.yaml [--lang CODE] [--memory FILE] [-k N] [key.path=value ...] [\"question\"]";
+    return "RECIPE.yaml | --model MODEL [--facts FILE] [--lang CODE] [--memory FILE] "
+           "[key.path=value ...] [\"question\"]";
   }
   std::string_view summary() const override;
   std::vector<std::string_view> examples() const override;
@@ -27,19 +29,23 @@ class AskCommand : public CliCommand {
 
   RecipeArguments arguments;
   std::string question;           ///< empty: questions and edits come from standard input
+  std::filesystem::path model;    ///< in place of a recipe
+  std::filesystem::path facts;    ///< a file of facts; empty: the edits of the recipe
+  std::string fact_language;      ///< in which these are shown; empty: English
   std::string language;           ///< of the questions; empty: the recipe's first test language
   std::filesystem::path memory;   ///< an edit memory to open or make; empty: in memory only
   std::filesystem::path encoder;  ///< empty: that of the recipe's last retriever
-  int k = 0;                      ///< facts in a context; 0: as the recipe's retriever, else 1
+  std::optional<int> k;           ///< facts in a context; nothing: the recipe's retriever's, or 1
 };
 
 /// Answers the command's question, or those that come line by line from `in`, with
-/// facts out of an edit memory, and writes what the model was shown. A line "+ question => answer"
+/// facts that a question finds, and writes what the model was shown. A line "+ question => answer"
 /// is a new edit, ":lang CODE" changes the language, ":facts" tells what is remembered, ":help" all
-/// of it. The model is the recipe's after its last training stage; the memory is that of the
-/// command's file, that of the model's folder (export.memory), or the edits of the recipe's last
-/// evaluate stage, which a new file gets too. One process, CPU or the first GPU. Throws as the
-/// parts do, MissingInputError where nothing says what to remember or which encoder to use.
+/// of it. The model is the recipe's after its last training stage, or that of the command. Facts
+/// are those of the command's file, of its memory, of the memory in the model's folder
+/// (export.memory), or the edits of the recipe's last evaluate stage, which a new memory gets too.
+/// An encoder finds them (EditMemory), or their letters do (QuestionIndex). One process, CPU or the
+/// first GPU. Throws as the parts do, MissingInputError where there is a memory and no encoder.
 void ask_model(const AskCommand& command, std::istream& in, std::ostream& out);
 
 }  // namespace xkde

@@ -6,6 +6,7 @@
 #include "launch/checkpoint_commands.h"
 #include "launch/environment_report.h"
 #include "launch/estimate.h"
+#include "launch/init.h"
 #include "launch/report.h"
 #include "launch/run_recipe.h"
 #include "launch/show.h"
@@ -17,6 +18,7 @@ namespace xkde {
 CliCommands all_commands(std::vector<std::string> argv) {
   CliCommands commands;
   commands.push_back(std::make_unique<RunCommand>(std::move(argv)));
+  commands.push_back(std::make_unique<InitCommand>());
   commands.push_back(std::make_unique<ValidateCommand>());
   commands.push_back(std::make_unique<EstimateCommand>());
   commands.push_back(std::make_unique<AskCommand>());

@@ -16,6 +16,7 @@
 #include "launch/commands.h"
 #include "launch/environment_report.h"
 #include "launch/estimate.h"
+#include "launch/init.h"
 #include "launch/report.h"
 #include "launch/run_recipe.h"
 #include "launch/show.h"
@@ -73,9 +74,40 @@ TEST(CommandLine, AskTakesAQuestionAmongItsOverrides) {
   EXPECT_THAT(ask->arguments.overrides, ElementsAre("x.y=1"));
   EXPECT_EQ(ask->language, "fr");
   EXPECT_EQ(ask->k, 2);
+  EXPECT_EQ(ask->model, "");
   EXPECT_EQ(ask->memory, "m.h5");
   EXPECT_EQ(ask->encoder, "e");
   EXPECT_EQ(Parsed<AskCommand>({"ask", "a.yaml"})->question, "");
+  EXPECT_EQ(Parsed<AskCommand>({"ask", "a.yaml"})->k, std::nullopt);
+}
+
+TEST(CommandLine, AskTakesAModelAndFactsInPlaceOfARecipe) {
+  const Parsed<AskCommand> ask(
+      {"ask", "--model", "m", "--facts", "f.jsonl", "--fact-lang", "zh", "-k", "0", "Who?"});
+
+  EXPECT_EQ(ask->model, "m");
+  EXPECT_EQ(ask->facts, "f.jsonl");
+  EXPECT_EQ(ask->fact_language, "zh");
+  EXPECT_EQ(ask->k, 0);
+  EXPECT_EQ(ask->question, "Who?");
+  EXPECT_EQ(Parsed<AskCommand>({"ask", "--model", "m"})->question, "");
+  EXPECT_THAT(usage_error({"ask", "--model", "m", "a.yaml"}),
+              HasSubstr("ask: expected a recipe or --model, found both"));
+  EXPECT_THAT(usage_error({"ask", "--model", "m", "one?", "two?"}),
+              HasSubstr("ask: expected one question beside --model, found 'two?'"));
+  EXPECT_THAT(usage_error({"ask", "a.yaml", "--facts", "f", "--memory", "m.h5"}),
+              HasSubstr("ask: expected --facts or --memory, found both"));
+  EXPECT_THAT(usage_error({"ask", "a.yaml", "--fact-lang", "de"}),
+              HasSubstr("ask: expected --facts FILE beside --fact-lang, found none"));
+}
+
+TEST(CommandLine, InitTakesANameAndAModel) {
+  const Parsed<InitCommand> init({"init", "work/my_edits", "--model", "m"});
+  EXPECT_EQ(init->folder, "work/my_edits");
+  EXPECT_EQ(init->model, "m");
+  EXPECT_THAT(usage_error({"init"}), HasSubstr("init: expected a folder to make, found none"));
+  EXPECT_THAT(usage_error({"init", "."}),
+              HasSubstr("init: expected the name of a folder, found '.'"));
 }
 
 TEST(CommandLine, EstimateTakesRanksAndAMachine) {

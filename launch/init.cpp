@@ -1,0 +1,163 @@
+#include "launch/init.h"
+
+#include <algorithm>
+#include <cctype>
+#include <system_error>
+#include <utility>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+
+#include "core/base/error.h"
+#include "core/base/standard_output.h"
+#include "core/io/atomic_file.h"
+#include "core/io/file.h"
+#include "core/io/file_reader.h"
+#include "core/io/json_file.h"
+#include "launch/init_files.h"
+#include "launch/recipe_arguments.h"
+#include "stages/run/fresh_folder.h"
+#include "stages/run/output_path.h"
+
+namespace xkde {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kFacts = 10;
+constexpr std::string_view kRecipeFile = "recipe.yaml";
+constexpr std::string_view kFactsFile = "facts.jsonl";
+/// What launch/setup.sh brings, as the recipe names it.
+constexpr const char* kDefaultModel = ".deps/models/SmolLM2-135M-Instruct.Q4_1.gguf";
+
+/// As YAML reads it for a text: itself where that is plain, else in quotes.
+std::string yaml_text(const std::string& text) {
+  const auto is_plain = [](char letter) {
+    return std::isalnum(static_cast<unsigned char>(letter)) != 0 || letter == '_' ||
+           letter == '/' || letter == '.' || letter == '-';
+  };
+  // "1e5", "true" and "null" are no texts. A name with '_' or '/' is none of these.
+  const bool is_a_name = text.find_first_of("_/") != std::string::npos;
+  const bool begins_well = std::isalpha(static_cast<unsigned char>(text.front())) != 0 ||
+                           text.front() == '/' || text.front() == '.';
+  if (is_a_name && begins_well && std::all_of(text.begin(), text.end(), is_plain)) return text;
+  return Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+/// Every `from` of the template becomes `to`.
+std::string with(std::string text, std::string_view from, const std::string& to) {
+  size_t at = text.find(from);
+  XKDE_CHECK(at != std::string::npos, InternalError, "init: expected ", from,
+             " in the recipe, found none");
+  for (; at != std::string::npos; at = text.find(from, at + to.size()))
+    text.replace(at, from.size(), to);
+  return text;
+}
+
+std::string recipe_of(const InitCommand& command, const fs::path& folder) {
+  const std::string name = folder.filename().string();
+  std::string text(kOwnFactsRecipe);
+  text = with(text, "xkde_dist recipes/own_facts.yaml",
+              concat("xkde_dist ", (folder / kRecipeFile).string()));
+  text = with(text, "recipes/data/own_facts.jsonl", yaml_text((folder / kFactsFile).string()));
+  text = with(text, "run_name: own_facts", concat("run_name: ", yaml_text(name)));
+  text = with(text, ": runs/own_facts/model",
+              concat(": ", yaml_text(concat("runs/", name, "/model"))));
+  text = with(text, ": runs/own_facts\n", concat(": ", yaml_text("runs/" + name), "\n"));
+  text = with(text, "runs/own_facts", "runs/" + name);  // in a comment
+  if (command.model.empty()) return text;
+  return with(text, std::string(kDefaultModel), yaml_text(command.model.string()));
+}
+
+std::string first_facts() {
+  size_t end = 0;
+  for (int i = 0; i < kFacts; ++i) end = kOwnFacts.find('\n', end) + 1;
+  return std::string(kOwnFacts.substr(0, end));
+}
+
+/// The folder without a slash at its end.
+fs::path folder_of(const InitCommand& command) {
+  const fs::path folder = command.folder.lexically_normal();
+  return folder.has_filename() ? folder : folder.parent_path();
+}
+
+void check_free(const fs::path& folder) {
+  const PathKind kind = kind_of_name(folder, FileOrigin::kOwn);
+  const bool is_empty = kind == PathKind::kFolder && recipe::names_in(folder).empty();
+  XKDE_CHECK(kind == PathKind::kNothing || is_empty, IoError, folder.string(),
+             ": expected nothing there, or an empty folder, found ",
+             kind == PathKind::kFolder ? "one with files" : "another file",
+             "; nothing is replaced, name another");
+}
+
+}  // namespace
+
+std::string make_project(const InitCommand& command) {
+  const fs::path folder = folder_of(command);
+  check_free(folder);
+  const fs::path target = recipe::normalised(folder);
+  const fs::path above = target.parent_path();
+  std::error_code error;
+  fs::create_directories(above, error);
+  XKDE_CHECK(!error, IoError, above.string(), ": expected to create a folder, found ",
+             error.message());
+  const fs::path filled = recipe::temporary_in(above);
+  fs::create_directory(filled, error);
+  XKDE_CHECK(!error, IoError, above.string(), ": expected to create a folder in it, found ",
+             error.message());
+  try {
+    write_file_atomically(filled / kRecipeFile, recipe_of(command, folder));
+    write_file_atomically(filled / kFactsFile, first_facts());
+    // Refused by the system where the folder has got files meanwhile.
+    rename_file(filled, target);
+  } catch (...) {
+    try_remove_tree(filled);
+    throw;
+  }
+  const std::string recipe = (folder / kRecipeFile).string();
+  std::string text = concat(recipe, "\n", (folder / kFactsFile).string(), ": ", kFacts,
+                            " facts, to put yours in their place\n");
+  const fs::path model = command.model.empty() ? fs::path(kDefaultModel) : command.model;
+  if (!is_there(model, FileOrigin::kInput))
+    text += concat("model: nothing is at ", model.string(), " yet; set model.model_name_or_path\n");
+  return text + concat("\nnext:\n  xkde_dist validate ", recipe, "\n  xkde_dist ", recipe,
+                       "\n  xkde_dist show runs/", folder.filename().string(),
+                       " --lang de\n  xkde_dist ask ", recipe, " --lang de\n");
+}
+
+std::string_view InitCommand::summary() const {
+  return "make a folder with a recipe, explained line by line, and ten facts to put your own in "
+         "their place: asked before, written into the model in English, asked again in English and "
+         "German, exported";
+}
+
+std::vector<std::string_view> InitCommand::examples() const {
+  return {"xkde_dist init my_edits", "xkde_dist init my_edits --model models/Qwen3-0.6B"};
+}
+
+void InitCommand::define(CLI::App& app) {
+  app.add_option("NAME", folder, "the folder to make; the run has its last name");
+  app.add_option("--model", model,
+                 "the Hugging Face folder or .gguf file to edit (default: the small model of the "
+                 "set-up)")
+      ->type_name("MODEL");
+}
+
+void InitCommand::check(std::span<const std::string> /*names*/) {
+  XKDE_CHECK(!folder.empty(), UsageError, "init: expected a folder to make, found none");
+  const fs::path last = folder_of(*this).filename();
+  const std::string text = folder.string();
+  const bool is_one_line = std::none_of(text.begin(), text.end(), [](char letter) {
+    return std::iscntrl(static_cast<unsigned char>(letter)) != 0;
+  });
+  XKDE_CHECK(!last.empty() && last != "." && last != ".." && is_one_line, UsageError,
+             "init: expected the name of a folder, found ", in_quotes(text));
+}
+
+int InitCommand::run() {
+  print(make_project(*this));
+  return 0;
+}
+
+}  // namespace xkde
