@@ -1,6 +1,48 @@
 #include "stages/export/keys.h"
 
+#include <algorithm>
+#include <charconv>
+#include <limits>
+#include <system_error>
+
 namespace xkde::recipe {
+namespace {
+
+struct ByteUnit {
+  std::string_view name;  ///< in small letters
+  int64_t bytes;
+};
+constexpr ByteUnit kByteUnits[] = {{"", 1},
+                                   {"kb", 1'000},
+                                   {"mb", 1'000'000},
+                                   {"gb", 1'000'000'000},
+                                   {"tb", 1'000'000'000'000},
+                                   {"kib", int64_t{1} << 10},
+                                   {"mib", int64_t{1} << 20},
+                                   {"gib", int64_t{1} << 30},
+                                   {"tib", int64_t{1} << 40}};
+
+constexpr Condition<std::string> kByteSize{
+    "a size such as 5GB, 200MB or 1GiB, or a positive number of bytes",
+    [](const std::string& text) { return size_in_bytes(text).has_value(); }};
+
+}  // namespace
+
+std::optional<int64_t> size_in_bytes(std::string_view text) {
+  int64_t count = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+  if (error != std::errc() || count <= 0) return std::nullopt;
+  std::string name(end, text.data() + text.size());
+  std::transform(name.begin(), name.end(), name.begin(), [](char letter) {
+    return letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter - 'A' + 'a') : letter;
+  });
+  for (const ByteUnit& unit : kByteUnits) {
+    if (unit.name != name) continue;
+    if (count > std::numeric_limits<int64_t>::max() / unit.bytes) return std::nullopt;
+    return count * unit.bytes;
+  }
+  return std::nullopt;
+}
 
 void ExportStage::each_key(StrictMap map) {
   if (map.reads() && !map.has("adapter")) {
@@ -13,12 +55,14 @@ void ExportStage::each_key(StrictMap map) {
   const bool is_gguf = format == ExportFormat::kGguf;
   map.written_if(is_gguf, "gguf_type", gguf_type, kGgufTypes);
   map.written_if(!is_gguf, "dtype", dtype, kDtypes);
+  map.written_if(!is_gguf, "max_shard_size", max_shard_size, kByteSize);
   if (map.asks("merge_into", merge_into)) map.optional("merge_into", *merge_into, kMergeInto);
   if (map.reads() && is_gguf && !map.has("path")) {
     map.add_error("format", "expected path beside format: gguf, found none");
   }
-  if (is_gguf && map.has("dtype")) {
-    map.add_error("dtype", "expected format: huggingface beside this key, found gguf");
+  for (const char* key : {"dtype", "max_shard_size"}) {
+    if (is_gguf && map.has(key))
+      map.add_error(key, "expected format: huggingface beside this key, found gguf");
   }
   if (!is_gguf && map.has("gguf_type")) {
     map.add_error("gguf_type", "expected format: gguf beside this key, found huggingface");

@@ -30,6 +30,11 @@ enum class ExportFormat { kHuggingFace, kGguf };
 inline constexpr Named<ExportFormat> kExportFormats[] = {
     {"huggingface", ExportFormat::kHuggingFace}, {"gguf", ExportFormat::kGguf}};
 
+/// The bytes that a size says as transformers writes it: "5GB" and "200MB" are of thousands,
+/// "5GiB" of 1024s, in letters of either case; a number alone is bytes. Nothing where it is no such
+/// size, or none above 0.
+std::optional<int64_t> size_in_bytes(std::string_view text);
+
 /// `export:` the model as a Hugging Face folder or a GGUF file in a folder, its adapter merged in,
 /// or the adapter alone, or both.
 struct ExportStage final : Stage {
@@ -38,7 +43,10 @@ struct ExportStage final : Stage {
   std::filesystem::path path;     ///< of the model; empty: only the adapter is written
   std::filesystem::path adapter;  ///< ours: a PEFT folder; empty: none is written
   ExportFormat format = ExportFormat::kHuggingFace;  ///< ours
-  Dtype dtype = Dtype::kBFloat16;        ///< of a folder's weights, as the paper's models
+  Dtype dtype = Dtype::kBFloat16;  ///< of a folder's weights, as the paper's models
+  /// As save_pretrained() of transformers takes it: a file of weights has no more bytes, unless one
+  /// tensor does.
+  std::string max_shard_size = "5GB";
   GgufType gguf_type = GgufType::kBF16;  ///< ours: of a GGUF file's matrices
   /// ours: what an adapter of a quantized base becomes part of; nothing: it must not
   std::optional<MergeInto> merge_into;

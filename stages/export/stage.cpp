@@ -12,10 +12,14 @@
 
 #include "core/base/error.h"
 #include "core/base/log.h"
+#include "core/io/atomic_file.h"
 #include "core/io/file.h"
 #include "core/io/file_reader.h"
 #include "core/model/pretrained/export.h"
 #include "core/model/pretrained/peft_adapter.h"
+#include "stages/export/base_model.h"
+#include "stages/export/model_card.h"
+#include "stages/report/run_results.h"
 #include "stages/run/fresh_folder.h"
 
 namespace xkde::recipe {
@@ -43,7 +47,16 @@ void check_adapter(bool has_adapter, bool is_base_pretrained) {
              "trained; export.path writes the model with its adapter merged in");
 }
 
-void export_adapter(const ExportStage& stage, RunContext& context) {
+/// Describes `exported`, what stage `folder` of the run writes.
+void write_card(const fs::path& exported, const fs::path& folder, CardSubject subject,
+                std::string_view stored_as, const RunContext& context) {
+  const BaseModel base = base_model_of(context.recipe().model.model_name_or_path);
+  const report::RunResults run = report::read_run(folder.parent_path());
+  write_file_atomically(exported / kModelCard,
+                        model_card(run, folder.filename().string(), base, subject, stored_as));
+}
+
+void export_adapter(const ExportStage& stage, const fs::path& folder, RunContext& context) {
   RunWeights& weights = context.weights();
   check_adapter(weights.lora().has_value(), weights.is_base_pretrained());
   const std::map<std::string, at::Tensor> matrices = weights.gather_adapter(context.options());
@@ -55,6 +68,8 @@ void export_adapter(const ExportStage& stage, RunContext& context) {
                        const at::Tensor& tensor = matrices.at(name);
                        std::copy_n(tensor.const_data_ptr<float>(), out.size(), out.data());
                      });
+  write_card(fresh.path(), folder, CardSubject::kAdapter, name_of(kDtypes, Dtype::kFloat32),
+             context);
   fresh.publish();
   log::info("export: " + stage.adapter.string());
 }
@@ -108,8 +123,8 @@ void write_gguf(const fs::path& path, GgufType type, const dist::ReadTensor& wei
   export_gguf(path, parts.model(), type, whole(weights));
 }
 
-void run_export(const ExportStage& stage, RunContext& context) {
-  if (!stage.adapter.empty()) export_adapter(stage, context);
+void run_export(const ExportStage& stage, const fs::path& folder, RunContext& context) {
+  if (!stage.adapter.empty()) export_adapter(stage, folder, context);
   if (stage.path.empty()) return;
   const bool dequantized = stage.merge_into == MergeInto::kDequantized;
   const dist::ReadTensor weights =
@@ -120,8 +135,13 @@ void run_export(const ExportStage& stage, RunContext& context) {
     write_gguf(fresh.path() / kExportedGguf, stage.gguf_type, weights, context);
   } else {
     const RunModelParts parts(context);
-    export_pretrained(fresh.path(), parts.model(), stage.dtype, whole(weights));
+    export_pretrained(fresh.path(), parts.model(), stage.dtype, whole(weights),
+                      *size_in_bytes(stage.max_shard_size));
   }
+  const bool is_gguf = stage.writes_gguf();
+  write_card(fresh.path(), folder, is_gguf ? CardSubject::kGguf : CardSubject::kFolder,
+             is_gguf ? name_of(kGgufTypes, stage.gguf_type) : name_of(kDtypes, stage.dtype),
+             context);
   if (!stage.memory.empty()) {
     // What its journal holds is not in the file itself yet.
     for (const char* suffix : {"", ".journal"}) {

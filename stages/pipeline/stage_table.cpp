@@ -114,8 +114,7 @@ constexpr StageRunner kRunners[] = {
                            }},
      .restore = call<QuantizeStage, restore_quantize>},
     {.name = ExportStage::kName,
-     .run = [](const Stage& stage, const fs::path& /*folder*/,
-               RunContext& context) { run_export(as<ExportStage>(stage), context); },
+     .run = call<ExportStage, run_export>,
      .demand = ModelDemand{"format",
                            [](const Stage& stage, const PretrainedModel& model,
                               const ChatTemplate& chat) {
