@@ -56,8 +56,9 @@ add_library(xkde_torch INTERFACE)
 target_include_directories(xkde_torch SYSTEM INTERFACE
   "${XKDE_TORCH_ROOT}/include" "${XKDE_TORCH_ROOT}/include/torch/csrc/api/include")
 target_link_directories(xkde_torch INTERFACE "${XKDE_TORCH_ROOT}/lib")
-target_link_options(xkde_torch INTERFACE "-Wl,-rpath,${XKDE_TORCH_ROOT}/lib"
-  "-Wl,--allow-shlib-undefined" "-Wl,--no-as-needed")
+# Programs of the build find it there; an installed one has an RPATH of its own (launch/install).
+list(APPEND CMAKE_BUILD_RPATH "${XKDE_TORCH_ROOT}/lib")
+target_link_options(xkde_torch INTERFACE "-Wl,--allow-shlib-undefined" "-Wl,--no-as-needed")
 target_link_libraries(xkde_torch INTERFACE torch_cpu c10 Threads::Threads)
 # Without it at::parallel_for, which is inlined, runs on one thread. libgomp is the wheel's own at run time. Fuzzing,
 # whose clang comes without OpenMP, does not compute.

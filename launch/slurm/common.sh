@@ -2,7 +2,10 @@
 # What the scripts of this folder share. Each sets RESTARTS and CHECKOUT, reads this file and ends with run_recipe.
 set -euo pipefail
 
-program="${XKDE_PROGRAM:-$CHECKOUT/build/release/launch/xkde_dist}"
+# Of an installation (CHECKOUT is its share/xkde_dist) or of a checkout.
+program="$CHECKOUT/../../bin/xkde_dist"
+[[ -x "$program" && ! -e "$CHECKOUT/CMakeLists.txt" ]] || program="$CHECKOUT/build/release/launch/xkde_dist"
+program="${XKDE_PROGRAM:-$program}"
 
 say() { printf '[slurm] %s\n' "$*" >&2; }
 

@@ -1,0 +1,12 @@
+# As Debian's policy wants texts: changelogs and manual pages are compressed.
+if(NOT CPACK_GENERATOR STREQUAL "DEB")
+  return()
+endif()
+set(root "${CPACK_TEMPORARY_INSTALL_DIRECTORY}/usr")
+set(docs "${root}/${CPACK_XKDE_DOCDIR}")
+configure_file("${CPACK_XKDE_DEBIAN_CHANGELOG}" "${docs}/changelog.Debian" COPYONLY)
+file(RENAME "${docs}/CHANGELOG.md" "${docs}/changelog")
+execute_process(COMMAND gzip -9n "${docs}/changelog" "${docs}/changelog.Debian" COMMAND_ERROR_IS_FATAL ANY)
+if(IS_DIRECTORY "${root}/share/man")
+  execute_process(COMMAND find "${root}/share/man" -type f -exec gzip -9n {} + COMMAND_ERROR_IS_FATAL ANY)
+endif()
