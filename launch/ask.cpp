@@ -52,8 +52,9 @@ constexpr std::string_view kLineHelp =
     ":facts                what is remembered, the newest last\n"
     ":quit                 ends, as does the end of the input\n";
 
-/// "a.b=c", and not "What is a = b?".
+/// "a.b=c" or "a.b~", and not "What is a = b?".
 bool sets_a_key(const std::string& word) {
+  if (removes_a_key(word)) return true;
   const size_t equals = word.find('=');
   return equals != std::string::npos && equals > 0 &&
          word.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_.") == equals;

@@ -156,7 +156,8 @@ std::string export_checkpoint(const fs::path& path, const fs::path& out, const f
 std::string_view CkptLsCommand::summary() const { return "list the checkpoints in a folder"; }
 
 std::vector<std::string_view> CkptLsCommand::examples() const {
-  return {"xkde_dist ckpt ls runs/quickstart/02-sft/checkpoints"};
+  return {"xkde_dist ckpt ls runs/quickstart/03-sft/checkpoints",
+          "xkde_dist ckpt ls runs/xkde_smollm2/08-orpo/checkpoints"};
 }
 
 void CkptLsCommand::define(CLI::App& app) {
@@ -175,7 +176,8 @@ std::string_view CkptVerifyCommand::summary() const {
 }
 
 std::vector<std::string_view> CkptVerifyCommand::examples() const {
-  return {"xkde_dist ckpt verify runs/quickstart/02-sft/checkpoints/step-00000100"};
+  return {"xkde_dist ckpt verify runs/quickstart/03-sft/checkpoints/step-00000030",
+          "xkde_dist ckpt verify runs/quickstart/03-sft/checkpoints"};
 }
 
 void CkptVerifyCommand::define(CLI::App& app) {
@@ -198,8 +200,9 @@ std::string_view CkptExportCommand::summary() const {
 
 std::vector<std::string_view> CkptExportCommand::examples() const {
   return {
-      "xkde_dist ckpt export runs/quickstart/02-sft/checkpoints out --model "
-      "models/SmolLM2-135M-Instruct"};
+      "xkde_dist ckpt export runs/quickstart/03-sft/checkpoints out --model "
+      ".deps/models/SmolLM2-135M-Instruct.Q4_1.gguf",
+      "xkde_dist ckpt export runs/a/02-sft/checkpoints out --model models/a --gguf Q8_0"};
 }
 
 void CkptExportCommand::define(CLI::App& app) {

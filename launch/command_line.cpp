@@ -18,6 +18,9 @@
 namespace xkde {
 namespace {
 
+constexpr std::string_view kAbout =
+    "cross-lingual knowledge editing of language models, on many ranks";
+
 constexpr size_t kColumns = 80;
 constexpr size_t kIndent = 22;  // of a description behind its name
 
@@ -96,16 +99,57 @@ std::string usage_line(const CliCommand& command) {
   return line;
 }
 
-std::string option_name(const CLI::Option& option) {
-  if (option.get_positional()) return option.get_name(true);
-  std::string name = option.get_name(false, true);
-  std::replace(name.begin(), name.end(), ',', ' ');
-  // Behind a colon CLI11 says what its checks want.
-  const std::string type = option.get_type_name().substr(0, option.get_type_name().find(':'));
-  return type.empty() ? name : name + " " + type;
+/// "a" and "b" of "DTYPE:{a,b}": what CLI11 says of an option whose values are few.
+std::vector<std::string> choices_in(const std::string& type) {
+  std::vector<std::string> choices;
+  const size_t begin = type.find(":{");
+  if (begin == type.npos || type.back() != '}') return choices;
+  std::string_view names = std::string_view(type).substr(begin + 2);
+  while (!names.empty()) {
+    const size_t end = names.find_first_of(",}");
+    choices.emplace_back(names.substr(0, end));
+    names.remove_prefix(end + 1);
+  }
+  return choices;
 }
 
-constexpr std::string_view kHelpName = "-h, --help";
+OptionFacts facts_of(const CLI::Option& option) {
+  OptionFacts facts;
+  facts.description = option.get_description();
+  const std::string type = option.get_type_name();
+  facts.choices = choices_in(type);
+  if (option.get_positional()) {
+    facts.names = {option.get_name(true)};
+    return facts;
+  }
+  for (const std::string& name : option.get_snames()) facts.names.push_back("-" + name);
+  for (const std::string& name : option.get_lnames()) facts.names.push_back("--" + name);
+  facts.value = type.substr(0, type.find(':'));
+  return facts;
+}
+
+CommandFacts facts_of(CliCommand& command) {
+  CommandFacts facts;
+  facts.name = command.name();
+  facts.usage = command.usage();
+  facts.summary = command.summary();
+  for (const std::string_view example : command.examples()) facts.examples.emplace_back(example);
+  CLI::App app;
+  app.set_help_flag();
+  command.define(app);
+  for (const CLI::Option* option : app.get_options())
+    (option->get_positional() ? facts.arguments : facts.options).push_back(facts_of(*option));
+  OptionFacts help;
+  help.names = {"-h", "--help"};
+  help.description = "this text";
+  facts.options.push_back(std::move(help));
+  return facts;
+}
+
+std::string option_name(const OptionFacts& option) {
+  return fmt::format("{}{}{}", fmt::join(option.names, ", "), option.value.empty() ? "" : " ",
+                     option.value);
+}
 
 std::string examples_text(std::span<const std::string_view> examples) {
   std::string text = "\nExamples:\n";
@@ -170,16 +214,15 @@ class Parser {
   CLI::App* app_for(const CliCommand& command) {
     if (command.name().empty()) return &app_;
     const auto [first, second] = parts_of(command.name());
-    if (second.empty()) return child(app_, first);
     CLI::App*& group = groups_[first];
     if (group == nullptr) group = child(app_, first);
-    return child(*group, second);
+    return second.empty() ? group : child(*group, second);
   }
 
-  /// The command whose words were there; null for a group of commands alone.
+  /// The command whose words were there, that of most words; null for a group of commands alone.
   CliCommand* chosen() const {
-    for (const auto& [app, command] : apps_) {
-      if (app != &app_ && app->parsed()) return command;
+    for (auto one = apps_.rbegin(); one != apps_.rend(); ++one) {
+      if (one->first != &app_ && one->first->parsed()) return one->second;
     }
     for (const auto& [name, app] : groups_) {
       if (app->parsed()) return nullptr;
@@ -190,6 +233,8 @@ class Parser {
   /// "ckpt" alone is no command.
   void check_group() const {
     for (const auto& [name, app] : groups_) {
+      const auto is_own = [app = app](const auto& one) { return one.first == app; };
+      if (std::any_of(apps_.begin(), apps_.end(), is_own)) continue;
       if (!app->parsed() || !app->get_subcommands().empty()) continue;
       const std::vector<std::string> expected = names_in(commands_, name);
       const std::vector<std::string> words = app->remaining();
@@ -240,11 +285,19 @@ ParsedCommandLine parse_command_line(const CliCommands& commands, int argc,
   return Parser(commands).parse(argc, argv);
 }
 
+ProgramFacts program_facts(const CliCommands& commands) {
+  ProgramFacts program;
+  program.version = version_text();
+  program.about = concat("xkde_dist - ", kAbout);
+  for (const auto& command : commands) program.commands.push_back(facts_of(*command));
+  for (const auto& [code, meaning] : kExitCodes)
+    program.exit_codes.emplace_back(static_cast<int>(code), meaning);
+  return program;
+}
+
 std::string help_text(const CliCommands& commands) {
-  std::string text =
-      "xkde_dist: cross-lingual knowledge editing of language models, on many ranks\n\n"
-      "Usage: [mpirun -n N] " +
-      usage_line(*commands.front()) + "\n";
+  std::string text = concat("xkde_dist: ", kAbout, "\n\nUsage: [mpirun -n N] ",
+                            usage_line(*commands.front()), "\n");
   for (size_t i = 1; i < commands.size(); ++i) text += "       " + usage_line(*commands[i]) + "\n";
   text += "       xkde_dist [COMMAND] --help | --version\n\nCommands:\n";
   for (const auto& command : commands) {
@@ -265,17 +318,12 @@ std::string help_text(const CliCommands& commands) {
 }
 
 std::string help_text(CliCommand& command) {
-  CLI::App app;
-  app.set_help_flag();
-  command.define(app);
+  const CommandFacts facts = facts_of(command);
   std::string text = "Usage: " + usage_line(command) + "\n\n" + wrapped(command.summary(), 0, 0);
-  std::string arguments, options;
-  for (const CLI::Option* option : app.get_options()) {
-    std::string& part = option->get_positional() ? arguments : options;
-    part += entry(option_name(*option), option->get_description());
-  }
-  if (!arguments.empty()) text += "\nArguments:\n" + arguments;
-  text += "\nOptions:\n" + options + entry(std::string(kHelpName), "this text");
+  if (!facts.arguments.empty()) text += "\nArguments:\n";
+  for (const OptionFacts& one : facts.arguments) text += entry(option_name(one), one.description);
+  text += "\nOptions:\n";
+  for (const OptionFacts& one : facts.options) text += entry(option_name(one), one.description);
   return text + examples_text(command.examples());
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "launch/cli_command.h"
+#include "launch/shell/program_facts.h"
 
 namespace xkde {
 
@@ -22,6 +23,9 @@ struct ParsedCommandLine {
 /// gives that command's help. Throws UsageError, one line with a hint.
 ParsedCommandLine parse_command_line(const CliCommands& commands, int argc,
                                      const char* const* argv);
+
+/// All that there is to say about the program and its commands, for texts.
+ProgramFacts program_facts(const CliCommands& commands);
 
 /// What `--help` prints: usage, commands, examples, exit codes. At most 80 columns.
 std::string help_text(const CliCommands& commands);

@@ -66,7 +66,9 @@ std::string environment_text() {
 
 std::string_view EnvCommand::summary() const { return "versions of everything, for a bug report"; }
 
-std::vector<std::string_view> EnvCommand::examples() const { return {"xkde_dist env"}; }
+std::vector<std::string_view> EnvCommand::examples() const {
+  return {"xkde_dist env", "xkde_dist env > environment.txt"};
+}
 
 int EnvCommand::run() {
   print(environment_text());

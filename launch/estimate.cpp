@@ -38,11 +38,6 @@ std::string line(fmt::format_string<Values...> format, Values&&... values) {
   return fmt::format(format, std::forward<Values>(values)...) + "\n";
 }
 
-std::string in_time(double seconds) {
-  if (seconds < 1.0) return concat(static_cast<int64_t>(1e3 * seconds + 0.5), " ms");
-  return seconds < 600.0 ? fmt::format("{:.2f} s", seconds) : fmt::format("{:.0f} s", seconds);
-}
-
 double in_millions(int64_t count) { return 1e-6 * static_cast<double>(count); }
 
 std::string model_text(const recipe::Recipe& recipe, const Decoder& decoder) {
@@ -223,6 +218,18 @@ std::string estimate_recipe(const std::filesystem::path& file, int ranks,
   if (!all.run) return text + "stages   none of them trains\n" + asking;
   return text + stages_text(all.recipe, *all.run) + layout_text(*all.run) + memory_text(*all.run) +
          time_text(*all.run, all.seconds, all.source) + asking;
+}
+
+std::string in_time(double seconds) {
+  if (seconds < 1.0) return concat(static_cast<int64_t>(1e3 * seconds + 0.5), " ms");
+  return seconds < 600.0 ? fmt::format("{:.2f} s", seconds) : fmt::format("{:.0f} s", seconds);
+}
+
+std::optional<double> training_seconds(const std::filesystem::path& file, int ranks,
+                                       const std::string& machine) {
+  const Forecast all = predict(file, ranks, machine, {});
+  if (!all.run) return std::nullopt;
+  return all.seconds.total() * static_cast<double>(all.run->workload.steps);
 }
 
 std::string slurm_estimate(const std::filesystem::path& file, int ranks, const std::string& machine,

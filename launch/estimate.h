@@ -2,6 +2,7 @@
 #define XKDE_LAUNCH_ESTIMATE_H_
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,13 @@ std::string estimate_recipe(const std::filesystem::path& recipe, int ranks,
 /// The same as what the run asks SLURM for: the first lines of a script (launch/slurm_request.h).
 std::string slurm_estimate(const std::filesystem::path& recipe, int ranks,
                            const std::string& machine, const std::vector<std::string>& overrides);
+
+/// The seconds that the steps of the recipe's first training take, predicted in the same way;
+/// nothing where no stage trains. Throws as estimate_recipe() does.
+std::optional<double> training_seconds(const std::filesystem::path& recipe, int ranks,
+                                       const std::string& machine);
+/// "12 ms", "5.00 s", "700 s".
+std::string in_time(double seconds);
 
 /// `xkde_dist estimate`
 class EstimateCommand : public CliCommand {

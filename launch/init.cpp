@@ -15,8 +15,8 @@
 #include "core/io/file.h"
 #include "core/io/file_reader.h"
 #include "core/io/json_file.h"
-#include "launch/init_files.h"
 #include "launch/recipe_arguments.h"
+#include "launch/init_files.h"
 #include "stages/run/fresh_folder.h"
 #include "stages/run/output_path.h"
 
@@ -28,6 +28,8 @@ namespace fs = std::filesystem;
 constexpr int kFacts = 10;
 constexpr std::string_view kRecipeFile = "recipe.yaml";
 constexpr std::string_view kFactsFile = "facts.jsonl";
+constexpr std::string_view kSchemaLine =
+    "# yaml-language-server: $schema=../docs/recipe.schema.json\n";
 /// What launch/setup.sh brings, as the recipe names it.
 constexpr const char* kDefaultModel = ".deps/models/SmolLM2-135M-Instruct.Q4_1.gguf";
 
@@ -58,6 +60,7 @@ std::string with(std::string text, std::string_view from, const std::string& to)
 std::string recipe_of(const InitCommand& command, const fs::path& folder) {
   const std::string name = folder.filename().string();
   std::string text(kOwnFactsRecipe);
+  text = with(text, kSchemaLine, "");  // whose path is that of the program's recipes
   text = with(text, "xkde_dist recipes/own_facts.yaml",
               concat("xkde_dist ", (folder / kRecipeFile).string()));
   text = with(text, "recipes/data/own_facts.jsonl", yaml_text((folder / kFactsFile).string()));

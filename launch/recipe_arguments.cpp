@@ -1,5 +1,8 @@
 #include "launch/recipe_arguments.h"
 
+#include <algorithm>
+#include <cctype>
+
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
@@ -13,10 +16,18 @@ namespace {
 
 bool is_override(const std::string& word) {
   const size_t equals = word.find('=');
-  return equals != std::string::npos && equals > 0;
+  return (equals != std::string::npos && equals > 0) || removes_a_key(word);
 }
 
 }  // namespace
+
+bool removes_a_key(const std::string& word) {
+  const auto is_of_a_path = [](unsigned char letter) {
+    return std::isalnum(letter) != 0 || letter == '_' || letter == '.';
+  };
+  return word.size() > 1 && word.back() == '~' &&
+         std::all_of(word.begin(), word.end() - 1, is_of_a_path);
+}
 
 std::string in_quotes(const std::string& word) { return "'" + recipe::printable(word) + "'"; }
 
@@ -25,7 +36,7 @@ void RecipeArguments::define(CLI::App& app) {
       "RECIPE.yaml", words,
       "the recipe. Each key.path=value behind it sets a key, a later one wins: stages go "
       "by name (sft.max_steps=10), or by position from 0 (stages.1.max_steps=10) where a "
-      "name is there twice; lists are written [a,b]");
+      "name is there twice; lists are written [a,b]. key.path~ removes a key, an item or a stage");
 }
 
 void RecipeArguments::check(std::string_view command, std::span<const std::string> names) {

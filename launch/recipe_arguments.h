@@ -28,6 +28,9 @@ struct RecipeArguments {
   std::vector<std::string> words;  ///< as typed
 };
 
+/// Whether a word is "key.path~".
+bool removes_a_key(const std::string& word);
+
 /// `word` in quotes, with what no terminal should see made visible.
 std::string in_quotes(const std::string& word);
 

@@ -11,7 +11,7 @@ Installs what is missing and builds (see launch/setup.sh --help), then runs RECI
   RECIPE          a YAML file (default: recipes/quickstart.yaml, run in the checkout's folder);
                   relative paths in it start at the folder you are in
   -n N            number of ranks on this machine (default: 2)
-  key.path=value  overrides a key of the recipe, such as sft.max_steps=10
+  key.path=value  overrides a key of the recipe, such as sft.max_steps=10; key.path~ removes one
   --fresh         stages that would end otherwise than before begin anew; their folders are set aside
   --setup         stop after the build; the last line is the path of the program
   -h, --help      this text
@@ -60,7 +60,7 @@ while (($# > 0)); do
       shift
       ;;
     -*) fail 64 "unknown option $1 (see --help)" ;;
-    *=*) overrides+=("$1") ;;
+    *=* | *'~') overrides+=("$1") ;;
     *)
       [[ -z "$recipe" ]] || fail 64 "expected one recipe, found $recipe and $1"
       recipe="$1"

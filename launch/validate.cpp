@@ -85,7 +85,8 @@ std::string_view ValidateCommand::summary() const {
 }
 
 std::vector<std::string_view> ValidateCommand::examples() const {
-  return {"xkde_dist validate recipe.yaml model.dtype=float32"};
+  return {"xkde_dist validate recipe.yaml model.dtype=float32",
+          "xkde_dist validate recipe.yaml sft.lora~"};
 }
 
 int ValidateCommand::run() {

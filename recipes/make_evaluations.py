@@ -172,10 +172,16 @@ def all_recipes():
             if mode == "rivals" and benchmark not in RIVALS:
                 continue
             for model in MODELS:
-                yield recipe(benchmark, mode, model)
+                yield with_schema(*recipe(benchmark, mode, model))
     for name in FIGURES:
         for model in MODELS:
-            yield figure(name, model)
+            yield with_schema(*figure(name, model))
+
+
+def with_schema(file, text):
+    """The first line tells editors what may stand in a recipe."""
+    way = "../" * len(file.relative_to(HERE).parts)
+    return file, f"# yaml-language-server: $schema={way}docs/recipe.schema.json\n{text}"
 
 
 def main():

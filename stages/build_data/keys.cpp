@@ -16,8 +16,7 @@ constexpr std::string_view kQuestions[] = {"src", "rephrase", "loc", "portabilit
 constexpr Named<PromptLanguage> kPromptLanguages[] = {{"test", PromptLanguage::kTest},
                                                       {"native", PromptLanguage::kNative}};
 
-constexpr Condition<double> kWholeShare{
-    "a number from 0 to 1", [](const double& value) { return value >= 0 && value <= 1; }};
+constexpr Condition<double> kWholeShare{"a number from 0 to 1", {.least = 0, .most = 1}};
 
 // Of the five nearest facts one is the fact itself.
 constexpr size_t kMostDistractors = 4;

@@ -32,20 +32,14 @@ void each_choice_key(StrictMap map, ChoiceSource& source) {
   map.done();
 }
 
-/// A list that may be left out.
-template <typename Source>
-void each_source(StrictMap& map, const char* key, std::vector<Source>& sources,
-                 void (*each_key)(StrictMap, Source&)) {
-  if (map.has(key) || !sources.empty()) map.list(key, sources, each_key);
-}
-
 }  // namespace
 
 void CapabilityStage::each_key(StrictMap map) {
   if (map.reads() && !map.has("perplexity") && !map.has("choices"))
     map.add_error("perplexity", "expected this key or choices, found neither");
-  each_source(map, "perplexity", perplexity, each_text_key);
-  each_source(map, "choices", choices, each_choice_key);
+  map.optional_list("perplexity", perplexity, each_text_key);
+  map.optional_list("choices", choices, each_choice_key);
+  map.excuse("choices", {"perplexity"});
   map.optional("add_special_tokens", add_special_tokens);
   map.optional("max_length", max_length, kNotNegative);
   map.optional("bootstrap_resamples", bootstrap_resamples, kNotNegative);

@@ -11,11 +11,13 @@ namespace {
 
 /// It names a part of the file that the stage leaves.
 constexpr Condition<std::string> kLanguage{
-    "a text of letters, digits, '-' and '_'", [](const std::string& value) {
+    "a text of letters, digits, '-' and '_'",
+    [](const std::string& value) {
       constexpr const char* kMarks =
           "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
       return !value.empty() && value.find_first_not_of(kMarks) == std::string::npos;
-    }};
+    },
+    "^[A-Za-z0-9_-]+$"};
 
 void each_text_key(StrictMap map, TextSource& text) {
   map.required("data", text.data);
@@ -68,6 +70,7 @@ void CovarianceStage::each_key(StrictMap map) {
                                        one.layer, " twice"));
     }
   }
+  map.excuse("import", {"texts", "layers"});
   map.done();
 }
 

@@ -12,7 +12,7 @@ namespace {
 
 constexpr Condition<std::string> kTemplate{
     "a text with {} where the prompt goes",
-    [](const std::string& text) { return text.find("{}") != std::string::npos; }};
+    [](const std::string& text) { return text.find("{}") != std::string::npos; }, "\\{\\}"};
 
 void read(StrictMap& map, EditorKind kind, const EditorNumber<int64_t>& number, int64_t& value) {
   map.optional(number.key, value, number.may_be_zero_of(kind) ? kNotNegative : kPositive);
@@ -52,7 +52,41 @@ void each_number(StrictMap& map, EditorKind kind, const Numbers& numbers, Editor
   }
 }
 
+/// The keys of all methods: where two ask for different values, either will do.
+void add_properties(Json& all, const Json& one) {
+  for (const auto& [key, values] : one.items()) {
+    if (!all.contains(key)) {
+      all[key] = values;
+    } else if (all[key] != values) {
+      Json both = all[key].value("anyOf", Json::array({all[key]}));
+      if (std::find(both.begin(), both.end(), values) == both.end()) both.push_back(values);
+      all[key] = {{"anyOf", std::move(both)}};
+    }
+  }
+}
+
 }  // namespace
+
+void describe_editor(StrictMap& stage) {
+  Json all{{"type", {"object", "null"}}, {"properties", Json::object()}};
+  std::vector<Json> rules;
+  for (const EditorEntry& entry : kEditors) {
+    Json one;
+    EditorOptions options;
+    each_editor_key(StrictMap::describing(one), entry.value, options);
+    add_properties(all["properties"], one["properties"]);
+    Json keys = Json::array();
+    for (const auto& [key, values] : one["properties"].items()) keys.push_back(key);
+    Json is_this, then;
+    is_this["properties"]["method"]["const"] = entry.name;
+    is_this["required"].emplace_back("method");
+    then["properties"]["editor"]["propertyNames"]["enum"] = std::move(keys);
+    rules.push_back({{"if", std::move(is_this)}, {"then", std::move(then)}});
+  }
+  all["additionalProperties"] = false;
+  stage.describe_as("editor", std::move(all));
+  for (Json& rule : rules) stage.add_rule(std::move(rule));
+}
 
 void each_editor_key(StrictMap map, EditorKind kind, EditorOptions& options) {
   const EditorEntry& entry = entry_of(kEditors, kind);

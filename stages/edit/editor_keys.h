@@ -9,6 +9,8 @@ namespace xkde::recipe {
 /// Reads or writes the mapping `editor:` of a stage whose method is `kind`. A key that the method
 /// does not look at is a mistake.
 void each_editor_key(StrictMap map, EditorKind kind, EditorOptions& options);
+/// Describes that mapping of a stage whose `method` may be any: which keys each looks at.
+void describe_editor(StrictMap& stage);
 
 }  // namespace xkde::recipe
 

@@ -23,7 +23,12 @@ void EditStage::each_key(StrictMap map) {
                                 alternatives(writers), ", found ", name_of(kEditors, method),
                                 ", whose edits are looked up beside them (evaluate.method)"));
   }
-  each_editor_key(map.map("editor"), method, editor);
+  if (map.describes()) {
+    describe_editor(map);
+    map.excuse("revert");
+  } else {
+    each_editor_key(map.map("editor"), method, editor);
+  }
   map.done();
 }
 

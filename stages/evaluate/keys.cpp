@@ -27,8 +27,7 @@
 namespace xkde::recipe {
 namespace {
 
-constexpr Condition<double> kCosine{"a number in [-1, 1]",
-                                    [](const double& value) { return value >= -1 && value <= 1; }};
+constexpr Condition<double> kCosine{"a number in [-1, 1]", {.least = -1, .most = 1}};
 
 bool has_averaging(const std::string& benchmark) {
   const BenchmarkSource* source = find_benchmark(benchmark);
@@ -179,7 +178,21 @@ void each_method_key(StrictMap& map, EvaluateStage& stage) {
   stage.nq_prefix = defaults.nq_prefix;
 }
 
+/// Of a schema: an editor's keys stand beside methods that have an editor.
+void describe_weight_keys(StrictMap& map) {
+  describe_editor(map);
+  std::vector<std::string_view> others;
+  for (const EditMethod* method : edit_methods()) {
+    if (!method->editor()) others.push_back(method->name());
+  }
+  Json is_other, without;
+  is_other["properties"]["method"]["enum"] = others;
+  without["not"]["required"] = {"editor"};
+  map.add_rule({{"if", std::move(is_other)}, {"then", std::move(without)}});
+}
+
 void each_weight_key(StrictMap& map, EvaluateStage& stage) {
+  if (map.describes()) return describe_weight_keys(map);
   const std::optional<EditorKind> kind = stage.method->editor();
   if (kind) return each_editor_key(map.map("editor"), *kind, stage.editor);
   if (map.has("editor"))

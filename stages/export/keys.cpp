@@ -68,6 +68,7 @@ void ExportStage::each_key(StrictMap map) {
     map.add_error("gguf_type", "expected format: gguf beside this key, found huggingface");
   }
   map.written_if(!memory.empty(), "memory", memory);
+  map.excuse("adapter", {"path"});
   map.done();
 }
 

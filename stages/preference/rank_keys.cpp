@@ -31,7 +31,7 @@ void check_nllb_reward_of(const RankStage& stage) {
 }
 
 void RankStage::each_key(StrictMap map) {
-  map.optional("samples", samples);
+  map.path_or_name("samples", samples);
   map.optional("reward", reward, kRewards);
   const RewardEntry& entry = reward_entry();
   const bool has_model = map.has("model_name_or_path");

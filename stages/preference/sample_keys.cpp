@@ -7,14 +7,13 @@ namespace xkde::recipe {
 namespace {
 
 constexpr Condition<double> kTopP{"a number in (0, 1]",
-                                  [](const double& value) { return value > 0 && value <= 1; }};
-constexpr Condition<int64_t> kAnswers{
-    "an integer from 1 to 1024", [](const int64_t& value) { return value >= 1 && value <= 1024; }};
+                                  {.least = 0, .most = 1, .is_open_below = true}};
+constexpr Condition<int64_t> kAnswers{"an integer from 1 to 1024", {.least = 1, .most = 1024}};
 
 }  // namespace
 
 void SampleStage::each_key(StrictMap map) {
-  map.optional("train_data", train_data);
+  map.path_or_name("train_data", train_data);
   map.optional("records", records, kSlice);
   map.optional("num_return_sequences", num_return_sequences, kAnswers);
   map.optional("temperature", temperature, kNotNegativeNumber);

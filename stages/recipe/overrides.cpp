@@ -51,6 +51,17 @@ class Override {
     return with_value(root, words, value);
   }
 
+  YamlPtr remove(const YamlPtr& root) {
+    removes_ = true;
+    std::vector<std::string> words = split(path_);
+    if (std::find(words.begin(), words.end(), "") != words.end())
+      return fail(root, "expected key.path~, found an empty key");
+    if (!complete(*root, words)) return root;
+    // A stage goes with the item of the list that names it.
+    if (words.size() == 3 && words.front() == "stages") words.pop_back();
+    return without(root, words);
+  }
+
  private:
   YamlPtr fail(const YamlPtr& unchanged, const std::string& what) {
     errors_.add(place_, path_, what);
@@ -93,7 +104,8 @@ class Override {
   }
 
   bool complete_number(const std::vector<std::string>& stages, std::vector<std::string>& words) {
-    const auto index = words.size() > 2 ? parse_index(words[1]) : std::nullopt;
+    if (removes_ && words.size() == 1) return true;
+    const auto index = words.size() > (removes_ ? 1U : 2U) ? parse_index(words[1]) : std::nullopt;
     if (!index) {
       errors_.add(place_, path_, "expected stages.N.key=value with N from 0");
       return false;
@@ -104,7 +116,8 @@ class Override {
       return false;
     }
     const std::string& name = stages[*index];
-    if (!name.empty() && words[2] != name) words.insert(words.begin() + 2, name);
+    if (words.size() > 2 && !name.empty() && words[2] != name)
+      words.insert(words.begin() + 2, name);
     return true;
   }
 
@@ -114,7 +127,7 @@ class Override {
     for (size_t i = 0; i < stages.size(); ++i) {
       if (stages[i] != words.front()) continue;
       number = std::to_string(i);
-      forms.push_back("stages." + number + "." + path_);
+      forms.push_back("stages." + number + "." + path_ + (removes_ ? "~" : ""));
     }
     if (forms.size() > 1) {
       errors_.add(place_, path_,
@@ -170,8 +183,45 @@ class Override {
     return copy;
   }
 
+  /// `node` without what the path leads to; nodes on the way are copied, too.
+  YamlPtr without(const YamlPtr& node, std::span<const std::string> words) {
+    if (node->kind == Kind::kList) return without_item(node, words);
+    const YamlNode::Entry* entry = node->find(words.front());
+    if (entry == nullptr) {
+      std::vector<std::string> known;
+      for (const YamlNode::Entry& other : node->entries) known.push_back(other.key);
+      return fail(node, concat("expected a key of the recipe to remove, found none called '",
+                               printable(words.front()), "'", did_you_mean(words.front(), known)));
+    }
+    auto copy = std::make_shared<YamlNode>(*node);
+    const auto at = copy->entries.begin() + (entry - node->entries.data());
+    if (words.size() == 1) {
+      copy->entries.erase(at);
+    } else {
+      at->value = without(entry->value, words.subspan(1));
+    }
+    return copy;
+  }
+
+  YamlPtr without_item(const YamlPtr& node, std::span<const std::string> words) {
+    const auto index = parse_index(words.front());
+    if (!index || *index >= node->items.size()) {
+      return fail(node, concat("expected a position below ", node->items.size(), ", found ",
+                               printable(words.front())));
+    }
+    auto copy = std::make_shared<YamlNode>(*node);
+    const auto at = copy->items.begin() + static_cast<std::ptrdiff_t>(*index);
+    if (words.size() == 1) {
+      copy->items.erase(at);
+    } else {
+      *at = without(node->items[*index], words.subspan(1));
+    }
+    return copy;
+  }
+
   Place place_;
   std::string path_;
+  bool removes_ = false;
   const OverrideNames& names_;
   RecipeErrors& errors_;
 };
@@ -184,6 +234,11 @@ YamlPtr apply_overrides(YamlPtr root, const std::vector<std::string>& overrides,
     const std::string_view text = overrides[i];
     const Place place{0, static_cast<int>(i) + 1};
     const size_t equals = text.find('=');
+    if (equals == std::string_view::npos && text.ends_with('~')) {
+      root =
+          Override(place, std::string(text.substr(0, text.size() - 1)), names, errors).remove(root);
+      continue;
+    }
     if (equals == std::string_view::npos) {
       errors.add(place, "", "expected key.path=value, found " + printable(text));
       continue;

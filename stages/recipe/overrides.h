@@ -15,9 +15,10 @@ struct OverrideNames {
   std::vector<std::string> stage_names;  ///< all that recipes know, whether in this one or not
 };
 
-/// The tree with each `key.path=value` set, in order: a later one wins. A path begins with a key of
-/// the recipe, with the name of a stage that it has once ("sft.learning_rate"), or with
-/// "stages.N" (N from 0, the stage's name may follow or not); positions of a list are numbers.
+/// The tree with each `key.path=value` set and the key of each `key.path~` removed, in order: a
+/// later one wins. A key, an item of a list or a stage that is to go must be there. A path begins
+/// with a key of the recipe, with the name of a stage that it has once ("sft.learning_rate"), or
+/// with "stages.N" (N from 0, the stage's name may follow or not); positions of a list are numbers.
 /// Values are read by read_yaml_value and have the place of the command line, so that whoever reads
 /// the tree checks them like those of the file. Paths that lead nowhere are added to `errors`.
 YamlPtr apply_overrides(YamlPtr root, const std::vector<std::string>& overrides,

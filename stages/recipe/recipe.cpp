@@ -14,25 +14,22 @@
 namespace xkde::recipe {
 namespace {
 
-constexpr Condition<int64_t> kPrefetch{
-    "an integer from -1 to 8", [](const int64_t& value) { return value >= -1 && value <= 8; }};
-
-constexpr Condition<int64_t> kThreads{
-    "an integer from 0 to 4096", [](const int64_t& value) { return value >= 0 && value <= 4096; }};
-constexpr Condition<int64_t> kCompareSteps{
-    "an integer from 0 to 1000000",
-    [](const int64_t& value) { return value >= 0 && value <= 1000000; }};
+constexpr Condition<int64_t> kPrefetch{"an integer from -1 to 8", {.least = -1, .most = 8}};
+constexpr Condition<int64_t> kThreads{"an integer from 0 to 4096", {.least = 0, .most = 4096}};
+constexpr Condition<int64_t> kCompareSteps{"an integer from 0 to 1000000",
+                                           {.least = 0, .most = 1000000}};
 // A thread's sleep and the system's clock take more without losing count.
 constexpr double kWeek = 7 * 24 * 3600;
-constexpr Condition<double> kTimeout{
-    "seconds from 1 to 604800", [](const double& value) { return value >= 1 && value <= kWeek; }};
+constexpr Condition<double> kTimeout{"seconds from 1 to 604800", {.least = 1, .most = kWeek}};
 // Below 3 s one lost packet of a sound link is a lost host.
 constexpr Condition<double> kHeartbeatTimeout{
-    "0 or seconds from 3 to 604800",
-    [](const double& value) { return value == 0 || (value >= 3 && value <= kWeek); }};
+    "0 or seconds from 3 to 604800", {.least = 0, .most = kWeek}, [](const double& value) {
+      return value == 0 || value >= 3;
+    }};
 constexpr Condition<std::string> kRunName{
     "a name that is not empty and has no '/'",
-    [](const std::string& name) { return !name.empty() && name.find('/') == std::string::npos; }};
+    [](const std::string& name) { return !name.empty() && name.find('/') == std::string::npos; },
+    "^[^/]+$"};
 
 /// The parser of the stage that a list's item names, or null after adding what is wrong with the
 /// item.
@@ -174,6 +171,21 @@ void ParallelSection::each_key(StrictMap map) {
 const std::string& Recipe::Origin::place_of(const std::string& path) const {
   const auto found = places.find(path);
   return found == places.end() ? file : found->second;
+}
+
+Json Recipe::schema(StageParsers parsers) {
+  Json stage{{"type", "object"}, {"minProperties", 1}, {"maxProperties", 1}};
+  for (const StageParser& parser : parsers)
+    stage["properties"][std::string(parser.name)] = parser.schema();
+  stage["additionalProperties"] = false;
+  Json schema;
+  StrictMap map = StrictMap::describing(schema);
+  Recipe recipe;
+  each_top_key(map, recipe);
+  map.describe_as("stages", {{"type", "array"}, {"minItems", 1}, {"items", std::move(stage)}});
+  schema["required"].emplace_back("stages");
+  map.done();
+  return schema;
 }
 
 Recipe Recipe::parse(StrictMap map, StageParsers parsers) {

@@ -55,8 +55,8 @@ struct ParallelSection {
 enum class Reporter { kTensorBoard };
 inline constexpr Named<Reporter> kReporters[] = {{"tensorboard", Reporter::kTensorBoard}};
 
-/// A whole recipe, overrides included. Relative paths start at the current folder; nothing in them
-/// is expanded.
+/// A whole recipe, overrides included. Paths are as expand_path() makes them; relative ones start
+/// at the current folder.
 struct Recipe {
   std::string run_name;              ///< default: the file's name without its suffix
   int64_t seed = 42;                 ///< transformers.TrainingArguments
@@ -84,6 +84,9 @@ struct Recipe {
   /// `map` is the whole recipe; the stages are read from it as well, by `parsers`. Mistakes go
   /// where the map's go.
   static Recipe parse(StrictMap map, StageParsers parsers);
+  /// The JSON Schema of recipes with these stages, without descriptions. A recipe that it refuses
+  /// is refused by the reader too, which knows more.
+  static Json schema(StageParsers parsers);
 
   bool reports_to(Reporter reporter) const {
     return std::find(report_to.begin(), report_to.end(), reporter) != report_to.end();

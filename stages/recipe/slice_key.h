@@ -18,13 +18,15 @@ inline bool is_slice_bound(std::string_view text) {
 
 /// What Slice::parse accepts, and "".
 inline constexpr Condition<std::string> kSlice{
-    "a slice \"begin:end\" as in Python", [](const std::string& text) {
+    "a slice \"begin:end\" as in Python",
+    [](const std::string& text) {
       if (text.empty()) return true;
       const size_t colon = text.find(':');
       return colon != std::string::npos &&
              is_slice_bound(std::string_view(text).substr(0, colon)) &&
              is_slice_bound(std::string_view(text).substr(colon + 1));
-    }};
+    },
+    "^(-?[0-9]{0,18}:-?[0-9]{0,18})?$"};
 
 }  // namespace xkde::recipe
 

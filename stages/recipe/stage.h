@@ -115,6 +115,8 @@ struct StageParser {
   /// Every key as Stage::keys() gives it, with its default; the sections and the lists of mappings
   /// that a stage may have are there once.
   Json (*defaults)();
+  /// The JSON Schema of the stage's keys.
+  Json (*schema)();
 };
 
 /// All stages that the program has, in the order in which messages list them.
@@ -135,7 +137,8 @@ constexpr StageParser parser_of() {
           [] {
             if constexpr (requires { T::with_sections(); }) return T::with_sections().keys();
             return T().keys();
-          }};
+          },
+          [] { return described(T()); }};
 }
 
 }  // namespace xkde::recipe

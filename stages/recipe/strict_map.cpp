@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include "core/text/did_you_mean.h"
+#include "stages/recipe/expansion.h"
 
 namespace xkde::recipe {
 namespace {
@@ -63,11 +64,61 @@ StrictMap StrictMap::writing(Json& out) {
   return map;
 }
 
-template <typename T>
-bool StrictMap::write(std::string_view key, const T& value) {
+StrictMap StrictMap::describing(Json& schema) {
+  StrictMap map;
+  map.schema_ = &schema;
+  schema = {{"type", "object"}, {"properties", Json::object()}};
+  return map;
+}
+
+template <typename T, typename Values>
+bool StrictMap::write(std::string_view key, const T& value, const Values& values) {
   if (reads()) return false;
-  (*out_)[std::string(key)] = value;
+  if (out_ != nullptr) {
+    (*out_)[std::string(key)] = value;
+    return true;
+  }
+  Json schema = schema_of(values);
+  // A value that nobody may write stands for a key that is not there.
+  const bool was_asked = std::find(asked_.begin(), asked_.end(), key) != asked_.end();
+  if (!is_required_ && !was_asked && values.holds(value)) schema["default"] = value;
+  describe_as(key, std::move(schema));
   return true;
+}
+
+void StrictMap::describe_as(std::string_view key, Json schema) {
+  if (is_required_) (*schema_)["required"].emplace_back(key);
+  (*schema_)["properties"][std::string(key)] = std::move(schema);
+}
+
+void StrictMap::excuse(std::string_view other, std::initializer_list<std::string_view> needed) {
+  if (!describes()) return;
+  Json keys = schema_->value("required", Json::array());
+  for (const std::string_view key : needed) keys.emplace_back(key);
+  schema_->erase("required");
+  Json ways = Json::array();
+  ways.emplace_back()["required"].emplace_back(other);
+  ways.emplace_back()["required"] = std::move(keys);
+  add_rule({{"anyOf", std::move(ways)}});
+}
+
+void StrictMap::add_rule(Json rule) {
+  if (describes()) (*schema_)["allOf"].push_back(std::move(rule));
+}
+
+StrictMap StrictMap::describe_map(std::string_view key) {
+  StrictMap section = describing((*schema_)["properties"][std::string(key)]);
+  section.path_ = key;
+  if (std::find(asked_.begin(), asked_.end(), key) == asked_.end()) section.parent_ = schema_;
+  return section;
+}
+
+void StrictMap::finish_schema() {
+  (*schema_)["additionalProperties"] = false;
+  const bool needs_keys = schema_->contains("required") || schema_->contains("allOf");
+  // In YAML an empty mapping may be nothing at all: "sft:".
+  if (!needs_keys) (*schema_)["type"] = {"object", "null"};
+  if (needs_keys && parent_ != nullptr) (*parent_)["required"].emplace_back(path_);
 }
 
 bool StrictMap::has(std::string_view key) const { return node_->find(key) != nullptr; }
@@ -115,7 +166,6 @@ bool StrictMap::read_value(const std::string& path, const YamlNode& node, Condit
 template <typename T, typename Read>
 void StrictMap::read_list(std::string_view key, std::vector<T>& out, const std::string& each,
                           const Read& read) {
-  if (write(key, out)) return;
   const std::string expected = "a list, each item " + each;
   const YamlNode* node = ask(key, expected);
   if (node == nullptr) return;
@@ -140,13 +190,14 @@ void StrictMap::read_list(std::string_view key, std::vector<T>& out, const std::
 
 template <typename T>
 void StrictMap::read_one(std::string_view key, T& out, Condition<T> condition) {
-  if (write(key, out)) return;
+  if (write(key, out, condition)) return;
   if (const YamlNode* node = ask(key, condition.text))
     read_value(path_of(key), *node, condition, out);
 }
 
 template <typename T>
 void StrictMap::read_many(std::string_view key, std::vector<T>& out, Condition<T> condition) {
+  if (write(key, out, ListOf<Condition<T>>{condition, may_repeat_})) return;
   read_list<T>(key, out, condition.text,
                [&](const std::string& path, const YamlNode& node, T& value) {
                  return read_value(path, node, condition, value);
@@ -154,7 +205,7 @@ void StrictMap::read_many(std::string_view key, std::vector<T>& out, Condition<T
 }
 
 void StrictMap::optional(std::string_view key, bool& out) {
-  if (write(key, out)) return;
+  if (write(key, out, Switch{})) return;
   const YamlNode* node = ask(key, "true or false");
   if (node == nullptr) return;
   const bool is_plain = node->kind == Kind::kPlain;
@@ -176,8 +227,23 @@ void StrictMap::optional(std::string_view key, std::string& out, Condition<std::
 }
 void StrictMap::optional(std::string_view key, std::filesystem::path& out) {
   std::string text = out.string();
-  read_one(key, text, Condition<std::string>{"a path", kSomeText.holds});
+  path_or_name(key, text);
   out = text;
+}
+void StrictMap::path_or_name(std::string_view key, std::string& out) {
+  constexpr Condition<std::string> kPath{"a path", kSomeText.holds, kSomeText.pattern};
+  if (write(key, unexpanded_path(out), kPath)) return;
+  const YamlNode* node = ask(key, kPath.text);
+  std::string text;
+  if (node == nullptr || !read_value(path_of(key), *node, kPath, text)) return;
+  const ExpandedPath path = expand_path(text);
+  if (!path.mistake.empty()) {
+    errors_->add(node->place, path_of(key), path.mistake);
+  } else if (path.text.empty()) {
+    add_found(path_of(key), "a path, not only variables that are empty", *node);
+  } else {
+    out = path.text;
+  }
 }
 void StrictMap::optional(std::string_view key, std::vector<std::string>& out,
                          Condition<std::string> condition) {
@@ -193,11 +259,12 @@ void StrictMap::optional(std::string_view key, std::vector<double>& out,
 }
 
 void StrictMap::optional(std::string_view key, std::string& out, const Names& names) {
-  if (write(key, out)) return;
+  if (write(key, out, names)) return;
   if (const YamlNode* node = ask(key, listed(names.known)))
     read_name(path_of(key), *node, names, out);
 }
 void StrictMap::optional(std::string_view key, std::vector<std::string>& out, const Names& names) {
+  if (write(key, out, ListOf<Names>{names})) return;
   read_list<std::string>(key, out, listed(names.known),
                          [&](const std::string& path, const YamlNode& node, std::string& value) {
                            return read_name(path, node, names, value);
@@ -214,7 +281,7 @@ void StrictMap::repeatable(std::string_view key, std::vector<double>& out,
 bool StrictMap::read_name(const std::string& path, const YamlNode& node, const Names& names,
                           std::string& out) {
   const auto& known = names.known;
-  if (node.is_scalar() && std::find(known.begin(), known.end(), node.text) != known.end()) {
+  if (node.is_scalar() && names.holds(node.text)) {
     out = node.text;
     return true;
   }
@@ -225,7 +292,8 @@ bool StrictMap::read_name(const std::string& path, const YamlNode& node, const N
 }
 
 StrictMap StrictMap::map(std::string_view key) {
-  if (!reads()) return writing((*out_)[std::string(key)]);
+  if (out_ != nullptr) return writing((*out_)[std::string(key)]);
+  if (describes()) return describe_map(key);
   const YamlNode::Entry* entry = node_->find(key);
   ask(key, "a mapping (key: value)");
   if (entry == nullptr)
@@ -266,6 +334,7 @@ void StrictMap::add_error(std::string_view key, const std::string& what) {
 }
 
 void StrictMap::done() {
+  if (describes()) return finish_schema();
   for (const YamlNode::Entry& entry : node_->entries) {
     const auto contains = [&entry](const std::vector<std::string>& list) {
       return std::find(list.begin(), list.end(), entry.key) != list.end();

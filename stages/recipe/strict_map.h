@@ -3,10 +3,10 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <initializer_list>
 #include <map>
 #include <memory>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -14,37 +14,12 @@
 
 #include "core/base/named.h"
 #include "core/io/json_file.h"
+#include "stages/recipe/condition.h"
 #include "stages/recipe/errors.h"
+#include "stages/recipe/value_schema.h"
 #include "stages/recipe/yaml_reader.h"
 
 namespace xkde::recipe {
-
-/// A condition on a value and the words for it: "expected `text`, found ...".
-template <typename T>
-struct Condition {
-  const char* text;
-  bool (*holds)(const T&);
-};
-
-inline constexpr Condition<int64_t> kAnyInteger{"an integer", [](const int64_t&) { return true; }};
-inline constexpr Condition<int64_t> kPositive{"a positive integer",
-                                              [](const int64_t& value) { return value > 0; }};
-inline constexpr Condition<int64_t> kNotNegative{"an integer of at least 0",
-                                                 [](const int64_t& value) { return value >= 0; }};
-inline constexpr Condition<double> kAnyNumber{"a number", [](const double&) { return true; }};
-inline constexpr Condition<double> kPositiveNumber{"a positive number",
-                                                   [](const double& value) { return value > 0; }};
-inline constexpr Condition<double> kNotNegativeNumber{
-    "a number of at least 0", [](const double& value) { return value >= 0; }};
-inline constexpr Condition<double> kShare{
-    "a number in [0, 1)", [](const double& value) { return value >= 0 && value < 1; }};
-inline constexpr Condition<std::string> kSomeText{
-    "a text that is not empty", [](const std::string& value) { return !value.empty(); }};
-
-/// The values of a key that takes one of a few names.
-struct Names {
-  std::span<const std::string_view> known;
-};
 
 /// The name of a choice that the program makes itself.
 inline constexpr std::string_view kAuto = "auto";
@@ -57,6 +32,10 @@ inline constexpr std::string_view kAuto = "auto";
 /// A map that is written goes the other way, so that one function says each key once: every call
 /// that reads a key adds it to an object, with the value that the variable has, and leaves the
 /// variable as it is. Such a map has no keys and notes no mistakes.
+///
+/// A map that is described adds what may stand at each key to a JSON Schema, with the value that
+/// the variable has as the default. It has no keys either; sections and lists that may be there are
+/// described.
 class StrictMap {
  public:
   /// Where the values that were read stand, by their paths.
@@ -70,8 +49,12 @@ class StrictMap {
   /// A map that is written into `out`, which outlives it.
   static StrictMap writing(Json& out);
 
-  /// False for a map that is written.
-  bool reads() const noexcept { return out_ == nullptr; }
+  /// A map that is described in `schema`, which outlives it, up to done().
+  static StrictMap describing(Json& schema);
+
+  /// False for a map that is written or described.
+  bool reads() const noexcept { return out_ == nullptr && schema_ == nullptr; }
+  bool describes() const noexcept { return schema_ != nullptr; }
   bool has(std::string_view key) const;
   /// False when the node was something else: that mistake is noted already.
   bool is_mapping() const noexcept { return !is_broken_; }
@@ -88,7 +71,10 @@ class StrictMap {
   void optional(std::string_view key, double& out, Condition<double> condition = kAnyNumber);
   void optional(std::string_view key, std::string& out,
                 Condition<std::string> condition = kSomeText);
+  /// As expand_path() takes it.
   void optional(std::string_view key, std::filesystem::path& out);
+  /// The same for a path that may be a name instead.
+  void path_or_name(std::string_view key, std::string& out);
   /// Lists are never empty, and no value stands in one twice.
   void optional(std::string_view key, std::vector<std::string>& out,
                 Condition<std::string> condition = kSomeText);
@@ -143,14 +129,14 @@ class StrictMap {
   /// case.
   template <typename T, typename... Rest>
   void written_if(bool says_something, std::string_view key, T& out, const Rest&... rest) {
-    if (reads() || says_something) optional(key, out, rest...);
+    if (out_ == nullptr || says_something) optional(key, out, rest...);
   }
 
   /// Whether a key without a default has a value to be read into `out`, which is made then, or to
   /// be written. Messages list the key among the known ones also where it is not there.
   template <typename T>
   bool asks(std::string_view key, std::optional<T>& out) {
-    if (has(key)) out.emplace();
+    if (has(key) || describes()) out.emplace();
     if (!has(key)) asked_.emplace_back(key);
     return out.has_value();
   }
@@ -162,7 +148,11 @@ class StrictMap {
   /// As above; `each_key(StrictMap, T&)` reads or writes one item.
   template <typename T, typename EachKey>
   void list(std::string_view key, std::vector<T>& out, const EachKey& each_key) {
-    if (reads()) {
+    if (describes()) {
+      is_required_ = true;
+      describe_list<T>(key, each_key);
+      is_required_ = false;
+    } else if (reads()) {
       for (StrictMap& item : maps(key)) each_key(std::move(item), out.emplace_back());
     } else {
       Json& items = (*out_)[std::string(key)] = Json::array();
@@ -173,9 +163,18 @@ class StrictMap {
   /// As above for a list that may be absent, which is empty then.
   template <typename T, typename EachKey>
   void optional_list(std::string_view key, std::vector<T>& out, const EachKey& each_key) {
+    if (describes()) return describe_list<T>(key, each_key);
     if (has(key) || !out.empty()) return list(key, out, each_key);
     asked_.emplace_back(key);
   }
+
+  /// Of a map that is described: the keys `needed` and all that are required may be left out where
+  /// `other` is there.
+  void excuse(std::string_view other, std::initializer_list<std::string_view> needed = {});
+  /// Of a map that is described: keywords of JSON Schema that hold beside those of its keys.
+  void add_rule(Json rule);
+  /// Of a map that is described: a key whose values `schema` describes.
+  void describe_as(std::string_view key, Json schema);
 
   /// A key that is a mistake in itself; `why` is the rest of the message.
   void refuse(std::string_view key, const std::string& why);
@@ -185,9 +184,18 @@ class StrictMap {
   void done();
 
  private:
-  /// False for a map that is read.
-  template <typename T>
-  bool write(std::string_view key, const T& value);
+  /// Writes or describes the key; false for a map that is read.
+  template <typename T, typename Values>
+  bool write(std::string_view key, const T& value, const Values& values);
+  template <typename T, typename EachKey>
+  void describe_list(std::string_view key, const EachKey& each_key) {
+    Json schema{{"type", "array"}, {"minItems", 1}};
+    T item;
+    each_key(describing(schema["items"]), item);
+    describe_as(key, std::move(schema));
+  }
+  StrictMap describe_map(std::string_view key);
+  void finish_schema();
   /// False after adding a mistake.
   bool read_name(const std::string& path, const YamlNode& node, const Names& names,
                  std::string& out);
@@ -217,7 +225,17 @@ class StrictMap {
   bool may_repeat_ = false;
   bool is_broken_ = false;  ///< no mapping: its keys are not missed
   Json* out_ = nullptr;     ///< of a map that is written, which has no errors and no places
+  Json* schema_ = nullptr;  ///< of a map that is described, which has none either
+  Json* parent_ = nullptr;  ///< the schema of a mapping that needs this one where it needs a key
 };
+
+/// The JSON Schema of `keys`, a section or a stage.
+template <typename T>
+Json described(T keys) {
+  Json schema;
+  keys.each_key(StrictMap::describing(schema));
+  return schema;
+}
 
 /// What `keys`, a section or a stage, is in a resolved recipe.
 template <typename T>

@@ -38,7 +38,7 @@ OrpoStage::OrpoStage() {
 }
 
 void OrpoStage::each_key(StrictMap map) {
-  map.optional("pairs", pairs);
+  map.path_or_name("pairs", pairs);
   map.optional("beta", beta, kNotNegativeNumber);
   each_train_key(map);
   map.optional("max_length", max_length, kPositive);

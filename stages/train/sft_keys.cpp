@@ -11,7 +11,7 @@ constexpr std::string_view kTruncations[] = {"end", "proportional"};
 }  // namespace
 
 void SftStage::each_key(StrictMap map) {
-  map.optional("train_data", train_data);
+  map.path_or_name("train_data", train_data);
   each_train_key(map);
   map.optional("labelled_head", labelled_head);
   map.optional("sample_format", sample_format, Names{kSampleFormats});

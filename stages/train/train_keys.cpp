@@ -22,23 +22,18 @@ constexpr std::pair<std::string_view, std::string_view> kForeignKeys[] = {
     {"logging_steps", "unknown key; it belongs to the top level of the recipe"},
 };
 
-constexpr Condition<int64_t> kBatchSize{"an integer from 1 to 1000000", [](const int64_t& value) {
-                                          return value >= 1 && value <= 1000000;
-                                        }};
-constexpr Condition<int64_t> kGlobalBatchSize{
-    "an integer from 0 to 1000000",
-    [](const int64_t& value) { return value >= 0 && value <= 1000000; }};
+constexpr Condition<int64_t> kBatchSize{"an integer from 1 to 1000000",
+                                        {.least = 1, .most = 1000000}};
+constexpr Condition<int64_t> kGlobalBatchSize{"an integer from 0 to 1000000",
+                                              {.least = 0, .most = 1000000}};
 constexpr Condition<int64_t> kMaxSteps{"an integer of at least 0, or -1 for no limit",
-                                       [](const int64_t& value) { return value >= -1; }};
+                                       {.least = -1}};
 constexpr Condition<double> kWarmup{
     "a positive integer (steps) or a number in [0, 1) (share of all steps)",
-    [](const double& value) {
-      return value >= 0 && value < 1e12 && (value < 1 || value == std::floor(value));
-    }};
+    {.least = 0, .most = 1e12, .is_open_above = true},
+    [](const double& value) { return value < 1 || value == std::floor(value); }};
 
-constexpr Condition<int64_t> kRank{"an integer from 1 to 65536", [](const int64_t& value) {
-                                     return value >= 1 && value <= 65536;
-                                   }};
+constexpr Condition<int64_t> kRank{"an integer from 1 to 65536", {.least = 1, .most = 65536}};
 
 void each_lora_key(StrictMap map, LoraOptions& lora) {
   map.optional("r", lora.r, kRank);

@@ -17,6 +17,7 @@
 #include "launch/environment_report.h"
 #include "launch/estimate.h"
 #include "launch/init.h"
+#include "launch/recipe_commands.h"
 #include "launch/report.h"
 #include "launch/run_recipe.h"
 #include "launch/show.h"
@@ -132,6 +133,21 @@ TEST(CommandLine, ReportTakesRunsAndAFile) {
   EXPECT_THAT(usage_error({"report", "a", "--out", "x"}), HasSubstr("expected several runs"));
 }
 
+TEST(CommandLine, RecipesAreListedCopiedAndShown) {
+  EXPECT_THAT(Parsed<RecipesCommand>({"recipes"})->words, IsEmpty());
+  EXPECT_THAT(Parsed<RecipesCommand>({"recipes", "mzsre", "qwen"})->words,
+              ElementsAre("mzsre", "qwen"));
+  const Parsed<RecipesCopyCommand> copy({"recipes", "copy", "quickstart", "my.yaml"});
+  EXPECT_EQ(copy->recipe, "quickstart");
+  EXPECT_EQ(copy->file, "my.yaml");
+  const Parsed<RecipesShowCommand> show({"recipes", "show", "a", "--resolved", "seed=7"});
+  EXPECT_TRUE(show->resolved);
+  EXPECT_EQ(show->arguments.recipe, "a");
+  EXPECT_THAT(show->arguments.overrides, ElementsAre("seed=7"));
+  EXPECT_THAT(usage_error({"recipes", "copy"}), HasSubstr("expected the name of a recipe"));
+  EXPECT_THAT(usage_error({"recipes", "show", "a", "seed=7"}), HasSubstr("expected --resolved"));
+}
+
 TEST(CommandLine, ShowTakesARunAndWhatIsShown) {
   const Parsed<ShowCommand> show({"show", "a", "--wrong", "--lang", "de", "--record", "17"});
   EXPECT_EQ(show->folder, "a");
@@ -158,6 +174,15 @@ TEST(CommandLine, RunsARecipeWithItsOverridesInOrder) {
   EXPECT_THAT(run->arguments.overrides, ElementsAre("sft.max_steps=-1", "x=[a,b]", "x=a b", "y="));
 }
 
+TEST(CommandLine, AWordWithATildeRemovesAKey) {
+  EXPECT_THAT(Parsed<RunCommand>({"a.yaml", "sft.lora~", "stages.2~"})->arguments.overrides,
+              ElementsAre("sft.lora~", "stages.2~"));
+  const Parsed<AskCommand> ask({"ask", "a.yaml", "sft~", "What is a ~"});
+  EXPECT_THAT(ask->arguments.overrides, ElementsAre("sft~"));
+  EXPECT_EQ(ask->question, "What is a ~");
+  EXPECT_THAT(usage_error({"a.yaml", "not a key~"}), HasSubstr("expected key.path=value"));
+}
+
 TEST(CommandLine, RunsARecipeAlone) {
   const Parsed<RunCommand> run({"dir/my recipe"});
 
@@ -173,6 +198,16 @@ TEST(CommandLine, SetsChangedStagesAsideOnRequestOnly) {
   EXPECT_THAT(run->arguments.overrides, ElementsAre("seed=7"));
   EXPECT_THAT(usage_error({"validate", "a.yaml", "--fresh"}),
               HasSubstr("unknown option '--fresh'"));
+}
+
+TEST(CommandLine, ADryRunMayShowSamples) {
+  const Parsed<RunCommand> run({"a.yaml", "--dry-run", "--show-samples", "3", "seed=7"});
+
+  EXPECT_TRUE(run->dry_run);
+  EXPECT_EQ(run->shown_samples, 3);
+  EXPECT_THAT(run->arguments.overrides, ElementsAre("seed=7"));
+  EXPECT_THAT(usage_error({"a.yaml", "--show-samples", "3"}), HasSubstr("expected --dry-run"));
+  EXPECT_THAT(usage_error({"a.yaml", "--dry-run", "--fresh"}), HasSubstr("found both"));
 }
 
 TEST(CommandLine, ReadsARecipeNamedLikeACommandByItsPath) {

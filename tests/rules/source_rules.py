@@ -64,6 +64,8 @@ ORDER = (
     "stages/capability",
     "stages/export",
     "stages/pipeline",
+    "stages/catalog",
+    "launch/shell",
     "launch",
 )
 # Third-party headers and the one folder (with its tests) that may include them. Benchmarks may hold

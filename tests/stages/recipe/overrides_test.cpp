@@ -122,6 +122,72 @@ TEST(Overrides, AreCheckedLikeTheFile) {
     EXPECT_THAT(error_of(kSmallRecipe, {one.override_text}), HasSubstr(one.message));
 }
 
+TEST(Overrides, RemoveAKeyThatThenHasItsDefault) {
+  const std::string text = with(kSmallRecipe, "- sft: {}", "- sft: {max_steps: 3, lora: {r: 4}}");
+
+  const Recipe recipe = parse_recipe(text, "r.yaml", kStageParsers,
+                                     {"sft.lora~", "run_name~", "stages.1.max_steps~"});
+
+  EXPECT_FALSE(sft_of(recipe).lora);
+  EXPECT_EQ(sft_of(recipe).max_steps, SftStage().max_steps);
+  EXPECT_EQ(recipe.run_name, "r");
+}
+
+TEST(Overrides, RemoveStagesAndItemsOfLists) {
+  const auto names = [](const Recipe& recipe) {
+    std::vector<std::string> all;
+    for (const StagePtr& stage : recipe.stages) all.emplace_back(stage->name());
+    return all;
+  };
+  EXPECT_THAT(names(read({"sft~"})), ElementsAre("build_data", "evaluate", "export"));
+  EXPECT_THAT(names(read({"stages.2~"})), ElementsAre("build_data", "sft", "export"));
+  EXPECT_THAT(names(read({"stages.3.export~"})), ElementsAre("build_data", "sft", "evaluate"));
+  const Recipe recipe = read({"build_data.sources.0.test_languages.0~"});
+  EXPECT_THAT(as<BuildDataStage>(*recipe.stages.at(0)).sources.at(0).test_languages,
+              ElementsAre("fr"));
+}
+
+TEST(Overrides, RemoveInTheOrderWritten) {
+  EXPECT_EQ(sft_of(read({"sft.max_steps=5", "sft.max_steps~"})).max_steps, SftStage().max_steps);
+  EXPECT_EQ(sft_of(read({"sft.lora.r=5", "sft.lora~", "sft.max_steps=5"})).max_steps, 5);
+}
+
+TEST(Overrides, LeaveTheOtherUsersOfAnAnchorWhatIsRemoved) {
+  std::string text = with(kSmallRecipe, "- sft: {}", "- sft: &s {max_steps: 3}");
+  text += "  - sft: *s\n";
+
+  const Recipe recipe = parse_recipe(text, "r.yaml", kStageParsers, {"stages.1.max_steps~"});
+
+  EXPECT_EQ(sft_of(recipe).max_steps, SftStage().max_steps);
+  EXPECT_EQ(as<SftStage>(*recipe.stages.at(4)).max_steps, 3);
+}
+
+TEST(Overrides, RemoveOnlyWhatIsThere) {
+  struct Case {
+    const char* override_text;
+    const char* message;
+  };
+  const Case cases[] = {
+      {"sft.lora~",
+       "command line: sft.lora: expected a key of the recipe to remove, found none called 'lora'"},
+      {"model.model_name_or_pat~",
+       "found none called 'model_name_or_pat'; did you mean "
+       "'model_name_or_path'?"},
+      {"modle~", "command line: modle: unknown key; did you mean 'model'?"},
+      {"orpo~", "expected a stage of this recipe, found none named 'orpo'"},
+      {"stages.9~", "command line: stages.9: expected a stage below 4, found 9"},
+      {"build_data.sources.1~", "expected a position below 1, found 1"},
+      {"run_name.x~", "expected a key of the recipe to remove, found none called 'x'"},
+      {"sft..x~", "expected key.path~, found an empty key"},
+      {"~", "expected key.path~, found an empty key"},
+      {"model~", "r.yaml:1:1: model.model_name_or_path: expected a path, found no such key"},
+      {"stages~", "r.yaml:1:1: stages: expected a list of mappings, found no such key"},
+  };
+  for (const Case& one : cases)
+    EXPECT_THAT(error_of(kSmallRecipe, {one.override_text}), HasSubstr(one.message));
+  EXPECT_THAT(error_of(two_sft(), {"sft~"}), HasSubstr("write stages.1.sft~ or stages.4.sft~"));
+}
+
 TEST(Overrides, RefuseEndlessPaths) {
   std::string path = "model";
   for (int i = 0; i < 100000; ++i) path += ".a";

@@ -82,8 +82,8 @@ TEST(Recipe, DefaultsOfTheOtherStagesAreThoseOfTheDocumentation) {
 
 TEST(Recipe, KeepsWhatIsWritten) {
   const Recipe recipe = parse_recipe(
-      "run_name: a\nseed: 7\noutput_dir: ${HOME}/x\n"
-      "model: {model_name_or_path: ~/m, dtype: float32, chat_template: llama2}\n"
+      "run_name: a\nseed: 7\noutput_dir: $${HOME}/x\n"
+      "model: {model_name_or_path: a~/m, dtype: float32, chat_template: llama2}\n"
       "parallel: {backend: mpi, shard: optimizer, replicate: 2, recompute: block, threads: 3,\n"
       "           prefetch: 2, grad_reduce_dtype: bfloat16, offload_optimizer: true,\n"
       "           compare_copies: 7}\n"
@@ -95,7 +95,7 @@ TEST(Recipe, KeepsWhatIsWritten) {
       "r.yaml", kStageParsers);
 
   EXPECT_EQ(recipe.output_dir, "${HOME}/x");
-  EXPECT_EQ(recipe.model.model_name_or_path, "~/m");
+  EXPECT_EQ(recipe.model.model_name_or_path, "a~/m");
   EXPECT_EQ(recipe.model.chat_template, "llama2");
   EXPECT_EQ(recipe.parallel.threads, 3);
   EXPECT_EQ(recipe.parallel.replicate, 2);
