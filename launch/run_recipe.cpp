@@ -15,6 +15,7 @@
 
 #include "core/base/error.h"
 #include "core/base/log.h"
+#include "core/base/standard_output.h"
 #include "distributed/comm/collective_call.h"
 #include "distributed/comm/gpu_of_rank.h"
 #include "distributed/comm/mpi_communicator.h"
@@ -24,7 +25,9 @@
 #include "distributed/job/launcher.h"
 #include "launch/environment_report.h"
 #include "launch/failure.h"
+#include "launch/validate.h"
 #include "stages/pipeline/pipeline.h"
+#include "stages/pipeline/sample_preview.h"
 #include "stages/pipeline/stage_parsers.h"
 #include "stages/recipe/recipe.h"
 #include "stages/run/rank_threads.h"
@@ -143,7 +146,8 @@ std::vector<std::string_view> RunCommand::examples() const {
   return {"xkde_dist recipes/quickstart.yaml", "mpirun -n 2 xkde_dist recipes/quickstart.yaml",
           "mpirun -n 8 xkde_dist recipe.yaml sft.learning_rate=5e-6 "
           "'evaluate.test_languages=[de,zh]'",
-          "xkde_dist recipe.yaml --fresh sft.max_steps=200"};
+          "xkde_dist recipe.yaml --fresh sft.max_steps=200",
+          "xkde_dist recipe.yaml --dry-run --show-samples 3"};
 }
 
 void RunCommand::define(CLI::App& app) {
@@ -151,9 +155,33 @@ void RunCommand::define(CLI::App& app) {
   app.add_flag("--fresh", fresh,
                "stages that would end otherwise now begin anew; their folders are set aside "
                "(02-sft.old-1)");
+  app.add_flag("--dry-run", dry_run, "check all that `validate` checks, and run nothing");
+  app.add_option("--show-samples", shown_samples,
+                 "of a dry run: so many samples of the first stage that trains, token by token, "
+                 "with what is trained between marks")
+      ->check(CLI::Range(1, 1 << 20))
+      ->type_name("N");
+}
+
+void RunCommand::check(std::span<const std::string> names) {
+  arguments.check("xkde_dist", names);
+  XKDE_CHECK(dry_run || shown_samples == 0, UsageError,
+             "expected --dry-run beside --show-samples, found none");
+  XKDE_CHECK(!dry_run || !fresh, UsageError, "expected --dry-run or --fresh, found both");
+}
+
+int RunCommand::rehearse() const {
+  print(validate_recipe(arguments.recipe, arguments.overrides));
+  if (shown_samples > 0) {
+    const recipe::Recipe recipe =
+        recipe::read_recipe(arguments.recipe, recipe::kStageParsers, arguments.overrides);
+    print(recipe::preview_samples(recipe, shown_samples));
+  }
+  return static_cast<int>(ExitCode::kDone);
 }
 
 int RunCommand::run() {
+  if (dry_run) return rehearse();
   std::unique_ptr<dist::Heartbeat> heartbeat;  // outlives MPI, whose end is a wait for all, too
   dist::MpiEnvironment mpi;
   const auto mismatch = dist::launcher_mismatch(std::getenv, mpi.size(), dist::mpi_library());

@@ -1,7 +1,9 @@
 #ifndef XKDE_LAUNCH_RUN_RECIPE_H_
 #define XKDE_LAUNCH_RUN_RECIPE_H_
 
+#include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "launch/cli_command.h"
@@ -16,19 +18,27 @@ class RunCommand : public CliCommand {
   explicit RunCommand(std::vector<std::string> argv = {}) : argv_(std::move(argv)) {}
 
   std::string_view name() const override { return ""; }
-  std::string_view usage() const override { return "RECIPE.yaml [--fresh] [key.path=value ...]"; }
+  std::string_view usage() const override {
+    return "RECIPE.yaml [--fresh] [--dry-run [--show-samples N]] [key.path=value ...]";
+  }
   std::string_view summary() const override;
   std::vector<std::string_view> examples() const override;
   void define(CLI::App& app) override;
-  void check(std::span<const std::string> names) override { arguments.check("xkde_dist", names); }
-  bool heeds_stops() const override { return true; }
+  void check(std::span<const std::string> names) override;
+  bool heeds_stops() const override { return !dry_run; }
+  bool only_prints() const override { return dry_run; }
   /// Errors are caught while MPI is still up: a rank that fails ends the others.
   int run() override;
 
   RecipeArguments arguments;
   bool fresh = false;  ///< what stages would not go on with is set aside
+  bool dry_run = false;
+  int64_t shown_samples = 0;
 
  private:
+  /// A dry run.
+  int rehearse() const;
+
   std::vector<std::string> argv_;
 };
 

@@ -82,16 +82,22 @@ PairSet encode_pairs(const std::vector<PairRow>& rows, const OrpoStage& stage,
   return set;
 }
 
-/// The pairs of a file. Throws DataError where none is left to train on.
-PairSet read_pair_set(const std::filesystem::path& file, const OrpoStage& stage,
-                      const PretrainedModel& model, const ChatTemplate& chat_template) {
+/// The pairs of a file as texts.
+std::vector<PairRow> text_rows(const std::filesystem::path& file, const OrpoStage& stage,
+                               const ChatTemplate& chat_template) {
   const FileOrigin origin = stage.uses_ranked_pairs() ? FileOrigin::kOwn : FileOrigin::kInput;
   std::vector<PairRow> pairs = read_as(origin, [&] { return read_pairs(file); });
   for (PairRow& row : pairs) {
     row = at_row([&] { return concat(file.string(), ": line ", row.line); },
                  [&] { return as_texts(row, chat_template); });
   }
-  PairSet set = encode_pairs(pairs, stage, model);
+  return pairs;
+}
+
+/// The pairs of a file. Throws DataError where none is left to train on.
+PairSet read_pair_set(const std::filesystem::path& file, const OrpoStage& stage,
+                      const PretrainedModel& model, const ChatTemplate& chat_template) {
+  PairSet set = encode_pairs(text_rows(file, stage, chat_template), stage, model);
   XKDE_CHECK(set.num_trained() > 0, DataError, file.string(),
              ": expected at least one pair to train on, found none (", set.dev.size(),
              " dev pairs, ", set.equal_texts, " with equal texts, ", set.prompts_differ,
@@ -205,6 +211,17 @@ class OrpoTask final : public TrainTask {
 void check_orpo(const OrpoStage& stage, const SurveyInputs& inputs) {
   if (!stage.uses_ranked_pairs())
     read_pair_set(stage.pairs, stage, inputs.model, inputs.chat_template);
+}
+
+std::vector<EncodedRow> first_pairs(const OrpoStage& stage, const SurveyInputs& inputs,
+                                    int64_t count) {
+  std::vector<EncodedRow> first;
+  for (PairRow& row : text_rows(stage.pairs, stage, inputs.chat_template)) {
+    if (std::ssize(first) == count) break;
+    PairSet set = encode_pairs({row}, stage, inputs.model);
+    if (set.num_trained() == 1) first.push_back({std::move(row), std::move(set.train.front())});
+  }
+  return first;
 }
 
 void run_orpo(const OrpoStage& stage, const std::filesystem::path& folder, RunContext& context) {

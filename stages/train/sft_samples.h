@@ -2,6 +2,7 @@
 #define XKDE_STAGES_TRAIN_SFT_SAMPLES_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,15 @@
 #include "stages/train/sft_keys.h"
 
 namespace xkde::recipe {
+
+/// A conversation as `stage` trains on it, in all its length.
+SftSample whole_sample(const Conversation& conversation, const SftStage& stage,
+                       const Tokenizer& tokenizer, const ChatTemplate& chat_template);
+/// The same, cut to its max_length and to what the model was made for. Nothing where the question
+/// alone fills that length and there is nothing to train on.
+std::optional<SftSample> limited_sample(const Conversation& conversation, const SftStage& stage,
+                                        const PretrainedModel& model,
+                                        const ChatTemplate& chat_template);
 
 /// The conversations as `stage` trains on them, cut to its max_length and to what the model was
 /// made for; `source` begins messages. One whose question alone fills that length has nothing to

@@ -63,7 +63,7 @@ class Completion(unittest.TestCase):
 
     def test_options_of_each_command(self):
         self.assertEqual(self.bash("ask", "one.yaml", "--l"), ["--lang"])
-        self.assertEqual(self.bash("one.yaml", "--"), ["--fresh", "--help"])
+        self.assertEqual(self.bash("one.yaml", "--"), ["--fresh", "--dry-run", "--show-samples", "--help"])
         self.assertEqual(self.bash("recipes", "show", "--r"), ["--resolved"])
         self.assertEqual(self.bash("schema", "--f"), [])
 
@@ -138,7 +138,7 @@ class ManPage(unittest.TestCase):
         self.assertGreater(len(usages), 10)
         for usage in usages[:-1]:
             self.assertIn(usage, plain)
-        for part in ("--lang CODE", "--machine NAME", "78 bad recipe", "XKDE_RECIPES_DIR"):
+        for part in ("--lang CODE", "--show-samples N", "78 bad recipe", "XKDE_RECIPES_DIR"):
             self.assertIn(part, plain)
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Recipes at hand: listing, copying and showing them, removed keys and variables in paths.
+"""Recipes at hand: listing, copying and showing them, dry runs, removed keys and variables in paths.
 
 usage: recipes_at_hand_test.py XKDE_DIST_BINARY CMAKE LAUNCH_FOLDER_OF_THE_BUILD
 Needs python3 only.
@@ -13,6 +13,8 @@ import sys
 import unittest
 
 from tiny_run import RECIPE, TinyRunTest
+
+MARKED = "⟦"
 
 
 class RecipesAtHand(TinyRunTest):
@@ -111,6 +113,64 @@ class RecipesAtHand(TinyRunTest):
         message = self.call("validate", recipe, code=78)
         self.assertIn(f"{recipe}:4:29: model.model_name_or_path: expected an environment variable XKDE_TEST_ROOT",
                       message)
+
+    def test_a_dry_run_runs_nothing(self):
+        recipe = self.recipe("dry")
+        self.assertEqual(self.call(recipe, "--dry-run"), f"{recipe}: valid, 4 stages\n")
+        self.assertFalse(os.path.exists(f"{self.root}/dry"))
+        self.assertIn("unknown key", self.call(recipe, "--dry-run", "sft.lr=1", code=78))
+
+    def samples(self, recipe, *arguments):
+        """The blocks of what --show-samples prints."""
+        text = self.call(recipe, "--dry-run", "--show-samples", "2", *arguments)
+        return text.split("\n\n")
+
+    def test_shows_samples_as_they_are_trained(self):
+        """A byte is a token: what is trained is the answer and the mark that ends it."""
+        head, first, second = self.samples(self.recipe("shown_samples"))
+        self.assertIn("samples of 02-sft;", head)
+        title, tokens = first.splitlines()
+        answer = self.records[0]["es"]["alt"]
+        self.assertIn("sample 1 of 36", title)
+        before, trained = tokens.split(MARKED)
+        self.assertEqual(trained, "·".join(answer) + "·<|im_end|>⟧")
+        self.assertTrue(before.startswith("<|im_start|>·u·s·e·r·\\n·"), before)
+        count = len(before.split("·")) + len(trained.split("·"))
+        self.assertIn(f": {count} tokens, {len(answer) + 1} trained", title)
+        self.assertIn("sample 2 of 36", second)
+
+    def test_an_end_of_turn_that_is_not_trained_is_not_marked(self):
+        _, first, _ = self.samples(self.recipe("unmarked"), "sft.train_on_end_of_turn=false")
+        self.assertTrue(first.splitlines()[1].endswith("⟧·<|im_end|>") or first.splitlines()[1].endswith("⟧"), first)
+        self.assertNotIn("<|im_end|>⟧", first)
+
+    def test_tells_where_a_sample_is_cut(self):
+        recipe = self.recipe("cut")
+        _, whole, _ = self.samples(recipe)
+        count = int(whole.split(": ")[1].split()[0])
+        _, cut, _ = self.samples(recipe, f"sft.max_length={count - 2}")
+        self.assertIn(f": {count - 2} tokens, ", cut)
+        self.assertIn(f"cut from {count} tokens", cut)
+
+    def test_shows_both_answers_of_pairs(self):
+        with open(f"{self.root}/pairs.jsonl", "w") as file:
+            file.write(json.dumps(dict(prompt="ab", chosen="cd", rejected="e")) + "\n")
+        recipe = self.recipe("pairs", """\
+output_dir: {out}
+model: {{model_name_or_path: {root}/model, dtype: float32, chat_template: chatml_no_system}}
+stages:
+  - orpo: {{pairs: {root}/pairs.jsonl, max_steps: 1}}
+""")
+        _, pair = self.samples(recipe)
+        lines = pair.splitlines()
+        self.assertEqual(lines[0], "line 1")
+        self.assertEqual(lines[1:], ["chosen: 4 tokens, 2 trained", "a·b⟦c·d⟧", "rejected: 3 tokens, 1 trained", "a·b⟦e⟧"],
+                         "this tokenizer names no BOS and no EOS")
+
+    def test_a_recipe_without_training_has_no_samples(self):
+        recipe = self.recipe("untrained")
+        self.assertIn("expected a stage sft or orpo",
+                      self.call(recipe, "--dry-run", "--show-samples", "1", "sft~", "build_data~", code=78))
 
 
 if __name__ == "__main__":
