@@ -159,6 +159,13 @@ class Pages(unittest.TestCase):
                 with self.subTest(page=page, recipe=recipe):
                     self.assertTrue((CHECKOUT / recipe).is_file())
 
+    def test_every_page_is_in_the_contents_of_the_site(self):
+        contents = re.findall(r"[\w./-]+\.md$", text_of("mkdocs.yml"), re.MULTILINE)
+        docs = CHECKOUT / "docs"
+        pages = {str(path.relative_to(docs)) for path in docs.rglob("*.md")}
+        self.assertEqual(pages - set(contents), set())
+        self.assertEqual(len(contents), len(set(contents)))
+
     def test_links_lead_to_files(self):
         pages = [*CHECKOUT.glob("docs/**/*.md"), *CHECKOUT.glob("*.md"), CHECKOUT / "benchmarks/results/README.md"]
         for page in pages:
