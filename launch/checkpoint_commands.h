@@ -10,7 +10,7 @@
 
 #include "core/base/dtype.h"
 #include "core/model/pretrained/gguf_export.h"
-#include "launch/cli_command.h"
+#include "launch/command_line/cli_command.h"
 
 namespace xkde {
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "launch/command_line.h"
+#include "launch/command_line/command_line.h"
 
 namespace xkde {
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "core/io/json_file.h"
-#include "launch/cli_command.h"
+#include "launch/command_line/cli_command.h"
 
 namespace xkde {
 

@@ -19,7 +19,7 @@
 #include "core/model/pretrained/pretrained.h"
 #include "distributed/planner/machine_presets.h"
 #include "distributed/planner/machine_probe.h"
-#include "launch/slurm_request.h"
+#include "launch/command_line/slurm_request.h"
 #include "stages/pipeline/run_plan.h"
 #include "stages/pipeline/stage_parsers.h"
 #include "stages/recipe/recipe.h"

@@ -15,7 +15,7 @@
 #include "core/io/file.h"
 #include "core/io/file_reader.h"
 #include "core/io/json_file.h"
-#include "launch/recipe_arguments.h"
+#include "launch/command_line/recipe_arguments.h"
 #include "launch/init_files.h"
 #include "stages/run/fresh_folder.h"
 #include "stages/run/output_path.h"

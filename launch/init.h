@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "launch/cli_command.h"
+#include "launch/command_line/cli_command.h"
 
 namespace xkde {
 

@@ -10,7 +10,7 @@
 #include "core/base/standard_output.h"
 #include "core/base/stop_signals.h"
 #include "core/nn/device_memory.h"
-#include "launch/command_line.h"
+#include "launch/command_line/command_line.h"
 #include "launch/commands.h"
 #include "launch/failure.h"
 

@@ -6,8 +6,8 @@
 #include <utility>
 #include <vector>
 
-#include "launch/cli_command.h"
-#include "launch/recipe_arguments.h"
+#include "launch/command_line/cli_command.h"
+#include "launch/command_line/recipe_arguments.h"
 
 namespace xkde {
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "launch/cli_command.h"
+#include "launch/command_line/cli_command.h"
 #include "stages/report/shown_edits.h"
 
 namespace xkde {

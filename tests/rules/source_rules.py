@@ -66,6 +66,7 @@ ORDER = (
     "stages/pipeline",
     "stages/catalog",
     "launch/shell",
+    "launch/command_line",
     "launch",
 )
 # Third-party headers and the one folder (with its tests) that may include them. Benchmarks may hold

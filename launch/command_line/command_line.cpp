@@ -1,4 +1,4 @@
-#include "launch/command_line.h"
+#include "launch/command_line/command_line.h"
 
 #include <algorithm>
 #include <map>
@@ -12,7 +12,7 @@
 
 #include "core/base/error.h"
 #include "core/text/did_you_mean.h"
-#include "launch/recipe_arguments.h"
+#include "launch/command_line/recipe_arguments.h"
 #include "stages/recipe/errors.h"
 
 namespace xkde {

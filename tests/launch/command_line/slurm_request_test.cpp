@@ -1,4 +1,4 @@
-#include "launch/slurm_request.h"
+#include "launch/command_line/slurm_request.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
-#ifndef XKDE_LAUNCH_RECIPE_ARGUMENTS_H_
-#define XKDE_LAUNCH_RECIPE_ARGUMENTS_H_
+#ifndef XKDE_LAUNCH_COMMAND_LINE_RECIPE_ARGUMENTS_H_
+#define XKDE_LAUNCH_COMMAND_LINE_RECIPE_ARGUMENTS_H_
 
 #include <filesystem>
 #include <span>
@@ -36,4 +36,4 @@ std::string in_quotes(const std::string& word);
 
 }  // namespace xkde
 
-#endif  // XKDE_LAUNCH_RECIPE_ARGUMENTS_H_
+#endif  // XKDE_LAUNCH_COMMAND_LINE_RECIPE_ARGUMENTS_H_

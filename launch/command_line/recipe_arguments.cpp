@@ -1,4 +1,4 @@
-#include "launch/recipe_arguments.h"
+#include "launch/command_line/recipe_arguments.h"
 
 #include <algorithm>
 #include <cctype>

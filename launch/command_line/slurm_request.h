@@ -1,5 +1,5 @@
-#ifndef XKDE_LAUNCH_SLURM_REQUEST_H_
-#define XKDE_LAUNCH_SLURM_REQUEST_H_
+#ifndef XKDE_LAUNCH_COMMAND_LINE_SLURM_REQUEST_H_
+#define XKDE_LAUNCH_COMMAND_LINE_SLURM_REQUEST_H_
 
 #include <cstdint>
 #include <string>
@@ -26,4 +26,4 @@ std::string sbatch_lines(const SlurmRequest& request);
 
 }  // namespace xkde
 
-#endif  // XKDE_LAUNCH_SLURM_REQUEST_H_
+#endif  // XKDE_LAUNCH_COMMAND_LINE_SLURM_REQUEST_H_

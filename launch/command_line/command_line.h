@@ -1,11 +1,11 @@
-#ifndef XKDE_LAUNCH_COMMAND_LINE_H_
-#define XKDE_LAUNCH_COMMAND_LINE_H_
+#ifndef XKDE_LAUNCH_COMMAND_LINE_COMMAND_LINE_H_
+#define XKDE_LAUNCH_COMMAND_LINE_COMMAND_LINE_H_
 
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "launch/cli_command.h"
+#include "launch/command_line/cli_command.h"
 #include "launch/shell/program_facts.h"
 
 namespace xkde {
@@ -36,4 +36,4 @@ std::string version_text();
 
 }  // namespace xkde
 
-#endif  // XKDE_LAUNCH_COMMAND_LINE_H_
+#endif  // XKDE_LAUNCH_COMMAND_LINE_COMMAND_LINE_H_

@@ -1,5 +1,5 @@
-#ifndef XKDE_LAUNCH_CLI_COMMAND_H_
-#define XKDE_LAUNCH_CLI_COMMAND_H_
+#ifndef XKDE_LAUNCH_COMMAND_LINE_CLI_COMMAND_H_
+#define XKDE_LAUNCH_COMMAND_LINE_CLI_COMMAND_H_
 
 #include <span>
 #include <string>
@@ -39,4 +39,4 @@ class CliCommand {
 
 }  // namespace xkde
 
-#endif  // XKDE_LAUNCH_CLI_COMMAND_H_
+#endif  // XKDE_LAUNCH_COMMAND_LINE_CLI_COMMAND_H_

@@ -1,4 +1,4 @@
-#include "launch/command_line.h"
+#include "launch/command_line/command_line.h"
 
 #include <set>
 #include <sstream>
