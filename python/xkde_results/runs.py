@@ -22,6 +22,7 @@ FILES = {"build_data": ("statistics.json",),
                         "statistics.json"),
          "edit": ("edits.jsonl", "statistics.json")}
 TRAININGS = {"sft": "XE-IT", "orpo": "TL-PO"}  # by the paper's names
+EDITS = "edits by "
 EDIT_PREDICTION = dict(record=int, mode=str, size=int, edit_language=str, test_language=str, metric=str, probe=int,
                        prompt=str, target_ids=list, predicted_ids=list, score=float)
 CAPABILITY_PREDICTION = dict(benchmark=str, mode=str, language=str)
@@ -145,6 +146,11 @@ class Weights:
             self.changed.append(TRAININGS[kind])
         elif kind == "quantize" and isinstance(keys.get("type"), str):
             self.changed.append(keys["type"])
+        elif kind == "edit" and isinstance(keys.get("method"), str):
+            self.changed.append(EDITS + keys["method"])
+        elif kind == "edit":  # it takes back the edits above that no training has made part of the weights
+            while self.changed and self.changed[-1].startswith(EDITS):
+                self.changed.pop()
 
     def label(self, rows):
         label = " + ".join(self.changed) or "before training"

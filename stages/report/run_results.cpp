@@ -53,6 +53,21 @@ std::string rounding_name(const Json& run, size_t stage) {
   return run.contains(type) && run[type].is_string() ? run[type].get<std::string>() : "";
 }
 
+constexpr std::string_view kEdits = "edits by ";
+
+/// Adds an `edit` stage to what changed the weights, or takes back those that it reverts: training
+/// and rounding make edits part of the weights.
+void take_edits(const Json& run, size_t stage, std::vector<std::string>& changed) {
+  const Json::json_pointer keys("/recipe/stages/" + std::to_string(stage) + "/edit");
+  if (!run.contains(keys) || !run[keys].is_object()) return;
+  const auto method = run[keys].find("method");
+  if (method != run[keys].end() && method->is_string()) {
+    changed.push_back(concat(kEdits, method->get<std::string>()));
+    return;
+  }
+  while (!changed.empty() && changed.back().starts_with(kEdits)) changed.pop_back();
+}
+
 /// `changed`: what the stages before did to the weights.
 std::string label_of(const std::vector<std::string>& changed, const std::vector<ResultRow>& rows) {
   std::string label;
@@ -86,6 +101,7 @@ RunResults read_run(const fs::path& folder) {
       changed.emplace_back(*training);
       is_rounded = false;
     }
+    take_edits(record->json, i, changed);
     if (const std::string type = rounding_name(record->json, i); !type.empty()) {
       changed.push_back(type);
       is_rounded = true;

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import unittest
+import warnings
 
 from run_folders import (PYTHON, RunFoldersTest, prediction, result, write_evaluation, write_json, write_lines, write_run,
                          write_training)
@@ -30,6 +31,20 @@ class Reader(RunFoldersTest):
             (self.run / stage).mkdir(exist_ok=True)
             (self.run / stage / "DONE").write_text("")
         write_run(self.run, STAGES)
+
+    def test_edits_that_were_written_and_not_taken_back_are_named(self):
+        run = self.root / "edited"
+        stages = {"01-edit": dict(method="memit"), "02-evaluate": {}, "03-edit": dict(revert=True), "04-evaluate": {}}
+        for stage in ("02-evaluate", "04-evaluate"):
+            write_evaluation(run / stage, [prediction(0, 1.0)])
+        for stage in ("01-edit", "03-edit"):
+            (run / stage).mkdir()
+            (run / stage / "DONE").write_text("")
+        write_run(run, stages)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            labels = [stage.label for stage in load_run(run).evaluations]
+        self.assertEqual(labels, ["edits by memit", "before training"])
 
     def test_a_whole_run_is_read_without_a_warning(self):
         run = load_run(self.run)

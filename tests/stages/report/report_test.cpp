@@ -320,6 +320,25 @@ TEST_F(RunFolderTest, HasTheStagesThatRunJsonNamesInItsOrderAndNoOthers) {
   EXPECT_EQ(results.trainings[0].stage, "02-sft");
 }
 
+TEST_F(RunFolderTest, NamesEditsThatWereWrittenAndNotTakenBack) {
+  write("run.json", R"({"stages": ["01-edit", "02-evaluate", "03-edit", "04-evaluate", "05-edit",
+      "06-sft", "07-edit", "08-evaluate"], "recipe": {"stages": [{"edit": {"method": "memit"}},
+      {"evaluate": {}}, {"edit": {"revert": true}}, {"evaluate": {}}, {"edit": {"method": "rome"}},
+      {"sft": {}}, {"edit": {"revert": true}}, {"evaluate": {}}]}})");
+  for (const char* name : {"02-evaluate", "04-evaluate", "08-evaluate"})
+    write(std::string(name) + "/results.json", results_json({row("reliability", 10, 50)}).dump());
+  for (const char* name : {"01-edit", "03-edit", "05-edit", "07-edit"})
+    write(std::string(name) + "/DONE", "");
+  write("06-sft/metrics.jsonl", "{\"step\":1,\"loss\":2.5}\n");
+
+  const RunResults results = read_run(root_.path());
+
+  ASSERT_EQ(results.evaluations.size(), 3U);
+  EXPECT_EQ(results.evaluations[0].label, "edits by memit");
+  EXPECT_EQ(results.evaluations[1].label, "before training");
+  EXPECT_EQ(results.evaluations[2].label, "edits by rome + XE-IT");
+}
+
 TEST_F(RunFolderTest, WithATextThatIsNoneIsADataError) {
   write("run.json", R"({"run_name": "r", "exit_reason": 7})");
 
