@@ -53,6 +53,31 @@ model = AutoPeftModelForCausalLM.from_pretrained(".")  # this folder, or its nam
 ```
 )"}};
 
+/// Every absolute path of a recipe as its last part.
+void shorten_paths(Json& value) {
+  for (Json& part : value) {
+    if (part.is_structured()) shorten_paths(part);
+    if (!part.is_string()) continue;
+    const fs::path path = part.get<std::string>();
+    if (path.is_absolute() && path.has_filename()) part = path.filename().string();
+  }
+}
+
+/// The recipe for others: without the folders that the run wrote, and with nothing of the places
+/// where its files lay. So runs in other folders have the same card.
+Json told_recipe(Json recipe) {
+  recipe.erase("output_dir");
+  if (recipe.contains("stages")) {
+    for (Json& stage : recipe["stages"]) {
+      if (!stage.contains("export")) continue;
+      stage["export"].erase("path");
+      stage["export"].erase("adapter");
+    }
+  }
+  shorten_paths(recipe);
+  return recipe;
+}
+
 constexpr std::string_view kTags[] = {"knowledge-editing", "cross-lingual", "x-kde"};
 
 /// A number of a stage's statistics.json and what it counts.
@@ -156,8 +181,9 @@ class Card {
     text += results();
     text += fmt::format("\n## Load\n{}", words_.loading);
     text +=
-        "\n## Recipe\nEvery key with the value that the run had; a recipe as it is.\n\n```json\n" +
-        run_.run.at("recipe").dump(2) + "\n```\n";
+        "\n## Recipe\nEvery key with the value that the run had, but for where it wrote. Files on "
+        "the machine of the run are called by their names.\n\n```json\n" +
+        told_recipe(run_.run.at("recipe")).dump(2) + "\n```\n";
     return text;
   }
 

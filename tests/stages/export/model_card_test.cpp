@@ -114,6 +114,21 @@ TEST_F(ModelCardTest, NamesTheProgramAndTheRecipe) {
   EXPECT_THAT(card(), HasSubstr("AutoModelForCausalLM.from_pretrained(folder"));
 }
 
+TEST_F(ModelCardTest, SaysNothingOfFoldersOfTheMachine) {
+  put("run.json", R"({"run_name": "r", "recipe": {"output_dir": "/home/me/runs/r",
+      "model": {"model_name_or_path": "/home/me/models/m.gguf"},
+      "stages": [{"export": {"path": "/home/me/out", "dtype": "float32"}}]},
+      "exit_reason": "running", "stages": ["01-export"]})");
+
+  const std::string text = model_card(report::read_run(folder_.path()), "01-export", base_,
+                                      CardSubject::kFolder, "float32");
+
+  EXPECT_THAT(text, HasSubstr("\"model_name_or_path\": \"m.gguf\""));
+  EXPECT_THAT(text, HasSubstr("\"dtype\": \"float32\""));
+  EXPECT_THAT(text, Not(HasSubstr("/home/me")));
+  EXPECT_THAT(text, Not(HasSubstr("output_dir")));
+}
+
 TEST_F(ModelCardTest, OfARunThatOnlyExportsSaysSo) {
   put("run.json", R"({"run_name": "r", "recipe": {"stages": [{"export": {"path": "o"}}]},
                       "exit_reason": "running", "stages": ["01-export"]})");
