@@ -18,12 +18,6 @@
 namespace xkde::recipe {
 namespace {
 
-std::string minutes_and_seconds(double seconds) {
-  const auto whole = static_cast<int64_t>(std::lround(seconds));
-  if (whole < 3600) return fmt::format("{}:{:02}", whole / 60, whole % 60);
-  return fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
-}
-
 constexpr int64_t kLongestBar = 24, kShortestBar = 5;
 
 /// mpirun's own stderr, where that is a terminal: below mpirun ours is a pipe. Not open elsewhere.
@@ -39,10 +33,7 @@ FileHandle open_terminal_of_mpirun() {
 std::string line_with(const ProgressLine& line, std::string_view detail, int64_t bar) {
   std::string text = line.label + " ";
   if (bar > 0) {
-    const int64_t filled = line.total > 0 ? line.step * bar / line.total : bar;
-    std::string drawn(static_cast<size_t>(filled), '=');
-    drawn.resize(static_cast<size_t>(bar), ' ');
-    text += "[" + drawn + "] ";
+    text += bar_of(line.step, line.total, bar) + " ";
   }
   text += fmt::format("{}/{}", line.step, line.total);
   if (!detail.empty()) text.append("  ").append(detail);
@@ -50,6 +41,19 @@ std::string line_with(const ProgressLine& line, std::string_view detail, int64_t
 }
 
 }  // namespace
+
+std::string minutes_and_seconds(double seconds) {
+  const auto whole = static_cast<int64_t>(std::lround(seconds));
+  if (whole < 3600) return fmt::format("{}:{:02}", whole / 60, whole % 60);
+  return fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
+}
+
+std::string bar_of(int64_t done, int64_t total, int64_t columns) {
+  const int64_t filled = total > 0 ? done * columns / total : columns;
+  std::string drawn(static_cast<size_t>(filled), '=');
+  drawn.resize(static_cast<size_t>(columns), ' ');
+  return "[" + drawn + "]";
+}
 
 std::string progress_bar(const ProgressLine& line, int64_t columns) {
   const auto room = static_cast<size_t>(std::max<int64_t>(columns, 1));

@@ -9,6 +9,13 @@
 
 namespace xkde::recipe {
 
+/// "3:32", "1:02:05".
+std::string minutes_and_seconds(double seconds);
+
+/// "[====    ]": how much of `total` is done, in `columns` between the brackets; full where there
+/// is nothing to be done.
+std::string bar_of(int64_t done, int64_t total, int64_t columns);
+
 /// What a line of progress tells.
 struct ProgressLine {
   std::string label;

@@ -1,13 +1,13 @@
 #include "stages/watch/watch_view.h"
 
 #include <algorithm>
-#include <cmath>
 #include <string_view>
 
 #include <fmt/format.h>
 
 #include "core/text/regex/unicode.h"
 #include "stages/recipe/run_record.h"
+#include "stages/run/progress.h"
 #include "stages/watch/braille_plot.h"
 
 namespace xkde::recipe {
@@ -36,12 +36,6 @@ std::string painted(const std::string& text, Colour colour, bool colours) {
   if (!colours || colour == Colour::kNone) return text;
   const int code = colour == Colour::kGreen ? 32 : colour == Colour::kYellow ? 33 : 31;
   return fmt::format("\033[{}m{}\033[0m", code, text);
-}
-
-std::string duration_text(double seconds) {
-  const auto whole = static_cast<int64_t>(std::lround(seconds));
-  if (whole < 3600) return fmt::format("{}:{:02}", whole / 60, whole % 60);
-  return fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
 }
 
 int64_t length_of(const std::string& text) { return static_cast<int64_t>(unicode::length(text)); }
@@ -106,18 +100,15 @@ class View {
       count = stage.total > 0 ? fmt::format("{}/{}", stage.done, stage.total)
                               : fmt::format("{}", stage.done);
     std::string rest = count;
-    if (stage.seconds_left && is_running()) rest += "  left " + duration_text(*stage.seconds_left);
+    if (stage.seconds_left && is_running())
+      rest += "  left " + minutes_and_seconds(*stage.seconds_left);
     if (is_current && is_running() && stage.seconds_silent.value_or(0.0) > kLongSilence)
-      rest += "  silent for " + duration_text(*stage.seconds_silent);
+      rest += "  silent for " + minutes_and_seconds(*stage.seconds_silent);
     const std::string head = fmt::format("{:<{}}  ", stage.folder, width);
     const int64_t room = options_.columns - std::ssize(head) - std::ssize(mark) - 2;
     const int64_t bar = std::min(kLongestBar, room - std::ssize(rest) - 4);
     std::string line;
-    if (stage.total > 0 && bar >= 5) {
-      std::string drawn(static_cast<size_t>(stage.done * bar / stage.total), '=');
-      drawn.resize(static_cast<size_t>(bar), ' ');
-      line = "[" + drawn + "] ";
-    }
+    if (stage.total > 0 && bar >= 5) line = bar_of(stage.done, stage.total, bar) + " ";
     line += rest;
     lines_.push_back(cut(head, options_.columns - std::ssize(mark)) +
                      painted(cut(mark, options_.columns), colour, options_.colours) +
@@ -168,7 +159,7 @@ class View {
   void add_ranks(const StageProgress& stage) {
     for (const auto& [rank, work] : stage.ranks) {
       lines_.push_back(cut(fmt::format("{}: rank {}: {} chunks in {}", stage.folder, rank,
-                                       work.chunks, duration_text(work.seconds)),
+                                       work.chunks, minutes_and_seconds(work.seconds)),
                            options_.columns));
     }
   }
