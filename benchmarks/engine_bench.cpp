@@ -27,7 +27,7 @@
 #include "core/base/stopwatch.h"
 #include "core/model/decoder.h"
 #include "core/nn/device_memory.h"
-#include "core/nn/matmul_rate.h"
+#include "core/nn/products.h"
 #include "core/optim/adamw.h"
 #include "distributed/comm/gpu_of_rank.h"
 #include "distributed/comm/mpi_communicator.h"

@@ -12,6 +12,7 @@
 #include "core/model/block_products.h"
 #include "core/nn/device_copy.h"
 #include "core/nn/layers.h"
+#include "core/nn/products.h"
 
 namespace xkde {
 namespace {
@@ -228,10 +229,11 @@ at::Tensor SuffixPass::attend(int64_t layer, const at::Tensor& qkv) const {
                                  .view({count, own, kv, groups, size})
                                  .permute({0, 2, 3, 1, 4});  // [S, K, G, A, E]
   const double scale = 1.0 / std::sqrt(shape.score_divisor_squared());
-  const at::Tensor scores =
-      soft_capped(at::matmul(queries, keys.transpose(3, 4)).to(at::kFloat) * scale, shape.softcap);
+  const at::Tensor scores = soft_capped(
+      at::matmul(widened(queries), widened(keys).transpose(3, 4)).to(at::kFloat) * scale,
+      shape.softcap);
   const at::Tensor weights = at::softmax(scores.masked_fill(hidden_[at], -INFINITY), -1);
-  const at::Tensor out = at::matmul(weights.to(values.scalar_type()), values);
+  const at::Tensor out = weighted_values(weights, values);
   return out.permute({0, 3, 1, 2, 4})
       .reshape({count * own, shape.num_heads * size})
       .index_select(0, flat_index_);

@@ -16,6 +16,7 @@
 #include "core/loss/token_loss.h"
 #include "core/nn/device_copy.h"
 #include "core/nn/layers.h"
+#include "core/nn/products.h"
 
 namespace xkde {
 namespace {
@@ -117,13 +118,13 @@ class Group {
   at::Tensor essence_loss(const at::Tensor& hidden, const OutputLayer& output, double factor,
                           at::Tensor& hidden_grad) {
     const at::Tensor logits =
-        soft_capped(at::linear(hidden, output.matrix).to(at::kFloat), output.cap);
+        soft_capped(plain_product(hidden, output.matrix).to(at::kFloat), output.cap);
     const at::Tensor log_probs = at::log_softmax(logits, 1);
     if (!essence_.defined()) essence_ = log_probs;
     const at::Tensor first = essence_.exp();
     at::Tensor grad = (log_probs.exp() - first) * factor;
     if (output.cap != 0.0) grad.mul_(1.0 - (logits / output.cap).square());
-    hidden_grad = at::matmul(grad.to(hidden.scalar_type()), output.matrix);
+    hidden_grad = product(grad.to(hidden.scalar_type()), output.matrix);
     return (first * (essence_ - log_probs)).sum(1) * factor;
   }
 

@@ -8,6 +8,7 @@
 #include <c10/core/ScalarTypeToTypeMeta.h>
 
 #include "core/nn/layers.h"
+#include "core/nn/products.h"
 
 namespace xkde {
 
@@ -28,7 +29,7 @@ TokenLoss linear_cross_entropy(const at::Tensor& hidden, const OutputLayer& outp
     const at::Tensor target = targets.narrow(0, begin, rows).unsqueeze(1);
     const at::Tensor weight = weights.narrow(0, begin, rows).unsqueeze(1);
 
-    at::Tensor logits = soft_capped(at::linear(chunk, matrix).to(at::kFloat), output.cap);
+    at::Tensor logits = soft_capped(plain_product(chunk, matrix).to(at::kFloat), output.cap);
     at::Tensor log_probs = at::log_softmax(logits, 1);
     if (output.cap == 0.0) logits.reset();  // the gradient needs only those with a cap
     const at::Tensor of_targets = log_probs.gather(1, target);
@@ -44,7 +45,7 @@ TokenLoss linear_cross_entropy(const at::Tensor& hidden, const OutputLayer& outp
     if (wants_grad && hidden.is_cpu()) matrix_grad.addmm_(grad.t(), chunk.to(at::kFloat));
     grad = grad.to(hidden.scalar_type());
     if (wants_grad && !hidden.is_cpu()) matrix_grad.add_(at::matmul(grad.t(), chunk));
-    result.hidden_grad.narrow(0, begin, rows).copy_(at::matmul(grad, matrix));
+    result.hidden_grad.narrow(0, begin, rows).copy_(product(grad, matrix));
   }
   result.loss = loss;
   return result;
@@ -70,8 +71,8 @@ at::Tensor linear_log_probs(const at::Tensor& hidden, const OutputLayer& output,
   at::Tensor result = at::empty(of_rows.sizes(), hidden.options().dtype(at::kFloat));
   for (int64_t begin = 0; begin < hidden.size(0); begin += chunk_rows) {
     const int64_t rows = std::min(chunk_rows, hidden.size(0) - begin);
-    const at::Tensor product = at::linear(hidden.narrow(0, begin, rows), output.matrix);
-    const at::Tensor logits = soft_capped(product.to(at::kFloat), output.cap);
+    const at::Tensor own = plain_product(hidden.narrow(0, begin, rows), output.matrix);
+    const at::Tensor logits = soft_capped(own.to(at::kFloat), output.cap);
     const at::Tensor target = of_rows.narrow(0, begin, rows);
     const at::Tensor total = at::logsumexp(logits, {1}, /*keepdim=*/true);
     result.narrow(0, begin, rows).copy_(logits.gather(1, target) - total);
@@ -84,7 +85,7 @@ at::Tensor linear_argmax(const at::Tensor& hidden, const at::Tensor& matrix, int
   std::vector<at::Tensor> ids;
   for (int64_t begin = 0; begin < hidden.size(0); begin += chunk_rows) {
     const int64_t rows = std::min(chunk_rows, hidden.size(0) - begin);
-    const at::Tensor logits = at::linear(hidden.narrow(0, begin, rows), matrix);
+    const at::Tensor logits = plain_product(hidden.narrow(0, begin, rows), matrix);
     // argmax makes no promise on ties, and bf16 logits do tie: take the first of the largest.
     const at::Tensor best = std::get<0>(logits.max(1, /*keepdim=*/true));
     const at::Tensor sound = best.squeeze(1).abs() < INFINITY;  // the largest is NaN where one is

@@ -33,9 +33,6 @@ struct LayerProducts {
   const BlockProducts* of(int64_t other) const { return other == layer ? products : nullptr; }
 };
 
-/// x weight' + bias, the plain product.
-at::Tensor plain_product(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias);
-
 }  // namespace xkde
 
 #endif  // XKDE_CORE_MODEL_BLOCK_PRODUCTS_H_

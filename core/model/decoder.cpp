@@ -11,6 +11,7 @@
 
 #include "core/nn/device_copy.h"
 #include "core/nn/layers.h"
+#include "core/nn/products.h"
 
 namespace xkde {
 namespace {
@@ -50,10 +51,6 @@ std::vector<float> rope_frequencies(const RopeConfig& rope, int64_t head_dim) {
 }
 
 }  // namespace
-
-at::Tensor plain_product(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
-  return at::linear(x, weight, bias.defined() ? std::make_optional(bias) : std::nullopt);
-}
 
 /// The parameters of a block by their roles; absent ones are undefined.
 class Decoder::BlockParameters {
@@ -165,7 +162,7 @@ at::Tensor Decoder::forward(const at::Tensor& ids, const BlockContext& context,
 
 at::Tensor Decoder::logits(const at::Tensor& rows, const UnitWeights& weights) const {
   const at::Tensor hidden = final_norm(rows, weights(head_unit()).front());
-  return soft_capped(at::linear(hidden, weights(output_unit()).back()), logit_cap());
+  return soft_capped(plain_product(hidden, weights(output_unit()).back()), logit_cap());
 }
 
 RotaryTable Decoder::rotary(const LayerKind& kind, const at::Tensor& positions,

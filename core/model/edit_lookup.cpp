@@ -7,6 +7,7 @@
 
 #include "core/base/error.h"
 #include "core/nn/device_copy.h"
+#include "core/nn/products.h"
 
 namespace xkde {
 LookupRows lookup_rows(const PackedBatch& batch, std::span<const int64_t> prompt_lengths) {

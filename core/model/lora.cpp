@@ -4,6 +4,8 @@
 
 #include <ATen/ATen.h>
 
+#include "core/nn/products.h"
+
 namespace xkde {
 
 std::vector<at::Tensor> lora_matrices(const LoraBlock& block, int64_t r, const at::Tensor& flat) {

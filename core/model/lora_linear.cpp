@@ -9,6 +9,8 @@
 #include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include "core/nn/products.h"
+
 namespace xkde {
 namespace {
 
@@ -39,11 +41,10 @@ struct LoraLinear : torch::autograd::Function<LoraLinear> {
                             const std::optional<at::Tensor>& factors, const at::Tensor& a,
                             at::TensorList b, const std::vector<RowRange>& rows, double scale) {
     const at::Tensor kept = factors ? x * *factors : x;
-    at::Tensor out = at::linear(x, weight, bias);
-    const at::Tensor low = at::linear(kept, a);  // [T, K r]
+    at::Tensor out = plain_product(x, weight, bias.value_or(at::Tensor()));
+    const at::Tensor low = plain_product(kept, a);  // [T, K r]
     for (size_t k = 0; k < b.size(); ++k) {
-      out.narrow(1, rows[k].begin, rows[k].count)
-          .addmm_(part(low, k, b[k]), b[k].t(), /*beta=*/1, /*alpha=*/scale);
+      add_product(out.narrow(1, rows[k].begin, rows[k].count), part(low, k, b[k]), b[k].t(), scale);
     }
     variable_list saved{kept, weight, factors.value_or(at::Tensor()), a, low};
     saved.insert(saved.end(), b.begin(), b.end());
@@ -74,16 +75,16 @@ struct LoraLinear : torch::autograd::Function<LoraLinear> {
       const at::Tensor& b = saved[kBefore + k];
       const at::Tensor own = grad.narrow(1, ranges[2 * k], ranges[2 * k + 1]);
       at::Tensor own_low = part(low_grad, k, b);
-      own_low.copy_(at::mm(own, b).mul_(scale));
-      result[kBefore + k] = at::mm(own.t(), part(low, k, b)).mul_(scale);
+      own_low.copy_(product(own, b).mul_(scale));
+      result[kBefore + k] = product(own.t(), part(low, k, b)).mul_(scale);
     }
-    result[4] = at::mm(low_grad.t(), kept);
+    result[4] = product(low_grad.t(), kept);
     if (!context->needs_input_grad(0)) return result;
-    at::Tensor x_grad = at::mm(grad, weight);
+    at::Tensor x_grad = product(grad, weight);
     if (factors.defined()) {
-      x_grad.addcmul_(at::mm(low_grad, a), factors);
+      x_grad.addcmul_(product(low_grad, a), factors);
     } else {
-      x_grad.addmm_(low_grad, a);
+      add_product(x_grad, low_grad, a);
     }
     result[0] = std::move(x_grad);
     return result;

@@ -8,6 +8,7 @@
 
 #include "core/nn/device_copy.h"
 #include "core/nn/layers.h"
+#include "core/nn/products.h"
 
 namespace xkde {
 namespace {
@@ -28,11 +29,12 @@ at::Tensor heads_first(const at::Tensor& x, int64_t repeats) {
 at::Tensor capped_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                             const at::Tensor& mask, const AttentionShape& shape) {
   const double scale = 1.0 / std::sqrt(shape.score_divisor_squared());
-  const at::Tensor scores = soft_capped(at::matmul(q, k.transpose(2, 3)) * scale, shape.softcap);
+  const at::Tensor scores =
+      soft_capped(at::matmul(widened(q), widened(k).transpose(2, 3)) * scale, shape.softcap);
   const at::Tensor visible =
       mask.defined() ? mask : at::ones({q.size(2), q.size(2)}, q.options().dtype(at::kBool)).tril();
   const at::Tensor weights = at::softmax(scores.masked_fill(visible.logical_not(), -INFINITY), -1);
-  return at::matmul(weights.to(v.scalar_type()), v);
+  return weighted_values(weights, v);
 }
 
 /// One call a segment. q [T, H, E]; k, v [T, K, E] -> [T, H E].

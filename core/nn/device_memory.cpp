@@ -1,11 +1,13 @@
 #include "core/nn/device_memory.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <string>
 
 #include <ATen/DeviceAccelerator.h>
 
 #include "core/base/process_memory.h"
+#include "core/nn/products.h"
 
 namespace xkde {
 namespace {
@@ -33,6 +35,10 @@ void reset_peak_bytes(c10::Device device) {
 int64_t device_bytes(c10::Device device) {
   if (device.is_cpu()) return host_memory_bytes();
   return static_cast<int64_t>(at::accelerator::getMemoryInfo(device.index()).second);
+}
+
+int64_t cached_product_bytes(int64_t shapes) {
+  return widens_products() ? 0 : std::min(kCachedProducts, shapes) * kCachedProductBytes;
 }
 
 void limit_product_cache() {

@@ -21,6 +21,8 @@ int64_t device_bytes(c10::Device device);
 inline constexpr int64_t kCachedProducts = 128;
 /// What they keep for one, as measured with AVX-512.
 inline constexpr int64_t kCachedProductBytes = 750'000;
+/// What they keep for so many shapes: nothing where widens_products().
+int64_t cached_product_bytes(int64_t shapes);
 /// Tells them, by variables of the environment that they read at the first product. A variable that
 /// is there stays as it is. No other thread may run.
 void limit_product_cache();

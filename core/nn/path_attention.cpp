@@ -11,6 +11,7 @@
 
 #include "core/base/error.h"
 #include "core/nn/cpu_kernels.h"
+#include "core/nn/products.h"
 
 namespace xkde {
 namespace {
@@ -191,7 +192,7 @@ void softmax_backward(const at::Tensor& probabilities, at::Tensor& gradient, flo
 /// computed again.
 template <typename T>
 void soft_cap_backward(const Gathered& in, const Sizes& sizes, at::Tensor& gradient) {
-  const at::Tensor products = at::bmm(in.q, in.k.transpose(1, 2));
+  const at::Tensor products = product(in.q, in.k.transpose(1, 2));
   const int64_t width = products.size(-1);
   const T* from = products.const_data_ptr<T>();
   T* to = gradient.mutable_data_ptr<T>();
@@ -313,9 +314,9 @@ struct PathAttention : torch::autograd::Function<PathAttention<T>> {
     variable_list saved = {cos, sin};
     for (const PathGroup& group : plan->groups) {
       const Gathered in = gather<T>(group, sizes, qkv, rotary);
-      at::Tensor probabilities = at::bmm(in.q, in.k.transpose(1, 2));
+      at::Tensor probabilities = product(in.q, in.k.transpose(1, 2));
       softmax<T>(group, sizes, plan->window, probabilities);
-      scatter_queries<T>(group, sizes, at::bmm(probabilities, in.v), out);
+      scatter_queries<T>(group, sizes, product(probabilities, in.v), out);
       saved.insert(saved.end(), {in.q, in.k, in.v, probabilities});
     }
     context->save_for_backward(saved);
@@ -344,12 +345,12 @@ struct PathAttention : torch::autograd::Function<PathAttention<T>> {
       const Gathered in{saved[2 + 4 * i], saved[3 + 4 * i], saved[4 + 4 * i]};
       const at::Tensor& probabilities = saved[5 + 4 * i];
       const at::Tensor grad = gather_queries<T>(group, sizes, out_grad);
-      const at::Tensor v_grad = at::bmm(probabilities.transpose(1, 2), grad);
-      at::Tensor score_grad = at::bmm(grad, in.v.transpose(1, 2));
+      const at::Tensor v_grad = product(probabilities.transpose(1, 2), grad);
+      at::Tensor score_grad = product(grad, in.v.transpose(1, 2));
       softmax_backward<T>(probabilities, score_grad, sizes.softmax_scale());
       if (sizes.cap > 0.0F) soft_cap_backward<T>(in, sizes, score_grad);
-      scatter_query_gradient<T>(group, sizes, at::bmm(score_grad, in.k), rotary, qkv_grad);
-      add_key_gradients<T>(group, sizes, at::bmm(score_grad.transpose(1, 2), in.q), v_grad,
+      scatter_query_gradient<T>(group, sizes, product(score_grad, in.k), rotary, qkv_grad);
+      add_key_gradients<T>(group, sizes, product(score_grad.transpose(1, 2), in.q), v_grad,
                            key_sums);
     }
     write_key_gradients<T>(sizes, key_sums, rotary, qkv_grad);

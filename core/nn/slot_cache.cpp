@@ -8,6 +8,7 @@
 
 #include "core/nn/device_copy.h"
 #include "core/nn/layers.h"
+#include "core/nn/products.h"
 
 namespace xkde {
 namespace {
@@ -80,9 +81,10 @@ class SlotCache final : public KvCache {
         parts.q.view({parts.q.size(0), heads_.num_kv_heads, repeats, heads_.head_dim});
     const double scale = 1.0 / std::sqrt(heads_.score_divisor_squared());
     const at::Tensor scores =
-        soft_capped(at::matmul(q, keys.transpose(2, 3)).to(at::kFloat) * scale, heads_.softcap);
+        soft_capped(at::matmul(widened(q), widened(keys).transpose(2, 3)).to(at::kFloat) * scale,
+                    heads_.softcap);
     const at::Tensor weights = at::softmax(scores.masked_fill(hidden, -INFINITY), -1);
-    const at::Tensor out = at::matmul(weights.to(values.scalar_type()), values);
+    const at::Tensor out = weighted_values(weights, values);
     return out.reshape({parts.q.size(0), heads_.num_heads * heads_.head_dim});
   }
 

@@ -63,8 +63,8 @@ AskMemory predict_asking(const ModelShape& model, const EngineOptions& options,
       shape.logit_rows * model.vocabulary * (kFloatBytes + (w == kFloatBytes ? 0 : w) + 1);
   bytes.runtime = constants.runtime_bytes;
   if (options.device.is_cpu() && options.compute_dtype == c10::kBFloat16) {
-    const int64_t coded = std::min(kCachedProducts, kProductsOfPass * shape.passes);
-    bytes.runtime -= (kCachedProducts - coded) * kCachedProductBytes;
+    bytes.runtime -= cached_product_bytes(kCachedProducts) -
+                     cached_product_bytes(kProductsOfPass * shape.passes);
   }
   return bytes;
 }

@@ -82,7 +82,7 @@ MemoryConstants memory_constants(c10::DeviceType type, c10::ScalarType dtype) {
   if (type == c10::kCPU) {
     constants.communication_bytes = 8 * kMegabyte;
     constants.runtime_bytes = 60 * kMegabyte;
-    if (dtype == c10::kBFloat16) constants.runtime_bytes += kCachedProducts * kCachedProductBytes;
+    if (dtype == c10::kBFloat16) constants.runtime_bytes += cached_product_bytes(kCachedProducts);
   }
   return constants;
 }

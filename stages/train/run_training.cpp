@@ -3,7 +3,7 @@
 #include "core/base/log.h"
 #include "core/base/stop_signals.h"
 #include "core/nn/device_memory.h"
-#include "core/nn/matmul_rate.h"
+#include "core/nn/products.h"
 #include "distributed/comm/typed_gather.h"
 #include "stages/train/finished_training.h"
 

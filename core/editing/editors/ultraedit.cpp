@@ -13,6 +13,7 @@
 #include "core/editing/row_pass.h"
 #include "core/editing/target_loss.h"
 #include "core/model/block_products.h"
+#include "core/nn/products.h"
 
 namespace xkde {
 namespace {

@@ -17,6 +17,7 @@
 #include "core/editing/row_pass.h"
 #include "core/editing/target_loss.h"
 #include "core/nn/device_copy.h"
+#include "core/nn/products.h"
 
 namespace xkde {
 namespace {

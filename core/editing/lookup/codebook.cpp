@@ -5,6 +5,7 @@
 #include <ATen/ATen.h>
 
 #include "core/nn/device_copy.h"
+#include "core/nn/products.h"
 
 namespace xkde {
 namespace {

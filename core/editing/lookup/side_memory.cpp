@@ -8,6 +8,7 @@
 
 #include "core/base/error.h"
 #include "core/editing/lookup/ties.h"
+#include "core/nn/products.h"
 
 namespace xkde {
 namespace {

@@ -7,6 +7,7 @@
 #include <c10/core/GradMode.h>
 
 #include "core/base/error.h"
+#include "core/nn/products.h"
 
 namespace xkde {
 namespace {

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "core/model/block_products.h"
+#include "core/nn/products.h"
 #include "tests/support/byte_tokenizer.h"
 #include "tests/support/tiny_model.h"
 

@@ -3,11 +3,14 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include "core/nn/products.h"
+
 namespace xkde {
 namespace {
 
 // Without a limit, 600 shapes take some 400 MB here.
 TEST(DeviceMemory, ProductsOfManyShapesDoNotFillTheMemory) {
+  if (widens_products()) GTEST_SKIP() << "no code is made for bf16 products on this CPU";
   limit_product_cache();
   const at::Tensor weight = at::ones({256, 256}, at::kBFloat16);
   at::matmul(at::ones({1, 256}, at::kBFloat16), weight);

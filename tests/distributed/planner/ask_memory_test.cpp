@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "core/nn/device_memory.h"
+#include "core/nn/products.h"
 
 namespace xkde::dist {
 namespace {
@@ -54,6 +55,8 @@ TEST(AskMemory, AnswersKeepKeysAndValuesOfAllLayersInFp32OnACpu) {
 }
 
 TEST(AskMemory, CodeOfProductsIsCountedUpToWhatIsKept) {
+  const bool widens = widens_products();
+  set_widens_products(false);
   const MemoryConstants constants{.runtime_bytes =
                                       60'000'000 + kCachedProducts * kCachedProductBytes};
   const auto runtime = [&](c10::ScalarType dtype, int64_t passes) {
@@ -64,6 +67,7 @@ TEST(AskMemory, CodeOfProductsIsCountedUpToWhatIsKept) {
   EXPECT_EQ(runtime(c10::kBFloat16, 2), 60'000'000 + 12 * kCachedProductBytes);
   EXPECT_EQ(runtime(c10::kBFloat16, 1000), constants.runtime_bytes);
   EXPECT_EQ(runtime(c10::kFloat, 0), constants.runtime_bytes);
+  set_widens_products(widens);
 }
 
 TEST(AskMemory, EditsAreWrittenWhileNothingIsAsked) {

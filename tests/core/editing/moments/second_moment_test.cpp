@@ -9,6 +9,7 @@
 
 #include "core/base/error.h"
 #include "core/io/json_file.h"
+#include "core/nn/products.h"
 #include "tests/support/byte_tokenizer.h"
 #include "tests/support/message_of.h"
 #include "tests/support/tiny_model.h"

@@ -1,0 +1,127 @@
+#include "core/nn/products.h"
+
+#include <tuple>
+#include <vector>
+
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+#include <gtest/gtest.h>
+
+namespace xkde {
+namespace {
+
+/// Products as on a CPU without bf16 instructions.
+class WidenedProducts : public testing::Test {
+ protected:
+  void SetUp() override { set_widens_products(true); }
+  void TearDown() override { set_widens_products(widened_here_); }
+
+ private:
+  const bool widened_here_ = widens_products();
+};
+
+at::Tensor bf16(at::IntArrayRef sizes) { return at::randn(sizes).to(at::kBFloat16); }
+
+/// The bf16 nearest to the product in fp64, but for sums that lie between two.
+void expect_rounded(const at::Tensor& value, const at::Tensor& exact) {
+  EXPECT_EQ(value.scalar_type(), at::kBFloat16);
+  const at::Tensor error = (value.to(at::kDouble) - exact).abs();
+  // Half a unit in the last of 8 digits, and what fp32 sums are off.
+  EXPECT_TRUE((error <= exact.abs() * 0x1.02p-8 + 1e-4).all().item<bool>())
+      << error.max().item<double>();
+}
+
+TEST_F(WidenedProducts, AreRoundedOnceWhicheverSideIsCut) {
+  at::manual_seed(1);
+  using Sizes = std::tuple<int64_t, int64_t, int64_t>;  // M, K, N
+  for (const auto& [m, k, n] : std::vector<Sizes>{{3, 5, 7},
+                                                  {1, 64, 3000},
+                                                  {2500, 16, 9},
+                                                  {33, 4000, 12},
+                                                  {1024, 1024, 1024},
+                                                  {0, 4, 2}}) {
+    const at::Tensor a = bf16({m, k});
+    const at::Tensor b = bf16({n, k}).t();
+    const at::Tensor exact = at::mm(a.to(at::kDouble), b.to(at::kDouble));
+    if (m > 0) expect_rounded(product(a, b), exact);
+    EXPECT_EQ(product(a, b).sizes(), exact.sizes());
+    if (m == 0) continue;
+    const at::Tensor start = bf16({m, n + 2});
+    const at::Tensor sum = start.clone();
+    add_product(sum.narrow(1, 1, n), a, b, 0.5);
+    expect_rounded(sum.narrow(1, 1, n), start.narrow(1, 1, n).to(at::kDouble) + exact * 0.5);
+    EXPECT_TRUE(at::equal(sum.select(1, 0), start.select(1, 0)));
+    EXPECT_TRUE(at::equal(sum.select(1, n + 1), start.select(1, n + 1)));
+  }
+}
+
+TEST_F(WidenedProducts, OfBatchesAreThoseOfTheirParts) {
+  at::manual_seed(2);
+  const at::Tensor a = bf16({5, 300, 900});  // a batch of five is more than is widened at once
+  const at::Tensor b = bf16({5, 20, 900}).transpose(1, 2);
+  const at::Tensor all = product(a, b);
+  for (int64_t i = 0; i < 5; ++i) {
+    expect_rounded(all[i], at::mm(a[i].to(at::kDouble), b[i].to(at::kDouble)));
+  }
+}
+
+TEST_F(WidenedProducts, OfLayersHaveTheGradientsOfLibTorch) {
+  at::manual_seed(3);
+  const at::Tensor x = bf16({40, 24});
+  const at::Tensor weight = bf16({1500, 24});
+  const at::Tensor bias = bf16({1500});
+  const at::Tensor upper = bf16({40, 1500});
+  const auto gradients = [&](bool widens, at::ScalarType dtype) {
+    set_widens_products(widens);
+    std::vector<at::Tensor> leaves;
+    for (const at::Tensor& leaf : {x, weight, bias}) {
+      leaves.push_back(leaf.to(dtype, /*non_blocking=*/false, /*copy=*/true).requires_grad_());
+    }
+    const at::Tensor out = plain_product(leaves[0], leaves[1], leaves[2]);
+    out.backward(upper.to(dtype));
+    return std::vector<at::Tensor>{out.detach(), leaves[0].grad(), leaves[1].grad(),
+                                   leaves[2].grad()};
+  };
+  const std::vector<at::Tensor> exact = gradients(false, at::kDouble);
+  const std::vector<at::Tensor> values = gradients(true, at::kBFloat16);
+  for (size_t i = 0; i < exact.size(); ++i) {
+    const double scale = exact[i].abs().max().item<double>();
+    const at::Tensor error = (values[i].to(at::kDouble) - exact[i]).abs();
+    EXPECT_LT(error.max().item<double>(), scale * 0x1p-7) << i;
+  }
+}
+
+TEST_F(WidenedProducts, OfLayersNeedNeitherABiasNorAWeightThatIsTrained) {
+  at::manual_seed(6);
+  const at::Tensor x = bf16({4, 6}).requires_grad_();
+  const at::Tensor weight = bf16({8, 6});
+  const at::Tensor out = plain_product(x, weight);
+  out.backward(at::ones_like(out));
+  expect_rounded(x.grad(), weight.to(at::kDouble).sum(0).expand({4, 6}));
+  const c10::AutoGradMode without_graph(false);
+  EXPECT_FALSE(plain_product(x, weight).requires_grad());
+}
+
+TEST_F(WidenedProducts, OfOtherDtypesAreLibTorchsOwn) {
+  at::manual_seed(4);
+  const at::Tensor a = at::randn({30, 40});
+  const at::Tensor b = at::randn({40, 50});
+  EXPECT_TRUE(at::equal(product(a, b), at::mm(a, b)));
+  EXPECT_TRUE(at::equal(plain_product(a, b.t()), at::linear(a, b.t())));
+  EXPECT_TRUE(widened(a).is_same(a));
+}
+
+TEST_F(WidenedProducts, OfAttentionHaveGradientsAndTheDtypeOfValues) {
+  at::manual_seed(5);
+  const at::Tensor weights = at::softmax(at::randn({2, 3, 4, 6}), -1).requires_grad_();
+  const at::Tensor values = bf16({2, 3, 6, 8}).requires_grad_();
+  const at::Tensor out = weighted_values(weights, values);
+  expect_rounded(out.detach(), at::matmul(weights.detach().to(at::kBFloat16).to(at::kDouble),
+                                          values.detach().to(at::kDouble)));
+  out.sum().backward();
+  EXPECT_EQ(values.grad().scalar_type(), at::kBFloat16);
+  EXPECT_TRUE(weights.grad().defined());
+}
+
+}  // namespace
+}  // namespace xkde
