@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """LoRA training, side by side: an adapter and all weights trained by `xkde_dist`, and an adapter by PEFT with transformers'
-Trainer, on the same rows with the same batch, threads, rank and layers (r 16, all linear layers of the blocks, bf16).
+Trainer, on the same rows with the same batch, threads, rank, dtype and layers (r 16, all linear layers of the blocks).
 
 usage: lora_speed.py --model DIR --data PATH --binary xkde_dist [--test es fr de] [--records 8] [--rounds 3]
+       [--dtype bfloat16]
 One epoch over records x languages x {src, rephrase, loc}, sides in turn. Prints one JSON line: samples a second of each
 side (medians over the rounds), its peak resident set above what the process had before its model was built, and how many
 times faster our adapter is than the other two (`speed`) with what share of their memory (`memory`). The first step of a
@@ -24,7 +25,6 @@ import common
 import training
 
 RANK, ALPHA = 16, 32
-DTYPE = "bfloat16"
 SIDES = ("xkde_lora", "xkde_full", "peft")
 
 
@@ -43,7 +43,8 @@ def train_with_peft(options, out):
     rows = [{"input_ids": prompt + target, "attention_mask": [1] * len(prompt + target),
              "labels": [-100] * len(prompt) + target} for prompt, target in training.samples_of(options, tokenizer)]
     before = resident_bytes()
-    model = common.load_model(options.model, torch.bfloat16)
+    dtype = options.dtype[0]
+    model = common.load_model(options.model, getattr(torch, dtype))
     model = peft.get_peft_model(model, peft.LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules="all-linear",
                                                        task_type="CAUSAL_LM"))
     ends, losses = [], []
@@ -60,7 +61,7 @@ def train_with_peft(options, out):
     with tempfile.TemporaryDirectory() as folder:
         arguments = transformers.TrainingArguments(
             output_dir=folder, per_device_train_batch_size=training.BATCH, num_train_epochs=1,
-            learning_rate=options.learning_rate, lr_scheduler_type="cosine", bf16=True, use_cpu=True, save_strategy="no",
+            learning_rate=options.learning_rate, lr_scheduler_type="cosine", bf16=dtype == "bfloat16", use_cpu=True, save_strategy="no",
             logging_steps=1, report_to=[], disable_tqdm=True, seed=42, data_seed=42,
             weight_decay=training.WEIGHT_DECAY, max_grad_norm=training.MAX_NORM)
         transformers.Trainer(model=model, args=arguments, train_dataset=rows, callbacks=[Watch()],
@@ -98,13 +99,14 @@ def report_of(results):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     training.add_arguments(parser, records=8)
-    parser.set_defaults(dtype=[DTYPE])
+    parser.set_defaults(dtype=["bfloat16"])
     parser.add_argument("--sides", nargs="+", default=list(SIDES), choices=SIDES)
     parser.add_argument("--peft-child", help=argparse.SUPPRESS)
     options = parser.parse_args()
     common.check_arguments(options)
-    if options.dtype != [DTYPE]:
-        parser.error(f"--dtype: expected {DTYPE}, found {' '.join(options.dtype)}")
+    if len(options.dtype) != 1:
+        parser.error(f"--dtype: expected one, found {' '.join(options.dtype)}")
+    dtype = options.dtype[0]
     if options.peft_child:
         return train_with_peft(options, options.peft_child)
     product = common.product_of(options)
@@ -113,10 +115,10 @@ def main():
     import transformers
     samples = len(training.samples_of(options, transformers.AutoTokenizer.from_pretrained(options.model)))
     lora = {"r": RANK, "alpha": ALPHA, "target_modules": ["all-linear"]}
-    runs = {"xkde_lora": lambda: training.run(product, training.recipe_for(options, DTYPE, samples, {"lora": lora})),
-            "xkde_full": lambda: training.run(product, training.recipe_for(options, DTYPE, samples, {})), "peft": run_peft}
+    runs = {"xkde_lora": lambda: training.run(product, training.recipe_for(options, dtype, samples, {"lora": lora})),
+            "xkde_full": lambda: training.run(product, training.recipe_for(options, dtype, samples, {})), "peft": run_peft}
     results = common.alternate(options.rounds, {side: runs[side] for side in options.sides})
-    report = {"case": f"lora r {RANK} {options.edit}->{','.join(options.test)}", "dtype": DTYPE,
+    report = {"case": f"lora r {RANK} {options.edit}->{','.join(options.test)}", "dtype": dtype,
               "threads": options.threads, "ranks": options.ranks, "rounds": options.rounds, "samples": samples}
     print(json.dumps(report | report_of(results)), flush=True)
     return None
