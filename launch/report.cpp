@@ -18,6 +18,7 @@
 #include "stages/report/csv.h"
 #include "stages/report/evaluation_blocks.h"
 #include "stages/report/html_report.h"
+#include "stages/report/run_comparison.h"
 #include "stages/report/run_results.h"
 #include "stages/report/write_report.h"
 #include "stages/run/output_path.h"
@@ -68,6 +69,7 @@ std::string report_runs(const ReportCommand& command) {
   tell_apart(runs);
   fs::path page = command.runs.front() / "report.html";
   std::vector<report::Survival> survived;
+  const report::RunComparison comparison = report::compare_runs(runs);
   if (runs.size() == 1) {
     survived = report::write_report(runs.front());
   } else {
@@ -78,12 +80,12 @@ std::string report_runs(const ReportCommand& command) {
     fs::path table = page;
     table.replace_extension(".csv");
     check_places(command, page, table);
-    write_file_atomically(page, report::html_report(runs, survived));
+    write_file_atomically(page, report::html_report(runs, survived, comparison));
     write_file_atomically(table, report::results_csv(runs));
   }
   const std::string remains = report::survival_table(survived);
-  return report::comparison_table(runs) + (remains.empty() ? "" : "\n" + remains) +
-         "report: " + page.string() + "\n";
+  return report::comparison_table(runs) + report::comparison_text(comparison) +
+         (remains.empty() ? "" : "\n" + remains) + "report: " + page.string() + "\n";
 }
 
 std::string_view ReportCommand::summary() const {

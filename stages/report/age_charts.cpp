@@ -119,7 +119,7 @@ std::string age_charts(const EvaluationBlock& block) {
       std::sort(line.points.begin(), line.points.end(),
                 [](const ChartPoint& a, const ChartPoint& b) { return a.x < b.x; });
     }
-    text += "<figure>" + draw(chart) + "</figure>\n";
+    text += figure(chart);
   }
   return text +
          "</div>\n<p class=\"sub\">At once: the same facts, asked right after each was "

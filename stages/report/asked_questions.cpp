@@ -33,8 +33,8 @@ QuestionKey key_of(const Evaluation& evaluation, const Json& line) {
           line.at("probe").get<int64_t>()};
 }
 
-/// Calls `use` with the first `most` lines and their numbers, which may take a line. Returns how
-/// many lines there are up to there.
+}  // namespace
+
 int64_t each_prediction(const RunResults& run, const Evaluation& evaluation, size_t most,
                         const std::function<void(Json& line, int64_t number)>& use) {
   const std::filesystem::path file = run.folder / evaluation.stage / "predictions.jsonl";
@@ -51,8 +51,6 @@ int64_t each_prediction(const RunResults& run, const Evaluation& evaluation, siz
   }
   return count;
 }
-
-}  // namespace
 
 std::string mode_text(const Json& line) {
   auto mode = line.at("mode").get<std::string>();

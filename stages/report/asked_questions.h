@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <string>
 #include <vector>
@@ -18,6 +19,12 @@ struct Told {
   Json line;           ///< of its predictions.jsonl
   int64_t number = 0;  ///< of the line, from 1
 };
+
+/// Calls `use` with the first `most` lines of an evaluation's predictions.jsonl and their numbers,
+/// which may take a line. Returns how many lines there are up to there. Throws IoError, and
+/// DataError that names file and line, also where `use` finds a key missing or of another type.
+int64_t each_prediction(const RunResults& run, const Evaluation& evaluation, size_t most,
+                        const std::function<void(Json& line, int64_t number)>& use);
 
 /// Questions of a run, in the order in which the first evaluation asks them: each with what the
 /// evaluations that ask it found, in their order, at least one.

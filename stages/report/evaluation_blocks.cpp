@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "core/base/error.h"
+#include "core/evaluate/extra_metrics.h"
 #include "stages/report/age_charts.h"
 
 namespace xkde::report {
@@ -113,6 +115,11 @@ std::vector<EvaluationBlock> evaluation_blocks(std::span<const RunResults> runs)
 }
 
 bool is_part(const std::string& metric) {
+  // What a recipe asks for beside the accuracy of tokens: "exact.reliability".
+  for (const ExtraMetric& extra : extra_metrics()) {
+    if (metric.starts_with(concat(extra.name, ".")))
+      return metric.find('.', extra.name.size() + 1) != std::string::npos;
+  }
   constexpr std::string_view kHits = "retrieval.hit@";
   return metric.find('.', metric.starts_with(kHits) ? kHits.size() : 0) != std::string::npos;
 }

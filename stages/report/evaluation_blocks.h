@@ -40,7 +40,8 @@ struct EvaluationBlock {
 /// Rows stay where `runs` has them.
 std::vector<EvaluationBlock> evaluation_blocks(std::span<const RunResults> runs);
 
-/// Whether a metric is part of another ("portability.Reasoning", "retrieval.hit@1.locality").
+/// Whether a metric is part of another ("portability.Reasoning", "retrieval.hit@1.locality"); what
+/// `extra_metrics` asks for is none ("exact.reliability").
 bool is_part(const std::string& metric);
 /// The metrics of a block that are (or are not) parts of others; those by age are curves.
 std::vector<std::string> metrics_of(const EvaluationBlock& block, bool parts);

@@ -1,9 +1,11 @@
 #include "stages/report/html_report.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstdint>
 #include <iterator>
+#include <map>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -11,11 +13,14 @@
 
 #include <fmt/format.h>
 
+#include "core/io/file_reader.h"
+#include "stages/recipe/run_record.h"
 #include "stages/report/age_charts.h"
 #include "stages/report/cost_table.h"
 #include "stages/report/edits_page.h"
 #include "stages/report/evaluation_blocks.h"
 #include "stages/report/page/line_chart.h"
+#include "stages/report/page/page_script.h"
 #include "stages/report/page/page_style.h"
 #include "stages/report/size_charts.h"
 
@@ -216,21 +221,28 @@ std::string capability_html(const EvaluationBlock& block) {
                        "bold.");
 }
 
+/// Whether the edits of an evaluation can be read: pages are written when a run ends.
+bool has_page(const RunResults& run, const Evaluation& evaluation) {
+  return run.is_finished ||
+         is_there(run.folder / "report" / edits_page_name(evaluation), FileOrigin::kOwn);
+}
+
 /// Where the edits of a block can be read, by evaluation.
-std::string edits_links(const EvaluationBlock& block) {
+std::string edits_links(const RunResults& run, const EvaluationBlock& block) {
   std::string links;
   for (const Evaluation* evaluation : block.evaluations) {
+    if (!has_page(run, *evaluation)) continue;
     links += (links.empty() ? "" : " · ") + std::string("<a href=\"report/") +
              escaped(edits_page_name(*evaluation)) + "\">" + escaped(evaluation->label) + "</a>";
   }
-  return "<p>Read what was said: " + links + "</p>\n";
+  return links.empty() ? "" : "<p>Read what was said: " + links + "</p>\n";
 }
 
-/// `has_pages`: each evaluation has a page of its own beside this one.
-std::string block_html(const EvaluationBlock& block, bool has_pages) {
+/// `alone`: the run, where the page is of one.
+std::string block_html(const EvaluationBlock& block, const RunResults* alone) {
   std::string text = "<h2>" + escaped(block.title) + "</h2>\n";
   if (!block.asks_edits()) return text + capability_html(block);
-  if (has_pages) text += edits_links(block);
+  if (alone != nullptr) text += edits_links(*alone, block);
   const std::string table = results_table(
       block, metrics_of(block, false),
       "Percent; fluency is an entropy times 100. ± is half the 95 % bootstrap "
@@ -322,33 +334,76 @@ ChartLine curve(const std::string& name, const std::vector<std::pair<double, dou
   return line;
 }
 
-std::string training_html(std::span<const RunResults> runs) {
-  // Charts that hold what belongs together.
-  const std::vector<std::pair<std::string, std::vector<std::string>>> kCharts{
-      {"loss", {"loss", "eval_loss"}},
-      {"gradient norm", {"grad_norm"}},
-      {"learning rate", {"learning_rate"}},
-      {"tokens per second", {"tokens_per_second"}},
-      {"rewards", {"rewards/chosen", "rewards/rejected", "rewards/margins"}},
-      {"accuracy of rewards", {"rewards/accuracies", "eval_rewards/accuracies"}}};
+/// A chart of trainings: what belongs together.
+struct TrainingChart {
+  std::string title, y_name;
+  std::vector<std::string> keys;
+};
+
+/// A training with the name before its lines.
+using NamedTraining = std::pair<std::string, const TrainingCurves*>;
+
+/// The charts of trainings that lie one over another.
+std::string training_charts(const std::vector<NamedTraining>& trainings) {
+  const std::vector<TrainingChart> kCharts{
+      {"loss", "loss, nats a token", {"loss", "eval_loss"}},
+      {"gradient norm", "2-norm", {"grad_norm"}},
+      {"learning rate", "learning rate", {"learning_rate"}},
+      {"tokens per second", "tokens / s", {"tokens_per_second"}},
+      {"rewards", "reward", {"rewards/chosen", "rewards/rejected", "rewards/margins"}},
+      {"accuracy of rewards", "share", {"rewards/accuracies", "eval_rewards/accuracies"}}};
   std::string text;
+  for (const TrainingChart& one : kCharts) {
+    LineChart chart{.title = one.title, .x_name = "step", .y_name = one.y_name, .lines = {}};
+    for (const auto& [name, training] : trainings) {
+      for (const std::string& key : one.keys) {
+        const auto found = training->series.find(key);
+        if (found == training->series.end()) continue;
+        const bool is_alone = one.keys.size() == 1;
+        const std::string line = is_alone ? name : name + ", " + key;
+        chart.lines.push_back(curve(name.empty() ? key : line, found->second));
+      }
+    }
+    if (!chart.lines.empty()) text += figure(chart);
+  }
+  return text.empty() ? "" : "<div class=\"charts\">\n" + text + "</div>\n";
+}
+
+/// Of several runs, trainings of one kind and place among their kind lie one over another.
+std::string training_html(std::span<const RunResults> runs) {
+  std::vector<std::pair<std::string, std::vector<NamedTraining>>> groups;
   for (const RunResults& run : runs) {
+    std::map<std::string, int> counts;
     for (const TrainingCurves& training : run.trainings) {
       if (training.series.empty()) continue;
-      const std::string name = runs.size() > 1 ? run.name + ": " + training.stage : training.stage;
-      text += "<h3>" + escaped(name) + "</h3>\n<div class=\"charts\">\n";
-      for (const auto& [title, keys] : kCharts) {
-        LineChart chart{.title = title, .x_name = "step", .lines = {}};
-        for (const std::string& key : keys) {
-          const auto found = training.series.find(key);
-          if (found != training.series.end()) chart.lines.push_back(curve(key, found->second));
-        }
-        if (!chart.lines.empty()) text += "<figure>" + draw(chart) + "</figure>\n";
-      }
-      text += "</div>\n";
+      const std::string kind = training.stage.substr(training.stage.find('-') + 1);
+      const int count = ++counts[kind];
+      std::string title = training.stage;
+      if (runs.size() > 1) title = count == 1 ? kind : fmt::format("{} {}", kind, count);
+      auto group = std::ranges::find(groups, title, [](const auto& one) { return one.first; });
+      if (group == groups.end()) group = groups.insert(group, {title, {}});
+      group->second.emplace_back(runs.size() > 1 ? run.name : "", &training);
     }
   }
+  std::string text;
+  for (const auto& [title, trainings] : groups)
+    text += "<h3>" + escaped(title) + "</h3>\n" + training_charts(trainings);
   return text.empty() ? "" : "<h2>Training</h2>\n" + text;
+}
+
+/// Runs held against the first one.
+std::string comparison_html(const RunComparison& comparison) {
+  std::string text;
+  for (const std::string& warning : comparison.warnings)
+    text += "<p class=\"warn\">" + escaped(warning) + "</p>\n";
+  text +=
+      grid_html(differences_grid(comparison),
+                "Each run's last evaluation against that of the first run, in percent, over the "
+                "questions that both asked. n is records; intervals are those of a paired "
+                "bootstrap over records, p of a test that turns signs, p (Holm) corrected for "
+                "all lines.");
+  text += grid_html(comparison.recipe_keys, "Keys of the recipes that differ.");
+  return text.empty() ? "" : "<h2>Comparison</h2>\n" + text;
 }
 
 std::string text_of(const Json& json, const char* key) {
@@ -371,23 +426,45 @@ std::string run_html(const RunResults& run) {
          "</pre></details>\n";
 }
 
+bool is_running(const RunResults& run) {
+  return text_of(run.run, "exit_reason") == recipe::kRunning;
+}
+
+/// With the time of writing, by which the script of the page tells its age.
+std::string live_body() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  const auto written = std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
+  return fmt::format("<body data-live=\"{}\">\n", written);
+}
+
+constexpr std::string_view kLiveNote =
+    "<p class=\"sub\" role=\"status\">The run goes on. This page is <span id=\"live\">new</span> "
+    "and "
+    "reads itself again.</p>\n";
+
 }  // namespace
 
-std::string html_report(std::span<const RunResults> runs, std::span<const Survival> survived) {
+std::string html_report(std::span<const RunResults> runs, std::span<const Survival> survived,
+                        const RunComparison& comparison) {
   std::string names;
   for (const RunResults& run : runs) names += (names.empty() ? "" : ", ") + run.name;
-  std::string text = page_head(names) + "<body>\n<h1>" + escaped(names) + "</h1>\n";
+  const bool is_live = runs.size() == 1 && is_running(runs.front());
+  std::string text = page_head(names, kPagePolicy) + (is_live ? live_body() : "<body>\n") + "<h1>" +
+                     escaped(names) + "</h1>\n" + (is_live ? std::string(kLiveNote) : "");
   for (const RunResults& run : runs) {
     if (runs.size() > 1) text += "<h3>" + escaped(run.name) + "</h3>\n";
     text += run_html(run);
   }
   const std::vector<EvaluationBlock> blocks = evaluation_blocks(runs);
   if (blocks.empty()) text += "<p class=\"empty\">No evaluation is complete.</p>\n";
-  for (const EvaluationBlock& block : blocks) text += block_html(block, runs.size() == 1);
+  text += comparison_html(comparison);
+  const RunResults* const alone = runs.size() == 1 ? &runs.front() : nullptr;
+  for (const EvaluationBlock& block : blocks) text += block_html(block, alone);
   text += benchmark_means(blocks);
   text += survival_html(survived);
   text += cost_html(runs);
-  return text + agreement_html(runs) + training_html(runs) + "</body></html>\n";
+  return text + agreement_html(runs) + training_html(runs) + "<script>" + std::string(kPageScript) +
+         "</script>\n</body></html>\n";
 }
 
 bool is_html_report(std::string_view text) { return has_page_head(text); }

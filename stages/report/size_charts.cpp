@@ -13,8 +13,6 @@ std::string x_name(const std::string& mode) {
   return mode.starts_with("batch") ? "edits in a batch" : "edits in the stream";
 }
 
-std::string figure(const LineChart& chart) { return "<figure>" + draw(chart) + "</figure>\n"; }
-
 /// A chart of each metric, a line of each evaluation. `point(label, size, metric)` may be nothing.
 template <typename Point>
 std::string metric_charts(const std::vector<std::string>& labels, const std::vector<int64_t>& sizes,

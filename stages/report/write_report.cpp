@@ -25,6 +25,12 @@ void write_edits_pages(const RunResults& run, const std::filesystem::path& folde
 
 }  // namespace
 
+void write_live_report(const std::filesystem::path& folder) {
+  const RunResults run = read_run(folder);
+  if (run.is_finished) return;
+  write_file_atomically(folder / "report.html", html_report(std::span(&run, 1), {}));
+}
+
 std::vector<Survival> write_report(const std::filesystem::path& folder) {
   return write_report(read_run(folder));
 }

