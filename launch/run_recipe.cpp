@@ -127,6 +127,8 @@ int end_with(const Failure& failure, const dist::MpiEnvironment& mpi, dist::Hear
     log::info(failure.message + "; to go on, run the same command again");
   } else if (!together || (speaks(*ends, mpi.rank()) && code != ExitCode::kStopped)) {
     log::error(failure.kind, failure.message);
+  } else {
+    log::note(failure.kind + ": " + failure.message);
   }
   if (together) return failure.exit_code;
   if (heartbeat != nullptr) heartbeat->fail();
@@ -143,7 +145,8 @@ std::string_view RunCommand::summary() const {
 }
 
 std::vector<std::string_view> RunCommand::examples() const {
-  return {"xkde_dist recipes/quickstart.yaml", "mpirun -n 2 xkde_dist recipes/quickstart.yaml",
+  return {"xkde_dist recipes/quickstart.yaml",
+          "mpirun -n 2 xkde_dist recipes/quickstart.yaml",
           "mpirun -n 8 xkde_dist recipe.yaml sft.learning_rate=5e-6 "
           "'evaluate.test_languages=[de,zh]'",
           "xkde_dist recipe.yaml --fresh sft.max_steps=200",

@@ -1,6 +1,7 @@
 #ifndef XKDE_CORE_BASE_LOG_H_
 #define XKDE_CORE_BASE_LOG_H_
 
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -15,6 +16,15 @@ void warning(std::string_view message);  ///< standard error, every rank
 void shared_warning(std::string_view message);
 /// "[rank 3/8] DataError: ..." in one write, so that lines of ranks never mix.
 void error(std::string_view kind, std::string_view message);
+
+/// Takes a line, without its end, from any thread, one at a time. Returns what is to be said of it
+/// on standard error, as that the line is lost; "" for nothing. Calls no function of this file.
+using Copy = std::function<std::string(std::string_view line)>;
+/// From now on `copy` gets what this rank says, also info() of ranks that print none. Null: nobody
+/// does.
+void copy_to(Copy copy);
+/// A line for the copy alone.
+void note(std::string_view message);
 
 }  // namespace xkde::log
 

@@ -13,6 +13,7 @@
 
 #include "core/base/error.h"
 #include "core/base/stopwatch.h"
+#include "core/trace/trace_spans.h"
 #include "distributed/comm/collective_call.h"
 #include "distributed/comm/cpu_reduce.h"
 
@@ -201,6 +202,7 @@ void MessageCommunicator::exchange(const std::vector<Transfer>& sends,
 }
 
 void MessageCommunicator::await(std::vector<MPI_Request>& requests, const std::vector<int>& peers) {
+  const TraceSpan span(TraceLane::kWait);
   const Stopwatch waited;
   for (;;) {
     int done = 0;

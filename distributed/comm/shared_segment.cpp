@@ -12,6 +12,7 @@
 
 #include "core/base/error.h"
 #include "core/base/stopwatch.h"
+#include "core/trace/trace_spans.h"
 #include "distributed/comm/cpu_reduce.h"
 
 namespace xkde::dist {
@@ -143,6 +144,7 @@ void SegmentCommunicator::await(int rank) {
     if (arrived(rank)) return;
     pause_cpu();
   }
+  const TraceSpan span(TraceLane::kWait);
   const Stopwatch waited;
   for (int i = 0; !arrived(rank); ++i) {
     check_alive();

@@ -8,6 +8,7 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include "core/base/error.h"
+#include "core/trace/trace_spans.h"
 #include "distributed/sharding/model_layout.h"
 
 namespace xkde::dist {
@@ -126,6 +127,7 @@ AdapterModel::BlockRun AdapterModel::run_block(size_t unit, const std::vector<at
 
 at::Tensor AdapterModel::backward_block(size_t unit, BlockRun& run, const at::Tensor& output_grad,
                                         const Pass& pass, bool last) {
+  const TraceSpan span(TraceLane::kCompute, "backward", base_layout_.units[unit].name);
   const std::vector<at::Tensor> weights = schedule_.parameters(unit, -1);
   std::vector<at::Tensor> grads;
   if (output_grad.defined()) {
@@ -153,6 +155,7 @@ at::Tensor AdapterModel::forward_backward(const PackedBatch* batch, bool last,
   std::vector<BlockRun> runs(head);
   const Pass pass = begin_forward(batch, batch != nullptr && batch->dropout_seeds.defined());
   const auto run = [&](size_t unit, const std::vector<at::Tensor>& weights, const at::Tensor& x) {
+    const TraceSpan span(TraceLane::kCompute, "forward", base_layout_.units[unit].name);
     if (options_.recompute == Recompute::kNone) {
       runs[unit] = run_block(unit, weights, x, pass);
       return runs[unit].output.detach();

@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include "core/trace/trace_spans.h"
+
 namespace xkde::dist {
 
 GatherOptions gather_options(const EngineOptions& options, int num_shards) {
@@ -31,6 +33,7 @@ void GatheredWeights::start(size_t index) {
     unit.filled = true;
     return;
   }
+  const TraceSpan span(TraceLane::kGather, "gather", layout.name);
   unit.flat = memory_.take(index, layout.shard_numel * shards_.size());
   const at::Tensor own =
       unit.flat.narrow(0, shards_.rank() * layout.shard_numel, layout.shard_numel);
@@ -47,6 +50,7 @@ const at::Tensor& GatheredWeights::get(size_t index) {
   start(index);
   Unit& unit = units_[index];
   if (unit.pending) {
+    const TraceSpan span(TraceLane::kGather, "gather", layout_.units[index].name);
     unit.pending->wait();
     unit.pending.reset();
     unit.filled = true;

@@ -7,6 +7,7 @@
 
 #include "core/base/error.h"
 #include "core/optim/adamw.h"
+#include "core/trace/trace_spans.h"
 
 namespace xkde::dist {
 namespace {
@@ -117,6 +118,7 @@ void GradientSums::scatter(size_t unit, at::Tensor full, bool last) {
   const bool first = std::exchange(slice_stale_[unit], 0) != 0;
   const at::Tensor result =
       first ? slice(unit) : at::empty({layout_.units[unit].shard_numel}, shard().options());
+  const TraceSpan span(TraceLane::kReduce, "reduce", layout_.units[unit].name);
   mesh_.shards().set_phase(layout_.units[unit].name);
   std::unique_ptr<Work> work = mesh_.shards().reduce_scatter(result, full, ReduceOp::kSum);
   reductions_.push_back({unit, std::move(full), result, first, last, std::move(work)});
@@ -125,6 +127,7 @@ void GradientSums::scatter(size_t unit, at::Tensor full, bool last) {
 void GradientSums::complete_first() {
   const Reduction done = std::move(reductions_.front());
   reductions_.pop_front();
+  const TraceSpan span(TraceLane::kReduce, "reduce", layout_.units[done.unit].name);
   done.work->wait();
   if (!done.first) slice(done.unit).add_(done.result);
   if (done.last) sum_copies(done.unit);
@@ -132,6 +135,7 @@ void GradientSums::complete_first() {
 
 void GradientSums::sum_copies(size_t unit) {
   if (mesh_.num_copies() == 1) return;
+  const TraceSpan span(TraceLane::kReduce, "reduce", layout_.units[unit].name);
   const at::Tensor own = slice(unit);
   at::Tensor sum = own.to(options_.reduce_dtype);
   mesh_.copies().set_phase(layout_.units[unit].name);
@@ -140,6 +144,7 @@ void GradientSums::sum_copies(size_t unit) {
 }
 
 at::Tensor GradientSums::finish() {
+  const TraceSpan span(TraceLane::kReduce, "gradient norm");
   while (!reductions_.empty()) complete_first();
   for (CopySum& copy : copy_sums_) {
     copy.work->wait();

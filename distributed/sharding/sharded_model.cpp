@@ -7,6 +7,7 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include "core/base/error.h"
+#include "core/trace/trace_spans.h"
 #include "distributed/sharding/model_layout.h"
 #include "distributed/sharding/shard_values.h"
 
@@ -73,6 +74,7 @@ at::Tensor ShardedModel::forward_block(const std::vector<at::Tensor>& weights, c
 
 at::Tensor ShardedModel::backward_block(size_t unit, BlockRun& run, const at::Tensor& output_grad,
                                         const BlockContext& context, bool last) {
+  const TraceSpan span(TraceLane::kCompute, "backward", layout_.units[unit].name);
   const std::vector<at::Tensor> weights = schedule_.parameters(unit, -1);
   std::vector<at::Tensor> grads;
   if (output_grad.defined()) {
@@ -102,6 +104,7 @@ at::Tensor ShardedModel::forward_backward(const PackedBatch* batch, bool last,
   std::vector<BlockRun> runs(head);
   const BlockContext context = schedule_.begin(batch);
   const auto block = [&](size_t unit, const std::vector<at::Tensor>& weights, const at::Tensor& x) {
+    const TraceSpan span(TraceLane::kCompute, "forward", layout_.units[unit].name);
     return forward_block(weights, x, context.of(static_cast<int64_t>(unit) - 1), runs[unit]);
   };
   HeadSums sums;

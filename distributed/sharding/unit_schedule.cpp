@@ -6,6 +6,8 @@
 #include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include "core/trace/trace_spans.h"
+
 namespace xkde::dist {
 namespace {
 
@@ -79,6 +81,7 @@ at::Tensor UnitSchedule::forward_to_loss(const PackedBatch* batch, const BlockCo
 at::Tensor UnitSchedule::backward_head(const PackedBatch& batch, const at::Tensor& x,
                                        const LossOfLogProbs& loss, HeadSums sums,
                                        at::Tensor& x_grad) {
+  const TraceSpan span(TraceLane::kCompute, "head");
   const OutputLayer output = output_layer();
   std::vector<at::Tensor> inputs;  // [L, D] and, where it is trained, [D]
   at::Tensor hidden;               // [L, D]

@@ -26,6 +26,8 @@
 #include "distributed/comm/agreement.h"
 #include "distributed/comm/typed_gather.h"
 #include "stages/edit/keys.h"
+#include "stages/follow/live_report.h"
+#include "stages/follow/rank_log.h"
 #include "stages/pipeline/covered_keys.h"
 #include "stages/pipeline/run_plan.h"
 #include "stages/pipeline/stage_table.h"
@@ -289,6 +291,24 @@ std::vector<size_t> last_weights(const Recipe& recipe) {
   return stages;
 }
 
+/// On rank 0 of a run that shall have one.
+std::unique_ptr<LiveReport> live_report_of(const Recipe& recipe, bool is_root) {
+  if (!is_root || !recipe.live_report) return nullptr;
+  return std::make_unique<LiveReport>(
+      [run = recipe.output_dir] { report::write_live_report(run); });
+}
+
+/// The page of a run that goes on says so, and must not any longer.
+void end_unfinished(const Recipe& recipe, RunFolder& folder, const std::string& reason) {
+  folder.write_end(reason);
+  if (!recipe.live_report) return;
+  try {
+    report::write_live_report(recipe.output_dir);
+  } catch (const std::exception& error) {
+    log::warning(concat("report: ", error.what()));  // the run has its own reason to end
+  }
+}
+
 }  // namespace
 
 void run_pipeline(const Recipe& recipe, const RunFacts& facts, dist::Communicator& comm,
@@ -301,13 +321,15 @@ void run_pipeline(const Recipe& recipe, const RunFacts& facts, dist::Communicato
     // What an earlier start wrote stays until this one is sure to go on with it.
     if (!folder->before()) folder->write_start(recipe, facts);
   });
+  start_rank_log(recipe, comm);
   try {
+    const std::unique_ptr<LiveReport> page = live_report_of(recipe, folder != nullptr);
     Pipeline(recipe, comm, device).run(folder.get(), facts, changed);
   } catch (const StopRequested&) {
-    if (folder) folder->write_end("stopped on request");
+    if (folder) end_unfinished(recipe, *folder, "stopped on request");
     throw;
   } catch (const std::exception& error) {
-    if (folder) folder->write_end(std::string("error: ") + error.what());
+    if (folder) end_unfinished(recipe, *folder, std::string("error: ") + error.what());
     throw;
   }
   if (!folder) return;

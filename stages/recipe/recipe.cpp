@@ -121,6 +121,8 @@ void each_top_key(StrictMap& map, Recipe& recipe) {
   recipe.parallel.each_key(map.map("parallel"));
   map.optional("logging_steps", recipe.logging_steps, kPositive);
   map.written_if(!recipe.report_to.empty(), "report_to", recipe.report_to, kReporters);
+  map.optional("rank_logs", recipe.rank_logs);
+  map.optional("live_report", recipe.live_report);
   map.optional("verify_inputs", recipe.verify_inputs);
 }
 
@@ -217,8 +219,8 @@ size_t Recipe::stage_above(size_t index, std::string_view name) const {
 }
 
 std::vector<std::string> recipe_keys() {
-  return {"run_name",      "seed",      "output_dir",    "model", "parallel",
-          "logging_steps", "report_to", "verify_inputs", "stages"};
+  return {"run_name",  "seed",      "output_dir",  "model",         "parallel", "logging_steps",
+          "report_to", "rank_logs", "live_report", "verify_inputs", "stages"};
 }
 
 Recipe parse_recipe(std::string_view text, const std::string& name, StageParsers parsers,

@@ -65,6 +65,8 @@ struct Recipe {
   ParallelSection parallel;
   int64_t logging_steps = 10;       ///< steps between two lines on a screen that is no terminal
   std::vector<Reporter> report_to;  ///< transformers.TrainingArguments, which has "all"
+  bool rank_logs = false;           ///< each rank writes what it says into a file of its own
+  bool live_report = true;          ///< report.html is written anew while the run goes on
   /// Input files are read at every start to tell whether they changed, also those whose size, times
   /// and inode say that they did not.
   bool verify_inputs = false;

@@ -21,9 +21,9 @@ namespace {
 namespace fs = std::filesystem;
 
 /// What a run writes into its folder, beside the folders of its stages.
-constexpr std::string_view kNamesOfARun[] = {"run.json",     kDigestsFile,   ".lock",
-                                             ".lock.holder", "report.html",  "results.csv",
-                                             "report",       kVerdictsFolder};
+constexpr std::string_view kNamesOfARun[] = {"run.json",     kDigestsFile,    ".lock",
+                                             ".lock.holder", "report.html",   "results.csv",
+                                             "report",       kVerdictsFolder, kLogsFolder};
 /// Of these, what is replaced at the end of a run.
 constexpr std::string_view kReplaced[] = {"report.html", "results.csv", "report"};
 

@@ -89,17 +89,23 @@ std::string Progress::time_left(int64_t step) const {
   return minutes_and_seconds(per_step * static_cast<double>(total_ - step));
 }
 
+std::string Progress::plain_line(int64_t step, const std::string& detail) const {
+  return fmt::format("{} {}/{}  {}  left {}", label_, step, total_, detail, time_left(step));
+}
+
 void Progress::update(int64_t step, const std::string& detail) {
-  if (!active_) return;
   const bool last = step == total_;
-  if (terminal_) {
-    const bool due = clock_.seconds() - last_drawn_ > 0.2;
-    if (due || last) draw_bar(step, detail);
+  if (active_ && !terminal_ && (last || step % line_every_ == 0)) {
+    log::info(plain_line(step, detail));
     return;
   }
-  if (last || step % line_every_ == 0) {
-    log::info(fmt::format("{} {}/{}  {}  left {}", label_, step, total_, detail, time_left(step)));
+  if (active_ && terminal_) {
+    const bool due = clock_.seconds() - last_drawn_ > 0.2;
+    if (due || last) draw_bar(step, detail);
   }
+  if (!last && clock_.seconds() < next_note_) return;
+  next_note_ = clock_.seconds() + kNoteSeconds;
+  log::note(plain_line(step, detail));
 }
 
 void Progress::draw_bar(int64_t step, const std::string& detail) {

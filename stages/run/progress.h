@@ -30,9 +30,12 @@ std::string progress_bar(const ProgressLine& line, int64_t columns);
 
 /// How far a stage is, on standard error: a bar that redraws itself on a terminal, a plain line
 /// every `line_every` steps elsewhere, also on a terminal that cannot redraw (TERM=dumb). Only rank
-/// 0 should own an active one.
+/// 0 should own an active one. Where no such line is printed, the log of the rank (log::copy_to)
+/// gets one at the first step, at the last and every kNoteSeconds.
 class Progress {
  public:
+  static constexpr double kNoteSeconds = 10.0;
+
   /// `done` steps were finished by an earlier run; the time left is judged from those of this run.
   Progress(std::string label, int64_t total, int64_t done, int64_t line_every, bool active);
   ~Progress();
@@ -44,6 +47,7 @@ class Progress {
 
  private:
   std::string time_left(int64_t step) const;
+  std::string plain_line(int64_t step, const std::string& detail) const;
   int terminal_fd() const;
   void draw_bar(int64_t step, const std::string& detail);
 
@@ -54,6 +58,7 @@ class Progress {
   bool terminal_;
   bool bar_open_ = false;
   double last_drawn_ = -1.0;
+  double next_note_ = 0.0;
   Stopwatch clock_;
 };
 

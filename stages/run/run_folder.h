@@ -18,6 +18,7 @@ namespace xkde::recipe {
 /// judges where a recipe names no other place.
 inline constexpr const char* kDigestsFile = ".digests.json";
 inline constexpr const char* kVerdictsFolder = "judge_verdicts";
+inline constexpr const char* kLogsFolder = "logs";  ///< of ranks (Recipe::rank_logs)
 
 /// What run.json says beside the recipe.
 struct RunFacts {

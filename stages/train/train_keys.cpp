@@ -26,6 +26,7 @@ constexpr Condition<int64_t> kBatchSize{"an integer from 1 to 1000000",
                                         {.least = 1, .most = 1000000}};
 constexpr Condition<int64_t> kGlobalBatchSize{"an integer from 0 to 1000000",
                                               {.least = 0, .most = 1000000}};
+constexpr Condition<int64_t> kProfileSteps{"an integer from 0 to 1000", {.least = 0, .most = 1000}};
 constexpr Condition<int64_t> kMaxSteps{"an integer of at least 0, or -1 for no limit",
                                        {.least = -1}};
 constexpr Condition<double> kWarmup{
@@ -59,7 +60,8 @@ int64_t TrainKeys::total_steps(int64_t steps_per_epoch) const {
 }
 
 std::vector<std::string_view> TrainKeys::save_keys() {
-  return {"save_steps", "save_total_limit", "async_save", "resume_from_checkpoint"};
+  return {"save_steps", "save_total_limit", "async_save", "resume_from_checkpoint",
+          "profile_steps"};
 }
 
 void TrainKeys::each_train_key(StrictMap& map) {
@@ -91,6 +93,7 @@ void TrainKeys::each_train_key(StrictMap& map) {
   map.optional("save_total_limit", save_total_limit, kPositive);
   map.optional("async_save", async_save);
   map.optional("resume_from_checkpoint", resume_from_checkpoint, kResumeNames);
+  map.optional("profile_steps", profile_steps, kProfileSteps);
   if (map.asks("lora", lora)) each_lora_key(map.map("lora"), *lora);
   for (const auto& [key, why] : kForeignKeys) map.refuse(key, std::string(why));
 }

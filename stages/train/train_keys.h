@@ -63,6 +63,7 @@ struct TrainKeys {
   int64_t save_total_limit = 2;                             ///< ours
   bool async_save = true;                                   ///< ours: written beside the next steps
   ResumeFrom resume_from_checkpoint = ResumeFrom::kNewest;  ///< ours
+  int64_t profile_steps = 0;                                ///< ours: steps that are traced
   std::optional<LoraOptions> lora = std::nullopt;  ///< ours: an adapter is trained, in place of all
 
   /// Items of a step over all ranks.
@@ -73,8 +74,8 @@ struct TrainKeys {
   /// Optimizer steps in all.
   int64_t total_steps(int64_t steps_per_epoch) const;
 
-  /// How and when the stage saves (Stage::free_keys). What it ends with does not depend on them,
-  /// unless it ends with the best of what was saved.
+  /// How and when the stage saves, and what is traced of it (Stage::free_keys). What it ends with
+  /// does not depend on them, unless it ends with the best of what was saved.
   static std::vector<std::string_view> save_keys();
 
   /// Reads or writes every key. With a global_batch_size the two that it replaces are not written.

@@ -16,8 +16,10 @@
 #include "core/optim/adamw.h"
 #include "core/optim/lr_schedule.h"
 #include "core/optim/optimizer.h"
+#include "core/trace/trace_spans.h"
 #include "distributed/comm/typed_gather.h"
 #include "distributed/sharding/copy_check.h"
+#include "stages/follow/step_profile.h"
 #include "stages/run/json_lines.h"
 #include "stages/run/progress.h"
 #include "stages/train/checkpoints.h"
@@ -47,6 +49,7 @@ LrSchedule schedule_of(const TrainKeys& keys, int64_t total_steps) {
 }
 
 constexpr const char* kMetricsFile = "metrics.jsonl";
+constexpr const char* kTraceFile = "trace.json";
 
 /// The figures of a step by the names that transformers' Trainer gives them.
 std::vector<EventScalar> scalars_of(const Json& line) {
@@ -81,6 +84,15 @@ TrainCheckpointOptions checkpoint_options(const std::string& stage, const TrainK
           .facts = host.facts};
 }
 
+/// Waits until a device has done all that this thread asked of it; nothing for a CPU.
+std::function<void()> settle_of(at::Device device) {
+  if (device.is_cpu()) return nullptr;
+  return [device] {
+    [[maybe_unused]] const auto waited =
+        at::zeros({}, at::TensorOptions().device(device)).item<float>();
+  };
+}
+
 /// All that copies of the model hold, whose bits are compared as if they were fp32.
 std::vector<at::Tensor> state_of(dist::TrainableModel& model, const Optimizer& optimizer) {
   std::vector<at::Tensor> tensors{model.master()};
@@ -107,7 +119,8 @@ class Trainer {
                            model_.decay_ranges(), model_.master().device())),
         checkpoints_(checkpoint_options(task.name(), keys, host), model_, *optimizer_, comm_),
         copies_(state_of(model_, *optimizer_), host.compare_copies, comm_.size(),
-                model_.layout().num_shards) {}
+                model_.layout().num_shards),
+        profile_(keys.profile_steps, host.folder / kTraceFile, comm_, settle_of(device_)) {}
 
   std::optional<std::filesystem::path> run() {
     const TrainPoint start = checkpoints_.resume();
@@ -135,11 +148,14 @@ class Trainer {
     prepare_step(step_);
     rounds_ = dist::largest_of_ranks(comm_, std::ssize(next_.packs));
     while (step_ < total_steps_ && !ends_early()) {
+      profile_.begin_step(step_ + 1);
       const StepReport report = train_step();
       Json line = to_json(report);
       tell(line, progress);
       end_step(report.all);
+      profile_.end_step();
     }
+    profile_.finish();
     if (total_steps_ == 0) {
       save(SaveScore::kOfSteps);
       checkpoints_.finish();
@@ -171,6 +187,7 @@ class Trainer {
   /// Evaluates the dev set where that is due after a step, and writes the step's line.
   void tell(Json& line, Progress& progress) {
     if (has_dev_ && (step_ % dev_.eval_steps == 0 || step_ == total_steps_)) evaluate(line);
+    const TraceSpan span(TraceLane::kSave, "metrics");
     if (lines_) lines_->append(line);
     if (events_) events_->add_scalars(step_, scalars_of(line));
     progress.update(step_, summary(line));
@@ -191,6 +208,7 @@ class Trainer {
   }
 
   void evaluate(Json& line) {
+    const TraceSpan span(TraceLane::kCompute, "dev set");
     comm_.set_step(fmt::format("{} step {}, dev set", task_.name(), step_));
     at::Tensor loss = at::zeros({}, at::TensorOptions(at::kDouble).device(device_));
     for (int64_t i = 0; i < dev_rounds_; ++i) {
@@ -216,6 +234,7 @@ class Trainer {
 
   /// This rank's packs of a step.
   void prepare_step(int64_t step) {
+    const TraceSpan span(TraceLane::kData);
     next_ = {};
     if (step >= total_steps_) return;
     const int64_t per_epoch = task_.steps_per_epoch();
@@ -245,6 +264,7 @@ class Trainer {
   /// the device updates while this rank writes its report. Skipping the update on the device
   /// instead would take a collective of its own for the loss, and the same wait at the end.
   StepReport train_step() {
+    const TraceSpan span(TraceLane::kCompute);
     comm_.set_step(fmt::format("{} step {}", task_.name(), step_ + 1));
     const TrainStep work = std::move(next_);
     StepTally own;
@@ -263,7 +283,7 @@ class Trainer {
     own.set_sums(task_.take_sums());
 
     StepReport report;
-    const std::vector<StepTally> ranks = dist::gather(comm_, own);
+    const std::vector<StepTally> ranks = tallies(own);
     report.all = joined(ranks);
     XKDE_CHECK(std::isfinite(report.all.loss) && std::isfinite(report.all.grad_norm), NumericError,
                "step ", step_ + 1, ": expected a finite loss and gradient norm, found ",
@@ -283,6 +303,11 @@ class Trainer {
     return report;
   }
 
+  std::vector<StepTally> tallies(const StepTally& own) const {
+    const TraceSpan span(TraceLane::kWait, "tally");
+    return dist::gather(comm_, own);
+  }
+
   void compare_copies(const std::vector<StepTally>& ranks) const {
     std::vector<uint64_t> bits;
     for (const StepTally& rank : ranks) bits.push_back(rank.state_bits);
@@ -290,15 +315,20 @@ class Trainer {
   }
 
   void update(const at::Tensor& norm, double learning_rate) {
+    const TraceSpan span(TraceLane::kOptimizer);
     const at::Tensor scale =
         keys_.max_grad_norm > 0 ? clip_scale(norm, keys_.max_grad_norm) : at::ones_like(norm);
     const at::Device home = model_.master().device();
-    const auto guard = checkpoints_.begin_update();
+    const auto guard = [&] {
+      const TraceSpan wait_of_save(TraceLane::kSave, "copy of a save");
+      return checkpoints_.begin_update();
+    }();
     optimizer_->step(model_.master(), model_.gradient().to(home), learning_rate, scale.to(home));
   }
 
   /// Saves where one is due; throws StopRequested where a rank was asked to stop.
   void end_step(const StepTally& all) {
+    const TraceSpan span(TraceLane::kSave);
     checkpoints_.add_loss(all.loss);
     const bool due = keys_.save_steps > 0 && step_ % keys_.save_steps == 0;
     const bool is_last = step_ == total_steps_ || ends_early();
@@ -374,6 +404,7 @@ class Trainer {
   TrainStep next_;                          ///< the work of the step that comes next
   int64_t rounds_ = 0;                      ///< packs of the rank that has most in that step
   Stopwatch watch_;                         ///< since the last report
+  StepProfile profile_;
   std::vector<TrainPack> dev_packs_;
   int64_t dev_rounds_ = 0;
   bool has_dev_ = false;

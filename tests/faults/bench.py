@@ -22,9 +22,11 @@ from watching import TEMPORARY, kill_family  # noqa: E402
 PATIENCE = 300  # seconds for what takes one or two on an idle machine
 MOST_BYTES = 700 << 20  # of memory; a run of the tiny model takes 180 MB
 ENCODER = pathlib.Path(__file__).resolve().parents[1] / "golden/encoders/bert"
+# A page that is written while the run goes on makes calls of its own, at no certain place among the others.
 HEAD = """\
 output_dir: {out}
 logging_steps: 1000
+live_report: false
 model: {{model_name_or_path: {root}/model, dtype: float32, chat_template: chatml_no_system}}
 parallel: {{threads: 1}}
 stages:

@@ -53,8 +53,11 @@ class PreferenceRun(TinyRunTest):
 
     def test_one_two_and_three_ranks_give_the_same_samples_pairs_and_curve(self):
         for ranks in (1, 2, 3):
-            result = self.run_program([self.recipe(f"ranks{ranks}", RECIPE)], ranks)
+            result = self.run_program([self.recipe(f"ranks{ranks}", RECIPE), "orpo.profile_steps=2"], ranks)
             self.assertEqual(result.returncode, 0, result.stderr)
+            trace = json.loads(self.text_of(f"ranks{ranks}", "05-orpo/trace.json"))["traceEvents"]
+            steps = [(event["pid"], event["name"]) for event in trace if event.get("cat") == "step"]
+            self.assertEqual(sorted(steps), [(rank, step) for rank in range(ranks) for step in ("step 2", "step 3")])
         samples = self.lines("ranks1", "03-sample/samples.jsonl")
         self.assertEqual(len(samples), 36)
         self.assertEqual({len(row["answers"]) for row in samples}, {4})

@@ -11,6 +11,7 @@ import re
 # A folder includes only itself and folders above it in this list.
 ORDER = (
     "core/base",
+    "core/trace",
     "core/io/blocks",
     "core/io",
     "core/io/writers",
@@ -55,6 +56,7 @@ ORDER = (
     "stages/weights",
     "stages/run",
     "stages/watch",
+    "stages/follow",
     "stages/build_data",
     "stages/train",
     "stages/preference",

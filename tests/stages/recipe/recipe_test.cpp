@@ -141,7 +141,7 @@ TEST(Recipe, ResolvedRecipeIsOrderedAndComplete) {
   for (const auto& [key, value] : all.items()) keys.push_back(key);
   EXPECT_EQ(keys, recipe_keys());
   EXPECT_EQ(all["stages"].size(), 4U);
-  EXPECT_EQ(all["stages"][1]["sft"].size(), 30U);
+  EXPECT_EQ(all["stages"][1]["sft"].size(), 31U);
   EXPECT_EQ(all["stages"][0]["build_data"]["sources"][0]["questions"].dump(),
             R"(["src","rephrase","loc"])");
 }
