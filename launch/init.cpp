@@ -88,10 +88,8 @@ fs::path folder_of(const InitCommand& command) {
 void check_free(const fs::path& folder) {
   const PathKind kind = kind_of_name(folder, FileOrigin::kOwn);
   const bool is_empty = kind == PathKind::kFolder && recipe::names_in(folder).empty();
-  XKDE_CHECK(kind == PathKind::kNothing || is_empty, IoError, folder.string(),
-             ": expected nothing there, or an empty folder, found ",
-             kind == PathKind::kFolder ? "one with files" : "another file",
-             "; nothing is replaced, name another");
+  if (kind != PathKind::kNothing && !is_empty)
+    refuse_taken(folder, "nothing there, or an empty folder");
 }
 
 }  // namespace

@@ -150,7 +150,8 @@ std::vector<std::string_view> RunCommand::examples() const {
           "mpirun -n 8 xkde_dist recipe.yaml sft.learning_rate=5e-6 "
           "'evaluate.test_languages=[de,zh]'",
           "xkde_dist recipe.yaml --fresh sft.max_steps=200",
-          "xkde_dist recipe.yaml --dry-run --show-samples 3"};
+          "xkde_dist recipe.yaml --dry-run --show-samples 3",
+          "xkde_dist runs/quickstart/run.json output_dir=runs/again"};
 }
 
 void RunCommand::define(CLI::App& app) {

@@ -87,6 +87,16 @@ PathKind kind_of_name(const fs::path& path, FileOrigin origin) {
   return kind_of(status_of(path, origin, ::lstat));
 }
 
+void refuse_taken(const fs::path& path, const std::string& expected) {
+  const PathKind kind = kind_of_name(path, FileOrigin::kOwn);
+  const char* found = "something else";
+  if (kind == PathKind::kFile) found = "a file";
+  if (kind == PathKind::kFolder) found = "a folder with files";
+  if (kind == PathKind::kLink) found = "a link";
+  throw IoError(concat(path.string(), ": expected ", expected, ", found ", found,
+                       "; nothing is replaced, name another"));
+}
+
 bool is_there(const fs::path& path, FileOrigin origin) {
   return kind_at(path, origin) != PathKind::kNothing;
 }

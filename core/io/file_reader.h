@@ -35,6 +35,9 @@ enum class PathKind { kNothing, kFile, kFolder, kLink, kOther };
 PathKind kind_at(const std::filesystem::path& path, FileOrigin origin);
 /// What has the name itself: a link is kLink, wherever it leads.
 PathKind kind_of_name(const std::filesystem::path& path, FileOrigin origin);
+/// Throws IoError "PATH: expected EXPECTED, found a file; nothing is replaced, name another":
+/// something has the name that a command was to give to something new.
+[[noreturn]] void refuse_taken(const std::filesystem::path& path, const std::string& expected);
 /// Whether there is a file or folder, links followed.
 bool is_there(const std::filesystem::path& path, FileOrigin origin);
 /// Whether there is a folder, links followed.

@@ -149,8 +149,7 @@ fs::path copy_recipe(const fs::path& file, const fs::path& to) {
   const fs::path target = into_folder ? to / file.filename() : to;
   const std::string text = with_own_schema(recipe::read_recipe_text(file), file.parent_path());
   FileHandle copied = FileHandle::try_open(target, OpenMode::kCreate);
-  XKDE_CHECK(copied.is_open() || errno != EEXIST, ConfigError, target.string(),
-             ": expected nothing there, found something; a copy replaces nothing");
+  if (!copied.is_open() && errno == EEXIST) refuse_taken(target, "nothing there");
   XKDE_CHECK(copied.is_open(), IoError, target.string(), ": cannot create: ", std::strerror(errno));
   copied.write_all(text);
   copied.close();

@@ -9,6 +9,7 @@
 #include "core/text/did_you_mean.h"
 #include "core/text/regex/unicode.h"
 #include "stages/recipe/overrides.h"
+#include "stages/recipe/recorded_recipe.h"
 #include "stages/recipe/yaml_reader.h"
 
 namespace xkde::recipe {
@@ -226,7 +227,7 @@ std::vector<std::string> recipe_keys() {
 Recipe parse_recipe(std::string_view text, const std::string& name, StageParsers parsers,
                     const std::vector<std::string>& overrides) {
   RecipeErrors errors(name);
-  YamlPtr root = read_yaml(text, errors);
+  YamlPtr root = recorded_recipe(read_yaml(text, errors), overrides);
   root = apply_overrides(root, overrides, {recipe_keys(), names_of(parsers)}, errors);
   StrictMap::Places places;
   Recipe recipe = Recipe::parse(StrictMap(root, {1, 1}, "", errors, places), parsers);

@@ -228,8 +228,8 @@ class FactsRun(TinyRunTest):
         os.makedirs(f"{self.root}/taken")
         with open(f"{self.root}/taken/notes.txt", "w") as file:
             file.write("mine")
-        for name, code, told in (("taken", 74, "taken: expected nothing there, or an empty folder, found one with"),
-                                 ("taken/notes.txt", 74, "found another file; nothing is replaced, name another"),
+        for name, code, told in (("taken", 74, "taken: expected nothing there, or an empty folder, found a folder with"),
+                                 ("taken/notes.txt", 74, "found a file; nothing is replaced, name another"),
                                  ("taken/notes.txt/x", 74, "notes.txt"),
                                  ("..", 64, "init: expected the name of a folder, found '..'"),
                                  ("a\nb", 64, "init: expected the name of a folder")):

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What a run tells of itself while it goes on: logs of its ranks, traces of steps, its page.
+"""What a run tells of itself while it goes on: logs of its ranks, traces of steps, its page. And a run from run.json.
 
 usage: follow_run_test.py XKDE_DIST_BINARY
 Needs python3 and mpirun only.
@@ -9,6 +9,7 @@ import collections
 import json
 import os
 import re
+import shutil
 import sys
 import unittest
 
@@ -181,6 +182,42 @@ class LivePages(TinyRunTest):
         page = self.page("before")
         self.assertEqual(self.run_program([self.recipe("before"), "sft.learning_rate=0.5"]).returncode, 78)
         self.assertEqual(self.page("before"), page)
+
+
+class RunJson(TinyRunTest):
+    """A run from what an earlier one wrote of itself."""
+
+    def test_the_same_folder_is_done_before(self):
+        self.checked([self.recipe("first")], ranks=2)
+        again = self.checked([f"{self.root}/first/run.json"])
+        self.assertEqual(again.stderr.count("done before, unchanged"), 4, again.stderr)
+        self.assertEqual(self.checked(["validate", f"{self.root}/first/run.json"]).stdout.count("valid"), 1)
+
+    def test_a_fresh_folder_gets_the_same_and_the_first_stays(self):
+        self.checked([self.recipe("old"), "sft.learning_rate=3e-3"])
+        before = os.stat(f"{self.root}/old/hf/model.safetensors")
+        self.checked([f"{self.root}/old/run.json", f"output_dir={self.root}/new"])
+        self.assertEqual(self.losses("new"), self.losses("old"))
+        self.assertEqual(self.text_of("new", "03-evaluate/results.json"), self.text_of("old", "03-evaluate/results.json"))
+        self.assertEqual(self.text_of("new", "hf/model.safetensors"), self.text_of("old", "hf/model.safetensors"))
+        self.assertEqual(os.stat(f"{self.root}/old/hf/model.safetensors").st_mtime_ns, before.st_mtime_ns)
+        # The folder of the first is not needed any more.
+        shutil.copy(f"{self.root}/new/run.json", f"{self.root}/kept.json")
+        shutil.rmtree(f"{self.root}/new")
+        self.checked([f"{self.root}/kept.json"])
+        self.assertEqual(self.losses("new"), self.losses("old"))
+
+    def test_a_mistake_has_its_place_in_the_file(self):
+        self.checked([self.recipe("wrong")])
+        with open(f"{self.root}/wrong/run.json") as file:
+            text = file.read()
+        with open(f"{self.root}/wrong.json", "w") as file:
+            file.write(text.replace('"max_length"', '"max_lenght"'))
+        result = self.run_program([f"{self.root}/wrong.json"])
+        self.assertEqual(result.returncode, 78)
+        line = next(i for i, line in enumerate(text.splitlines(), 1) if '"max_length"' in line)
+        self.assertIn(f"wrong.json:{line}:", result.stderr)
+        self.assertIn("did you mean 'max_length'?", result.stderr)
 
 
 if __name__ == "__main__":

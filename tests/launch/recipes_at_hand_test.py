@@ -45,7 +45,7 @@ class RecipesAtHand(TinyRunTest):
         schema = text.splitlines()[0].split("$schema=")[1]
         with open(schema) as file:
             self.assertEqual(json.load(file)["title"], "A recipe of xkde_dist")
-        self.assertIn("expected nothing there", self.call("recipes", "copy", "xkde_gemma3", target, code=78))
+        self.assertIn("expected nothing there", self.call("recipes", "copy", "xkde_gemma3", target, code=74))
         with open(target) as file:
             self.assertEqual(file.read(), text)
         os.makedirs(f"{self.root}/folder")

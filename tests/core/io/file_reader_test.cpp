@@ -101,6 +101,18 @@ TEST_F(FileReader, KnowsAPlaceByMoreThanItsName) {
   EXPECT_FALSE(same(path("none"), path("none")));
 }
 
+TEST_F(FileReader, ANameThatIsTakenIsAnIoErrorThatSaysByWhat) {
+  const auto told = [this](const std::string& name) {
+    return message_of<IoError>([&] { refuse_taken(path(name), "nothing there"); });
+  };
+  folder_.write("f", "text");
+  fs::create_directory(path("d"));
+  fs::create_symlink("nowhere", path("l"));
+  EXPECT_THAT(told("f"), HasSubstr("f: expected nothing there, found a file; nothing is replaced"));
+  EXPECT_THAT(told("d"), HasSubstr("found a folder with files; nothing"));
+  EXPECT_THAT(told("l"), HasSubstr("found a link; nothing"));
+}
+
 TEST_F(FileReader, AnErrorIsNeverAnAnswer) {
   const fs::path longer = path(std::string(5000, 'x'));
   for (const auto& ask : std::vector<std::function<void(FileOrigin)>>{

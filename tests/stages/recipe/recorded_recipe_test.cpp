@@ -1,0 +1,69 @@
+#include "stages/recipe/recorded_recipe.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "stages/pipeline/stage_parsers.h"
+#include "stages/recipe/recipe.h"
+#include "tests/stages/recipe/recipe_text.h"
+
+namespace xkde::recipe {
+namespace {
+
+using testing::HasSubstr;
+
+/// run.json of a run of `text`.
+Json record_of(const std::string& text) {
+  return {
+      {"run_name", "r"},          {"recipe", resolved(parse_recipe(text, "r.yaml", kStageParsers))},
+      {"inputs", Json::object()}, {"end", nullptr},
+      {"exit_reason", "done"},    {"stages", {"01-export"}}};
+}
+
+constexpr const char* kText = R"(
+run_name: one
+output_dir: runs/one
+seed: 7
+model: {model_name_or_path: models/runs/one}
+stages:
+  - export: {path: runs/one/hf}
+  - export: {path: runs/one_more/hf}
+)";
+
+Recipe read_record(const std::vector<std::string>& overrides = {}) {
+  return parse_recipe(record_of(kText).dump(1), "run.json", kStageParsers, overrides);
+}
+
+TEST(RecordedRecipe, IsTheRecipeThatRan) {
+  EXPECT_EQ(resolved(read_record()), resolved(parse_recipe(kText, "r.yaml", kStageParsers)));
+}
+
+TEST(RecordedRecipe, TakesWhatLayInTheOldFolderIntoANewOne) {
+  const Json moved =
+      resolved(read_record({"output_dir=runs/first", "seed=8", "output_dir=runs/two/"}));
+  EXPECT_EQ(moved["seed"], 8);
+  EXPECT_EQ(moved["stages"][0]["export"]["path"], "runs/two/hf");
+  EXPECT_EQ(moved["stages"][1]["export"]["path"], "runs/one_more/hf");
+  EXPECT_EQ(moved["model"]["model_name_or_path"], "models/runs/one");
+}
+
+TEST(RecordedRecipe, OfAnotherFolderTakesQuotedTextsToo) {
+  const Json moved = resolved(read_record({"output_dir='my runs/two'"}));
+  EXPECT_EQ(moved["stages"][0]["export"]["path"], "my runs/two/hf");
+}
+
+TEST(RecordedRecipe, NamesThePlaceOfAMistakeInTheFile) {
+  Json record = record_of(kText);
+  record["recipe"]["sed"] = 1;
+  const std::string text = record.dump(1);
+  size_t line = 1;
+  for (size_t at = 0; at < text.find("\"sed\""); ++at) line += text[at] == '\n' ? 1 : 0;
+  EXPECT_THAT(error_of(text, {}, "run.json"), HasSubstr("run.json:" + std::to_string(line) + ":"));
+}
+
+TEST(RecordedRecipe, IsNotWhatOnlyHasSuchAKey) {
+  EXPECT_THAT(error_of("recipe: {a: 1}\nstages: []\n"), HasSubstr("recipe: unknown key"));
+}
+
+}  // namespace
+}  // namespace xkde::recipe
