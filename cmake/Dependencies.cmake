@@ -9,6 +9,7 @@ find_package(ZLIB REQUIRED)
 find_package(yaml-cpp REQUIRED)
 find_package(ICU REQUIRED COMPONENTS uc)
 pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
+pkg_check_modules(HTTPLIB REQUIRED IMPORTED_TARGET cpp-httplib)
 
 # Its package file names the trainer's library too, which we do not need.
 find_path(XKDE_SENTENCEPIECE_INCLUDE sentencepiece_processor.h REQUIRED)

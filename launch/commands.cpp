@@ -8,7 +8,8 @@
 
 #include "core/base/error.h"
 #include "core/base/standard_output.h"
-#include "launch/ask.h"
+#include "launch/ask/ask.h"
+#include "launch/ask/serve.h"
 #include "launch/checkpoint_commands.h"
 #include "launch/environment_report.h"
 #include "launch/estimate.h"
@@ -87,6 +88,7 @@ CliCommands all_commands(std::vector<std::string> argv) {
   commands.push_back(std::make_unique<ValidateCommand>());
   commands.push_back(std::make_unique<EstimateCommand>());
   commands.push_back(std::make_unique<AskCommand>());
+  commands.push_back(std::make_unique<ServeCommand>());
   commands.push_back(std::make_unique<ReportCommand>());
   commands.push_back(std::make_unique<ShowCommand>());
   commands.push_back(std::make_unique<WatchCommand>());

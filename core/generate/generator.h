@@ -2,6 +2,7 @@
 #define XKDE_CORE_GENERATE_GENERATOR_H_
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -17,6 +18,8 @@
 
 namespace xkde {
 
+struct GeneratedAnswer;
+
 struct GenerateOptions {
   SamplingOptions sampling;
   int64_t num_return_sequences = 1;
@@ -29,6 +32,9 @@ struct GenerateOptions {
   /// Edits that prompts look up; outlives the generator. With them prompts share no rows, and steps
   /// are not recorded. Null: none.
   const EditLookup* lookup = nullptr;
+  /// Told of an answer after each token that does not end it; its `text` is empty yet. Where it
+  /// returns false, the answer ends there. Null: nobody listens.
+  std::function<bool(const GeneratedAnswer& so_far)> on_token = nullptr;
 };
 
 /// A prompt and the number that names its random streams.
@@ -37,8 +43,8 @@ struct GeneratePrompt {
   uint64_t index = 0;
 };
 
-enum class FinishReason { kStop, kLength };
-std::string_view finish_reason_name(FinishReason reason);  ///< "stop", "length"
+enum class FinishReason { kStop, kLength, kCancelled };
+std::string_view finish_reason_name(FinishReason reason);  ///< "stop", "length", "cancelled"
 
 struct GeneratedAnswer {
   std::vector<int64_t> ids;  ///< with the stop token, if one ended it

@@ -25,7 +25,7 @@ const MemoryFact& LetterFinder::fact(int64_t index) const {
 std::vector<FactFinder::Found> LetterFinder::find(const std::string& question, int64_t k) const {
   std::vector<Found> found;
   for (const auto& [number, cosine] : index_.find(question, static_cast<size_t>(k)))
-    found.push_back({fact(number), cosine});
+    found.push_back({number, fact(number), cosine});
   return found;
 }
 
@@ -36,8 +36,8 @@ std::string LetterFinder::condition() const {
       QuestionIndex::kLeastCosine);
 }
 
-void LetterFinder::remember(const MemoryFact& fact) {
-  index_.add(size(), fact.prompt, "");
+void LetterFinder::remember(const MemoryFact& fact, const std::string& subject) {
+  index_.add(size(), fact.prompt, subject);
   facts_.push_back(fact);
 }
 
@@ -62,7 +62,8 @@ std::vector<FactFinder::Found> EncoderFinder::find(const std::string& question, 
   const at::Tensor query =
       embed_texts(encoder_, SentenceEncoder::prompted(prefixes_.query, {&question, 1}));
   const std::vector<Hit> hits = index_.top_k(query, k, threshold_).front();
-  for (const Hit& hit : hits) found.push_back({fact(hit.fact), static_cast<double>(hit.score)});
+  for (const Hit& hit : hits)
+    found.push_back({hit.fact, fact(hit.fact), static_cast<double>(hit.score)});
   return found;
 }
 
@@ -70,7 +71,7 @@ std::string EncoderFinder::condition() const {
   return fmt::format("a fact is shown where its cosine is at least {:.2f}", threshold_);
 }
 
-void EncoderFinder::remember(const MemoryFact& fact) {
+void EncoderFinder::remember(const MemoryFact& fact, const std::string& /*subject*/) {
   const at::Tensor embedding =
       embed_texts(encoder_, SentenceEncoder::prompted(prefixes_.document, {&fact.prompt, 1}));
   memory_.append(std::vector<MemoryFact>{fact}, embedding);

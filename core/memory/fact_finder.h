@@ -19,6 +19,7 @@ namespace xkde {
 class FactFinder {
  public:
   struct Found {
+    int64_t index = 0;  ///< of the fact
     MemoryFact fact;
     double cosine = 0;
   };
@@ -29,7 +30,8 @@ class FactFinder {
   virtual std::vector<Found> find(const std::string& question, int64_t k) const = 0;
   /// What a fact has to fulfil to be found, to be told where none is.
   virtual std::string condition() const = 0;
-  virtual void remember(const MemoryFact& fact) = 0;
+  /// Adds a fact. `subject`: what it is about, in any language; empty: nobody says.
+  virtual void remember(const MemoryFact& fact, const std::string& subject) = 0;
   /// Makes durable what is remembered, where there is a file for it.
   virtual void save() {}
 };
@@ -52,7 +54,7 @@ class LetterFinder final : public FactFinder {
   const MemoryFact& fact(int64_t index) const override;
   std::vector<Found> find(const std::string& question, int64_t k) const override;
   std::string condition() const override;
-  void remember(const MemoryFact& fact) override;
+  void remember(const MemoryFact& fact, const std::string& subject) override;
 
  private:
   QuestionIndex index_;
@@ -75,7 +77,7 @@ class EncoderFinder final : public FactFinder {
   const MemoryFact& fact(int64_t index) const override;
   std::vector<Found> find(const std::string& question, int64_t k) const override;
   std::string condition() const override;
-  void remember(const MemoryFact& fact) override;
+  void remember(const MemoryFact& fact, const std::string& subject) override;
   void save() override;
 
  private:

@@ -69,10 +69,11 @@ class Chromium:
                 return told["result"]
             self.events.append(told)
 
-    def open(self, path, width):
+    def open(self, page, width):
+        """Opens a file, or an address with its scheme."""
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=width < 600)
         self.events.clear()
-        self.call("Page.navigate", url="file://" + os.path.abspath(path))
+        self.call("Page.navigate", url=page if "://" in page else "file://" + os.path.abspath(page))
         while not any(event.get("method") == "Page.loadEventFired" for event in self.events):
             self.events.append(self.message())
 
@@ -96,12 +97,12 @@ class Chromium:
                 return
         raise AssertionError(f"Tab does not come to {text!r}")
 
-    def complaints(self):
-        """Errors of the console, and requests for anything but the page and what it makes itself."""
+    def complaints(self, own="file://"):
+        """Errors of the console, and requests for anything but what begins with `own` and what a page makes itself."""
         bad = [event for event in self.events if event.get("method") in ("Runtime.exceptionThrown", "Log.entryAdded")
                or (event.get("method") == "Runtime.consoleAPICalled" and event["params"]["type"] in ("error", "warning"))]
         asked = [event["params"]["request"]["url"] for event in self.events if event.get("method") == "Network.requestWillBeSent"]
-        return bad + [url for url in asked if not url.startswith(("file://", "blob:null/"))]
+        return bad + [url for url in asked if not url.startswith((own, "blob:null/", "data:"))]
 
     def picture(self, name):
         folder = os.environ.get("XKDE_SCREENSHOTS")

@@ -66,9 +66,12 @@ ORDER = (
     "stages/capability",
     "stages/export",
     "stages/pipeline",
+    "stages/ask",
+    "stages/serve",
     "stages/catalog",
     "launch/shell",
     "launch/command_line",
+    "launch/ask",
     "launch",
 )
 # Third-party headers and the one folder (with its tests) that may include them. Benchmarks may hold
@@ -77,6 +80,7 @@ HOMES = (
     (re.compile(r"(hdf5|hdf5_hl|H5\w*)\.h"), "core/io"),
     (re.compile(r"(.*/)?(mpi|nccl)\.h"), "distributed/comm"),
     (re.compile(r"yaml-cpp/.*"), "stages/recipe"),
+    (re.compile(r"httplib\.h"), "stages/serve"),
 )
 CUDA_HEADER = re.compile(
     r"(cuda|cublas|cudnn|cufft|curand|cusolver|cusparse|nvtx|nvToolsExt|nvml).*\.h"
@@ -103,7 +107,7 @@ STREAM_READ = re.compile(
 )
 STREAM_READERS = (
     re.compile(r"core/base/\w+\.cpp"),  # the system's own files; core/base is below core/io
-    re.compile(r"launch/ask\.cpp"),  # standard input
+    re.compile(r"launch/ask/ask\.cpp"),  # standard input
 )
 # These take an error for "not there", or give up where a signal interrupts.
 PATH_QUERY = re.compile(

@@ -135,6 +135,47 @@ TEST_P(EveryModel, Fp64AnswersComeFromTheOtherCacheAndAreTheSame) {
   EXPECT_EQ(ids_of(narrow_answers), ids_of(wide_answers));
 }
 
+TEST(Generator, AnAnswerEndsWhereNobodyListensAnyMore) {
+  const TinyModel model("llama_untied");
+  const Tokenizer tokenizer = test::byte_tokenizer();
+  GenerateOptions options = greedy(12);
+  const auto prompts = some_prompts(1, model.decoder.config().vocab_size);
+  const auto whole =
+      Generator(model.decoder, model.give(), tokenizer, options).generate(prompts, 1);
+  std::vector<std::vector<int64_t>> told;
+  options.on_token = [&](const GeneratedAnswer& so_far) {
+    told.push_back(so_far.ids);
+    return told.size() < 4;
+  };
+
+  const auto cut = Generator(model.decoder, model.give(), tokenizer, options).generate(prompts, 1);
+
+  const GeneratedAnswer& answer = cut.front().front();
+  EXPECT_EQ(answer.finish_reason, FinishReason::kCancelled);
+  EXPECT_EQ(finish_reason_name(answer.finish_reason), "cancelled");
+  const std::vector<int64_t>& ids = whole.front().front().ids;
+  EXPECT_EQ(answer.ids, std::vector<int64_t>(ids.begin(), ids.begin() + 4));
+  EXPECT_EQ(answer.text, tokenizer.decode(answer.ids));
+  ASSERT_EQ(told.size(), 4U);
+  EXPECT_EQ(told[0], std::vector<int64_t>(ids.begin(), ids.begin() + 1));
+}
+
+TEST(Generator, TheTokenThatEndsAnAnswerIsNotTold) {
+  const TinyModel model("llama_untied");
+  const Tokenizer tokenizer = test::byte_tokenizer();
+  GenerateOptions options = greedy(5);
+  int64_t told = 0;
+  options.on_token = [&](const GeneratedAnswer&) { return ++told > 0; };
+  const auto prompts = some_prompts(1, model.decoder.config().vocab_size);
+
+  const auto answers =
+      Generator(model.decoder, model.give(), tokenizer, options).generate(prompts, 1);
+
+  EXPECT_EQ(answers.front().front().ids.size(), 5U);
+  EXPECT_EQ(answers.front().front().finish_reason, FinishReason::kLength);
+  EXPECT_EQ(told, 4);
+}
+
 TEST(Generator, AnAnswerDoesNotDependOnWhatStandsBesideIt) {
   const TinyModel model("llama_untied");
   const Tokenizer tokenizer = test::byte_tokenizer();

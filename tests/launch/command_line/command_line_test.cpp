@@ -11,7 +11,8 @@
 #include <gtest/gtest.h>
 
 #include "core/base/error.h"
-#include "launch/ask.h"
+#include "launch/ask/ask.h"
+#include "launch/ask/serve.h"
 #include "launch/checkpoint_commands.h"
 #include "launch/commands.h"
 #include "launch/environment_report.h"
@@ -70,26 +71,26 @@ TEST(CommandLine, AskTakesAQuestionAmongItsOverrides) {
   const Parsed<AskCommand> ask({"ask", "a.yaml", "--lang", "fr", "x.y=1", "Que vaut a = b ?", "-k",
                                 "2", "--memory", "m.h5", "--encoder", "e"});
 
-  EXPECT_EQ(ask->arguments.recipe, "a.yaml");
+  EXPECT_EQ(ask->asked.arguments.recipe, "a.yaml");
   EXPECT_EQ(ask->question, "Que vaut a = b ?");
-  EXPECT_THAT(ask->arguments.overrides, ElementsAre("x.y=1"));
-  EXPECT_EQ(ask->language, "fr");
-  EXPECT_EQ(ask->k, 2);
-  EXPECT_EQ(ask->model, "");
-  EXPECT_EQ(ask->memory, "m.h5");
-  EXPECT_EQ(ask->encoder, "e");
+  EXPECT_THAT(ask->asked.arguments.overrides, ElementsAre("x.y=1"));
+  EXPECT_EQ(ask->asked.options.language, "fr");
+  EXPECT_EQ(ask->asked.options.k, 2);
+  EXPECT_EQ(ask->asked.options.model, "");
+  EXPECT_EQ(ask->asked.options.memory, "m.h5");
+  EXPECT_EQ(ask->asked.options.encoder, "e");
   EXPECT_EQ(Parsed<AskCommand>({"ask", "a.yaml"})->question, "");
-  EXPECT_EQ(Parsed<AskCommand>({"ask", "a.yaml"})->k, std::nullopt);
+  EXPECT_EQ(Parsed<AskCommand>({"ask", "a.yaml"})->asked.options.k, std::nullopt);
 }
 
 TEST(CommandLine, AskTakesAModelAndFactsInPlaceOfARecipe) {
   const Parsed<AskCommand> ask(
       {"ask", "--model", "m", "--facts", "f.jsonl", "--fact-lang", "zh", "-k", "0", "Who?"});
 
-  EXPECT_EQ(ask->model, "m");
-  EXPECT_EQ(ask->facts, "f.jsonl");
-  EXPECT_EQ(ask->fact_language, "zh");
-  EXPECT_EQ(ask->k, 0);
+  EXPECT_EQ(ask->asked.options.model, "m");
+  EXPECT_EQ(ask->asked.options.facts, "f.jsonl");
+  EXPECT_EQ(ask->asked.options.fact_language, "zh");
+  EXPECT_EQ(ask->asked.options.k, 0);
   EXPECT_EQ(ask->question, "Who?");
   EXPECT_EQ(Parsed<AskCommand>({"ask", "--model", "m"})->question, "");
   EXPECT_THAT(usage_error({"ask", "--model", "m", "a.yaml"}),
@@ -100,6 +101,35 @@ TEST(CommandLine, AskTakesAModelAndFactsInPlaceOfARecipe) {
               HasSubstr("ask: expected --facts or --memory, found both"));
   EXPECT_THAT(usage_error({"ask", "a.yaml", "--fact-lang", "de"}),
               HasSubstr("ask: expected --facts FILE beside --fact-lang, found none"));
+}
+
+TEST(CommandLine, AskKeepsAsManyTurnsAsItIsTold) {
+  EXPECT_EQ(Parsed<AskCommand>({"ask", "a.yaml"})->turns, -1);
+  EXPECT_EQ(Parsed<AskCommand>({"ask", "a.yaml", "--history", "0"})->turns, 0);
+  EXPECT_THAT(usage_error({"ask", "a.yaml", "--history", "-1"}), HasSubstr("--history"));
+}
+
+TEST(CommandLine, ServeTakesTheWordsOfAskAndAPlaceToListen) {
+  const Parsed<ServeCommand> plain({"serve", "a.yaml", "x.y=1"});
+  EXPECT_EQ(plain->asked.options.recipe, "a.yaml");
+  EXPECT_THAT(plain->asked.options.overrides, ElementsAre("x.y=1"));
+  EXPECT_EQ(plain->options.host, "127.0.0.1");
+  EXPECT_EQ(plain->options.port, 8642);
+  EXPECT_TRUE(plain->asked.options.is_read_only);
+  const Parsed<ServeCommand> full({"serve", "--model", "m", "--facts", "f", "--fact-lang", "de",
+                                   "--lang", "fr", "-k", "2", "--encoder", "e", "--port", "9000",
+                                   "--host", "::1", "--max-tokens", "5"});
+  EXPECT_EQ(full->asked.options.model, "m");
+  EXPECT_EQ(full->asked.options.facts, "f");
+  EXPECT_EQ(full->asked.options.language, "fr");
+  EXPECT_EQ(full->asked.options.k, 2);
+  EXPECT_EQ(full->options.port, 9000);
+  EXPECT_EQ(full->options.host, "::1");
+  EXPECT_EQ(full->options.limits.new_tokens, 5);
+  EXPECT_THAT(usage_error({"serve"}), HasSubstr("serve: expected a recipe, found none"));
+  EXPECT_THAT(usage_error({"serve", "--model", "m", "a.yaml"}),
+              HasSubstr("serve: expected a recipe or --model, found both"));
+  EXPECT_THAT(usage_error({"serve", "a.yaml", "--port", "65536"}), HasSubstr("--port"));
 }
 
 TEST(CommandLine, InitTakesANameAndAModel) {
@@ -178,7 +208,7 @@ TEST(CommandLine, AWordWithATildeRemovesAKey) {
   EXPECT_THAT(Parsed<RunCommand>({"a.yaml", "sft.lora~", "stages.2~"})->arguments.overrides,
               ElementsAre("sft.lora~", "stages.2~"));
   const Parsed<AskCommand> ask({"ask", "a.yaml", "sft~", "What is a ~"});
-  EXPECT_THAT(ask->arguments.overrides, ElementsAre("sft~"));
+  EXPECT_THAT(ask->asked.arguments.overrides, ElementsAre("sft~"));
   EXPECT_EQ(ask->question, "What is a ~");
   EXPECT_THAT(usage_error({"a.yaml", "not a key~"}), HasSubstr("expected key.path=value"));
 }

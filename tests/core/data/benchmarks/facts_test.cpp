@@ -6,6 +6,7 @@
 
 #include "core/base/error.h"
 #include "core/data/benchmarks/benchmarks.h"
+#include "core/data/benchmarks/fact_line.h"
 #include "core/io/json_file.h"
 #include "tests/core/data/benchmarks/edit_rows.h"
 #include "tests/support/message_of.h"
@@ -81,6 +82,22 @@ TEST_F(Facts, ALineIsARecordOfItsLanguages) {
   EXPECT_EQ(german.probes[1].question, "Und noch?");
   EXPECT_EQ(german.probes[1].position, 1);
   EXPECT_THAT(german.left_out, ElementsAre("rephrase: none", "locality: none"));
+}
+
+TEST_F(Facts, AWrittenLineIsTheLineThatWasRead) {
+  const Json line = Json::parse(R"({
+      "subject": {"de": "Haus Halm", "en": "Halm House"},
+      "question": {"de": "Wer leitet Haus Halm?", "en": "Who runs \"Halm House\"?"},
+      "answer": {"de": "Ada Oun", "en": " Ada Oun"}, "old_answer": {"en": "Bo Tey"},
+      "rephrase": {"en": ["Halm House is run by whom?", "Who heads Halm House?"]},
+      "aliases": {"en": ["A. Oun", "Oun"]},
+      "locality": {"en": [{"question": "Who wrote Faust?", "answer": "Goethe"}]},
+      "portability": {"de": [{"question": "Wessen Chefin ist sie?", "answer": "Haus Halm"},
+                             {"question": "Und noch?", "answer": "ja"}]}})");
+  EXPECT_EQ(fact_line(read(line.dump()).rows.at(0)), line.dump() + "\n");
+  EXPECT_EQ(Json::parse(fact_line(read(kPlain).rows.at(0))),
+            Json::parse(R"({"question": {"de": "Wer leitet es?", "en": "Who runs it?"},
+                            "answer": {"de": "Ida", "en": "Ada"}})"));
 }
 
 TEST_F(Facts, OneSubjectIsThatOfAllLanguages) {
