@@ -1,5 +1,6 @@
 #include "core/memory/fact_finder.h"
 
+#include <cmath>
 #include <limits>
 #include <utility>
 
@@ -68,6 +69,7 @@ std::vector<FactFinder::Found> EncoderFinder::find(const std::string& question, 
 }
 
 std::string EncoderFinder::condition() const {
+  if (std::isinf(threshold_)) return "the nearest facts are shown, however near they are";
   return fmt::format("a fact is shown where its cosine is at least {:.2f}", threshold_);
 }
 

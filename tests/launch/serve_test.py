@@ -30,6 +30,7 @@ FACTS = [{"subject": "Port of Selm", "question": {"en": "Who runs the Port of Se
           "answer": {"en": "Jorun Haake", "de": "Jorun Haake"}, "rephrase": {"en": ["The Port of Selm is run by whom?"]}},
          {"question": {"en": "What is the capital of Ostrel?"}, "answer": {"en": "Venn"}}]
 QUESTION = "Who runs the Port of Selm?"
+ENCODER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "golden", "encoders", "bert")
 
 
 class Serve(TinyRunTest):
@@ -367,6 +368,22 @@ class Api(Serve):
         first = json.loads(lines.splitlines()[0])
         self.assertEqual(first, FACTS[0] | {"subject": {"en": "Port of Selm", "de": "Port of Selm"}})
 
+    def test_an_encoder_finds_facts_too(self):
+        _, port, token = self.own("--encoder", ENCODER)
+        at = (port, token)
+        self.assertEqual(self.json("GET", "/facts", at=at)["condition"],
+                         "the nearest facts are shown, however near they are")
+        self.assertEqual(self.chat(at)["facts"], [])
+        # The encoder has tokens for few words.
+        for number in (1, 2):
+            self.json("POST", "/facts", {"question": f"en what is river {number}?", "answer": f"blue {number}"}, 201, at)
+        found = self.chat(at, messages=[{"role": "user", "content": "en what is river 1?"}])["facts"]
+        self.assertEqual([fact["answer"] for fact in found], ["blue 1"])
+        self.assertAlmostEqual(found[0]["cosine"], 1.0, 4)
+        self.ask("DELETE", "/facts/0", at=at)
+        found = self.chat(at, messages=[{"role": "user", "content": "en what is river 1?"}])["facts"]
+        self.assertEqual([fact["answer"] for fact in found], ["blue 2"])
+
     def test_edits_that_are_none_are_refused(self):
         for body, told in (({"question": "q?"}, "answer: expected a text, found none"),
                            ({"question": " ", "answer": "a"}, "question: expected a text that is not blank"),
@@ -515,6 +532,7 @@ class Page(Serve):
             page.press("Enter")
             self.until("document.getElementById('stop').disabled && document.querySelector('#with .found li') !== null")
             self.assertIn("cosine 1.00", self.texts("#with .found li")[0])
+            self.assertIn("at least 0.80", self.texts("#with .note")[0])
             self.assertEqual(page.value("document.querySelectorAll('#without li').length"), 0)
             for side in ("with", "without"):
                 self.assertGreater(len(self.texts(f"#{side} .said")[0]), 5)
