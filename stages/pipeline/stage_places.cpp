@@ -9,6 +9,7 @@
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/io/file.h"
+#include "core/io/file_reader.h"
 #include "stages/pipeline/covered_keys.h"
 #include "stages/recipe/run_record.h"
 #include "stages/run/fresh_folder.h"
@@ -90,12 +91,19 @@ class Placement {
     for (const Folder* folder : free_folders(i)) {
       const auto& kept = folder->fingerprint;
       if (!kept || !changed_keys(kept->covers, covers, *recipe_.stages[i]).empty()) continue;
-      const bool done = is_done(path_of(folder->name));
+      const bool done = is_done(path_of(folder->name)) && has_outputs(i);
       places_[i] = {folder->name, *kept, done ? StageState::kDone : StageState::kStarted};
       taken_.insert(folder->name);
       return;
     }
     places_[i].fingerprint = make_fingerprint(std::move(covers));
+  }
+
+  /// Whether what the stage writes beside its own folder, where its marks are not, is there.
+  bool has_outputs(size_t i) const {
+    return std::ranges::all_of(recipe_.stages[i]->outputs(), [](const NamedPath& output) {
+      return is_there(output.path, FileOrigin::kOwn);
+    });
   }
 
   bool was_given(const std::string& folder) const {

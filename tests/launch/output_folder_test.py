@@ -103,6 +103,15 @@ class OutputFolder(TinyRunTest):
                     self.assertEqual(self.tree(target), before)
         self.assertFalse(os.path.exists(f"{self.root}/never"))
 
+    def test_an_export_that_is_gone_is_written_again(self):
+        path = self.recipe("gone", with_steps(1) + EXPORT.replace("/h,", "/taken,"))
+        self.expect(0, [path])
+        before = self.tree("taken")
+        shutil.rmtree(f"{self.root}/taken")
+        self.expect(0, [path], "03-evaluate: done before, unchanged", "04-export: goes on")
+        self.assertEqual(self.tree("taken"), before)
+        self.expect(0, [path], "04-export: done before, unchanged")
+
     def test_a_run_keeps_off_its_inputs(self):
         before = self.tree("model")
         path = self.recipe("apart", with_steps(1))
