@@ -346,7 +346,8 @@ ChatTemplate ChatTemplate::select(std::string_view name, const ModelTemplate& mo
   const std::string place = concat("chat_template: ", name);
   if (name == "auto") {
     XKDE_CHECK(!model.source.empty(), ConfigError, place,
-               ": expected a model with a chat template, found none; name one of ", known_keys());
+               ": expected a model with a chat template, found none; name one of ",
+               keys_without_own());
     return of_model(model, place);
   }
   const Key key = key_named(name);

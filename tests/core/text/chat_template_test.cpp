@@ -298,7 +298,8 @@ TEST(ChatTemplate, WhatCannotBeRenderedIsAConfigErrorWithItsPlace) {
   EXPECT_THAT(
       error_of([] { ChatTemplate::select("auto", ""); }),
       HasSubstr(
-          "ConfigError: chat_template: auto: expected a model with a chat template, found none"));
+          "ConfigError: chat_template: auto: expected a model with a chat template, found none; "
+          "name one of chatml_helpful, chatml_no_system, llama2, gemma, plain"));
   EXPECT_THAT(error_of([] { ChatTemplate::select("alpaca", ""); }),
               HasSubstr("ConfigError: chat_template: expected one of auto, chatml, chatml_helpful, "
                         "chatml_no_system, llama2, gemma, plain, found "
