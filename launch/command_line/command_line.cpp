@@ -38,6 +38,7 @@ constexpr std::pair<ExitCode, std::string_view> kExitCodes[] = {
     {ExitCode::kDiverged, "training diverged"},
     {ExitCode::kPeerLost, "a peer died, or a collective timed out"},
     {ExitCode::kNoCheckpoint, "no checkpoint that verifies"},
+    {ExitCode::kCopiesDiffer, "copies of the model that must be equal are not"},
 };
 
 /// "ckpt ls" -> "ckpt", "ls"; a name of one word has an empty second part.

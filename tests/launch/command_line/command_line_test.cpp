@@ -380,7 +380,7 @@ TEST(CommandLine, HelpListsCommandsExamplesAndExitCodes) {
        {ExitCode::kDone, ExitCode::kUsage, ExitCode::kBadData, ExitCode::kMissingInput,
         ExitCode::kNoDevice, ExitCode::kInternal, ExitCode::kOutOfMemory, ExitCode::kIo,
         ExitCode::kStopped, ExitCode::kBadRecipe, ExitCode::kDiverged, ExitCode::kPeerLost,
-        ExitCode::kNoCheckpoint}) {
+        ExitCode::kNoCheckpoint, ExitCode::kCopiesDiffer}) {
     EXPECT_THAT(help, HasSubstr(concat(" ", static_cast<int>(code), "  ")));
   }
 }
