@@ -148,6 +148,27 @@ class Migrating(unittest.TestCase):
             self.assertFalse(is_key(gone, self.keys))
 
 
+class Expectations(unittest.TestCase):
+    page = text_of("docs/expectations.md")
+
+    def test_the_counts_are_those_of_the_rows(self):
+        here = [re.match(r"\w+", row[2]).group() for row in rows_of(self.page, "")]
+        told = re.search(r"\*\*(\d+) of (\d+) are yes\*\*, (\d+) partly", self.page)
+        self.assertEqual([int(number) for number in told.groups()], [here.count("yes"), len(here), here.count("partly")])
+
+    def test_the_rows_are_numbered(self):
+        numbers = [row[0] for row in rows_of(self.page, "")]
+        self.assertEqual(numbers, [str(i + 1) for i in range(len(numbers))])
+
+    def test_tests_that_it_names_are_registered(self):
+        lists = "".join(path.read_text(encoding="utf-8") for path in (CHECKOUT / "tests").rglob("CMakeLists.txt"))
+        named = set(re.findall(r"`(\w+_test)`", self.page))
+        self.assertGreater(len(named), 8)
+        for name in named:
+            with self.subTest(name):
+                self.assertRegex(lists, rf"\b{name}\b")
+
+
 class Pages(unittest.TestCase):
     """What pages name is there."""
 
