@@ -43,6 +43,8 @@ void ModelArguments::check(std::string_view command) {
   XKDE_CHECK(options.fact_language.empty() || !options.facts.empty(), UsageError, command,
              ": expected --facts FILE beside --fact-lang, found none");
   if (!options.model.empty()) return;
+  XKDE_CHECK(!arguments.words.empty(), UsageError, command,
+             ": expected a recipe or --model MODEL, found none");
   arguments.check(command);
   options.recipe = arguments.recipe;
   options.overrides = arguments.overrides;

@@ -192,7 +192,7 @@ class Guard(Serve):
             self.assertEqual(process.wait(PATIENCE), 0)
 
     def test_what_does_not_fit_is_refused_at_once(self):
-        for arguments, code, told in ((["serve"], 64, "serve: expected a recipe, found none"),
+        for arguments, code, told in ((["serve"], 64, "serve: expected a recipe or --model MODEL, found none"),
                                       (["serve", "--model", "m", "r.yaml"], 64, "expected a recipe or --model, found both"),
                                       (["serve", "--model", "m", "--port", "70000"], 64, "70000"),
                                       (["serve", "--model", f"{self.root}/none"], 66, "none"),

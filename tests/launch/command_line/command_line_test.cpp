@@ -126,7 +126,8 @@ TEST(CommandLine, ServeTakesTheWordsOfAskAndAPlaceToListen) {
   EXPECT_EQ(full->options.port, 9000);
   EXPECT_EQ(full->options.host, "::1");
   EXPECT_EQ(full->options.limits.new_tokens, 5);
-  EXPECT_THAT(usage_error({"serve"}), HasSubstr("serve: expected a recipe, found none"));
+  EXPECT_THAT(usage_error({"serve"}),
+              HasSubstr("serve: expected a recipe or --model MODEL, found none"));
   EXPECT_THAT(usage_error({"serve", "--model", "m", "a.yaml"}),
               HasSubstr("serve: expected a recipe or --model, found both"));
   EXPECT_THAT(usage_error({"serve", "a.yaml", "--port", "65536"}), HasSubstr("--port"));
@@ -191,7 +192,8 @@ TEST(CommandLine, ShowTakesARunAndWhatIsShown) {
 }
 
 TEST(CommandLine, AskTakesOneQuestion) {
-  EXPECT_THAT(usage_error({"ask"}), HasSubstr("ask: expected a recipe, found none"));
+  EXPECT_THAT(usage_error({"ask"}),
+              HasSubstr("ask: expected a recipe or --model MODEL, found none"));
   EXPECT_THAT(usage_error({"ask", "a.yaml", "one?", "two?"}),
               HasSubstr("ask: expected key.path=value after the recipe, found 'two?'"));
   EXPECT_THAT(usage_error({"ask", "a.yaml", ""}), HasSubstr("expected a question"));
