@@ -33,17 +33,28 @@ constexpr std::string_view kSchemaLine =
 /// What launch/setup.sh brings, as the recipe names it.
 constexpr const char* kDefaultModel = ".deps/models/SmolLM2-135M-Instruct.Q4_1.gguf";
 
+/// Neither YAML nor a shell sees more in it than a letter.
+bool is_plain_letter(char letter) {
+  return std::isalnum(static_cast<unsigned char>(letter)) != 0 || letter == '_' || letter == '/' ||
+         letter == '.' || letter == '-';
+}
+
+/// As a shell reads it for one word.
+std::string shell_word(const std::string& text) {
+  if (std::all_of(text.begin(), text.end(), is_plain_letter)) return text;
+  std::string word = "'";
+  for (const char letter : text) word += letter == '\'' ? "'\\''" : std::string(1, letter);
+  return word + "'";
+}
+
 /// As YAML reads it for a text: itself where that is plain, else in quotes.
 std::string yaml_text(const std::string& text) {
-  const auto is_plain = [](char letter) {
-    return std::isalnum(static_cast<unsigned char>(letter)) != 0 || letter == '_' ||
-           letter == '/' || letter == '.' || letter == '-';
-  };
   // "1e5", "true" and "null" are no texts. A name with '_' or '/' is none of these.
   const bool is_a_name = text.find_first_of("_/") != std::string::npos;
   const bool begins_well = std::isalpha(static_cast<unsigned char>(text.front())) != 0 ||
                            text.front() == '/' || text.front() == '.';
-  if (is_a_name && begins_well && std::all_of(text.begin(), text.end(), is_plain)) return text;
+  if (is_a_name && begins_well && std::all_of(text.begin(), text.end(), is_plain_letter))
+    return text;
   return Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
@@ -122,9 +133,10 @@ std::string make_project(const InitCommand& command) {
   const fs::path model = command.model.empty() ? fs::path(kDefaultModel) : command.model;
   if (!is_there(model, FileOrigin::kInput))
     text += concat("model: nothing is at ", model.string(), " yet; set model.model_name_or_path\n");
-  return text + concat("\nnext:\n  xkde_dist validate ", recipe, "\n  xkde_dist ", recipe,
-                       "\n  xkde_dist show runs/", folder.filename().string(),
-                       " --lang de\n  xkde_dist ask ", recipe, " --lang de\n");
+  const std::string named = shell_word(recipe);
+  return text + concat("\nnext:\n  xkde_dist validate ", named, "\n  xkde_dist ", named,
+                       "\n  xkde_dist show ", shell_word("runs/" + folder.filename().string()),
+                       " --lang de\n  xkde_dist ask ", named, " --lang de\n");
 }
 
 std::string_view InitCommand::summary() const {

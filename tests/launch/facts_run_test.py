@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import re
+import shlex
 import subprocess
 import sys
 import unittest
@@ -243,6 +244,9 @@ class FactsRun(TinyRunTest):
         odd = self.in_root("init", "1: #x 'é", "--model", "a: b")
         self.assertEqual(odd.returncode, 0, odd.stderr)
         self.assertIn("nothing is at a: b yet", odd.stdout)
+        commands = [shlex.split(line) for line in re.findall(r"^  (xkde_dist .*)$", odd.stdout, re.MULTILINE)]
+        self.assertEqual(commands[1], ["xkde_dist", "1: #x 'é/recipe.yaml"])
+        self.assertEqual(commands[2], ["xkde_dist", "show", "runs/1: #x 'é", "--lang", "de"])
         said = self.in_root("validate", "1: #x 'é/recipe.yaml")
         self.assertEqual(said.returncode, 66, said.stderr)
         self.assertNotIn("facts.jsonl", said.stderr)
