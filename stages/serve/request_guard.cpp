@@ -92,6 +92,16 @@ std::optional<ApiError> RequestGuard::refusal(const RequestHead& head) const {
     return ApiError(411, "length_required",
                     "Transfer-Encoding: expected a body with a Content-Length, found parts");
   }
+  // Such a body is read until the client hangs up, whatever it takes.
+  if (head.has_no_end) {
+    return ApiError(411, "length_required",
+                    "Content-Length: expected the length of the body, found none");
+  }
+  // A short header could ask for one answer a thousand times.
+  if (head.is_ranged) {
+    return ApiError(416, "unsupported_range",
+                    "Range: expected a request for the whole answer, found one for parts");
+  }
   // A small body could unpack to one of any size.
   if (head.is_packed) {
     return ApiError(415, "unsupported_encoding",

@@ -22,6 +22,8 @@ struct RequestHead {
   std::string_view query_token = {};    ///< "?token=" of the address
   bool is_chunked = false;              ///< has the header Transfer-Encoding
   bool is_packed = false;               ///< has the header Content-Encoding
+  bool is_ranged = false;               ///< has the header Range
+  bool has_no_end = false;              ///< a body is read, and nothing says how long it is
   uint64_t content_length = 0;
 };
 

@@ -4,7 +4,9 @@
 #include <charconv>
 #include <chrono>
 #include <cstdint>
+#include <iterator>
 #include <optional>
+#include <string_view>
 #include <utility>
 
 #include "core/base/error.h"
@@ -20,14 +22,24 @@ constexpr int64_t kMostFacts = 100'000;
 constexpr size_t kMostFactBytes = 4096;
 constexpr const char* kJson = "application/json";
 
+/// Whether httplib reads a body, of a stated length or not. That of DELETE needs one.
+bool reads_body(const std::string& method) {
+  constexpr std::string_view kMethods[] = {"POST", "PUT", "PATCH", "PRI"};
+  return std::find(std::begin(kMethods), std::end(kMethods), method) != std::end(kMethods);
+}
+
 RequestHead head_of(const httplib::Request& request, const std::string& host,
                     const std::string& authorization, const std::string& token) {
   RequestHead head{
       .path = request.path, .host = host, .authorization = authorization, .query_token = token};
   head.is_chunked = request.has_header("Transfer-Encoding");
   head.is_packed = request.has_header("Content-Encoding");
-  if (request.has_header("Content-Length"))
+  head.is_ranged = request.has_header("Range");
+  if (request.has_header("Content-Length")) {
     head.content_length = request.get_header_value<uint64_t>("Content-Length");
+  } else {
+    head.has_no_end = reads_body(request.method);
+  }
   return head;
 }
 

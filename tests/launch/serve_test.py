@@ -178,6 +178,11 @@ class Guard(Serve):
         self.assertEqual((status, json.loads(data)["error"]["code"]), (413, "request_too_large"))
         status, _, data = self.ask("POST", "/facts", iter([b"{}"]), {"Transfer-Encoding": "chunked"})
         self.assertEqual((status, json.loads(data)["error"]["code"]), (411, "length_required"))
+        with socket.create_connection(("127.0.0.1", self.port), PATIENCE) as client:
+            client.sendall(f"POST /facts HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {self.token}\r\n\r\n".encode())
+            self.assertTrue(client.recv(1 << 16).startswith(b"HTTP/1.1 411 "))
+        many = {"Range": "bytes=" + ",".join(["0-"] * 1000)}
+        self.assertEqual(self.ask("GET", "/facts.jsonl", headers=many)[0], 416)
         bomb = gzip.compress(b'{"question": "' + b"x" * 10_000_000 + b'", "answer": "a"}')
         self.assertLess(len(bomb), 1 << 20)
         status, _, data = self.ask("POST", "/facts", bomb, {"Content-Encoding": "gzip"})

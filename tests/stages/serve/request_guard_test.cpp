@@ -69,9 +69,18 @@ TEST(RequestGuard, BodiesSayTheirLengthAndAreNotPacked) {
   RequestHead chunked = head();
   chunked.is_chunked = true;
   EXPECT_EQ(status(chunked), 411);
+  RequestHead endless = head();
+  endless.has_no_end = true;
+  EXPECT_EQ(status(endless), 411);
   RequestHead large = head();
   large.content_length = RequestGuard::kMostReadBytes + 1;
   EXPECT_EQ(status(large), 413);
+}
+
+TEST(RequestGuard, PartsOfAnswersAreNotGiven) {
+  RequestHead ranged = head();
+  ranged.is_ranged = true;
+  EXPECT_EQ(status(ranged), 416);
 }
 
 TEST(RequestGuard, TokensDiffer) {
