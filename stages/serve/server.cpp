@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <exception>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -11,12 +12,14 @@
 #include <fmt/format.h>
 #include <httplib.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/base/stop_signals.h"
 #include "core/base/stopwatch.h"
 #include "stages/serve/answer_queue.h"
+#include "stages/serve/client_stream.h"
 #include "stages/serve/connection_pool.h"
 #include "stages/serve/request_guard.h"
 #include "stages/serve/routes.h"
@@ -28,8 +31,6 @@ constexpr std::chrono::milliseconds kStopLook{50};  // how often a request to st
 constexpr size_t kThreads = 128;                    // connections that are served at a time
 constexpr size_t kMostConnections = 128;            // that no thread serves yet
 constexpr int kBacklog = 128;                       // that the system holds beside them
-constexpr time_t kPatienceSeconds = 5;              // for a client that neither sends nor reads
-constexpr time_t kFirstByteSeconds = 1;             // for one that has connected and says nothing
 
 }  // namespace
 
@@ -45,11 +46,6 @@ class Server::Impl {
     http_.new_task_queue = [this] {
       return new ConnectionPool(kThreads, kMostConnections, is_ending_);
     };
-    // A connection serves one request: a thread that waits for a second one would serve nobody.
-    http_.set_keep_alive_max_count(1);
-    http_.set_keep_alive_timeout(kFirstByteSeconds);
-    http_.set_read_timeout(kPatienceSeconds);
-    http_.set_write_timeout(kPatienceSeconds);
     http_.set_tcp_nodelay(true);
     http_.set_payload_max_length(options_.limits.body_bytes);
     routes_.add_to(http_);
@@ -87,10 +83,11 @@ class Server::Impl {
   }
 
  private:
-  /// httplib's, with a longer queue of the system and no port shared with another process.
+  /// httplib's, with a longer queue of the system, no port shared with another process, and bounds
+  /// for each client.
   class Http final : public httplib::Server {
    public:
-    Http() {
+    explicit Http(const std::atomic<bool>& is_ending) : is_ending_(is_ending) {
       set_socket_options([](socket_t socket) {
         const int yes = 1;
         ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
@@ -106,6 +103,24 @@ class Server::Impl {
       if (port < 0 || ::listen(svr_sock_, kBacklog) != 0) return std::nullopt;
       return port;
     }
+
+   private:
+    /// One request: a thread that waits for a second one would serve nobody.
+    bool process_and_close_socket(socket_t socket) override {
+      bool is_served = false;
+      try {
+        ClientStream client(socket, {}, is_ending_);
+        bool wants_to_close = true;
+        is_served = process_request(client, /*close_connection=*/true, wants_to_close, nullptr);
+      } catch (const std::exception& error) {
+        log::warning(concat("serve: a connection fails: ", error.what()));
+      }
+      ::shutdown(socket, SHUT_RDWR);
+      ::close(socket);
+      return is_served;
+    }
+
+    const std::atomic<bool>& is_ending_;
   };
 
   /// An answer that fails ends itself alone.
@@ -134,7 +149,7 @@ class Server::Impl {
   AnswerQueue queue_;
   Routes routes_;
   std::atomic<bool> is_ending_ = false;
-  Http http_;
+  Http http_{is_ending_};
   int port_ = 0;
 };
 

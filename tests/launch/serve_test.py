@@ -196,6 +196,34 @@ class Guard(Serve):
             process.send_signal(signal.SIGINT)
             self.assertEqual(process.wait(PATIENCE), 0)
 
+    def test_a_request_drop_by_drop_does_not_hold_its_end(self):
+        process, port, _ = self.own()
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            client.sendall(b"GET / HTTP/1.1\r\nX: ")
+            process.send_signal(signal.SIGINT)
+            deadline = time.monotonic() + PATIENCE
+            while process.poll() is None:
+                self.assertLess(time.monotonic(), deadline)
+                try:
+                    client.sendall(b"x")
+                except OSError:
+                    pass  # it hung up
+                time.sleep(0.1)
+            self.assertEqual(process.returncode, 0)
+
+    def test_headers_have_an_end(self):
+        _, port, token = self.own()
+        with socket.create_connection(("127.0.0.1", port), PATIENCE) as client:
+            client.sendall(b"GET / HTTP/1.1\r\n")
+            try:
+                for _ in range(1 << 14):
+                    client.sendall(b"X: " + b"x" * 1000 + b"\r\n")
+            except OSError:
+                pass
+            else:
+                self.fail("16 MiB of headers are read")
+        self.chat((port, token), max_tokens=1)
+
     def test_what_does_not_fit_is_refused_at_once(self):
         for arguments, code, told in ((["serve"], 64, "serve: expected a recipe or --model MODEL, found none"),
                                       (["serve", "--model", "m", "r.yaml"], 64, "expected a recipe or --model, found both"),
