@@ -1,6 +1,7 @@
 #include "core/trace/trace_spans.h"
 
 #include <chrono>
+#include <exception>
 #include <utility>
 
 #include <fmt/format.h>
@@ -58,8 +59,11 @@ void TraceRecorder::enter(TraceLane lane, std::string name) {
   open_.push_back({lane, std::move(name), now});
 }
 
-void TraceRecorder::leave() {
-  if (settle_) settle_();
+void TraceRecorder::leave() noexcept {
+  try {
+    if (settle_) settle_();
+  } catch (const std::exception&) {  // NOLINT: the next work of the device tells it
+  }
   const int64_t now = trace_clock();
   const Open span = std::move(open_.back());
   open_.pop_back();

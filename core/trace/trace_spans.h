@@ -37,7 +37,8 @@ struct TraceEvent {
 class TraceRecorder {
  public:
   /// `settle` is called at each border of a span, to wait for what a device has not finished; may
-  /// be null. One recorder a thread at a time.
+  /// be null. What it throws at the end of a span is passed over: a span also ends where an error
+  /// of the device is on its way. One recorder a thread at a time.
   explicit TraceRecorder(std::function<void()> settle = nullptr);
   ~TraceRecorder();
   TraceRecorder(const TraceRecorder&) = delete;
@@ -48,7 +49,7 @@ class TraceRecorder {
   static TraceRecorder* current() noexcept;
 
   void enter(TraceLane lane, std::string name);
-  void leave();
+  void leave() noexcept;
 
  private:
   struct Open {

@@ -1,6 +1,7 @@
 #include "core/trace/trace_spans.h"
 
 #include <chrono>
+#include <stdexcept>
 #include <thread>
 
 #include <gmock/gmock.h>
@@ -89,6 +90,22 @@ TEST(TraceRecorder, SettlesAtEachBorder) {
   const TraceRecorder recorder([&count] { ++count; });
   { const TraceSpan span(TraceLane::kCompute); }
   EXPECT_EQ(count, 2);
+}
+
+TEST(TraceRecorder, LeavesAnErrorThatIsOnItsWayAlone) {
+  bool is_broken = false;
+  TraceRecorder recorder([&is_broken] {
+    if (is_broken) throw std::runtime_error("the device again");
+  });
+  try {
+    const TraceSpan span(TraceLane::kCompute);
+    is_broken = true;
+    throw std::runtime_error("the device");
+  } catch (const std::runtime_error& error) {
+    EXPECT_STREQ(error.what(), "the device");
+  }
+  EXPECT_THAT(names_of(recorder.events()), ElementsAre("compute"));
+  EXPECT_THROW(const TraceSpan span(TraceLane::kCompute), std::runtime_error);
 }
 
 TEST(TraceRecorder, TwiceInOneThreadIsAnError) {
