@@ -7,6 +7,12 @@ namespace xkde::recipe {
 namespace {
 
 constexpr std::string_view kOutput = "output_dir";
+constexpr std::string_view kRunName = "run_name";
+
+std::string without_slash(std::string path) {
+  while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+  return path;
+}
 
 /// What the last override of output_dir says; empty where none does, or is no plain text.
 std::string new_output(const std::vector<std::string>& overrides) {
@@ -18,17 +24,18 @@ std::string new_output(const std::vector<std::string>& overrides) {
     const YamlPtr value = read_yaml_value(one.substr(begin.size()), {}, "", errors);
     found = value->is_scalar() ? value->text : "";
   }
-  while (found.size() > 1 && found.ends_with('/')) found.pop_back();
-  return found;
+  return without_slash(found);
 }
 
-/// The tree with every text that is `from`, or a path in it, in `to`.
+/// The tree with every text that is `from`, or a path in it, in `to`; a run's name is no path.
 YamlPtr moved(const YamlPtr& node, const std::string& from, const std::string& to) {
   auto copy = std::make_shared<YamlNode>(*node);
   if (copy->is_scalar() && (copy->text == from || copy->text.starts_with(from + "/")))
     copy->text = to + copy->text.substr(from.size());
   for (YamlPtr& item : copy->items) item = moved(item, from, to);
-  for (YamlNode::Entry& entry : copy->entries) entry.value = moved(entry.value, from, to);
+  for (YamlNode::Entry& entry : copy->entries) {
+    if (entry.key != kRunName) entry.value = moved(entry.value, from, to);
+  }
   return copy;
 }
 
@@ -42,7 +49,7 @@ YamlPtr recorded_recipe(const YamlPtr& root, const std::vector<std::string>& ove
   const YamlNode::Entry* old = recipe->value->find(kOutput);
   const std::string output = new_output(overrides);
   const bool moves = old != nullptr && !old->value->text.empty() && !output.empty();
-  return moves ? moved(recipe->value, old->value->text, output) : recipe->value;
+  return moves ? moved(recipe->value, without_slash(old->value->text), output) : recipe->value;
 }
 
 }  // namespace xkde::recipe

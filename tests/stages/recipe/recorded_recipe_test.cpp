@@ -52,6 +52,17 @@ TEST(RecordedRecipe, OfAnotherFolderTakesQuotedTextsToo) {
   EXPECT_EQ(moved["stages"][0]["export"]["path"], "my runs/two/hf");
 }
 
+TEST(RecordedRecipe, OfAnotherFolderKeepsItsNameAndLeavesTheOldOneAlone) {
+  const std::string text =
+      "run_name: one\noutput_dir: one/\nmodel: {model_name_or_path: m}\nstages: "
+      "[export: {path: one/hf}]\n";
+  const Json moved =
+      resolved(parse_recipe(record_of(text).dump(), "run.json", kStageParsers, {"output_dir=two"}));
+  EXPECT_EQ(moved["run_name"], "one");
+  EXPECT_EQ(moved["output_dir"], "two");
+  EXPECT_EQ(moved["stages"][0]["export"]["path"], "two/hf");
+}
+
 TEST(RecordedRecipe, NamesThePlaceOfAMistakeInTheFile) {
   Json record = record_of(kText);
   record["recipe"]["sed"] = 1;
