@@ -585,6 +585,15 @@ class Page(Serve):
         self.assertIn("No edit was found: without an encoder", self.texts("#with .note")[0])
         self.assertIn("at least 0.80", self.texts("#with .note")[0])
 
+    def test_a_side_that_fails_waits_for_the_other(self):
+        page = self.opened(1200)
+        page.value(REFUSED_WITH_EDITS)
+        self.type("question", QUESTION)
+        page.press("Enter")
+        self.until("document.getElementById('trouble').textContent")
+        self.assertEqual(self.texts("#trouble"), ["no room"])
+        self.assertGreater(len(self.texts("#without .said")[0]), 5)
+
     def test_texts_are_never_markup(self):
         hostile = "<img src=x onerror=\"document.title='taken'\">"
         number = self.json("POST", "/facts", {"question": hostile, "answer": hostile}, 201)["number"]
@@ -602,6 +611,13 @@ class Page(Serve):
             for selector in ("body", ".soft", "button.main", "#download", "label span", "#stop", ".tag"):
                 self.assertGreaterEqual(page.value(CONTRAST % selector), 4.5, (scheme, selector))
 
+
+REFUSED_WITH_EDITS = """(() => {
+  const real = window.fetch;
+  window.fetch = (path, options) => options.body && options.body.includes('+edits') ?
+    Promise.resolve(new Response(JSON.stringify({error: {message: 'no room'}}), {status: 503})) : real(path, options);
+  return true;
+})()"""
 
 CONTRAST = """(() => {
   const light = colour => { const [r, g, b] = colour.match(/[\\d.]+/g).map(Number).map(part => part / 255)
