@@ -1,7 +1,11 @@
 #include "stages/serve/connection_pool.h"
 
 #include <chrono>
+#include <system_error>
 #include <utility>
+
+#include "core/base/error.h"
+#include "core/base/log.h"
 
 namespace xkde::serve {
 namespace {
@@ -13,7 +17,16 @@ constexpr std::chrono::milliseconds kEndLook{100};  // how often is_ending is lo
 ConnectionPool::ConnectionPool(size_t threads, size_t most_waiting,
                                const std::atomic<bool>& is_ending)
     : most_waiting_(most_waiting), is_ending_(is_ending) {
-  for (size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { serve(); });
+  for (size_t i = 0; i < threads; ++i) {
+    try {
+      threads_.emplace_back([this] { serve(); });
+    } catch (const std::system_error&) {
+      if (threads_.empty()) throw;
+      log::warning(concat("serve: expected ", threads, " threads for connections, found that the ",
+                          "system gives no more than ", threads_.size()));
+      return;
+    }
+  }
 }
 
 void ConnectionPool::enqueue(std::function<void()> connection) {

@@ -14,8 +14,8 @@
 
 namespace xkde::serve {
 
-/// Threads that serve a connection each. Where too many connections wait, no more are accepted: the
-/// system keeps them, or its clients try again.
+/// Threads that serve a connection each, fewer where the system gives no more. Where too many
+/// connections wait, no more are accepted: the system keeps them, or its clients try again.
 class ConnectionPool final : public httplib::TaskQueue {
  public:
   /// `is_ending`: whether nothing must be waited for any more; outlives the pool.
