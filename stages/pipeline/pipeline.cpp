@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -291,11 +292,16 @@ std::vector<size_t> last_weights(const Recipe& recipe) {
   return stages;
 }
 
-/// On rank 0 of a run that shall have one.
+/// On rank 0 of a run that shall have one, and where the system has a thread for it.
 std::unique_ptr<LiveReport> live_report_of(const Recipe& recipe, bool is_root) {
   if (!is_root || !recipe.live_report) return nullptr;
-  return std::make_unique<LiveReport>(
-      [run = recipe.output_dir] { report::write_live_report(run); });
+  try {
+    return std::make_unique<LiveReport>(
+        [run = recipe.output_dir] { report::write_live_report(run); });
+  } catch (const std::system_error& error) {
+    log::warning(concat("live report: no thread, ", error.what(), "; the run goes on without it"));
+    return nullptr;
+  }
 }
 
 /// The page of a run that goes on says so, and must not any longer.
