@@ -137,8 +137,11 @@ struct WideLinear : torch::autograd::Function<WideLinear> {
                             const std::optional<at::Tensor>& bias) {
     context->saved_data["has_bias"] = bias.has_value();
     context->save_for_backward({x, weight});
-    at::Tensor out = wide_product(x, weight.t());
-    return bias ? out.add_(*bias) : out;
+    if (!bias) return wide_product(x, weight.t());
+    const at::Tensor out =
+        bias->expand({x.size(0), weight.size(0)}).clone(at::MemoryFormat::Contiguous);
+    write_product(out, x, weight.t(), /*keep=*/1.0, /*scale=*/1.0);
+    return out;
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {

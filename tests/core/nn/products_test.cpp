@@ -102,6 +102,17 @@ TEST_F(WidenedProducts, OfLayersNeedNeitherABiasNorAWeightThatIsTrained) {
   EXPECT_FALSE(plain_product(x, weight).requires_grad());
 }
 
+TEST_F(WidenedProducts, OfLayersAreRoundedOnceWithTheirBias) {
+  at::manual_seed(7);
+  const at::Tensor x = bf16({1, 24});
+  const at::Tensor weight = bf16({50, 24});
+  const at::Tensor exact = at::mm(x.to(at::kDouble), weight.to(at::kDouble).t());
+  const at::Tensor bias = (-exact[0]).to(at::kBFloat16);  // what is left shows an earlier rounding
+  const at::Tensor before = bias.clone();
+  expect_rounded(plain_product(x, weight, bias), exact + bias.to(at::kDouble));
+  EXPECT_TRUE(at::equal(bias, before));
+}
+
 TEST_F(WidenedProducts, OfOtherDtypesAreLibTorchsOwn) {
   at::manual_seed(4);
   const at::Tensor a = at::randn({30, 40});
