@@ -51,7 +51,21 @@ bool is_checkpoint(const fs::path& path) {
   return is_there(path / dist::kManifestFile, FileOrigin::kOwn);
 }
 
-/// `path`, if it is a checkpoint, or the newest one in it.
+/// The folders of `path` that were written to their end, the newest last; one at least.
+std::set<fs::path> complete_checkpoints(const fs::path& path) {
+  require_folder(path);
+  std::set<fs::path> folders;
+  for (const fs::path& entry : entries_of(path, FileOrigin::kInput)) {
+    const std::string name = entry.filename().string();
+    const bool complete = name.starts_with("step-") && !name.ends_with(".tmp");
+    if (complete && is_folder(entry, FileOrigin::kInput)) folders.insert(entry);
+  }
+  XKDE_CHECK(!folders.empty(), MissingInputError, path.string(),
+             ": expected step-* folders, found none");
+  return folders;
+}
+
+/// `path`, if it is a checkpoint, or the newest one in it that is whole.
 fs::path verified_checkpoint(const fs::path& path) {
   require_folder(path);
   if (is_checkpoint(path)) {
@@ -99,19 +113,10 @@ ChatTemplate format_of(const fs::path& checkpoint, const PretrainedModel& model,
 }  // namespace
 
 std::string list_checkpoints(const fs::path& path) {
-  require_folder(path);
   const std::string latest = dist::named_by(path, dist::kLatestFile);
   const std::string best = dist::named_by(path, dist::kBestFile);
-  std::set<fs::path> folders;
-  for (const fs::path& entry : entries_of(path, FileOrigin::kInput)) {
-    const std::string name = entry.filename().string();
-    const bool complete = name.starts_with("step-") && !name.ends_with(".tmp");
-    if (complete && is_folder(entry, FileOrigin::kInput)) folders.insert(entry);
-  }
-  XKDE_CHECK(!folders.empty(), MissingInputError, path.string(),
-             ": expected step-* folders, found none");
   std::string text;
-  for (const fs::path& folder : folders) {
+  for (const fs::path& folder : complete_checkpoints(path)) {
     const std::string name = folder.filename().string();
     text += name + "  " + std::to_string(bytes_in(folder)) + " bytes" +
             (name == latest ? "  LATEST" : "") + (name == best ? "  BEST" : "") + "\n";
@@ -120,7 +125,10 @@ std::string list_checkpoints(const fs::path& path) {
 }
 
 std::string verify_checkpoints(const fs::path& path) {
-  return verified_checkpoint(path).string() + ": verified\n";
+  require_folder(path);
+  const fs::path folder = is_checkpoint(path) ? path : *complete_checkpoints(path).rbegin();
+  dist::verify_checkpoint(folder);
+  return folder.string() + ": verified\n";
 }
 
 std::string export_checkpoint(const fs::path& path, const fs::path& out, const fs::path& model,

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -15,6 +16,12 @@ namespace xkde {
 namespace {
 
 int g_failure = 0;  ///< errno of the first write that failed
+
+/// Whether nobody reads the pipe any more, as `head` does not after its lines.
+bool reader_is_gone() {
+  pollfd output{.fd = STDOUT_FILENO, .events = POLLOUT, .revents = 0};
+  return ::poll(&output, 1, 0) == 1 && (output.revents & POLLERR) != 0;
+}
 
 }  // namespace
 
@@ -39,6 +46,7 @@ void finish_output() {
   // What a file system reports only when a file is closed. The number itself stays taken.
   const int copy = ::dup(STDOUT_FILENO);
   if (copy >= 0 && ::close(copy) != 0 && g_failure == 0) g_failure = errno;
+  if (reader_is_gone()) return;
   XKDE_CHECK(g_failure == 0, IoError, "standard output: expected to write all results, found ",
              std::strerror(g_failure));
   XKDE_CHECK(was_good, IoError, "standard output: expected to write all results, some are lost");

@@ -24,7 +24,7 @@ std::optional<TerminalSize> terminal_to_redraw(int fd);
 
 /// Writes what is held back of standard output. Throws IoError, with the system's words, when
 /// something that was written to it since the start, by print() or else, did not get there. To be
-/// called last, by main.
+/// called last, by main. A reader that went away, as `head` does, has had what it wanted.
 void finish_output();
 
 /// Puts something that refuses to be written or read in the place of standard input, output and

@@ -244,6 +244,8 @@ class CheckpointRun(TinyRunTest):
             *_, older, newest = self.interrupted(name)
             shutil.copytree(self.checkpoints(name), f"{self.root}/{name}_kept")
             damage(f"{self.checkpoints(name)}/{newest}/rank_00001.h5")
+            self.expect_one_error(self.run_program(["ckpt", "verify", self.checkpoints(name)]), 82, "CheckpointError",
+                                  f"{newest}/rank_00001.h5: ")
             process = self.start([f"{self.root}/{name}.yaml"], 2, stderr=subprocess.PIPE)
             text = ""
             for line in process.stderr:

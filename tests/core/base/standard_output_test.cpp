@@ -1,5 +1,6 @@
 #include "core/base/standard_output.h"
 
+#include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <string>
@@ -46,6 +47,21 @@ TEST(StandardOutput, WhatFitsIsWritten) {
 TEST(StandardOutput, AFullDiskIsAnError) {
   EXPECT_EXIT(print_to("/dev/full"), testing::ExitedWithCode(74),
               "standard output: expected to write all results, found No space left on device");
+}
+
+void print_to_nobody() {
+  std::signal(SIGPIPE, SIG_IGN);
+  int ends[2];
+  if (::pipe(ends) != 0) _exit(1);
+  ::close(ends[0]);
+  ::dup2(ends[1], STDOUT_FILENO);
+  print("results\n");
+  std::fputs("more\n", stdout);
+  finish_and_tell();
+}
+
+TEST(StandardOutput, AReaderThatWentAwayIsNone) {
+  EXPECT_EXIT(print_to_nobody(), testing::ExitedWithCode(0), "");
 }
 
 /// Text that goes past print(), as std::cout's does.
