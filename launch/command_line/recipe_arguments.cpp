@@ -8,6 +8,7 @@
 #include <CLI/Formatter.hpp>
 
 #include "core/base/error.h"
+#include "core/io/file_reader.h"
 #include "core/text/did_you_mean.h"
 #include "stages/recipe/errors.h"
 
@@ -45,13 +46,17 @@ void RecipeArguments::check(std::string_view command, std::span<const std::strin
   const std::string& first = words.front();
   XKDE_CHECK(!is_override(first) || first.ends_with(".yaml"), UsageError, command,
              ": expected a recipe before the overrides, found ", in_quotes(first));
+  const std::string meant = did_you_mean(first, {names.begin(), names.end()});
   for (size_t i = 1; i < words.size(); ++i) {
     if (is_override(words[i])) continue;
     // "xkde_dist valdate recipe.yaml" reads as a recipe and a word too many.
-    const std::string hint = i == 1 ? did_you_mean(first, {names.begin(), names.end()}) : "";
+    const std::string hint = i == 1 ? meant : "";
     throw UsageError(concat(command, ": expected key.path=value after the recipe, found ",
                             in_quotes(words[i]), hint));
   }
+  const bool is_a_word = first.find_first_of("./") == first.npos;
+  XKDE_CHECK(meant.empty() || !is_a_word || is_there(first, FileOrigin::kInput), UsageError,
+             "expected a command or a recipe, found ", in_quotes(first), meant);
   recipe = first;
   overrides.assign(words.begin() + 1, words.end());
 }

@@ -347,6 +347,7 @@ TEST(CommandLine, RefusesWhatItDoesNotKnowInOneLineWithAHint) {
       {{"a.yaml", "--sft.max_steps=3"}, "keys of a recipe are set without dashes"},
       {{"validate", "a.yaml", "--strict"}, "unknown option '--strict'"},
       {{"valdate", "a.yaml"}, "did you mean 'validate'?"},
+      {{"reprot"}, "expected a command or a recipe, found 'reprot'; did you mean 'report'?"},
       {{"ask", "a.yaml", "--memry", "x"}, "unknown option '--memry'; did you mean '--memory'?"},
       {{"a.yaml", "b.yaml"}, "expected key.path=value after the recipe, found 'b.yaml'"},
       {{"a.yaml", "=3"}, "expected key.path=value after the recipe, found '=3'"},
