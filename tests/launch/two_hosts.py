@@ -17,7 +17,9 @@ RANK = """\
 #!/bin/sh
 "$@" 2>{root}/said.$OMPI_COMM_WORLD_RANK
 code=$?
-echo $code >{root}/code.$OMPI_COMM_WORLD_RANK
+# Whole or not at all: a test that waits for it reads it at once.
+echo $code >{root}/writing.$OMPI_COMM_WORLD_RANK
+mv {root}/writing.$OMPI_COMM_WORLD_RANK {root}/code.$OMPI_COMM_WORLD_RANK
 exit $code
 """
 
@@ -99,11 +101,14 @@ class TwoHosts:
         with open(f"{self.root}/{name}.{rank}") as file:
             return file.read()
 
-    def close(self):
+    def kill_all(self):
         for pid in self.processes():
             try:
                 os.kill(pid, 9)
             except ProcessLookupError:
                 pass
+
+    def close(self):
+        self.kill_all()
         for number in (1, 2):
             subprocess.run(["ip", "netns", "del", self.name(number)])

@@ -5,6 +5,7 @@ usage: two_hosts_test.py XKDE_DIST_BINARY FAULT_SHIM
 Needs root, ip (iproute2), mpirun and python3.
 """
 
+import contextlib
 import os
 import sys
 import time
@@ -15,7 +16,7 @@ from two_hosts import TwoHosts, why_not
 from watching import PATIENCE, kill_family, reaches, read_if_there, wait_until
 
 REASON = why_not()
-GONE_WITHIN = 15  # seconds after the cut
+GONE_WITHIN = 30  # seconds after the cut: the time-out, and time to say so on a busy machine
 TOLD_WITHIN = 3  # seconds: ranks tell each other each second where they are
 LONG = RECIPE.replace("max_steps: 10", "max_steps: 40")
 STEP = "write:5:PAUSE:/02-sft/metrics.jsonl"
@@ -72,9 +73,20 @@ class TwoHostsTest(TinyRunTest):
     def ranks_running(self):
         return [pid for pid, name in self.hosts.processes().items() if name == "xkde_dist"]
 
-    def expect_loss_of(self, out, call):
+    @contextlib.contextmanager
+    def cut_at(self, out, call):
+        """A long run on both hosts whose cable is cut at a call. Neither outlives the block: what comes next finds
+        the cable whole and no rank, whether this passed or not."""
         process = self.start_until(out, call)
         self.hosts.set_link("down")
+        try:
+            yield process
+        finally:
+            kill_family(process)
+            self.hosts.kill_all()  # a rank that its launcher has lost is not of the family
+            self.hosts.set_link("up")
+
+    def expect_loss_of_ranks(self):
         cut = time.monotonic()
         wait_until(lambda: not self.ranks_running(), "ranks end")
         self.assertLess(time.monotonic() - cut, GONE_WITHIN)
@@ -87,8 +99,6 @@ class TwoHostsTest(TinyRunTest):
                                    rf"sign of life within 9 s, found none for \d+ s; rank {other} was at {PLACE}; "
                                    rf"rank {rank} is at {PLACE}\n")
             self.assertEqual(said.count("Error: "), 1, said)
-        kill_family(process)
-        self.hosts.set_link("up")
 
     def test_cables(self):
         """One run in peace on one host is what all others are held against."""
@@ -99,15 +109,15 @@ class TwoHostsTest(TinyRunTest):
         for out, call in (("step", STEP), ("save", SAVE)):
             with self.subTest(f"cut for ever in a {out}"):
                 self.remove_reports()
-                self.expect_loss_of(out, call)
+                with self.cut_at(out, call):
+                    self.expect_loss_of_ranks()
                 self.run_well(out, LONG, 2)
                 self.expect_equal(out, "peace")
         with self.subTest("cut for five seconds"):
-            process = self.start_until("short", STEP)
-            self.hosts.set_link("down")
-            time.sleep(5)
-            self.hosts.set_link("up")
-            self.assertEqual(process.wait(PATIENCE), 0, self.hosts.read("said", 0))
+            with self.cut_at("short", STEP) as process:
+                time.sleep(5)
+                self.hosts.set_link("up")
+                self.assertEqual(process.wait(PATIENCE), 0, self.hosts.read("said", 0))
             self.expect_equal("short", "peace")
 
     def remove_reports(self):
