@@ -25,9 +25,15 @@ bool comes_before(Place a, Place b) {
 }  // namespace
 
 void RecipeErrors::add(Place place, const std::string& path, const std::string& what) {
+  if (std::find(closed_.begin(), closed_.end(), place) != closed_.end()) return;
   std::string line = text_of(place) + ": ";
   if (!path.empty()) line += printable(path, kLongestPath) + ": ";
   errors_.push_back({place, line + what});
+}
+
+void RecipeErrors::add_last(Place place, const std::string& path, const std::string& what) {
+  add(place, path, what);
+  closed_.push_back(place);
 }
 
 std::string RecipeErrors::text_of(Place place) const {

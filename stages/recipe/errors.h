@@ -14,6 +14,8 @@ namespace xkde::recipe {
 struct Place {
   int line = 0;
   int column = 0;
+
+  bool operator==(const Place&) const = default;
 };
 
 /// The mistakes of one recipe, collected so that all of them are reported at once.
@@ -24,6 +26,8 @@ class RecipeErrors {
 
   /// Adds "file:line:column: path: what"; an empty path is left out.
   void add(Place place, const std::string& path, const std::string& what);
+  /// The same for a value that is then known to be wrong: what else is added there is left out.
+  void add_last(Place place, const std::string& path, const std::string& what);
   bool empty() const noexcept { return errors_.empty(); }
   /// "file:line:column" or "command line".
   std::string text_of(Place place) const;
@@ -39,6 +43,7 @@ class RecipeErrors {
   };
   std::string file_;
   std::vector<Mistake> errors_;
+  std::vector<Place> closed_;  ///< of add_last()
 };
 
 /// Text from a file in a form fit for one line of a message: control characters escaped, cut to

@@ -2,6 +2,7 @@
 #define XKDE_STAGES_RECIPE_OVERRIDES_H_
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "stages/recipe/errors.h"
@@ -14,6 +15,15 @@ struct OverrideNames {
   std::vector<std::string> root_keys;
   std::vector<std::string> stage_names;  ///< all that recipes know, whether in this one or not
 };
+
+/// The value that a path such as "sft.learning_rate" leads to, or why it leads to none.
+struct FoundKey {
+  YamlPtr value;        ///< null where there is a mistake
+  std::string mistake;  ///< "expected ..., found ..."
+};
+
+/// Looks up a path of the form that overrides have.
+FoundKey find_key(const YamlPtr& root, std::string_view path, const OverrideNames& names);
 
 /// The tree with each `key.path=value` set and the key of each `key.path~` removed, in order: a
 /// later one wins. A key, an item of a list or a stage that is to go must be there. A path begins

@@ -8,6 +8,7 @@
 #include "core/text/chat_template.h"
 #include "core/text/did_you_mean.h"
 #include "core/text/regex/unicode.h"
+#include "stages/recipe/expansion.h"
 #include "stages/recipe/overrides.h"
 #include "stages/recipe/recorded_recipe.h"
 #include "stages/recipe/yaml_reader.h"
@@ -228,7 +229,9 @@ Recipe parse_recipe(std::string_view text, const std::string& name, StageParsers
                     const std::vector<std::string>& overrides) {
   RecipeErrors errors(name);
   YamlPtr root = recorded_recipe(read_yaml(text, errors), overrides);
-  root = apply_overrides(root, overrides, {recipe_keys(), names_of(parsers)}, errors);
+  const OverrideNames names{recipe_keys(), names_of(parsers)};
+  root = apply_overrides(root, overrides, names, errors);
+  root = resolve_references(root, names, errors);
   StrictMap::Places places;
   Recipe recipe = Recipe::parse(StrictMap(root, {1, 1}, "", errors, places), parsers);
   errors.throw_if_any();

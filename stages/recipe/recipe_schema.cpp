@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/error.h"
 #include "stages/recipe/recipe.h"
 
 namespace xkde::recipe {
@@ -93,6 +94,37 @@ void add_notes(Json& mapping, const std::string& path, const KeyNotes& notes) {
   }
 }
 
+constexpr std::string_view kReference = R"(\$\{[^{}]+\})";
+
+/// Lets a key of numbers, names or lists take a reference, too. Any text is one already.
+void allow_reference(Json& values) {
+  const bool is_mapping = mapping_of(values) != nullptr || values.contains("anyOf");
+  const bool is_text = values.contains("type") && values["type"].is_array() &&
+                       !values.contains("pattern") && !values.contains("enum");
+  if (is_mapping || is_text || !(values.contains("type") || values.contains("enum"))) return;
+  Json wrapped, bounds = std::move(values);
+  for (const char* const key : {"description", "default"}) {
+    if (!bounds.contains(key)) continue;
+    wrapped[key] = std::move(bounds[key]);
+    bounds.erase(key);
+  }
+  wrapped["anyOf"] = {std::move(bounds), {{"$ref", "#/$defs/reference"}}};
+  values = std::move(wrapped);
+}
+
+/// The same for each key below `schema`, but for those that a rule looks at.
+void allow_references(Json& schema) {
+  for (auto& [word, inner] : schema.items()) {
+    if (word == "if" || word == "default" || !inner.is_structured()) continue;
+    allow_references(inner);
+    if (word == "properties") {
+      for (auto& [key, values] : inner.items()) allow_reference(values);
+    } else if (word == "items") {
+      allow_reference(inner);
+    }
+  }
+}
+
 }  // namespace
 
 KeyNotes::KeyNotes(std::string_view page) {
@@ -153,12 +185,17 @@ std::string KeyNotes::about(const std::string& section, const std::string& key) 
 Json recipe_schema(StageParsers parsers, const KeyNotes& notes) {
   Json keys = Recipe::schema(parsers);
   add_notes(keys, "", notes);
+  allow_references(keys);
   Json schema{{"$schema", "https://json-schema.org/draft/2020-12/schema"},
               {"title", "A recipe of xkde_dist"},
               {"description",
                "Written by `xkde_dist schema`. The program knows more: which keys exclude each "
                "other, and what the inputs hold (`xkde_dist validate`)."}};
   schema.update(keys);
+  schema["$defs"]["reference"] = {
+      {"description", "The value of another key, such as ${run_name} or ${sft.learning_rate}."},
+      {"type", "string"},
+      {"pattern", concat("^", kReference, "$")}};
   return schema;
 }
 

@@ -53,10 +53,15 @@ WRONG = {
     "edits without a method": MODEL + "stages: [{edit: {benchmark: mzsre, data: d, edit_languages: [en]}}]",
     "an export to nowhere": MODEL + "stages: [{export: {dtype: float32}}]",
     "a capability of nothing": MODEL + "stages: [{capability: {max_length: 5}}]",
+    "a reference within a number": MODEL + 'stages: [{sft: {max_steps: "1${seed}x"}}]',
     "a section that is a list": MODEL + "parallel: [1]\nstages: [{sft: {}}]",
 }
 RIGHT = {
     "sections that are left empty": MODEL + "parallel:\nstages:\n  - build_data: {sources: [{%s}], quadrants: }\n  - sft:" % EVALUATE,
+    "references for numbers, names, switches and lists": MODEL + "seed: 1\nrun_name: r\nrank_logs: true\n"
+    'stages: [{sft: {train_data: t.json, max_steps: "${seed}", packing: "${rank_logs}"}}, {evaluate: {%s, mode: single,'
+    ' sizes: ["${seed}"]}}, {evaluate: {benchmark: mzsre, data: d, edit_languages: [en], mode: "${stages.1.mode}",'
+    ' sizes: "${stages.1.sizes}", test_languages: "${stages.1.test_languages}"}}]' % EVALUATE,
     "texts that look like numbers": "run_name: 2026\nmodel: {model_name_or_path: 7}\nstages: [{quantize: {type: Q8_0}}]",
     "numbers without a fraction": MODEL + "stages: [{sft: {train_data: t.json, learning_rate: 1}}]",
     "a revert alone": MODEL + "stages: [{edit: {revert: true}}]",

@@ -110,6 +110,102 @@ TEST(Expansion, TellsKeyPlaceAndName) {
             "empty, found ${XKDE_TEST_EMPTY}");
 }
 
+Recipe read_text(const std::string& text, const std::vector<std::string>& overrides = {}) {
+  return parse_recipe(text, "r.yaml", kStageParsers, overrides);
+}
+
+TEST(References, TakeTheValueOfAnotherKey) {
+  const Recipe recipe =
+      read_text(with(with(kSmallRecipe, "models/tiny",
+                          "models/tiny\nseed: 7\noutput_dir: out/${run_name}-${seed}"),
+                     "- sft: {}", "- sft: {max_steps: \"${seed}\", learning_rate: 1e-4}"));
+
+  EXPECT_EQ(recipe.output_dir, "out/small-7");
+  EXPECT_EQ(as<SftStage>(*recipe.stages.at(1)).max_steps, 7);
+}
+
+TEST(References, TakeListsWhole) {
+  const Recipe recipe =
+      read_text(with(kSmallRecipe, "[de]", "${build_data.sources.0.test_languages}"));
+
+  EXPECT_EQ(as<EvaluateStage>(*recipe.stages.at(2)).edit_languages.size(), 1U);
+  EXPECT_EQ(as<EvaluateStage>(*recipe.stages.at(2)).test_languages.size(), 2U);
+}
+
+TEST(References, SeeWhatTheCommandLineSets) {
+  const Recipe recipe = read_text(kSmallRecipe, {"output_dir=runs/${run_name}", "run_name=x"});
+
+  EXPECT_EQ(recipe.output_dir, "runs/x");
+}
+
+TEST(References, MayLeadToOneAnother) {
+  const Variable home("HOME", "/home/one");
+  const Recipe recipe = read_text(
+      kSmallRecipe,
+      {"run_name=${seed}", "seed=3", "output_dir=${export.path}", "export.path=~/${run_name}"});
+
+  EXPECT_EQ(recipe.output_dir, "/home/one/3");
+  EXPECT_EQ(recipe.run_name, "3");
+}
+
+TEST(References, AreToldApartFromVariablesAndKeptTexts) {
+  const Variable data("XKDE_TEST_DATA", "/mnt/data");
+  const Recipe recipe =
+      read_text(kSmallRecipe, {"output_dir=${XKDE_TEST_DATA}/${run_name}/$${run_name}"});
+
+  EXPECT_EQ(recipe.output_dir, "/mnt/data/small/${run_name}");
+}
+
+TEST(References, TellKeyAndPlaceOfWhatLeadsNowhere) {
+  const auto error = [](const std::string& path) {
+    return error_of(with(kSmallRecipe, "out/model", path));
+  };
+
+  EXPECT_EQ(error("o/${sft.learning_rat}"),
+            "r.yaml:18:13: export.path: ${sft.learning_rat}: expected a key that the recipe "
+            "writes, found none "
+            "called 'learning_rat'");
+  EXPECT_THAT(error("o/${orpo.beta}"),
+              HasSubstr("expected a stage of this recipe, found none named 'orpo'"));
+  EXPECT_THAT(error("o/${expotr.path}"), HasSubstr("did you mean 'export'?"));
+  EXPECT_THAT(error("o/${stages.9.sft}"), HasSubstr("expected a stage below 4, found 9"));
+  EXPECT_THAT(error("o/${model}"),
+              HasSubstr("expected ${model} to lead to a value or a list, found a mapping"));
+  EXPECT_THAT(
+      error("o/${evaluate.test_languages}"),
+      HasSubstr("expected one value within a text, found ${evaluate.test_languages}, a list of 1"));
+  EXPECT_THAT(error("[\"${evaluate.test_languages}\"]"), HasSubstr("expected one value, found"));
+}
+
+TEST(References, EndWhereTheyGoInACircle) {
+  for (const char* path : {"${export.path}", "a${export.path}", "${output_dir}"}) {
+    EXPECT_THAT(error_of(with(kSmallRecipe, "out/model", path), {"output_dir=b/${export.path}"}),
+                HasSubstr("back to itself, found one"))
+        << path;
+  }
+  EXPECT_THAT(error_of(with(kSmallRecipe, "[de]", "[\"${evaluate.test_languages}\"]")),
+              HasSubstr("back to itself, found one"));
+}
+
+TEST(References, EndWhereTextsOrChainsGrow) {
+  std::vector<std::string> doubled{"run_name=0123456789abcdef"};
+  std::string before = "run_name";
+  for (const char* key :
+       {"output_dir", "model.model_name_or_path", "export.path", "build_data.sources.0.data",
+        "evaluate.data", "sft.train_data", "model.adapter", "sft.a", "sft.b", "sft.c"}) {
+    doubled.push_back(concat(key, "=${", before, "}${", before, "}"));
+    before = key;
+  }
+  EXPECT_THAT(error_of(kSmallRecipe, doubled),
+              HasSubstr("expected a text of at most 4096 bytes, found more"));
+
+  std::vector<std::string> chain;
+  for (int i = 0; i < 40; ++i) chain.push_back(concat("sft.k", i, "=${sft.k", i + 1, "}"));
+  chain.push_back("sft.k40=1");
+  EXPECT_THAT(error_of(kSmallRecipe, chain),
+              HasSubstr("expected at most 32 references one behind the other"));
+}
+
 TEST(Expansion, TextsThatAreNoPathsStay) {
   const Recipe recipe = parse_recipe(kSmallRecipe, "r.yaml", kStageParsers, {"run_name=${HOME}~"});
 
