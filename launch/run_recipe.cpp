@@ -45,6 +45,16 @@ at::Device choose_device(const recipe::Recipe& recipe, const dist::MpiEnvironmen
   return {at::kCUDA, static_cast<c10::DeviceIndex>(own)};
 }
 
+/// Has LibTorch take kernels that add in a fixed order; an operation that has none says so in a
+/// warning. Comes before the first kernel: cuBLAS looks at its variable when it starts. CPU kernels
+/// need no asking.
+void fix_order_of_sums() {
+  ::setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);
+  at::Context& context = at::globalContext();
+  context.setDeterministicAlgorithms(true, /*warn_only=*/true);
+  context.setDeterministicFillUninitializedMemory(false);
+}
+
 /// Starts to watch over the ranks. A lost run ends here: neither MPI nor the launcher is asked, as
 /// both may wait for what is lost.
 std::unique_ptr<dist::Heartbeat> watch_over(dist::Communicator& host, double timeout_s) {
@@ -77,7 +87,10 @@ void run_recipe(const RunCommand& command, const std::vector<std::string>& argv,
   recipe::set_threads_of_rank(recipe.parallel.threads, *host);
   std::unique_ptr<dist::Communicator> gpu;
   if (device.is_cuda()) {
-    gpu = dist::make_nccl_communicator(*host, device.index(), {.timeout_s = timeout_s});
+    const bool deterministic = recipe.parallel.deterministic;
+    if (deterministic) fix_order_of_sums();
+    gpu = dist::make_nccl_communicator(*host, device.index(),
+                                       {.timeout_s = timeout_s, .deterministic = deterministic});
   }
   dist::Communicator& comm = gpu ? *gpu : *host;
 

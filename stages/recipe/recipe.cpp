@@ -165,6 +165,7 @@ void ParallelSection::each_key(StrictMap map) {
   map.optional("prefetch", prefetch, kPrefetch);
   map.optional("grad_reduce_dtype", grad_reduce_dtype, kDtypes);
   map.optional("offload_optimizer", offload_optimizer);
+  map.optional("deterministic", deterministic);
   map.optional("compare_copies", compare_copies, kCompareSteps);
   map.optional("threads", threads, kThreads);
   map.optional("timeout", timeout, kTimeout);

@@ -43,6 +43,8 @@ struct ParallelSection {
   int64_t prefetch = -1;  ///< units gathered ahead; -1: 1 on a GPU, 0 on CPU ranks
   Dtype grad_reduce_dtype = Dtype::kFloat32;  ///< of gradients between ranks
   bool offload_optimizer = false;             ///< masters and moments in host memory
+  /// On GPUs: sums in an order that does not change from run to run, nor with the layout of ranks.
+  bool deterministic = false;
   int64_t compare_copies = 100;  ///< steps in which the copies' state is compared once; 0: never
   int64_t threads = 0;           ///< of a rank; 0: its share of the CPUs that it may use
   double timeout = 1800;         ///< seconds that a rank waits for the others in a collective

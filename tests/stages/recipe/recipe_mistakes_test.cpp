@@ -114,8 +114,8 @@ TEST(RecipeMistakes, MistypedKeysAreFoundWithASuggestion) {
       {"recompute", "recompte", "r.yaml:9:3: parallel.recompte: unknown key; did you mean"},
       {"replicate: 1", "zebra: 1",
        "r.yaml:8:3: parallel.zebra: unknown key; expected backend, shard, replicate, recompute, "
-       "prefetch, grad_reduce_dtype, offload_optimizer, compare_copies, threads, timeout or "
-       "heartbeat_timeout"},
+       "prefetch, grad_reduce_dtype, offload_optimizer, deterministic, compare_copies, threads, "
+       "timeout or heartbeat_timeout"},
       {"without_edit", "without_edits", "r.yaml:21:7: build_data.without_edits: unknown key; did"},
       {"questions", "question",
        "r.yaml:20:11: build_data.sources.0.question: unknown key; did you mean 'questions'?"},

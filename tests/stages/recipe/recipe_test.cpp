@@ -86,7 +86,7 @@ TEST(Recipe, KeepsWhatIsWritten) {
       "model: {model_name_or_path: a~/m, dtype: float32, chat_template: llama2}\n"
       "parallel: {backend: mpi, shard: optimizer, replicate: 2, recompute: block, threads: 3,\n"
       "           prefetch: 2, grad_reduce_dtype: bfloat16, offload_optimizer: true,\n"
-      "           compare_copies: 7}\n"
+      "           deterministic: true, compare_copies: 7}\n"
       "stages:\n"
       "  - evaluate: {benchmark: bizsre, data: d, edit_languages: [cs], test_languages: [du, en],\n"
       "               mode: single, sizes: [1], records: '-25:', max_tokens_per_batch: 9}\n"
@@ -102,6 +102,7 @@ TEST(Recipe, KeepsWhatIsWritten) {
   EXPECT_EQ(recipe.parallel.prefetch, 2);
   EXPECT_EQ(recipe.parallel.grad_reduce_dtype, Dtype::kBFloat16);
   EXPECT_TRUE(recipe.parallel.offload_optimizer);
+  EXPECT_TRUE(recipe.parallel.deterministic);
   EXPECT_EQ(recipe.parallel.compare_copies, 7);
   const auto& evaluate = as<EvaluateStage>(*recipe.stages.at(0));
   EXPECT_EQ(evaluate.benchmark, "bizsre");
