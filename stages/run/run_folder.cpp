@@ -12,6 +12,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr const char* kFirstStart = "first_start";
+
 /// The folder, which is made where it is not there.
 const fs::path& made(const fs::path& path) {
   std::error_code error;
@@ -44,6 +46,10 @@ RunFolder::RunFolder(fs::path path) : path_(std::move(path)), lock_(made(path_))
 
 void RunFolder::write_start(const Recipe& recipe, const RunFacts& facts,
                             const std::vector<std::string>& stages) {
+  const std::string now = utc_now();
+  // Not before_: --fresh may have set its run.json aside.
+  const std::optional<RunRecord> so_far = read_run_record(path_);
+  const bool goes_on = so_far && so_far->json.contains(kFirstStart);
   run_ = {{"run_name", recipe.run_name},
           {"recipe", resolved(recipe)},
           {"argv", facts.argv},
@@ -54,7 +60,8 @@ void RunFolder::write_start(const Recipe& recipe, const RunFacts& facts,
           {"seed", recipe.seed},
           {"git_commit", facts.versions.value("git_commit", "unknown")},
           {"inputs", Json::object()},
-          {"start", utc_now()},
+          {kFirstStart, goes_on ? so_far->json.at(kFirstStart) : Json(now)},
+          {"start", now},
           {"end", nullptr},
           {"exit_reason", kRunning},
           {"stages", stages}};

@@ -40,7 +40,8 @@ class RunFolder {
   /// What run.json said when the folder was opened; nothing where there was none.
   const std::optional<RunRecord>& before() const noexcept { return before_; }
 
-  /// Writes run.json with exit_reason "running" and the names of the stages' folders.
+  /// Writes run.json with exit_reason "running" and the names of the stages' folders. The time of
+  /// the first start is that of the run.json that is there.
   void write_start(const Recipe& recipe, const RunFacts& facts,
                    const std::vector<std::string>& stages = {});
   /// Adds the SHA-256 of each input file to run.json.

@@ -1,6 +1,7 @@
 #include "stages/run/run_folder.h"
 
 #include <filesystem>
+#include <fstream>
 #include <string>
 
 #include <gmock/gmock.h>
@@ -14,6 +15,7 @@
 namespace xkde::recipe {
 namespace {
 
+namespace fs = std::filesystem;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
@@ -86,6 +88,25 @@ TEST(RunFolder, ThatIsLeftRunningSaysAtTheNextStartThatItWasInterrupted) {
   EXPECT_EQ(run.at("exit_reason"), "interrupted");
   EXPECT_EQ(run.at("run_name"), "name");
   EXPECT_EQ(run.at("stages"), Json({"01-sft"}));
+}
+
+TEST(RunFolder, KeepsTheTimeOfTheFirstStartUntilRunJsonIsSetAside) {
+  const test::TempFolder root;
+  const fs::path file = root.path() / "run.json";
+  RunFolder(root.path()).write_start({}, no_facts());
+  Json run = read_json_file(file);
+  EXPECT_EQ(run.at("first_start"), run.at("start"));
+  run["first_start"] = "2026-01-01T00:00:00Z";
+  std::ofstream(file) << run;
+
+  RunFolder(root.path()).write_start({}, no_facts());
+  EXPECT_EQ(read_json_file(file).at("first_start"), "2026-01-01T00:00:00Z");
+
+  RunFolder folder(root.path());
+  fs::rename(file, root.path() / "run.json.old-1");
+  folder.write_start({}, no_facts());
+  run = read_json_file(file);
+  EXPECT_EQ(run.at("first_start"), run.at("start"));
 }
 
 TEST(RunFolder, ThatNeverStartsLeavesWhatTheStartBeforeWrote) {
