@@ -113,6 +113,11 @@ void parse_stages(StrictMap& map, StageParsers parsers, Recipe& recipe) {
   }
 }
 
+/// The program itself sends nothing anywhere.
+constexpr ForeignName kOtherReporters[] = {
+    {"wandb", "`python -m xkde_results wandb RUN` hands a run over (python/README.md)"},
+    {"mlflow", "`python -m xkde_results mlflow RUN` hands a run over (python/README.md)"}};
+
 /// All but the stages.
 void each_top_key(StrictMap& map, Recipe& recipe) {
   map.optional("run_name", recipe.run_name, kRunName);
@@ -122,7 +127,8 @@ void each_top_key(StrictMap& map, Recipe& recipe) {
   recipe.model.each_key(map.map("model"));
   recipe.parallel.each_key(map.map("parallel"));
   map.optional("logging_steps", recipe.logging_steps, kPositive);
-  map.written_if(!recipe.report_to.empty(), "report_to", recipe.report_to, kReporters);
+  map.written_if(!recipe.report_to.empty(), "report_to", recipe.report_to, kReporters,
+                 kOtherReporters);
   map.optional("rank_logs", recipe.rank_logs);
   map.optional("live_report", recipe.live_report);
   map.optional("verify_inputs", recipe.verify_inputs);

@@ -41,6 +41,13 @@ std::string listed(std::span<const std::string_view> names) {
   return alternatives({names.begin(), names.end()});
 }
 
+/// What ends a message about a name that other programs know; "" for any other value.
+std::string foreign_hint(const YamlNode& node, const Names& names) {
+  for (const ForeignName& foreign : names.foreign)
+    if (node.is_scalar() && node.text == foreign.name) return "; " + std::string(foreign.hint);
+  return "";
+}
+
 }  // namespace
 
 StrictMap::StrictMap(YamlPtr node, Place place, std::string path, RecipeErrors& errors,
@@ -147,8 +154,8 @@ const YamlNode* StrictMap::ask(std::string_view key, const std::string& expected
 }
 
 void StrictMap::add_found(const std::string& path, const std::string& expected,
-                          const YamlNode& found) {
-  errors_->add(found.place, path, "expected " + expected + ", found " + describe(found));
+                          const YamlNode& found, const std::string& hint) {
+  errors_->add(found.place, path, "expected " + expected + ", found " + describe(found) + hint);
 }
 
 template <typename T>
@@ -165,12 +172,12 @@ bool StrictMap::read_value(const std::string& path, const YamlNode& node, Condit
 
 template <typename T, typename Read>
 void StrictMap::read_list(std::string_view key, std::vector<T>& out, const std::string& each,
-                          const Read& read) {
+                          const Read& read, const Names& names) {
   const std::string expected = "a list, each item " + each;
   const YamlNode* node = ask(key, expected);
   if (node == nullptr) return;
   if (node->kind != YamlNode::Kind::kList || node->items.empty()) {
-    add_found(path_of(key), expected, *node);
+    add_found(path_of(key), expected, *node, foreign_hint(*node, names));
     return;
   }
   std::vector<T> values;
@@ -265,10 +272,12 @@ void StrictMap::optional(std::string_view key, std::string& out, const Names& na
 }
 void StrictMap::optional(std::string_view key, std::vector<std::string>& out, const Names& names) {
   if (write(key, out, ListOf<Names>{names})) return;
-  read_list<std::string>(key, out, listed(names.known),
-                         [&](const std::string& path, const YamlNode& node, std::string& value) {
-                           return read_name(path, node, names, value);
-                         });
+  read_list<std::string>(
+      key, out, listed(names.known),
+      [&](const std::string& path, const YamlNode& node, std::string& value) {
+        return read_name(path, node, names, value);
+      },
+      names);
 }
 
 void StrictMap::repeatable(std::string_view key, std::vector<double>& out,
@@ -285,9 +294,10 @@ bool StrictMap::read_name(const std::string& path, const YamlNode& node, const N
     out = node.text;
     return true;
   }
-  std::string text = "expected " + listed(known) + ", found " + describe(node);
-  if (node.is_scalar()) text += did_you_mean(node.text, {known.begin(), known.end()});
-  errors_->add(node.place, path, text);
+  std::string hint = foreign_hint(node, names);
+  if (hint.empty() && node.is_scalar())
+    hint = did_you_mean(node.text, {known.begin(), known.end()});
+  add_found(path, listed(known), node, hint);
   return false;
 }
 

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -97,11 +98,12 @@ class StrictMap {
   }
   /// A list of names, as values in the order written.
   template <NamedEntry Entry, size_t N>
-  void optional(std::string_view key, std::vector<EnumOf<Entry>>& out, const Entry (&table)[N]) {
+  void optional(std::string_view key, std::vector<EnumOf<Entry>>& out, const Entry (&table)[N],
+                std::span<const ForeignName> foreign = {}) {
     std::vector<std::string> names;
     for (const auto value : out) names.emplace_back(name_of(table, value));
     const auto known = names_of(table);
-    optional(key, names, Names{known});
+    optional(key, names, Names{known, foreign});
     out.clear();
     for (const std::string& name : names) out.push_back(*value_of(table, name));
   }
@@ -201,10 +203,11 @@ class StrictMap {
                  std::string& out);
   /// The value of a key, noting that it was asked for; nullptr when it is not there.
   const YamlNode* ask(std::string_view key, const std::string& expected);
-  void add_found(const std::string& path, const std::string& expected, const YamlNode& found);
+  void add_found(const std::string& path, const std::string& expected, const YamlNode& found,
+                 const std::string& hint = "");
   template <typename T, typename Read>
   void read_list(std::string_view key, std::vector<T>& out, const std::string& each,
-                 const Read& read);
+                 const Read& read, const Names& names = {});
   template <typename T>
   bool read_value(const std::string& path, const YamlNode& node, Condition<T> condition, T& out);
   template <typename T>

@@ -13,9 +13,16 @@
 
 namespace xkde::recipe {
 
+/// A name that other programs know at a key, and what is there in its place.
+struct ForeignName {
+  std::string_view name;
+  std::string_view hint;  ///< ends the message
+};
+
 /// The values of a key that takes one of a few names.
 struct Names {
   std::span<const std::string_view> known;
+  std::span<const ForeignName> foreign = {};
 
   bool holds(std::string_view name) const {
     return std::find(known.begin(), known.end(), name) != known.end();

@@ -137,6 +137,20 @@ TEST(RecipeMistakes, MistypedKeysAreFoundWithASuggestion) {
   for (const Mistake& mistake : mistakes) expect_mistake(mistake);
 }
 
+TEST(RecipeMistakes, TrackersThatGetARunLaterAreTold) {
+  const Mistake mistakes[] = {
+      {"seed: 42", "report_to: [wandb]",
+       "r.yaml:2:13: report_to.0: expected tensorboard, found wandb; `python -m xkde_results wandb "
+       "RUN` hands a run over"},
+      {"seed: 42", "report_to: [tensorboard, mlflow]",
+       "report_to.1: expected tensorboard, found mlflow; `python -m xkde_results mlflow RUN`"},
+      {"seed: 42", "report_to: wandb",
+       "r.yaml:2:12: report_to: expected a list, each item tensorboard, found wandb; `python -m"},
+      {"seed: 42", "report_to: [tensorbord]", "found tensorbord; did you mean 'tensorboard'?"},
+  };
+  for (const Mistake& mistake : mistakes) expect_mistake(mistake);
+}
+
 TEST(RecipeMistakes, ValuesOfTheWrongKindAreFound) {
   const Mistake mistakes[] = {
       {"seed: 42", "seed: forty",
