@@ -157,7 +157,7 @@ std::string export_checkpoint(const fs::path& path, const fs::path& out, const f
   } else {
     export_pretrained(fresh.path(), exported, dtype, read);
   }
-  fresh.publish();
+  fresh.publish("");  // no run knows it for its own
   return folder.string() + ": exported to " + out.string() + "\n";
 }
 

@@ -12,7 +12,7 @@ Installs what is missing and builds (see launch/setup.sh --help), then runs RECI
                   relative paths in it start at the folder you are in
   -n N            number of ranks on this machine (default: 2)
   key.path=value  overrides a key of the recipe, such as sft.max_steps=10; key.path~ removes one
-  --fresh         stages that would end otherwise than before begin anew; their folders are set aside
+  --fresh         stages that would end otherwise than before begin anew; their folders and exports are set aside
   --setup         stop after the build; the last line is the path of the program
   -h, --help      this text
 

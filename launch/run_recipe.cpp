@@ -170,8 +170,8 @@ std::vector<std::string_view> RunCommand::examples() const {
 void RunCommand::define(CLI::App& app) {
   arguments.define(app);
   app.add_flag("--fresh", fresh,
-               "stages that would end otherwise now begin anew; their folders are set aside "
-               "(02-sft.old-1)");
+               "stages that would end otherwise now begin anew; their folders and exports of other "
+               "weights are set aside (02-sft.old-1)");
   app.add_flag("--dry-run", dry_run, "check all that `validate` checks, and run nothing");
   app.add_option("--show-samples", shown_samples,
                  "of a dry run: so many samples of the first stage that trains, token by token, "

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -21,6 +22,7 @@
 #include "stages/export/model_card.h"
 #include "stages/report/run_results.h"
 #include "stages/run/fresh_folder.h"
+#include "stages/run/stage_folder.h"
 
 namespace xkde::recipe {
 namespace {
@@ -56,6 +58,14 @@ void write_card(const fs::path& exported, const fs::path& folder, CardSubject su
                         model_card(run, folder.filename().string(), base, subject, stored_as));
 }
 
+/// What marks the exports of stage `folder`.
+std::string origin_of(const fs::path& folder) {
+  const std::optional<Fingerprint> fingerprint = fingerprint_in(folder);
+  XKDE_CHECK(fingerprint.has_value(), InternalError, folder.string(),
+             ": expected the fingerprint of a stage that runs, found none");
+  return origin_id(fingerprint->covers, ExportStage::kName);
+}
+
 void export_adapter(const ExportStage& stage, const fs::path& folder, RunContext& context) {
   RunWeights& weights = context.weights();
   check_adapter(weights.lora().has_value(), weights.is_base_pretrained());
@@ -70,7 +80,7 @@ void export_adapter(const ExportStage& stage, const fs::path& folder, RunContext
                      });
   write_card(fresh.path(), folder, CardSubject::kAdapter, name_of(kDtypes, Dtype::kFloat32),
              context);
-  fresh.publish();
+  fresh.publish(origin_of(folder));
   log::info("export: " + stage.adapter.string());
 }
 
@@ -150,7 +160,7 @@ void run_export(const ExportStage& stage, const fs::path& folder, RunContext& co
         copy_content(file, (fresh.path() / kExportedMemory).string() + suffix);
     }
   }
-  fresh.publish();
+  fresh.publish(origin_of(folder));
   log::info("export: " + stage.path.string());
 }
 

@@ -27,8 +27,8 @@ void write_gguf(const std::filesystem::path& path, GgufType type, const dist::Re
 /// Writes the model with its present weights as a Hugging Face folder or a folder with a GGUF file,
 /// and the stage's edit memory beside them; its adapter as a PEFT folder. Each has a model card
 /// about the run, in whose folder `folder` is this stage's. It takes the place of an
-/// earlier export when it is whole (FreshFolder). Throws ConfigError where anything else is at
-/// `stage.path`. Collective.
+/// earlier export of the same weights when it is whole (FreshFolder). Throws ConfigError where
+/// anything else is at `stage.path`. Collective.
 void run_export(const ExportStage& stage, const std::filesystem::path& folder, RunContext& context);
 
 /// Throws ConfigError where the stages above leave no adapter that `stage.adapter` could have.

@@ -13,6 +13,7 @@
 #include "stages/pipeline/covered_keys.h"
 #include "stages/recipe/run_record.h"
 #include "stages/run/fresh_folder.h"
+#include "stages/run/output_path.h"
 
 namespace xkde::recipe {
 namespace {
@@ -25,6 +26,12 @@ constexpr std::string_view kBuildsOn = "builds_on.";
 struct Changed {
   std::string folder;
   std::string why;
+};
+
+/// An export of other weights where a stage is to write its own.
+struct OtherExport {
+  std::string key;  ///< "stages.2.export.path" or as the recipe has it
+  fs::path path;
 };
 
 class Placement {
@@ -46,12 +53,14 @@ class Placement {
     if (is_of_another_run()) give_up_all();
     for (size_t i = 0; i < places_.size(); ++i) {
       if (places_[i].folder.empty()) blame(i);
+      if (places_[i].state != StageState::kDone) find_exports(i);
     }
   }
   bool is_of_another_run() const {
     return before_ && !before_->run_name.empty() && before_->run_name != recipe_.run_name;
   }
   const std::vector<Changed>& changed() const noexcept { return changed_; }
+  const std::vector<OtherExport>& exports() const noexcept { return exports_; }
 
   /// After the changed folders were set aside.
   std::vector<StagePlace> take() {
@@ -104,6 +113,17 @@ class Placement {
     return std::ranges::all_of(recipe_.stages[i]->outputs(), [](const NamedPath& output) {
       return is_there(output.path, FileOrigin::kOwn);
     });
+  }
+
+  /// Notes the exports of other weights that the stage would replace.
+  void find_exports(size_t i) {
+    const Stage& stage = *recipe_.stages[i];
+    const std::string own = origin_id(places_[i].fingerprint.covers, stage.name());
+    for (const NamedPath& output : stage.outputs()) {
+      const fs::path path = normalised(output.path);
+      if (export_origin(path).value_or(own) != own)
+        exports_.push_back({concat(recipe_.origin.stage_paths[i], ".", output.key), path});
+    }
   }
 
   bool was_given(const std::string& folder) const {
@@ -164,6 +184,7 @@ class Placement {
   std::set<std::string> taken_;                         ///< by a stage
   std::set<std::string> given_up_;                      ///< of a stage that has changed
   std::vector<Changed> changed_;
+  std::vector<OtherExport> exports_;
 };
 
 void set_aside(const fs::path& path) {
@@ -191,6 +212,14 @@ std::string refusal(const Recipe& recipe, const std::string& other_run,
   return text;
 }
 
+/// What a start is told that would replace an export of other weights.
+std::string refusal(const Recipe& recipe, const OtherExport& other) {
+  return concat(recipe.origin.place_of(other.key), ": ", other.key, ": ", other.path.string(),
+                ": expected nothing there or an earlier export of the same weights, found one of "
+                "others; another folder leaves what is there, --fresh sets it aside (",
+                name_aside(other.path).filename().string(), ")");
+}
+
 }  // namespace
 
 std::vector<StagePlace> place_stages(const Recipe& recipe, std::span<const Json> covers,
@@ -200,9 +229,14 @@ std::vector<StagePlace> place_stages(const Recipe& recipe, std::span<const Json>
   placement.find();
   const std::string other_run = placement.is_of_another_run() ? before->run_name : "";
   const bool is_changed = !other_run.empty() || !placement.changed().empty();
-  XKDE_CHECK(!is_changed || changed == ChangedStages::kSetAside, ConfigError,
-             refusal(recipe, other_run, placement.changed()));
+  if (changed == ChangedStages::kRefuse) {
+    std::string text = is_changed ? refusal(recipe, other_run, placement.changed()) : "";
+    for (const OtherExport& other : placement.exports())
+      text += (text.empty() ? "" : "\n") + refusal(recipe, other);
+    XKDE_CHECK(text.empty(), ConfigError, text);
+  }
   for (const Changed& one : placement.changed()) set_aside(recipe.output_dir / one.folder);
+  for (const OtherExport& other : placement.exports()) set_aside(other.path);
   if (is_changed && before) set_aside(recipe.output_dir / kRunFile);
   return placement.take();
 }

@@ -16,7 +16,7 @@ namespace xkde::recipe {
 /// What becomes of the folder of a stage whose results would be others now.
 enum class ChangedStages {
   kRefuse,    ///< the start is refused, with the list of changed keys
-  kSetAside,  ///< it gets another name (name_aside), and the stage begins anew
+  kSetAside,  ///< it gets another name (name_aside), as its exports, and the stage begins anew
 };
 
 enum class StageState {
@@ -39,9 +39,10 @@ struct StagePlace {
 ///
 /// A folder that the start before gave to a stage of the same kind, and that holds work which no
 /// stage of this recipe would do alike, belongs to a stage that has changed. So do all folders
-/// where another run_name owned output_dir. With kRefuse that is a ConfigError with a line for
-/// each, and nothing is changed. With kSetAside these folders and run.json are set aside. Throws
-/// IoError.
+/// where another run_name owned output_dir. What a stage is to write beside its folder may stand on
+/// an export of other weights (export_origin). With kRefuse each of these is a ConfigError with a
+/// line for each, and nothing is changed. With kSetAside these folders are set aside, and so is
+/// run.json where stages have changed. Throws IoError.
 std::vector<StagePlace> place_stages(const Recipe& recipe, std::span<const Json> covers,
                                      const std::optional<RunRecord>& before, ChangedStages changed);
 

@@ -91,6 +91,13 @@ void check_replaceable(const fs::path& target) {
              found, "; move it, or name another folder");
 }
 
+std::optional<std::string> export_origin(const fs::path& target) {
+  const Json mark = Json::parse(text_of_file(target / kExportMark), nullptr, false);
+  if (!mark.is_object()) return std::nullopt;
+  const auto found = mark.find("origin");
+  return found != mark.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
 fs::path name_aside(const fs::path& path) {
   for (int64_t number = 1;; ++number) {
     fs::path name = path.string() + ".old-" + std::to_string(number);
@@ -126,15 +133,20 @@ FreshFolder::~FreshFolder() {
   if (is_garbage_) try_remove_tree(path_);
 }
 
-void FreshFolder::publish() {
+void FreshFolder::publish(const std::string& origin) {
   Json files = Json::object();
   for (const std::string& name : names_in(path_)) {
     const FileHandle file = FileHandle::open(path_ / name, OpenMode::kRead);
     file.sync();
     files[name] = file.status().bytes;
   }
-  write_file_atomically(path_ / kExportMark, Json{{"files", files}}.dump(1) + "\n");
+  write_file_atomically(path_ / kExportMark,
+                        Json{{"files", files}, {"origin", origin}}.dump(1) + "\n");
   check_replaceable(target_);
+  // Another run may have written there since this one looked.
+  XKDE_CHECK(export_origin(target_).value_or(origin) == origin, ConfigError, target_.string(),
+             ": expected nothing there or an earlier export of the same weights, found one of "
+             "others; move it, or name another folder");
   take_the_name();
   // Should this fail, a power cut may bring back the old folder, which therefore stays.
   is_garbage_ = false;

@@ -2,17 +2,23 @@
 #define XKDE_STAGES_RUN_FRESH_FOLDER_H_
 
 #include <filesystem>
+#include <optional>
+#include <string>
 
 namespace xkde::recipe {
 
 /// The file that marks a folder as written by FreshFolder: the folder's other files with their
-/// sizes.
+/// sizes, and its origin.
 inline constexpr const char* kExportMark = ".xkde_export.json";
 
 /// Throws ConfigError "PATH: expected ..., found ..." unless `target` may be replaced: nothing is
 /// there, or an empty folder, or a folder that carries kExportMark and holds the files that it
 /// names and no others, none of them changed since. `target` is normalised.
 void check_replaceable(const std::filesystem::path& target);
+
+/// The origin that the mark of the folder `target` names, "" where it names none; nothing where no
+/// marked folder is there. `target` is normalised.
+std::optional<std::string> export_origin(const std::filesystem::path& target);
 
 /// The first of "PATH.old-1", "PATH.old-2", ... that is not there.
 std::filesystem::path name_aside(const std::filesystem::path& path);
@@ -38,9 +44,9 @@ class FreshFolder {
   const std::filesystem::path& path() const noexcept { return path_; }
   /// Marks the folder, makes it durable, and gives it the target's name; what had it is removed
   /// afterwards. At every moment one of the two stands whole under the target's name, or, on a file
-  /// system that cannot exchange names, beside it under name_aside(). Throws as
-  /// check_replaceable().
-  void publish();
+  /// system that cannot exchange names, beside it under name_aside(). `origin` names what the
+  /// content came of: a folder of another origin is not replaced. Throws as check_replaceable().
+  void publish(const std::string& origin);
 
  private:
   void take_the_name();

@@ -47,6 +47,15 @@ Fingerprint make_fingerprint(Json covers) {
   return {std::move(id), std::move(covers)};
 }
 
+std::string origin_id(const Json& covers, std::string_view stage) {
+  const std::string own = std::string(stage) + ".";
+  Json above = Json::object();
+  for (const auto& [key, value] : covers.items()) {
+    if (!key.starts_with(own)) above[key] = value;
+  }
+  return sha256_hex(above.dump());
+}
+
 std::vector<std::string> stage_folders_of(const fs::path& run, std::string_view stage) {
   std::vector<std::pair<int, std::string>> found;
   for (const std::string& name : names_in(run)) {

@@ -19,6 +19,10 @@ struct Fingerprint {
 /// With the id of what it covers.
 Fingerprint make_fingerprint(Json covers);
 
+/// What the stage itself does not say of what it covers: an id of the run up to it, which its own
+/// keys leave as it is.
+std::string origin_id(const Json& covers, std::string_view stage);
+
 /// The folders in `run` that are named so for some index, in the order of their numbers.
 std::vector<std::string> stage_folders_of(const std::filesystem::path& run, std::string_view stage);
 

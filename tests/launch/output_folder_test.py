@@ -103,6 +103,27 @@ class OutputFolder(TinyRunTest):
                     self.assertEqual(self.tree(target), before)
         self.assertFalse(os.path.exists(f"{self.root}/never"))
 
+    def test_an_export_of_another_training_is_set_aside_only_when_asked(self):
+        path = self.recipe("first", with_steps(1) + EXPORT.replace("/h,", "/given,"))
+        self.expect(0, [path])
+        before = self.tree("given")
+        refusal = (f"export.path: {self.root}/given: expected nothing there or an earlier export of the same weights, "
+                   "found one of others")
+        self.expect(78, [path, "sft.learning_rate=2.0e-2"], "02-sft.old-1 with --fresh", refusal, "(given.old-1)")
+        # A run in a folder of its own is refused before any work, too.
+        second = [path, "sft.learning_rate=2.0e-2", f"output_dir={self.root}/second"]
+        refused = self.expect(78, second, refusal, "--fresh sets it aside (given.old-1)")
+        self.assertNotIn("starts", refused.stderr)
+        self.assertEqual(self.tree("given"), before)
+        self.expect(0, [*second, "--fresh"], "given: set aside as given.old-1")
+        aside = self.tree("given.old-1")
+        self.assertEqual([*aside.values()], [*before.values()])
+        self.assertNotEqual([*self.tree("given").values()], [*before.values()])
+        # What it wrote is its own: it goes on where it was broken off.
+        os.remove(f"{self.root}/second/04-export/DONE")
+        self.expect(0, second, "04-export: goes on")
+        self.assertFalse(os.path.exists(f"{self.root}/given.old-2"))
+
     def test_an_export_that_is_gone_is_written_again(self):
         path = self.recipe("gone", with_steps(1) + EXPORT.replace("/h,", "/taken,"))
         self.expect(0, [path])

@@ -10,6 +10,7 @@
 #include "core/base/error.h"
 #include "core/io/file.h"
 #include "stages/pipeline/stage_parsers.h"
+#include "stages/run/fresh_folder.h"
 #include "tests/support/message_of.h"
 #include "tests/support/temp_folder.h"
 
@@ -18,7 +19,9 @@ namespace {
 
 namespace fs = std::filesystem;
 using test::message_of;
+using ::testing::AllOf;
 using ::testing::ElementsAre;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 
 /// A run's folder in which stages run and finish at once.
@@ -26,16 +29,18 @@ class StagePlaces : public ::testing::Test {
  protected:
   StagePlaces() { fs::create_directories(run_); }
 
-  /// A recipe of these stages; a stage's key is what it covers: "sft 3", "evaluate b".
+  /// A recipe of these stages; a stage's key is what it covers: "sft 3", "evaluate b". An export
+  /// goes to export_.
   Recipe recipe(const std::vector<std::string>& stages, const std::string& run_name = "r") {
     covers_.clear();
     std::string text = "model: {model_name_or_path: m}\nstages:\n";
     for (const std::string& stage : stages) {
       const std::string name = stage.substr(0, stage.find(' '));
       text += "  - " + name + ": " +
-              (name == "sft"
-                   ? "{train_data: t.json}"
-                   : "{benchmark: mzsre, data: d, edit_languages: [en], test_languages: [es]}") +
+              (name == "sft"      ? "{train_data: t.json}"
+               : name == "export" ? "{path: " + export_.string() + "}"
+                                  : "{benchmark: mzsre, data: d, edit_languages: [en], "
+                                    "test_languages: [es]}") +
               "\n";
       covers_.push_back({{name + ".key", stage.substr(stage.find(' ') + 1)}});
     }
@@ -59,7 +64,12 @@ class StagePlaces : public ::testing::Test {
       if (one.state == StageState::kDone) continue;
       ++started_;
       open_stage_folder(run_ / one.folder, one.fingerprint);
-      root_.write("run/" + one.folder + "/work", one.fingerprint.id);
+      if (one.folder.ends_with("-export")) {
+        FreshFolder fresh(export_);
+        fresh.publish(origin_id(one.fingerprint.covers, "export"));
+      } else {
+        root_.write("run/" + one.folder + "/work", one.fingerprint.id);
+      }
       finish_stage_folder(run_ / one.folder, one.fingerprint);
     }
     const Json record{{"run_name", run_name}, {"exit_reason", "done"}, {"stages", names}};
@@ -72,6 +82,7 @@ class StagePlaces : public ::testing::Test {
 
   test::TempFolder root_;
   fs::path run_ = root_.path() / "run";
+  fs::path export_ = root_.path() / "hf";
   std::vector<Json> covers_;
   int started_ = 0;
 };
@@ -146,6 +157,37 @@ TEST_F(StagePlaces, WithoutWorkAreTakenWithoutAsking) {
   EXPECT_THAT(start({"sft 2"}), ElementsAre("01-sft"));
   EXPECT_EQ(started_, 1);
   EXPECT_FALSE(fs::exists(run_ / "01-sft.old-1"));
+}
+
+TEST_F(StagePlaces, OfAnExportOfTheSameWeightsAreTakenAgain) {
+  start({"sft 1", "export a"});
+
+  start({"sft 1", "export b"});  // in another dtype, say
+  EXPECT_EQ(started_, 1);
+  fs::remove(run_ / "02-export" / "DONE");
+  start({"sft 1", "export b"});
+  EXPECT_EQ(started_, 1);
+}
+
+TEST_F(StagePlaces, OfAnExportOfOtherWeightsAreRefusedAndSetAsideOnRequest) {
+  start({"sft 1", "export a"});
+  const std::string before = text_of_file(export_ / kExportMark);
+
+  const std::string line =
+      "r.yaml:4:20: export.path: " + export_.string() +
+      ": expected nothing there or an earlier export of the same weights, found one of others; "
+      "another folder leaves what is there, --fresh sets it aside (hf.old-1)";
+  EXPECT_THAT(refusal({"sft 2", "export a"}),
+              AllOf(HasSubstr("01-sft.old-1 with --fresh"), EndsWith("\n" + line)));
+  fs::rename(run_, root_.path() / "earlier");  // a run in another folder is asked no less
+  fs::create_directories(run_);
+  EXPECT_EQ(refusal({"sft 2", "export a"}), line);
+  EXPECT_EQ(text_of_file(export_ / kExportMark), before);
+
+  start({"sft 2", "export a"}, ChangedStages::kSetAside);
+  EXPECT_EQ(text_of_file(export_.string() + ".old-1/" + kExportMark), before);
+  EXPECT_NE(text_of_file(export_ / kExportMark), before);
+  EXPECT_FALSE(fs::exists(run_ / "run.json.old-1"));
 }
 
 TEST_F(StagePlaces, OfAMovedAndChangedStageAreRefusedToo) {

@@ -4,6 +4,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -28,10 +29,11 @@ using testing::HasSubstr;
 class FreshFolderTest : public testing::Test {
  protected:
   /// An export of one file.
-  void publish(const std::string& text, const std::string& name = "config.json") {
+  void publish(const std::string& text, const std::string& name = "config.json",
+               const std::string& origin = "a training") {
     FreshFolder fresh(target_);
     std::ofstream(fresh.path() / name) << text;
-    fresh.publish();
+    fresh.publish(origin);
   }
   std::set<std::string> names(const fs::path& folder) const {
     std::set<std::string> all;
@@ -102,12 +104,33 @@ TEST_F(FreshFolderTest, ReplacesNoFolderThatHoldsAnythingElse) {
   std::ofstream(target_ / "notes") << "mine";
   FreshFolder fresh(target_);
 
-  EXPECT_EQ(message_of<ConfigError>([&] { fresh.publish(); }),
+  EXPECT_EQ(message_of<ConfigError>([&] { fresh.publish("a training"); }),
             target_.string() +
                 ": expected nothing there, an empty folder or an export as it was written, found "
                 "notes, which no export wrote; move it, or name another folder");
   EXPECT_EQ(text_of_file(target_ / "config.json"), "one");
   EXPECT_EQ(text_of_file(target_ / "notes"), "mine");
+}
+
+TEST_F(FreshFolderTest, ReplacesNoFolderOfAnotherOrigin) {
+  EXPECT_EQ(export_origin(target_), std::nullopt);
+  publish("one");
+  EXPECT_EQ(export_origin(target_), "a training");
+
+  EXPECT_EQ(message_of<ConfigError>([&] { publish("two", "config.json", "another"); }),
+            target_.string() +
+                ": expected nothing there or an earlier export of the same weights, found one of "
+                "others; move it, or name another folder");
+  EXPECT_EQ(text_of_file(target_ / "config.json"), "one");
+  EXPECT_THAT(names(root_.path()), ElementsAre("h"));
+}
+
+TEST_F(FreshFolderTest, ThatTellsNoOriginIsReplacedByNone) {
+  publish("one");
+  std::ofstream(target_ / kExportMark) << R"({"files": {"config.json": 3}})";
+
+  EXPECT_EQ(export_origin(target_), "");
+  EXPECT_THAT(message_of<ConfigError>([&] { publish("two"); }), HasSubstr("found one of others"));
 }
 
 TEST_F(FreshFolderTest, ReplacesNoFileThatWasChanged) {
