@@ -1,6 +1,9 @@
 #include "stages/report/shown_edits.h"
 
 #include <algorithm>
+#include <set>
+#include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -8,7 +11,9 @@
 
 #include "core/base/error.h"
 #include "core/io/json_file.h"
+#include "core/text/did_you_mean.h"
 #include "core/text/regex/unicode.h"
+#include "stages/recipe/errors.h"
 #include "stages/report/asked_questions.h"
 #include "stages/report/run_results.h"
 
@@ -23,6 +28,42 @@ bool is_wanted(const Json& line, const ShownQuestions& shown) {
          (shown.metric.empty() || metric == shown.metric ||
           metric.starts_with(shown.metric + ".")) &&
          (!shown.record || line.at("record") == *shown.record) && (!shown.wrong || !is_right(line));
+}
+
+/// Refuses a name that no question has. `groups` are names of several of `known`.
+void check_name(std::string_view option, const std::string& wanted,
+                const std::set<std::string>& known, std::span<const std::string> groups = {}) {
+  std::vector<std::string> names(known.begin(), known.end());
+  const std::string expected = recipe::alternatives(names);
+  names.insert(names.end(), groups.begin(), groups.end());
+  if (wanted.empty() || std::ranges::find(names, wanted) != names.end()) return;
+  const std::vector<std::string> first(groups.begin(), groups.end());
+  std::string hint = did_you_mean(wanted, first);
+  if (hint.empty()) hint = did_you_mean(wanted, names);
+  throw UsageError(concat("show: ", option, ": expected ", expected, ", found '",
+                          recipe::printable(wanted), "'", hint));
+}
+
+/// Refuses to show what no question of the run has, and says what they have.
+void check_asked(const std::vector<std::vector<Told>>& asked, const ShownQuestions& shown) {
+  std::set<std::string> languages, metrics, groups;
+  std::set<int64_t> records;
+  for (const std::vector<Told>& answers : asked) {
+    const Json& line = answers.back().line;
+    languages.insert(line.at("test_language").get<std::string>());
+    records.insert(line.at("record").get<int64_t>());
+    const auto metric = line.at("metric").get<std::string>();
+    metrics.insert(metric);
+    groups.insert(metric.substr(0, metric.find('.')));
+  }
+  if (asked.empty()) return;
+  check_name("--lang", shown.language, languages);
+  const std::vector<std::string> group_names(groups.begin(), groups.end());
+  check_name("--metric", shown.metric, metrics, group_names);
+  XKDE_CHECK(!shown.record || records.contains(*shown.record), UsageError,
+             "show: --record: expected one of the ", records.size(), " records from ",
+             *records.begin(), " to ", *records.rbegin(), " that were asked, found ",
+             *shown.record);
 }
 
 /// "  fact      TEXT", its further lines below the first.
@@ -93,6 +134,7 @@ std::string shown_edits(const fs::path& run, const ShownQuestions& shown) {
                          [](const Evaluation& one) { return one.asks_edits(); }),
              MissingInputError, run.string(), ": expected a finished evaluation, found none");
   const std::vector<std::vector<Told>> asked = asked_questions(results);
+  check_asked(asked, shown);
   std::vector<const std::vector<Told>*> wanted;
   for (const std::vector<Told>& answers : asked) {
     if (is_wanted(answers.back().line, shown)) wanted.push_back(&answers);

@@ -21,8 +21,9 @@ struct ShownQuestions {
 
 /// The questions of a run's evaluations for a person to read: fact, question and what is right,
 /// then what was said in each evaluation, with its scores. The first line says how many there are.
-/// Reads the predictions.jsonl of the evaluations that are complete. Throws as read_run() does, and
-/// MissingInputError where there is no evaluation.
+/// Reads the predictions.jsonl of the evaluations that are complete. Throws as read_run() does,
+/// MissingInputError where there is no evaluation, and UsageError where no question has the
+/// language, metric or record.
 std::string shown_edits(const std::filesystem::path& run, const ShownQuestions& shown);
 
 }  // namespace xkde::report

@@ -7,6 +7,7 @@
 
 #include "core/base/error.h"
 #include "core/io/json_file.h"
+#include "tests/support/message_of.h"
 #include "tests/support/temp_folder.h"
 
 namespace xkde::report {
@@ -112,10 +113,25 @@ TEST_F(ShownEdits, WrongLooksAtTokensWhereNothingWasAnsweredFreely) {
 TEST_F(ShownEdits, ChoosesByLanguageMetricAndRecord) {
   EXPECT_THAT(shown({.language = "es"}), StartsWith("1 of 2 "));
   EXPECT_THAT(shown({.metric = "locality"}), HasSubstr("record 8"));
-  EXPECT_THAT(shown({.metric = "local"}), StartsWith("0 of 2 "));
+  EXPECT_THAT(shown({.language = "de", .metric = "locality"}), StartsWith("0 of 2 "));
   EXPECT_THAT(shown({.record = 7}), Not(HasSubstr("record 8")));
   EXPECT_THAT(shown({.limit = 1}),
               StartsWith("2 of 2 questions, the first 1 shown (--limit 0 shows all)\n"));
+}
+
+TEST_F(ShownEdits, SaysWhatThereIsWhereNoQuestionHasWhatIsWanted) {
+  const auto refusal = [&](const ShownQuestions& which) {
+    return test::message_of<UsageError>([&] { shown(which); });
+  };
+  EXPECT_EQ(refusal({.language = "qq"}), "show: --lang: expected de or es, found 'qq'");
+  EXPECT_EQ(refusal({.language = "DE"}),
+            "show: --lang: expected de or es, found 'DE'; did you mean 'de'?");
+  EXPECT_EQ(refusal({.metric = "foo"}),
+            "show: --metric: expected locality.Forgetfulness or reliability, found 'foo'");
+  EXPECT_THAT(refusal({.metric = "relability"}), HasSubstr("; did you mean 'reliability'?"));
+  EXPECT_THAT(refusal({.metric = "local"}), HasSubstr("; did you mean 'locality'?"));
+  EXPECT_EQ(refusal({.record = 99}),
+            "show: --record: expected one of the 2 records from 7 to 8 that were asked, found 99");
 }
 
 TEST_F(ShownEdits, NamesTheLineThatIsNoPrediction) {
