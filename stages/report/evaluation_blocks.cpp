@@ -31,10 +31,11 @@ EvaluationBlock& block_of(std::vector<EvaluationBlock>& blocks, const EvalScope&
   return blocks.back();
 }
 
-/// The last evaluation of each run that is in this block.
-std::vector<std::string> last_labels(const EvaluationBlock& block,
-                                     std::span<const RunResults> runs) {
+/// The last evaluation of each run that is in this block; of one run the first and the last.
+std::vector<std::string> shown_labels(const EvaluationBlock& block,
+                                      std::span<const RunResults> runs) {
   std::vector<std::string> labels;
+  if (runs.size() == 1 && block.labels.size() > 1) labels.push_back(block.labels.front());
   for (const RunResults& run : runs) {
     std::string last;
     for (const std::string& label : block.labels) {
@@ -143,7 +144,7 @@ std::string counted(int64_t value) {
 std::string comparison_table(std::span<const RunResults> runs) {
   std::string text;
   for (const EvaluationBlock& block : evaluation_blocks(runs)) {
-    const std::vector<std::string> labels = last_labels(block, runs);
+    const std::vector<std::string> labels = shown_labels(block, runs);
     for (const int64_t size : block.sizes) {
       text += (text.empty() ? "" : "\n") + block.title;
       if (block.sizes.size() > 1 || size > 1) text += ", " + counted(size) + " edits";

@@ -50,8 +50,9 @@ std::vector<std::string> metrics_of(const EvaluationBlock& block, bool parts);
 std::string counted(int64_t value);
 
 /// The runs side by side as text for a terminal: a row for each language pair and metric, a column
-/// for each run with its last evaluation, and the difference to the first run. What papers report
-/// of a row stands at its end.
+/// for each run with its last evaluation, and the difference to the first run. Of one run the
+/// first evaluation, mostly before training, and the last. What papers report of a row stands at
+/// its end.
 std::string comparison_table(std::span<const RunResults> runs);
 
 }  // namespace xkde::report

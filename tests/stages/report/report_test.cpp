@@ -267,6 +267,17 @@ TEST(ComparisonTable, PutsRunsSideBySideWithTheDifference) {
             "  en → es  reliability            50.00               62.50 ( +12.50)\n");
 }
 
+TEST(ComparisonTable, OfOneRunHasWhatWasBefore) {
+  RunResults one = run("a", {row("reliability", 10, 50)});
+  Evaluation before = one.evaluations.front();
+  before.label = "before training";
+  before.rows.front().value = 20;
+  one.evaluations.insert(one.evaluations.begin(), before);
+  EXPECT_EQ(comparison_table(std::span(&one, 1)),
+            "bmike53, sequential, 10 edits\n  (1) before training\n  (2) XE-IT\n"
+            "  en → es  reliability            20.00               50.00 ( +30.00)\n");
+}
+
 ResultRow capability_row(const std::string& metric, double value, double half,
                          const std::string& language) {
   return {.scope = {.benchmark = "wiki",
