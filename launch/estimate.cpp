@@ -17,6 +17,7 @@
 #include "core/base/standard_output.h"
 #include "core/model/decoder.h"
 #include "core/model/pretrained/pretrained.h"
+#include "core/text/text_layout.h"
 #include "distributed/planner/machine_presets.h"
 #include "distributed/planner/machine_probe.h"
 #include "launch/command_line/slurm_request.h"
@@ -37,6 +38,8 @@ template <typename... Values>
 std::string line(fmt::format_string<Values...> format, Values&&... values) {
   return fmt::format(format, std::forward<Values>(values)...) + "\n";
 }
+
+constexpr size_t kIndent = 9;  // of what stands behind a heading
 
 double in_millions(int64_t count) { return 1e-6 * static_cast<double>(count); }
 
@@ -278,7 +281,8 @@ void EstimateCommand::define(CLI::App& app) {
 
 int EstimateCommand::run() {
   const auto estimate = slurm ? slurm_estimate : estimate_recipe;
-  print(estimate(arguments.recipe, ranks, machine, arguments.overrides));
+  const std::string text = estimate(arguments.recipe, ranks, machine, arguments.overrides);
+  print(slurm ? text : folded(text, output_columns(), kIndent));
   return 0;
 }
 

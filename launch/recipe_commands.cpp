@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <numeric>
 #include <optional>
 #include <utility>
 
@@ -13,6 +14,7 @@
 #include "core/base/error.h"
 #include "core/base/standard_output.h"
 #include "core/text/did_you_mean.h"
+#include "core/text/text_layout.h"
 #include "launch/estimate.h"
 #include "stages/catalog/catalog.h"
 #include "stages/catalog/yaml_writer.h"
@@ -62,16 +64,28 @@ bool has_words(const catalog::Entry& entry, const std::vector<std::string>& word
   });
 }
 
-/// The lines as columns, the last one as it is.
-std::string columns(const std::vector<RecipeLine>& lines) {
+/// The lines as columns, the last one as it is. Where they would be wider than `most`, models and
+/// benchmarks are shortened: a recipe's name tells most of both, and is what other commands take.
+std::string columns(const std::vector<RecipeLine>& lines, size_t most) {
+  constexpr size_t kBenchmarks = 1, kModel = 2, kLeast = 10, kGap = 2;
   std::vector<size_t> widths(lines.front().size());
   for (const RecipeLine& line : lines) {
-    for (size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], line[i].size());
+    for (size_t i = 0; i < line.size(); ++i)
+      widths[i] = std::max(widths[i], display_width(line[i]));
+  }
+  size_t width = std::accumulate(widths.begin(), widths.end(), kGap * (widths.size() - 1));
+  for (const size_t i : {kBenchmarks, kModel}) {
+    const size_t cut =
+        std::min(width - std::min(width, most), widths[i] - std::min(widths[i], kLeast));
+    widths[i] -= cut;
+    width -= cut;
   }
   std::string text;
   for (const RecipeLine& line : lines) {
-    for (size_t i = 0; i + 1 < line.size(); ++i)
-      text += fmt::format("{:<{}}  ", line[i], widths[i]);
+    for (size_t i = 0; i + 1 < line.size(); ++i) {
+      const std::string cell = shortened(line[i], widths[i]);
+      text += cell + std::string(widths[i] - display_width(cell) + kGap, ' ');
+    }
     text += line.back() + "\n";
   }
   return text;
@@ -132,7 +146,7 @@ int RecipesCommand::run() {
              "recipes: expected words of some recipe, found none with ",
              in_quotes(fmt::format("{}", fmt::join(words, " "))),
              words.empty() ? "" : did_you_mean(words.front(), {"copy", "show"}));
-  print(columns(lines));
+  print(columns(lines, output_columns()));
   return 0;
 }
 

@@ -14,6 +14,7 @@
 #include "core/io/atomic_file.h"
 #include "core/io/file.h"
 #include "core/io/file_reader.h"
+#include "core/text/text_layout.h"
 #include "stages/recipe/run_record.h"
 #include "stages/report/csv.h"
 #include "stages/report/evaluation_blocks.h"
@@ -58,7 +59,7 @@ void check_places(const ReportCommand& command, const fs::path& page, const fs::
 
 }  // namespace
 
-std::string report_runs(const ReportCommand& command) {
+std::string report_runs(const ReportCommand& command, size_t most) {
   std::vector<report::RunResults> runs;
   for (const fs::path& folder : command.runs) {
     runs.push_back(report::read_run(folder));
@@ -83,9 +84,12 @@ std::string report_runs(const ReportCommand& command) {
     write_file_atomically(page, report::html_report(runs, survived, comparison));
     write_file_atomically(table, report::results_csv(runs));
   }
-  const std::string remains = report::survival_table(survived);
-  return report::comparison_table(runs) + report::comparison_text(comparison) +
-         (remains.empty() ? "" : "\n" + remains) + "report: " + page.string() + "\n";
+  const std::string remains = report::survival_table(survived, most);
+  const std::string text = report::comparison_table(runs) +
+                           report::comparison_text(comparison, most) +
+                           (remains.empty() ? "" : "\n" + remains);
+  constexpr size_t kIndent = 6;
+  return folded(text, most, kIndent) + "report: " + page.string() + "\n";
 }
 
 std::string_view ReportCommand::summary() const {
@@ -110,7 +114,7 @@ void ReportCommand::check(std::span<const std::string> /*names*/) {
 }
 
 int ReportCommand::run() {
-  print(report_runs(*this));
+  print(report_runs(*this, output_columns()));
   return 0;
 }
 

@@ -1,6 +1,7 @@
 #ifndef XKDE_LAUNCH_REPORT_H_
 #define XKDE_LAUNCH_REPORT_H_
 
+#include <cstddef>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -24,10 +25,10 @@ class ReportCommand : public CliCommand {
   std::filesystem::path out;  ///< of several runs; empty: report.html in the current folder
 };
 
-/// Writes the page and the CSV files, returns the results as text and where the
-/// page is. Throws as report::read_run does, IoError, and ConfigError where the page of several
-/// runs or its table would replace what no report wrote.
-std::string report_runs(const ReportCommand& command);
+/// Writes the page and the CSV files, returns the results as text in lines of at most `most`
+/// columns and where the page is. Throws as report::read_run does, IoError, and ConfigError where
+/// the page of several runs or its table would replace what no report wrote.
+std::string report_runs(const ReportCommand& command, size_t most);
 
 }  // namespace xkde
 

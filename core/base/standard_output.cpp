@@ -1,9 +1,11 @@
 #include "core/base/standard_output.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -38,6 +40,14 @@ std::optional<TerminalSize> terminal_to_redraw(int fd) {
   if (::ioctl(fd, TIOCGWINSZ, &size) != 0 || size.ws_col == 0 || size.ws_row == 0)
     return TerminalSize{};  // it does not say
   return TerminalSize{size.ws_col, size.ws_row};
+}
+
+size_t output_columns() {
+  constexpr size_t kLeast = 80;
+  if (::isatty(STDOUT_FILENO) != 1) return std::numeric_limits<size_t>::max();
+  winsize size{};
+  if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0) return kLeast;
+  return std::max<size_t>(kLeast, size.ws_col);
 }
 
 void finish_output() {

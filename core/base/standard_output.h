@@ -1,6 +1,7 @@
 #ifndef XKDE_CORE_BASE_STANDARD_OUTPUT_H_
 #define XKDE_CORE_BASE_STANDARD_OUTPUT_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -21,6 +22,10 @@ struct TerminalSize {
 /// That of the terminal which `fd` is open to; nothing where it cannot be drawn over: no terminal,
 /// or one that says it is dumb (TERM).
 std::optional<TerminalSize> terminal_to_redraw(int fd);
+
+/// How many columns a line on standard output takes at most: those of the terminal that it is, at
+/// least 80; as many as it likes where a file or a program gets it, which wants whole lines.
+size_t output_columns();
 
 /// Writes what is held back of standard output. Throws IoError, with the system's words, when
 /// something that was written to it since the start, by print() or else, did not get there. To be

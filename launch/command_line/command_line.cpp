@@ -12,6 +12,7 @@
 
 #include "core/base/error.h"
 #include "core/text/did_you_mean.h"
+#include "core/text/text_layout.h"
 #include "launch/command_line/recipe_arguments.h"
 #include "stages/recipe/errors.h"
 
@@ -61,26 +62,6 @@ std::vector<std::string> names_in(const CliCommands& commands, std::string_view 
   return names;
 }
 
-/// `text` in lines of at most kColumns, all but the first indented.
-std::string wrapped(std::string_view text, size_t column, size_t indent) {
-  std::string lines;
-  while (!text.empty()) {
-    const size_t blank = text.find(' ');
-    const std::string_view word = text.substr(0, blank);
-    text.remove_prefix(blank == std::string_view::npos ? text.size() : blank + 1);
-    if (column > indent && column + 1 + word.size() > kColumns) {
-      lines += "\n" + std::string(indent, ' ');
-      column = indent;
-    } else if (column > indent) {
-      lines += ' ';
-      ++column;
-    }
-    lines += word;
-    column += word.size();
-  }
-  return lines + "\n";
-}
-
 /// A name, and behind it or below it what it is.
 std::string entry(const std::string& name, std::string_view text) {
   std::string line = "  " + name;
@@ -89,7 +70,7 @@ std::string entry(const std::string& name, std::string_view text) {
   } else {
     line.resize(kIndent, ' ');
   }
-  return line + wrapped(text, kIndent, kIndent);
+  return folded(line + std::string(text), kColumns, kIndent) + "\n";
 }
 
 std::string usage_line(const CliCommand& command) {
@@ -320,7 +301,8 @@ std::string help_text(const CliCommands& commands) {
 
 std::string help_text(CliCommand& command) {
   const CommandFacts facts = facts_of(command);
-  std::string text = "Usage: " + usage_line(command) + "\n\n" + wrapped(command.summary(), 0, 0);
+  std::string text =
+      "Usage: " + usage_line(command) + "\n\n" + folded(command.summary(), kColumns, 0) + "\n";
   if (!facts.arguments.empty()) text += "\nArguments:\n";
   for (const OptionFacts& one : facts.arguments) text += entry(option_name(one), one.description);
   text += "\nOptions:\n";

@@ -4,6 +4,7 @@
 #include <limits>
 #include <map>
 #include <set>
+#include <span>
 #include <string_view>
 #include <tuple>
 #include <utility>
@@ -311,6 +312,20 @@ std::string p_text(const std::optional<double>& p) {
   return *p < 0.00005 ? "< 0.0001" : fmt::format("{:.4f}", *p);
 }
 
+/// A grid line by line: its first `titles` cells, and below them the others behind their headings.
+std::string one_by_one(const TextGrid& grid, size_t titles, size_t most) {
+  std::string text;
+  for (const std::vector<std::string>& line : std::span(grid).subspan(1)) {
+    const std::span cells(line);
+    text += folded(fmt::format("  {}", fmt::join(cells.first(titles), ", ")), most, 4) + "\n";
+    std::string values = "   ";
+    for (size_t i = titles; i < cells.size(); ++i)
+      values += concat(' ', grid.front()[i], ' ', cells[i], i + 1 < cells.size() ? ";" : "");
+    text += folded(values, most, 4) + "\n";
+  }
+  return text;
+}
+
 }  // namespace
 
 RunComparison compare_runs(std::span<const RunResults> runs) {
@@ -354,13 +369,17 @@ TextGrid differences_grid(const RunComparison& comparison) {
   return grid;
 }
 
-std::string comparison_text(const RunComparison& comparison) {
+std::string comparison_text(const RunComparison& comparison, size_t most) {
   std::string text;
   for (const std::string& warning : comparison.warnings) text += "warning: " + warning + "\n";
   const TextGrid grid = differences_grid(comparison);
-  if (!grid.empty()) text += "\ndifferences to the first run, paired by record\n" + aligned(grid);
+  if (!grid.empty()) {
+    constexpr size_t kTitles = 5;  // run, benchmark, edits, languages, metric
+    text += "\ndifferences to the first run, paired by record\n" +
+            (aligned_width(grid) <= most ? aligned(grid) : one_by_one(grid, kTitles, most));
+  }
   if (!comparison.recipe_keys.empty())
-    text += "\nkeys of the recipes that differ\n" + aligned(comparison.recipe_keys);
+    text += "\nkeys of the recipes that differ\n" + aligned(comparison.recipe_keys, most);
   return text;
 }
 

@@ -45,8 +45,10 @@ RunComparison compare_runs(std::span<const RunResults> runs);
 
 /// A line a difference, for people; empty for none.
 TextGrid differences_grid(const RunComparison& comparison);
-/// For a terminal: warnings, differences with their tests, keys of recipes.
-std::string comparison_text(const RunComparison& comparison);
+/// For a terminal: warnings, differences with their tests, keys of recipes. Where the table of
+/// differences would take more than `most` columns, each has a title and its values below that, as
+/// "heading value; …"; long keys are broken.
+std::string comparison_text(const RunComparison& comparison, size_t most = kAnyWidth);
 
 }  // namespace xkde::report
 

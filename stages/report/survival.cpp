@@ -162,7 +162,7 @@ std::string kept_text(const Kept& kept) {
   return kept.right == 0 ? "0 right" : fmt::format("{:.2f} % of {}", kept.percent(), kept.right);
 }
 
-std::string survival_table(std::span<const Survival> all) {
+std::string survival_table(std::span<const Survival> all, size_t most) {
   std::string text;
   for (const Survival& survival : all) {
     TextGrid grid{{"still right"}};
@@ -177,7 +177,7 @@ std::string survival_table(std::span<const Survival> all) {
       }
     }
     if (!text.empty()) text += '\n';
-    text += survival.title() + "\n" + aligned(grid);
+    text += survival.title() + "\n" + aligned(grid, most);
   }
   return text;
 }

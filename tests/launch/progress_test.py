@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What a run, and `watch`, draw on a terminal: lines that fit, and nothing drawn over where a terminal cannot do that.
+"""What a run, `watch` and tables draw on a terminal: lines that fit, and nothing drawn over where it cannot do that.
 
 usage: progress_test.py XKDE_DIST_BINARY
 Needs python3 and mpirun only.
@@ -70,6 +70,45 @@ class ProgressRun(TerminalTest):
         self.assertNotIn("\033", seen)
         self.assertNotIn("\r", seen.replace("\r\n", "\n"))
         self.assertIn("30/30", seen)
+
+
+class Tables(TerminalTest):
+    """Commands that print tables: lines of a terminal's width there, whole lines for whoever reads a pipe."""
+
+    def lines_of(self, arguments, columns=None):
+        if columns is None:
+            return self.checked(arguments).stdout.splitlines()
+        return self.seen_on_terminal([self.binary, *arguments], columns, "stdout").split("\r\n")
+
+    def assert_fits(self, arguments, *kept):
+        """No line takes more than 80 columns there, and all words are still there."""
+        whole = self.lines_of(arguments)
+        self.assertGreater(max(map(len, whole)), 80)
+        for columns in (60, 80):  # what is narrower than 80 is taken for 80
+            self.assertLessEqual(max(map(len, self.lines_of(arguments, columns))), 80)
+        self.assertEqual(self.lines_of(arguments, 300), [*whole, ""])
+        seen = " ".join(self.lines_of(arguments, 80)).split()
+        for word in kept:
+            self.assertIn(word, " ".join(seen))
+
+    def test_recipes_keep_their_names(self):
+        names = [line.split()[0] for line in self.lines_of(["recipes"])]
+        self.assert_fits(["recipes"], *names)
+
+    def test_an_estimate_is_folded(self):
+        words = RECIPE.replace("parallel: {{threads: 1}}", "parallel: {{threads: 1, shard: full, recompute: block}}")
+        recipe = self.recipe("estimated", words.replace("run_name: tiny", "run_name: " + "n" * 90))
+        plan = next(line for line in self.lines_of(["estimate", recipe, "-n", "8", "--machine", "h100"])
+                    if line.startswith("plan "))
+        self.assert_fits(["estimate", recipe, "-n", "8", "--machine", "h100"], " ".join(plan.split()))
+
+    def test_a_report_of_several_runs_is_folded(self):
+        runs = []
+        for name, rate in (("one", 1.0e-2), ("other", 2.0e-2)):
+            self.checked([self.recipe(name), f"sft.learning_rate={rate}"])
+            runs.append(f"{self.root}/{name}")
+        self.assert_fits(["report", *runs, "--out", f"{self.root}/both.html"],
+                         "en → es, reliability", "p (Holm) ", "95 % interval ", "sft.learning_rate")
 
 
 class Watch(TerminalTest):

@@ -1,7 +1,6 @@
 #include "core/evaluate/results/results_table.h"
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -154,85 +153,16 @@ TextGrid grid_of(const Block& block, bool is_narrow) {
   return grid;
 }
 
-std::vector<size_t> column_widths(const TextGrid& grid) {
-  std::vector<size_t> widths(grid.front().size(), 0);
-  for (const auto& line : grid) {
-    for (size_t i = 0; i < line.size(); ++i)
-      widths[i] = std::max(widths[i], display_width(line[i]));
-  }
-  return widths;
-}
-
-size_t line_width(const std::vector<size_t>& widths) {
-  size_t width = 2 * (widths.size() - 1);
-  for (const size_t column : widths) width += column;
-  return width;
-}
-
-struct Range {
-  char32_t first;
-  char32_t last;
-};
-
-template <size_t N>
-bool is_in(const std::array<Range, N>& ranges, char32_t code) {
-  return std::any_of(ranges.begin(), ranges.end(), [code](const Range& range) {
-    return code >= range.first && code <= range.last;
-  });
-}
-
-size_t width_of(char32_t code) {
-  static constexpr std::array<Range, 5> kCombining{
-      {{0x0300, 0x036f}, {0x0e31, 0x0e31}, {0x0e34, 0x0e3a}, {0x0e47, 0x0e4e}, {0x200b, 0x200f}}};
-  static constexpr std::array<Range, 7> kWide{{{0x1100, 0x115f},
-                                               {0x2e80, 0xa4cf},
-                                               {0xac00, 0xd7a3},
-                                               {0xf900, 0xfaff},
-                                               {0xfe30, 0xfe6f},
-                                               {0xff00, 0xff60},
-                                               {0x1f300, 0x3fffd}}};
-  if (is_in(kCombining, code)) return 0;
-  return is_in(kWide, code) ? 2 : 1;
-}
-
 }  // namespace
 
 std::string results_table(const std::vector<ResultRow>& rows, size_t max_width) {
   std::string text;
   for (const Block& block : blocks_of(rows)) {
     TextGrid grid = grid_of(block, false);
-    if (line_width(column_widths(grid)) > max_width) grid = grid_of(block, true);
+    if (aligned_width(grid) > max_width) grid = grid_of(block, true);
     text += (text.empty() ? "" : "\n") + block.title + "\n" + aligned(grid) + note_of(block);
   }
   return text;
-}
-
-std::string aligned(const TextGrid& grid) {
-  const std::vector<size_t> widths = column_widths(grid);
-  std::string text;
-  for (const auto& line : grid) {
-    for (size_t i = 0; i < line.size(); ++i) {
-      const std::string padding(widths[i] - display_width(line[i]), ' ');
-      text += i == 0 ? line[i] + padding : "  " + padding + line[i];
-    }
-    text += '\n';
-  }
-  return text;
-}
-
-size_t display_width(std::string_view text) {
-  size_t width = 0;
-  for (size_t i = 0; i < text.size();) {
-    const auto lead = static_cast<unsigned char>(text[i]);
-    const size_t length = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-    char32_t code = length == 1 ? lead : lead & (0x7fU >> length);
-    for (size_t j = 1; j < length && i + j < text.size(); ++j) {
-      code = (code << 6) | (static_cast<unsigned char>(text[i + j]) & 0x3fU);
-    }
-    width += width_of(code);
-    i += length;
-  }
-  return width;
 }
 
 }  // namespace xkde

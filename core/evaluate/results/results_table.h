@@ -3,10 +3,10 @@
 
 #include <cstddef>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "core/evaluate/results/result_rows.h"
+#include "core/text/text_layout.h"
 
 namespace xkde {
 
@@ -22,15 +22,6 @@ namespace xkde {
 /// (+28.60)". Free answers have a block of their own, with one row for each pair, context and
 /// metric, and one column for each scorer. Ends with a newline; empty for no rows.
 std::string results_table(const std::vector<ResultRow>& rows, size_t max_width = 120);
-
-/// Cells, line by line.
-using TextGrid = std::vector<std::vector<std::string>>;
-/// The lines of a grid, the first column flush left, the others flush right.
-std::string aligned(const TextGrid& grid);
-
-/// Columns that UTF-8 `text` takes in a terminal: combining marks none, East Asian wide characters
-/// two, others one.
-size_t display_width(std::string_view text);
 
 }  // namespace xkde
 

@@ -120,13 +120,6 @@ TEST(ResultsTable, ModesAndSizesAreBlocksOfTheirOwn) {
 
 TEST(ResultsTable, NoRowsGiveNoText) { EXPECT_EQ(results_table({}), ""); }
 
-TEST(DisplayWidth, CountsColumnsOfATerminal) {
-  EXPECT_EQ(display_width("abc"), 3U);
-  EXPECT_EQ(display_width("a → b"), 5U);
-  EXPECT_EQ(display_width("中文"), 4U);
-  EXPECT_EQ(display_width("e\u0301"), 1U);
-}
-
 TEST(ResultsTable, FreeAnswersHaveABlockOfTheirOwn) {
   EXPECT_EQ(results_table({row("after", "es", "reliability", 73.8),
                            row("after", "es", "free.chat.exact.reliability", 40.0),
