@@ -26,6 +26,15 @@ constexpr Condition<std::string> kByteSize{
     "a size such as 5GB, 200MB or 1GiB, or a positive number of bytes",
     [](const std::string& text) { return size_in_bytes(text).has_value(); }};
 
+constexpr ForeignKeys kForeignExportKeys[] = {
+    {"output_dir export_dir save_path out", "did you mean 'path'?"},
+    {"torch_dtype infer_dtype", "did you mean 'dtype'?"},
+    {"export_size shard_size", "did you mean 'max_shard_size'?"},
+    {"quantization", "did you mean 'gguf_type'?"},
+    {"push_to_hub export_hub_model_id hub_model_id",
+     "nothing is sent anywhere; the folder has a model card for the hub"},
+};
+
 }  // namespace
 
 std::optional<int64_t> size_in_bytes(std::string_view text) {
@@ -69,6 +78,7 @@ void ExportStage::each_key(StrictMap map) {
   }
   map.written_if(!memory.empty(), "memory", memory);
   map.excuse("adapter", {"path"});
+  map.refuse_foreign(kForeignExportKeys);
   map.done();
 }
 

@@ -9,6 +9,12 @@ namespace {
 constexpr Condition<double> kTopP{"a number in (0, 1]",
                                   {.least = 0, .most = 1, .is_open_below = true}};
 constexpr Condition<int64_t> kAnswers{"an integer from 1 to 1024", {.least = 1, .most = 1024}};
+constexpr ForeignKeys kForeignSampleKeys[] = {
+    {"n num_samples num_generations", "did you mean 'num_return_sequences'?"},
+    {"max_tokens max_length max_new_token", "did you mean 'max_new_tokens'?"},
+    {"stop_strings stop_sequences", "did you mean 'stop'?"},
+    {"do_sample", "temperature: 0 takes the most probable token, others sample"},
+};
 
 }  // namespace
 
@@ -26,8 +32,7 @@ void SampleStage::each_key(StrictMap map) {
   map.optional("max_sequences", max_sequences, kPositive);
   map.optional("max_tokens_per_batch", max_tokens_per_batch, kPositive);
   map.optional("prompts_per_chunk", prompts_per_chunk, kPositive);
-  map.refuse("n", "unknown key; did you mean 'num_return_sequences'?");
-  map.refuse("max_tokens", "unknown key; did you mean 'max_new_tokens'?");
+  map.refuse_foreign(kForeignSampleKeys);
   map.done();
 }
 

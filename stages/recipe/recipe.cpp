@@ -33,6 +33,58 @@ constexpr Condition<std::string> kRunName{
     [](const std::string& name) { return !name.empty() && name.find('/') == std::string::npos; },
     "^[^/]+$"};
 
+constexpr ForeignKeys kForeignTopKeys[] = {
+    {"name project experiment wandb_run_name", "did you mean 'run_name'?"},
+    {"data_seed", "did you mean 'seed'?"},
+    {"log_interval logging_strategy", "did you mean 'logging_steps'?"},
+    {"logging_dir", "did you mean 'report_to'?"},
+    {"model_name_or_path dtype chat_template adapter", "it belongs to model"},
+    {"torch_dtype bf16 fp16 tf32 pure_bf16 mixed_precision", "model.dtype says it"},
+    {"template chat_template_path", "model.chat_template says it"},
+    {"adapter_name_or_path", "model.adapter says it"},
+    {"backend shard replicate recompute threads timeout", "it belongs to parallel"},
+    {"gradient_checkpointing activation_checkpointing", "parallel.recompute says it"},
+    {"fsdp fsdp_config deepspeed", "parallel.shard says it"},
+    {"ddp_timeout", "parallel.timeout says it"},
+    {"stage do_train do_eval do_predict", "stages is the list of what is done"},
+    {"dataset dataset_dir data train_file train_data",
+     "the stages name their data: train_data of sft, pairs of orpo, data of evaluate"},
+    {"export_dir", "path of a stage export says it"},
+    {"push_to_hub hub_model_id", "nothing is sent anywhere; a stage export writes the model"},
+    {"learning_rate num_train_epochs max_steps per_device_train_batch_size "
+     "gradient_accumulation_steps global_batch_size lr_scheduler_type warmup_steps optim "
+     "weight_decay adam_beta1 adam_beta2 adam_epsilon max_grad_norm packing save_steps "
+     "save_total_limit resume_from_checkpoint lora max_length beta eval_steps "
+     "load_best_model_at_end evaluation_strategy eval_strategy save_strategy lr epochs num_epochs "
+     "batch_size warmup_ratio cutoff_len finetuning_type lora_rank lora_alpha lora_target",
+     "it belongs to a stage that trains, sft or orpo"},
+};
+constexpr ForeignKeys kForeignModelKeys[] = {
+    {"name path model model_name model_path model_id pretrained_model_name_or_path base_model",
+     "did you mean 'model_name_or_path'?"},
+    {"torch_dtype precision bf16 fp16 pure_bf16", "did you mean 'dtype'?"},
+    {"template chat_template_path", "did you mean 'chat_template'?"},
+    {"adapter_name_or_path peft_model", "did you mean 'adapter'?"},
+    {"load_in_8bit load_in_4bit quantization_bit quantization_config",
+     "lora.base of a stage that trains says it, or a stage quantize"},
+    {"device device_map",
+     "mpirun sets the number of ranks, and parallel.shard of the recipe how "
+     "the model is spread"},
+    {"attn_implementation flash_attn use_flash_attention_2",
+     "attention is computed in the fastest way that the device has"},
+    {"tokenizer tokenizer_name tokenizer_name_or_path",
+     "the tokenizer is that of model_name_or_path"},
+    {"trust_remote_code", "no code of a model is ever run"},
+};
+constexpr ForeignKeys kForeignParallelKeys[] = {
+    {"fsdp sharding_strategy zero_stage deepspeed", "did you mean 'shard'?"},
+    {"gradient_checkpointing activation_checkpointing", "did you mean 'recompute'?"},
+    {"ddp_timeout", "did you mean 'timeout'?"},
+    {"ddp_backend", "did you mean 'backend'?"},
+    {"num_processes nproc_per_node world_size num_gpus devices",
+     "mpirun -n N or srun sets the number of ranks"},
+};
+
 /// The parser of the stage that a list's item names, or null after adding what is wrong with the
 /// item.
 const StageParser* parser_for(StrictMap& item, StageParsers parsers) {
@@ -154,6 +206,7 @@ void ModelSection::each_key(StrictMap map) {
                                       chat_date));
   }
   map.written_if(!adapter.empty(), "adapter", adapter);
+  map.refuse_foreign(kForeignModelKeys);
   map.done();
 }
 
@@ -176,6 +229,7 @@ void ParallelSection::each_key(StrictMap map) {
   map.optional("threads", threads, kThreads);
   map.optional("timeout", timeout, kTimeout);
   map.optional("heartbeat_timeout", heartbeat_timeout, kHeartbeatTimeout);
+  map.refuse_foreign(kForeignParallelKeys);
   map.done();
 }
 
@@ -209,6 +263,7 @@ Recipe Recipe::parse(StrictMap map, StageParsers parsers) {
   }
   each_top_key(map, recipe);
   parse_stages(map, parsers, recipe);
+  map.refuse_foreign(kForeignTopKeys);
   map.done();
   return recipe;
 }

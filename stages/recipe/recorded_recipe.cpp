@@ -7,7 +7,7 @@ namespace xkde::recipe {
 namespace {
 
 constexpr std::string_view kOutput = "output_dir";
-constexpr std::string_view kRunName = "run_name";
+constexpr std::string_view kRunNameKey = "run_name";
 
 std::string without_slash(std::string path) {
   while (path.size() > 1 && path.ends_with('/')) path.pop_back();
@@ -34,7 +34,7 @@ YamlPtr moved(const YamlPtr& node, const std::string& from, const std::string& t
     copy->text = to + copy->text.substr(from.size());
   for (YamlPtr& item : copy->items) item = moved(item, from, to);
   for (YamlNode::Entry& entry : copy->entries) {
-    if (entry.key != kRunName) entry.value = moved(entry.value, from, to);
+    if (entry.key != kRunNameKey) entry.value = moved(entry.value, from, to);
   }
   return copy;
 }

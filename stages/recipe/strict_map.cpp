@@ -5,6 +5,7 @@
 #include <cmath>
 #include <system_error>
 
+#include "core/base/error.h"
 #include "core/text/did_you_mean.h"
 #include "stages/recipe/expansion.h"
 
@@ -39,6 +40,16 @@ bool parse(const YamlNode& node, std::string& out) {
 
 std::string listed(std::span<const std::string_view> names) {
   return alternatives({names.begin(), names.end()});
+}
+
+/// Whether one of `names`, which have blanks between them, is `key`.
+bool has_name(std::string_view names, std::string_view key) {
+  while (!names.empty()) {
+    const size_t blank = names.find(' ');
+    if (names.substr(0, blank) == key) return true;
+    names.remove_prefix(blank == names.npos ? names.size() : blank + 1);
+  }
+  return false;
 }
 
 /// What ends a message about a name that other programs know; "" for any other value.
@@ -335,6 +346,14 @@ void StrictMap::refuse(std::string_view key, const std::string& why) {
   if (entry == nullptr) return;
   errors_->add(entry->place, path_of(key), why);
   refused_.emplace_back(key);
+}
+
+void StrictMap::refuse_foreign(std::span<const ForeignKeys> table) {
+  for (const std::string& key : keys()) {
+    for (const ForeignKeys& one : table) {
+      if (has_name(one.names, key)) refuse(key, concat("unknown key; ", one.hint));
+    }
+  }
 }
 
 void StrictMap::add_error(std::string_view key, const std::string& what) {

@@ -180,6 +180,8 @@ class StrictMap {
 
   /// A key that is a mistake in itself; `why` is the rest of the message.
   void refuse(std::string_view key, const std::string& why);
+  /// Refuses each of these keys that is there, with its hint.
+  void refuse_foreign(std::span<const ForeignKeys> table);
   /// Adds a mistake at the value of `key`, or at the mapping when it has no such key.
   void add_error(std::string_view key, const std::string& what);
   /// Adds every key that was not asked for, with the closest one that was.

@@ -19,6 +19,14 @@ struct ForeignName {
   std::string_view hint;  ///< ends the message
 };
 
+/// Keys that people know from other programs (transformers, TRL, PEFT, LLaMA-Factory, axolotl,
+/// PyTorch): names that mean the same, with blanks between them, none of them a key of ours, and
+/// what says it here, behind "unknown key; ". docs/migrating.md has tables for people.
+struct ForeignKeys {
+  std::string_view names;
+  std::string_view hint;
+};
+
 /// The values of a key that takes one of a few names.
 struct Names {
   std::span<const std::string_view> known;

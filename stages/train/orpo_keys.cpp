@@ -6,6 +6,17 @@
 namespace xkde::recipe {
 namespace {
 
+constexpr ForeignKeys kForeignOrpoKeys[] = {
+    {"lambda orpo_alpha pref_beta", "did you mean 'beta'?"},
+    {"evaluation_strategy eval_strategy", "did you mean 'eval_steps'?"},
+    {"eval_dataset val_size val_set_size",
+     "the rows of pairs with \"split\": \"dev\" are what is measured; did you mean "
+     "'max_dev_pairs'?"},
+    {"metric_for_best_model", "it is always the loss of the dev pairs"},
+    {"dataset data train_file data_path train_dataset train_data datasets",
+     "did you mean 'pairs'?"},
+};
+
 /// Reads all pairs. What can be told before they are tokens: one of them is trained on.
 void check_pairs(const std::filesystem::path& file) {
   int64_t dev = 0, equal = 0;
@@ -65,7 +76,7 @@ void OrpoStage::each_key(StrictMap map) {
                                     std::to_string(eval_steps) + "), found " +
                                     std::to_string(save_steps));
   }
-  map.refuse("lambda", "unknown key; did you mean 'beta'?");
+  map.refuse_foreign(kForeignOrpoKeys);
   map.done();
 }
 

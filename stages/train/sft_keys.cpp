@@ -7,6 +7,12 @@ namespace {
 
 constexpr std::string_view kSampleFormats[] = {"ours", "xeit_v2"};
 constexpr std::string_view kTruncations[] = {"end", "proportional"};
+constexpr ForeignKeys kForeignSftKeys[] = {
+    {"evaluation_strategy eval_strategy eval_steps eval_dataset val_size val_set_size",
+     "a stage evaluate behind this one asks the model"},
+    {"load_best_model_at_end metric_for_best_model", "did you mean 'keep_best'?"},
+    {"dataset data train_file data_path train_dataset datasets", "did you mean 'train_data'?"},
+};
 
 }  // namespace
 
@@ -23,6 +29,7 @@ void SftStage::each_key(StrictMap map) {
   map.optional("max_length", max_length, kPositive);
   map.optional("truncation", truncation, Names{kTruncations});
   map.optional("keep_best", keep_best);
+  map.refuse_foreign(kForeignSftKeys);
   map.done();
 }
 

@@ -7,19 +7,59 @@
 namespace xkde::recipe {
 namespace {
 
-/// Keys that users of other trainers write, and what to write here.
-constexpr std::pair<std::string_view, std::string_view> kForeignKeys[] = {
-    {"warmup_ratio", "unknown key; did you mean 'warmup_steps', where a value below 1 is a ratio?"},
-    {"optimizer", "unknown key; did you mean 'optim'?"},
-    {"lr", "unknown key; did you mean 'learning_rate'?"},
-    {"epochs", "unknown key; did you mean 'num_train_epochs'?"},
-    {"batch_size", "unknown key; did you mean 'per_device_train_batch_size'?"},
-    {"bf16", "unknown key; model.dtype of the recipe says it"},
-    {"fp16", "unknown key; model.dtype of the recipe says it"},
-    {"gradient_checkpointing", "unknown key; parallel.recompute of the recipe says it"},
-    {"output_dir", "unknown key; it belongs to the top level of the recipe"},
-    {"seed", "unknown key; it belongs to the top level of the recipe"},
-    {"logging_steps", "unknown key; it belongs to the top level of the recipe"},
+constexpr ForeignKeys kForeignTrainKeys[] = {
+    {"lr", "did you mean 'learning_rate'?"},
+    {"epochs num_epochs n_epochs max_epochs", "did you mean 'num_train_epochs'?"},
+    {"num_steps max_train_steps train_steps iterations", "did you mean 'max_steps'?"},
+    {"batch_size train_batch_size per_gpu_train_batch_size micro_batch_size per_device_batch_size",
+     "did you mean 'per_device_train_batch_size'?"},
+    {"accumulation_steps grad_accum_steps accumulate_grad_batches",
+     "did you mean 'gradient_accumulation_steps'?"},
+    {"warmup_ratio", "did you mean 'warmup_steps', where a value below 1 is a ratio?"},
+    {"warmup num_warmup_steps", "did you mean 'warmup_steps'?"},
+    {"scheduler lr_scheduler", "did you mean 'lr_scheduler_type'?"},
+    {"optimizer", "did you mean 'optim'?"},
+    {"betas", "did you mean 'adam_beta1' and 'adam_beta2'?"},
+    {"eps epsilon", "did you mean 'adam_epsilon'?"},
+    {"clip_grad grad_clip max_norm gradient_clipping gradient_clip_val",
+     "did you mean 'max_grad_norm'?"},
+    {"cutoff_len max_seq_length max_seq_len sequence_len model_max_length block_size",
+     "did you mean 'max_length'?"},
+    {"neat_packing sample_packing padding_free group_by_length", "did you mean 'packing'?"},
+    {"save_strategy", "save_steps says it"},
+    {"lora_r lora_rank r rank", "did you mean 'lora.r'?"},
+    {"lora_alpha alpha", "did you mean 'lora.alpha'?"},
+    {"lora_dropout", "did you mean 'lora.dropout'?"},
+    {"lora_target lora_target_modules target_modules", "did you mean 'lora.target_modules'?"},
+    {"use_rslora", "did you mean 'lora.rslora'?"},
+    {"use_peft use_lora peft_config lora_config finetuning_type", "did you mean 'lora'?"},
+    {"load_in_8bit load_in_4bit quantization_bit quantization_config", "did you mean 'lora.base'?"},
+    {"adapter adapter_name_or_path", "model.adapter of the recipe says it"},
+    {"model_name_or_path", "model.model_name_or_path of the recipe says it"},
+    {"bf16 fp16 tf32 pure_bf16 half_precision_backend dtype torch_dtype mixed_precision",
+     "model.dtype of the recipe says it"},
+    {"chat_template chat_template_path template", "model.chat_template of the recipe says it"},
+    {"gradient_checkpointing activation_checkpointing", "parallel.recompute of the recipe says it"},
+    {"fsdp fsdp_config deepspeed", "parallel.shard of the recipe says it"},
+    {"ddp_timeout", "parallel.timeout of the recipe says it"},
+    {"ddp_backend", "parallel.backend of the recipe says it"},
+    {"output_dir seed logging_steps report_to run_name",
+     "it belongs to the top level of the recipe"},
+    {"data_seed", "seed of the recipe says it"},
+    {"logging_strategy log_interval", "logging_steps of the recipe says it"},
+    {"logging_dir", "report_to of the recipe says whether event files are written"},
+    {"do_eval per_device_eval_batch_size per_gpu_eval_batch_size eval_batch_size",
+     "a stage evaluate asks the model, as many questions at once as fit"},
+    {"push_to_hub hub_model_id", "nothing is sent anywhere; a stage export writes the model"},
+};
+constexpr ForeignKeys kForeignLoraKeys[] = {
+    {"load_in_8bit", "did you mean 'base: q8_0'?"},
+    {"load_in_4bit", "did you mean 'base: as_stored', with a Q4_K_M file as the model?"},
+    {"rank lora_r lora_rank", "did you mean 'r'?"},
+    {"lora_alpha", "did you mean 'alpha'?"},
+    {"lora_dropout", "did you mean 'dropout'?"},
+    {"use_rslora", "did you mean 'rslora'?"},
+    {"lora_target", "did you mean 'target_modules'?"},
 };
 
 constexpr Condition<int64_t> kBatchSize{"an integer from 1 to 1000000",
@@ -43,12 +83,7 @@ void each_lora_key(StrictMap map, LoraOptions& lora) {
   map.optional("target_modules", lora.target_modules);
   map.optional("rslora", lora.rslora);
   map.optional("base", lora.base, kFrozenForms);
-  map.refuse("load_in_8bit", "unknown key; did you mean 'base: q8_0'?");
-  map.refuse("load_in_4bit",
-             "unknown key; did you mean 'base: as_stored', with a Q4_K_M file as the model?");
-  map.refuse("lora_alpha", "unknown key; did you mean 'alpha'?");
-  map.refuse("lora_dropout", "unknown key; did you mean 'dropout'?");
-  map.refuse("use_rslora", "unknown key; did you mean 'rslora'?");
+  map.refuse_foreign(kForeignLoraKeys);
   map.done();
 }
 
@@ -95,7 +130,7 @@ void TrainKeys::each_train_key(StrictMap& map) {
   map.optional("resume_from_checkpoint", resume_from_checkpoint, kResumeNames);
   map.optional("profile_steps", profile_steps, kProfileSteps);
   if (map.asks("lora", lora)) each_lora_key(map.map("lora"), *lora);
-  for (const auto& [key, why] : kForeignKeys) map.refuse(key, std::string(why));
+  map.refuse_foreign(kForeignTrainKeys);
 }
 
 }  // namespace xkde::recipe

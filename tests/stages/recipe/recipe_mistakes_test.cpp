@@ -151,6 +151,43 @@ TEST(RecipeMistakes, TrackersThatGetARunLaterAreTold) {
   for (const Mistake& mistake : mistakes) expect_mistake(mistake);
 }
 
+TEST(RecipeMistakes, KeysOfOtherProgramsAreToldWhatSaysTheSameHere) {
+  const char* const last = "  - export:\n      path: out\n      dtype: float32";
+  const Mistake mistakes[] = {
+      {"num_train_epochs", "num_epochs", "sft.num_epochs: unknown key; did you mean 'num_train_ep"},
+      {"packing: true", "evaluation_strategy: epoch",
+       "sft.evaluation_strategy: unknown key; a stage evaluate behind this one asks the model"},
+      {"packing: true", "eval_strategy: steps", "unknown key; a stage evaluate behind this one"},
+      {"packing: true", "per_gpu_train_batch_size: 4",
+       "unknown key; did you mean 'per_device_train_batch_size'?"},
+      {"packing: true", "micro_batch_size: 4", "did you mean 'per_device_train_batch_size'?"},
+      {"packing: true", "fp16: true", "sft.fp16: unknown key; model.dtype of the recipe says it"},
+      {"packing: true", "gradient_checkpointing: true", "; parallel.recompute of the recipe says"},
+      {"packing: true", "logging_steps: 5", "; it belongs to the top level of the recipe"},
+      {"packing: true", "lora_alpha: 16", "sft.lora_alpha: unknown key; did you mean 'lora.alpha'"},
+      {"packing: true", "lora_target: all", "did you mean 'lora.target_modules'?"},
+      {"packing: true", "load_in_8bit: true", "did you mean 'lora.base'?"},
+      {"packing: true", "cutoff_len: 512", "did you mean 'max_length'?"},
+      {"packing: true", "save_strategy: epoch", "sft.save_strategy: unknown key; save_steps says"},
+      {"packing: true", "deepspeed: z3.json", "; parallel.shard of the recipe says it"},
+      {"packing: true", "push_to_hub: true", "; nothing is sent anywhere"},
+      {"dtype: bfloat16", "torch_dtype: bfloat16", "model.torch_dtype: unknown key; did you mean"},
+      {"dtype: bfloat16", "device_map: auto", "model.device_map: unknown key; mpirun sets the"},
+      {"replicate: 1", "nproc_per_node: 8", "; mpirun -n N or srun sets the number of ranks"},
+      {"logging_steps: 5", "learning_rate: 1.0e-5",
+       "r.yaml:11:1: learning_rate: unknown key; it belongs to a stage that trains, sft or orpo"},
+      {"logging_steps: 5", "bf16: true", "r.yaml:11:1: bf16: unknown key; model.dtype says it"},
+      {"logging_steps: 5", "template: qwen", "template: unknown key; model.chat_template says it"},
+      {"logging_steps: 5", "stage: sft", "; stages is the list of what is done"},
+      {"dtype: float32", "torch_dtype: float32", "export.torch_dtype: unknown key; did you mean"},
+      {last, "  - orpo: {pairs: p.jsonl, eval_strategy: steps}",
+       "orpo.eval_strategy: unknown key; did you mean 'eval_steps'?"},
+      {last, "  - orpo: {pairs: p.jsonl, pref_beta: 0.1}", "did you mean 'beta'?"},
+      {last, "  - sample: {do_sample: true}", "; temperature: 0 takes the most probable"},
+  };
+  for (const Mistake& mistake : mistakes) expect_mistake(mistake);
+}
+
 TEST(RecipeMistakes, ValuesOfTheWrongKindAreFound) {
   const Mistake mistakes[] = {
       {"seed: 42", "seed: forty",
