@@ -13,6 +13,7 @@
 #include "core/base/error.h"
 #include "core/text/did_you_mean.h"
 #include "core/text/text_layout.h"
+#include "launch/command_line/cli11_words.h"
 #include "launch/command_line/recipe_arguments.h"
 #include "stages/recipe/errors.h"
 
@@ -81,20 +82,6 @@ std::string usage_line(const CliCommand& command) {
   return line;
 }
 
-/// "a" and "b" of "DTYPE:{a,b}": what CLI11 says of an option whose values are few.
-std::vector<std::string> choices_in(const std::string& type) {
-  std::vector<std::string> choices;
-  const size_t begin = type.find(":{");
-  if (begin == type.npos || type.back() != '}') return choices;
-  std::string_view names = std::string_view(type).substr(begin + 2);
-  while (!names.empty()) {
-    const size_t end = names.find_first_of(",}");
-    choices.emplace_back(names.substr(0, end));
-    names.remove_prefix(end + 1);
-  }
-  return choices;
-}
-
 OptionFacts facts_of(const CLI::Option& option) {
   OptionFacts facts;
   facts.description = option.get_description();
@@ -156,7 +143,7 @@ class Parser {
     try {
       app_.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
-      throw UsageError(recipe::printable(error.what(), 200) + kSeeHelp);
+      throw UsageError(recipe::printable(in_house_form(error.what(), flags()), 200) + kSeeHelp);
     }
     CliCommand* command = chosen();
     if (is_help_) {
@@ -239,6 +226,16 @@ class Parser {
     const std::string name = word.substr(0, word.find('='));
     throw UsageError(
         concat("unknown option ", in_quotes(name), did_you_mean(name, options_of(command))));
+  }
+
+  std::vector<std::string> flags() const {
+    std::vector<std::string> names;
+    for (const auto& [app, owner] : apps_) {
+      for (const CLI::Option* option : app->get_options()) {
+        if (option->get_expected_max() == 0) names.push_back(option->get_name());
+      }
+    }
+    return names;
   }
 
   std::vector<std::string> options_of(const CliCommand* command) const {

@@ -223,7 +223,7 @@ class CheckpointRun(TinyRunTest):
                               "GGUF export: expected rows of a multiple of 32 weights for Q8_0, found 24")
         unknown = self.run_program([*ours, "--gguf", "Q9"])
         self.assertEqual(unknown.returncode, 64, unknown.stderr)
-        self.assertIn("Q9 not in {F32,BF16,Q8_0,Q4_0,Q4_K_M}", unknown.stderr)
+        self.assertIn("--gguf: expected F32, BF16, Q8_0, Q4_0 or Q4_K_M, found 'Q9'", unknown.stderr)
         self.expect_one_error(self.run_program([*ours[:3], self.root, *ours[4:], "--gguf", "F32"]), 74, "IoError",
                               "expected no such folder yet")
         limited = subprocess.run([self.binary, *ours, "--gguf", "F32"], capture_output=True, text=True, timeout=PATIENCE,
