@@ -15,6 +15,7 @@
 #include "core/io/file.h"
 #include "core/io/file_reader.h"
 #include "core/io/json_file.h"
+#include "core/model/pretrained/pretrained.h"
 #include "launch/command_line/recipe_arguments.h"
 #include "launch/init_files.h"
 #include "stages/run/fresh_folder.h"
@@ -68,6 +69,12 @@ std::string with(std::string text, std::string_view from, const std::string& to)
   return text;
 }
 
+/// Whether a model brings no chat template, so that chat_template: auto would be refused.
+bool lacks_template(const fs::path& model) {
+  return is_there(model, FileOrigin::kInput) &&
+         own_template(open_pretrained(model), "").source.empty();
+}
+
 std::string recipe_of(const InitCommand& command, const fs::path& folder) {
   const std::string name = folder.filename().string();
   std::string text(kOwnFactsRecipe);
@@ -81,6 +88,12 @@ std::string recipe_of(const InitCommand& command, const fs::path& folder) {
   text = with(text, ": runs/own_facts\n", concat(": ", yaml_text("runs/" + name), "\n"));
   text = with(text, "runs/own_facts", "runs/" + name);  // in a comment
   if (command.model.empty()) return text;
+  if (lacks_template(command.model)) {
+    text = with(text, "\n  dtype: float32\n",
+                "\n  dtype: float32\n"
+                "  chat_template: plain  # the model has no template: questions stand as they are, "
+                "in no turns\n");
+  }
   return with(text, std::string(kDefaultModel), yaml_text(command.model.string()));
 }
 

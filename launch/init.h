@@ -28,7 +28,9 @@ class InitCommand : public CliCommand {
 
 /// Makes the command's folder with recipe.yaml and facts.jsonl: recipes/own_facts.yaml with the
 /// folder's names, and the first ten of its facts. Both are there or neither. Returns what to do
-/// next. Throws IoError where there is something already: nothing is replaced.
+/// next. Of a model without a chat template the recipe says chat_template: plain. Throws IoError
+/// where there is something already: nothing is replaced. Throws as open_pretrained() where the
+/// model is there and cannot be opened.
 std::string make_project(const InitCommand& command);
 
 }  // namespace xkde

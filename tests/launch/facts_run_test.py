@@ -10,6 +10,7 @@ import os
 import pathlib
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import unittest
@@ -218,12 +219,19 @@ class FactsRun(TinyRunTest):
         for path in ("run_name: \"mine\"", "output_dir: runs/mine\n", "data: work/mine/facts.jsonl\n",
                      "path: runs/mine/model\n", f"model_name_or_path: {self.root}/model"):
             self.assertIn(path, recipe)
-        keys = ["model.chat_template=plain", "parallel.threads=1"]
+        # A base model, whose recipe says so; a model with a template gets that.
+        self.assertIn("\n  chat_template: plain  # ", recipe)
         for arguments in (["validate"], [], []):
-            result = self.in_root(*arguments, "work/mine/recipe.yaml", *keys)
+            result = self.in_root(*arguments, "work/mine/recipe.yaml", "parallel.threads=1")
             self.assertEqual(result.returncode, 0, result.stderr)
         self.assertEqual(result.stderr.count("done before, unchanged"), 4, result.stderr)
         self.assertTrue(os.path.exists(f"{self.root}/runs/mine/model/model.safetensors"))
+        shutil.copytree(f"{self.root}/model", f"{self.root}/chats")
+        with open(f"{self.root}/chats/chat_template.jinja", "w") as file:
+            file.write("{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}assistant: ")
+        self.assertEqual(self.in_root("init", "work/chat", "--model", f"{self.root}/chats").returncode, 0)
+        self.assertNotIn("\n  chat_template:", self.text_of("work/chat", "recipe.yaml").decode())
+        self.assertEqual(self.in_root("validate", "work/chat/recipe.yaml").returncode, 0)
 
     def test_init_replaces_nothing(self):
         os.makedirs(f"{self.root}/taken")
