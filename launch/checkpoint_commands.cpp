@@ -65,6 +65,18 @@ std::set<fs::path> complete_checkpoints(const fs::path& path) {
   return folders;
 }
 
+/// "  DAMAGED: ..." where the manifest or a file's size says so; "" where no look at them does.
+/// What the files hold is not read.
+std::string damage_of(const fs::path& folder) {
+  try {
+    for (const FileRecord& file : dist::read_manifest(folder).files)
+      dist::verify_size(folder, file);
+    return "";
+  } catch (const CheckpointError& error) {
+    return concat("  DAMAGED: ", error.what());
+  }
+}
+
 /// `path`, if it is a checkpoint, or the newest one in it that is whole.
 fs::path verified_checkpoint(const fs::path& path) {
   require_folder(path);
@@ -119,7 +131,8 @@ std::string list_checkpoints(const fs::path& path) {
   for (const fs::path& folder : complete_checkpoints(path)) {
     const std::string name = folder.filename().string();
     text += name + "  " + std::to_string(bytes_in(folder)) + " bytes" +
-            (name == latest ? "  LATEST" : "") + (name == best ? "  BEST" : "") + "\n";
+            (name == latest ? "  LATEST" : "") + (name == best ? "  BEST" : "") +
+            damage_of(folder) + "\n";
   }
   return text;
 }
@@ -161,7 +174,10 @@ std::string export_checkpoint(const fs::path& path, const fs::path& out, const f
   return folder.string() + ": exported to " + out.string() + "\n";
 }
 
-std::string_view CkptLsCommand::summary() const { return "list the checkpoints in a folder"; }
+std::string_view CkptLsCommand::summary() const {
+  return "list the checkpoints in a folder, with what is damaged as far as sizes tell; `ckpt "
+         "verify` reads all";
+}
 
 std::vector<std::string_view> CkptLsCommand::examples() const {
   return {"xkde_dist ckpt ls runs/quickstart/03-sft/checkpoints",

@@ -14,13 +14,14 @@
 
 namespace xkde {
 
-/// `ckpt ls PATH`: a line for each checkpoint folder under `path`, those that LATEST and
-/// BEST name marked. Throws MissingInputError when there is none.
+/// `ckpt ls PATH`: a line for each checkpoint folder under `path`, those that LATEST and BEST name
+/// marked, and those whose manifest or whose files' sizes are not as they were written. Throws
+/// MissingInputError when there is none.
 std::string list_checkpoints(const std::filesystem::path& path);
 
 /// `ckpt verify PATH`: checks sizes and SHA-256 of every file of a checkpoint, or of the newest one
-/// under `path`, falling back to older ones; says which holds. Throws CheckpointError when none
-/// does, MissingInputError when there is none.
+/// under `path`, whatever it is. Throws CheckpointError when it is damaged, MissingInputError when
+/// there is none.
 std::string verify_checkpoints(const std::filesystem::path& path);
 
 /// `ckpt export CHECKPOINT OUT_DIR --model MODEL`: writes the weights of a checkpoint, or of the

@@ -190,7 +190,7 @@ Manifest read_manifest(const fs::path& folder) {
   return manifest;
 }
 
-void verify_file(const fs::path& folder, const FileRecord& record) {
+void verify_size(const fs::path& folder, const FileRecord& record) {
   const fs::path path = folder / record.name;
   std::error_code error;
   const auto bytes = static_cast<int64_t>(fs::file_size(path, error));
@@ -198,6 +198,11 @@ void verify_file(const fs::path& folder, const FileRecord& record) {
              " bytes, found: ", error.message());
   XKDE_CHECK(bytes == record.bytes, CheckpointError, path.string(), ": expected ", record.bytes,
              " bytes, found ", bytes);
+}
+
+void verify_file(const fs::path& folder, const FileRecord& record) {
+  verify_size(folder, record);
+  const fs::path path = folder / record.name;
   std::string digest;
   try {
     digest = sha256_of_file(path);

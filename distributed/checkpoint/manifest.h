@@ -38,6 +38,9 @@ void write_manifest(const std::filesystem::path& folder, const Manifest& manifes
 /// are long enough for it. Throws CheckpointError: file, place, expected, found.
 Manifest read_manifest(const std::filesystem::path& folder);
 
+/// Compares the size, which takes no time. Throws CheckpointError: file, expected, found.
+void verify_size(const std::filesystem::path& folder, const FileRecord& record);
+
 /// Compares size and SHA-256. Throws CheckpointError: file, expected, found.
 void verify_file(const std::filesystem::path& folder, const FileRecord& record);
 

@@ -208,6 +208,25 @@ class CheckpointRun(TinyRunTest):
         # What was exported is a model, of which the newest checkpoint can be exported.
         self.checked(["ckpt", "export", self.checkpoints("exported"), ours, "--model", stage])
 
+    def test_ls_tells_damage_that_sizes_show(self):
+        self.checked([self.recipe("listed", with_steps(4))])
+        folder = self.checkpoints("listed")
+        self.assertNotIn("DAMAGED", self.checked(["ckpt", "ls", folder]).stdout)
+        newest = f"{folder}/step-00000004"
+        for name, damage, told in (("rank_00000.h5", lambda path: os.truncate(path, 100), " bytes, found 100"),
+                                   ("state.json", os.remove, "expected a file of "),
+                                   ("manifest.json", lambda path: os.truncate(path, 100), "manifest.json:")):
+            with self.subTest(name):
+                shutil.copytree(newest, f"{self.root}/kept")
+                damage(f"{newest}/{name}")
+                lines = self.checked(["ckpt", "ls", folder]).stdout.splitlines()
+                self.assertNotIn("DAMAGED", lines[0])
+                self.assertIn("  LATEST  DAMAGED: ", lines[1])
+                self.assertIn(name, lines[1])
+                self.assertIn(told, lines[1])
+                shutil.rmtree(newest)
+                os.rename(f"{self.root}/kept", newest)
+
     def test_an_export_that_cannot_be_leaves_nothing(self):
         self.checked([self.recipe("unexported", with_steps(2))])
         checkpoint, out = f"{self.checkpoints('unexported')}/step-00000002", f"{self.root}/not_there"
