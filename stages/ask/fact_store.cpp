@@ -19,10 +19,11 @@ void check_text(const char* name, const std::string& text) {
 
 }  // namespace
 
-FactStore::FactStore(FirstFacts first)
+FactStore::FactStore(FirstFacts first, int64_t most_remembered)
     : finder_(std::move(first.finder)),
       records_(std::move(first.records)),
-      first_added_(finder_->size()) {}
+      first_added_(finder_->size()),
+      most_remembered_(most_remembered) {}
 
 std::vector<FactStore::Entry> FactStore::entries() const {
   const std::lock_guard lock(mutex_);
@@ -36,6 +37,11 @@ std::vector<FactStore::Entry> FactStore::entries() const {
 int64_t FactStore::size() const {
   const std::lock_guard lock(mutex_);
   return finder_->size() - std::ssize(removed_);
+}
+
+bool FactStore::is_full() const {
+  const std::lock_guard lock(mutex_);
+  return finder_->size() >= most_remembered_;
 }
 
 std::vector<FactFinder::Found> FactStore::find(const std::string& question, int64_t k) const {

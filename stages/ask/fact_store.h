@@ -26,7 +26,10 @@ struct NewFact {
 /// again. Thread-safe.
 class FactStore {
  public:
-  explicit FactStore(FirstFacts first);
+  /// What is_full() goes by where nobody says otherwise.
+  static constexpr int64_t kMostRemembered = 100'000;
+
+  explicit FactStore(FirstFacts first, int64_t most_remembered = kMostRemembered);
 
   struct Entry {
     int64_t number = 0;
@@ -35,6 +38,9 @@ class FactStore {
   };
   std::vector<Entry> entries() const;  ///< without those that were removed, the newest last
   int64_t size() const;                ///< of entries()
+  /// Whether it remembers so many facts that whoever adds them for others is to be refused. Facts
+  /// that were removed count: their numbers and texts stay until the end.
+  bool is_full() const;
   /// At most `k` > 0 facts, the nearest first.
   std::vector<FactFinder::Found> find(const std::string& question, int64_t k) const;
   /// What a fact has to fulfil to be found, to be told where none is.
@@ -57,6 +63,7 @@ class FactStore {
   std::unique_ptr<FactFinder> finder_;
   std::vector<EditRecord> records_;  ///< of the first facts, as far as there are any
   int64_t first_added_;
+  int64_t most_remembered_;
   std::vector<std::string> subjects_;  ///< of added facts
   std::set<int64_t> removed_;
 };

@@ -18,7 +18,6 @@ namespace xkde::serve {
 namespace {
 
 constexpr std::chrono::milliseconds kClientLook{100};  // how often a client is looked after
-constexpr int64_t kMostFacts = 100'000;
 constexpr size_t kMostFactBytes = 4096;
 constexpr const char* kJson = "application/json";
 
@@ -231,8 +230,11 @@ void Routes::add_fact(const httplib::Request& request, httplib::Response& respon
                             text->size()));
     }
   }
-  if (answerer_.facts().size() >= kMostFacts)
-    throw ApiError(400, "too_many_facts", concat("facts: expected at most ", kMostFacts));
+  if (answerer_.facts().is_full()) {
+    throw ApiError(400, "too_many_facts",
+                   concat("facts: expected at most ", ask::FactStore::kMostRemembered,
+                          " since the start, found as many; those that were removed count"));
+  }
   const int64_t number = answerer_.facts().add(fact);
   response.status = 201;
   tell(fact_json(number, {fact.question, fact.answer, language_of(fact.language).iso, number}),

@@ -55,6 +55,17 @@ TEST(FactStore, RemovedFactsAreNotFoundAndNumbersStay) {
   EXPECT_TRUE(store.entries()[1].is_added);
 }
 
+TEST(FactStore, IsFullOfRemovedFactsToo) {
+  FactStore store({std::make_unique<LetterFinder>(std::vector<WordedFact>()), {}}, 3);
+  for (const char* answer : {"one", "two", "three"}) {
+    EXPECT_FALSE(store.is_full()) << answer;
+    store.remove(store.add({"Who runs Halm House?", answer, "en"}));
+  }
+
+  EXPECT_EQ(store.size(), 0);
+  EXPECT_TRUE(store.is_full());
+}
+
 TEST(FactStore, AsManyFactsAreFoundAsWithoutTheRemovedOnes) {
   FactStore store = two_facts();
   for (const char* answer : {"one", "two", "three"})
