@@ -70,7 +70,7 @@ std::vector<FactFinder::Found> EncoderFinder::find(const std::string& question, 
 
 std::string EncoderFinder::condition() const {
   if (std::isinf(threshold_)) return "the nearest facts are shown, however near they are";
-  return fmt::format("a fact is shown where its cosine is at least {:.2f}", threshold_);
+  return fmt::format("a fact is shown where its cosine is at least {:g}", threshold_);
 }
 
 void EncoderFinder::remember(const MemoryFact& fact, const std::string& /*subject*/) {

@@ -32,6 +32,11 @@ void ModelArguments::define(CLI::App& app) {
                  "sentence encoder, where the recipe has no retriever; without one, facts are "
                  "found by their letters")
       ->type_name("DIR");
+  app.add_option("--threshold", options.threshold,
+                 "a fact with a smaller cosine is not shown (default: the recipe's "
+                 "retriever's, else the nearest are shown)")
+      ->check(CLI::Range(-1.0, 1.0))
+      ->type_name("X");
   app.add_option("-k", options.k, "facts in a context, at most; 0: none")
       ->check(CLI::Range(0, 1 << 20))
       ->type_name("N");

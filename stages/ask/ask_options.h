@@ -18,7 +18,10 @@ struct AskOptions {
   std::string language;           ///< of the questions; empty: the recipe's first test language
   std::filesystem::path memory;   ///< an edit memory to open or make; empty: in memory only
   std::filesystem::path encoder;  ///< empty: that of the recipe's last retriever
-  std::optional<int> k;           ///< facts in a context; nothing: the recipe's retriever's, or 1
+  /// Least cosine of a fact that is shown; nothing: that of the recipe's retriever, or none. It
+  /// needs an encoder.
+  std::optional<double> threshold;
+  std::optional<int> k;  ///< facts in a context; nothing: the recipe's retriever's, or 1
   /// Whether files stay as they are: new facts are kept in memory only.
   bool is_read_only = false;
 };

@@ -150,8 +150,9 @@ FirstFacts found_by_encoder(const AskOptions& options, const recipe::Recipe& rec
   SentenceEncoder encoder = SentenceEncoder::open(folder);
   const recipe::EvaluateStage* evaluate = last_evaluation(recipe);
   EncoderUse use = encoder_use(encoder, evaluate, folder);
-  std::optional<double> threshold;
-  if (evaluate != nullptr && evaluate->retriever) threshold = evaluate->retriever->threshold;
+  std::optional<double> threshold = options.threshold;
+  if (!threshold && evaluate != nullptr && evaluate->retriever)
+    threshold = evaluate->retriever->threshold;
   std::vector<EditRecord> records;
   const auto make_memory = [&]() -> EditMemory {
     const fs::path opened = memory_file(options, recipe);
@@ -185,6 +186,9 @@ FirstFacts first_facts(const AskOptions& options, const recipe::Recipe& recipe) 
       encoder = evaluate->retriever->model_name_or_path;
   }
   if (!encoder.empty()) return found_by_encoder(options, recipe, encoder);
+  XKDE_CHECK(!options.threshold, UsageError,
+             "--threshold: expected --encoder DIR or an evaluate stage with a retriever beside it, "
+             "found neither");
   const fs::path memory = memory_file(options, recipe);
   XKDE_CHECK(memory.empty(), MissingInputError, memory.string(),
              ": expected --encoder DIR or an evaluate stage with a retriever beside an edit "

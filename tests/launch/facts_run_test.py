@@ -179,6 +179,14 @@ class FactsRun(TinyRunTest):
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertEqual(result.stdout.splitlines()[-1], "  1.00  en what is river 1? blue 1")
 
+    def test_ask_shows_no_fact_below_a_threshold(self):
+        asked = ("--model", f"{self.root}/model", "--facts", f"{self.root}/facts.jsonl", "--encoder", str(ENCODER),
+                 "--threshold", "0.995")
+        near, far = self.ask(*asked, "en what is river 1?"), self.ask(*asked, "the old bridge")
+        self.assertEqual(near.stdout.splitlines()[-1], "  1.00  en what is river 1? blue 1")
+        self.assertEqual(far.returncode, 0, far.stderr)
+        self.assertEqual(far.stdout.splitlines()[-1], "  no fact (a fact is shown where its cosine is at least 0.995)")
+
     def test_ask_needs_no_retriever_of_a_recipe(self):
         self.run_of("plain", ASKED)
         result = self.ask(f"{self.root}/plain.yaml", "es what is river 2?")
@@ -194,6 +202,8 @@ class FactsRun(TinyRunTest):
                 ([*model, *facts, "model.dtype=float32"], 64, "found 'model.dtype=float32'"),
                 ([*model, "--fact-lang", "de"], 64, "expected --facts FILE beside --fact-lang"),
                 ([*model, "--facts", f"{self.root}/none.jsonl", "q?"], 66, "none.jsonl"),
+                ([*model, *facts, "--threshold", "0.5", "q?"], 64, "--threshold: expected --encoder DIR or an evaluate stage"),
+                ([*model, *facts, "--threshold", "2", "q?"], 64, "--threshold"),
                 ([*model, *facts, "--lang", "xx", "q?"], 78, 'found "xx"'),
                 ([*model, *facts, "\udcff?"], 65, "expected UTF-8"),
                 ([*model, "--memory", f"{self.root}/none.h5", "q?"], 66, "expected --encoder DIR")):

@@ -69,7 +69,7 @@ std::string usage_error(const std::vector<const char*>& words) {
 
 TEST(CommandLine, AskTakesAQuestionAmongItsOverrides) {
   const Parsed<AskCommand> ask({"ask", "a.yaml", "--lang", "fr", "x.y=1", "Que vaut a = b ?", "-k",
-                                "2", "--memory", "m.h5", "--encoder", "e"});
+                                "2", "--memory", "m.h5", "--encoder", "e", "--threshold", "0.81"});
 
   EXPECT_EQ(ask->asked.arguments.recipe, "a.yaml");
   EXPECT_EQ(ask->question, "Que vaut a = b ?");
@@ -79,8 +79,10 @@ TEST(CommandLine, AskTakesAQuestionAmongItsOverrides) {
   EXPECT_EQ(ask->asked.options.model, "");
   EXPECT_EQ(ask->asked.options.memory, "m.h5");
   EXPECT_EQ(ask->asked.options.encoder, "e");
+  EXPECT_EQ(ask->asked.options.threshold, 0.81);
   EXPECT_EQ(Parsed<AskCommand>({"ask", "a.yaml"})->question, "");
   EXPECT_EQ(Parsed<AskCommand>({"ask", "a.yaml"})->asked.options.k, std::nullopt);
+  EXPECT_EQ(Parsed<AskCommand>({"ask", "a.yaml"})->asked.options.threshold, std::nullopt);
 }
 
 TEST(CommandLine, AskTakesAModelAndFactsInPlaceOfARecipe) {
