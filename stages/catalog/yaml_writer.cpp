@@ -2,10 +2,15 @@
 
 #include <algorithm>
 #include <cctype>
+#include <memory>
 #include <string_view>
 
 namespace xkde::catalog {
 namespace {
+
+using recipe::YamlNode;
+using recipe::YamlPtr;
+using Kind = YamlNode::Kind;
 
 constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 constexpr std::string_view kPlain =
@@ -23,53 +28,98 @@ bool is_plain(const std::string& text) {
          std::find(std::begin(kOthers), std::end(kOthers), low) == std::end(kOthers);
 }
 
-std::string scalar(const Json& value) {
-  if (value.is_string() && is_plain(value)) return value;
-  return value.dump();
+/// Whether a text without quotes may stand so anywhere: no character of it is one of YAML's.
+bool may_stand_plain(const std::string& text) {
+  const bool is_a_mark = text.starts_with("---") || text.starts_with("...") || text == "-";
+  const bool is_of_letters = std::all_of(text.begin(), text.end(), [](char letter) {
+    return letter == '+' || kPlain.find(letter) != kPlain.npos;  // '+': of 1e+30
+  });
+  return !text.empty() && !is_a_mark && is_of_letters;
 }
 
-std::string line_of(const Json& list) {
+YamlPtr node_of(const Json& value) {
+  auto node = std::make_shared<YamlNode>();
+  if (value.is_object()) {
+    node->kind = Kind::kMap;
+    for (const auto& [key, one] : value.items()) node->entries.push_back({key, {}, node_of(one)});
+  } else if (value.is_array()) {
+    node->kind = Kind::kList;
+    for (const Json& one : value) node->items.push_back(node_of(one));
+  } else if (!value.is_null()) {
+    const bool is_quoted = value.is_string() && !is_plain(value);
+    node->kind = is_quoted ? Kind::kQuoted : Kind::kPlain;
+    node->text = value.is_string() ? value.get<std::string>() : value.dump();
+  }
+  return node;
+}
+
+std::string quoted(const std::string& text) { return Json(text).dump(); }
+
+/// A value that is written in one line.
+std::string in_line(const YamlNode& value) {
+  switch (value.kind) {
+    case Kind::kNull:
+      return "null";
+    case Kind::kPlain:
+      // What has other characters is a text: a number or a switch has none.
+      return may_stand_plain(value.text) ? value.text : quoted(value.text);
+    case Kind::kQuoted:
+      return is_plain(value.text) ? value.text : quoted(value.text);
+    case Kind::kMap:
+      return "{}";
+    case Kind::kList:
+      break;
+  }
   std::string line;
-  for (const Json& item : list) line += (line.empty() ? "" : ", ") + scalar(item);
+  for (const YamlPtr& item : value.items) line += (line.empty() ? "" : ", ") + in_line(*item);
   return "[" + line + "]";
 }
 
-void write_mapping(const Json& object, const std::string& indent, std::string& out);
+/// Whether the value, or a value in it, is a mapping with keys.
+bool has_keys(const YamlNode& value) {
+  return !value.entries.empty() || std::any_of(value.items.begin(), value.items.end(),
+                                               [](const YamlPtr& item) { return has_keys(*item); });
+}
+
+void write_mapping(const YamlNode& mapping, const std::string& indent, std::string& out);
 
 /// What follows "key:" or "-"; mappings in lists begin in the line of their mark.
-void write_value(const Json& value, const std::string& indent, std::string& out) {
-  const bool is_list = value.is_array();
-  if (value.empty() && value.is_structured()) {
-    out += is_list ? " []\n" : " {}\n";
-  } else if (is_list && !value.front().is_structured()) {
-    out.append(" ").append(line_of(value)).append("\n");
-  } else if (is_list) {
-    out += "\n";
-    for (const Json& item : value) {
-      std::string text;
-      write_mapping(item, indent + "    ", text);
-      out.append(indent).append("  - ").append(text, indent.size() + 4);
-    }
-  } else if (value.is_object()) {
+void write_value(const YamlNode& value, const std::string& indent, std::string& out) {
+  if (!has_keys(value)) {
+    out.append(" ").append(in_line(value)).append("\n");
+  } else if (value.kind == Kind::kMap) {
     out += "\n";
     write_mapping(value, indent + "  ", out);
   } else {
-    out.append(" ").append(scalar(value)).append("\n");
+    out += "\n";
+    for (const YamlPtr& item : value.items) {
+      out.append(indent).append("  -");
+      if (item->entries.empty()) {
+        write_value(*item, indent + "  ", out);
+        continue;
+      }
+      std::string text;
+      write_mapping(*item, indent + "    ", text);
+      out.append(" ").append(text, indent.size() + 4);
+    }
   }
 }
 
-void write_mapping(const Json& object, const std::string& indent, std::string& out) {
-  for (const auto& [key, value] : object.items()) {
-    out.append(indent).append(key).append(":");
-    write_value(value, indent, out);
+void write_mapping(const YamlNode& mapping, const std::string& indent, std::string& out) {
+  for (const YamlNode::Entry& entry : mapping.entries) {
+    out.append(indent).append(may_stand_plain(entry.key) ? entry.key : quoted(entry.key));
+    out.append(":");
+    write_value(*entry.value, indent, out);
   }
 }
 
 }  // namespace
 
-std::string to_yaml(const Json& object) {
+std::string to_yaml(const Json& object) { return to_yaml(*node_of(object)); }
+
+std::string to_yaml(const YamlNode& mapping) {
   std::string out;
-  write_mapping(object, "", out);
+  write_mapping(mapping, "", out);
   return out;
 }
 

@@ -186,6 +186,12 @@ void each_top_key(StrictMap& map, Recipe& recipe) {
   map.optional("verify_inputs", recipe.verify_inputs);
 }
 
+YamlPtr tree_of(std::string_view text, StageParsers parsers,
+                const std::vector<std::string>& overrides, RecipeErrors& errors) {
+  const YamlPtr root = recorded_recipe(read_yaml(text, errors), overrides);
+  return apply_overrides(root, overrides, {recipe_keys(), names_of(parsers)}, errors);
+}
+
 }  // namespace
 
 std::vector<std::string> names_of(StageParsers parsers) {
@@ -287,13 +293,19 @@ std::vector<std::string> recipe_keys() {
           "report_to", "rank_logs", "live_report", "verify_inputs", "stages"};
 }
 
+YamlPtr recipe_tree(std::string_view text, const std::string& name, StageParsers parsers,
+                    const std::vector<std::string>& overrides) {
+  RecipeErrors errors(name);
+  const YamlPtr root = tree_of(text, parsers, overrides, errors);
+  errors.throw_if_any();
+  return root;
+}
+
 Recipe parse_recipe(std::string_view text, const std::string& name, StageParsers parsers,
                     const std::vector<std::string>& overrides) {
   RecipeErrors errors(name);
-  YamlPtr root = recorded_recipe(read_yaml(text, errors), overrides);
-  const OverrideNames names{recipe_keys(), names_of(parsers)};
-  root = apply_overrides(root, overrides, names, errors);
-  root = resolve_references(root, names, errors);
+  YamlPtr root = tree_of(text, parsers, overrides, errors);
+  root = resolve_references(root, {recipe_keys(), names_of(parsers)}, errors);
   StrictMap::Places places;
   Recipe recipe = Recipe::parse(StrictMap(root, {1, 1}, "", errors, places), parsers);
   errors.throw_if_any();

@@ -16,6 +16,7 @@
 #include "distributed/sharding/shard_policy.h"
 #include "stages/recipe/stage.h"
 #include "stages/recipe/strict_map.h"
+#include "stages/recipe/yaml_reader.h"
 
 namespace xkde::recipe {
 
@@ -114,6 +115,11 @@ struct Recipe {
 /// The keys of a recipe's top level, in order.
 std::vector<std::string> recipe_keys();
 
+/// The values of a recipe's text with the `overrides` in it, what a run wrote of itself included
+/// (recorded_recipe); no key is looked at. Throws ConfigError with the mistakes of the YAML and of
+/// the overrides' paths.
+YamlPtr recipe_tree(std::string_view text, const std::string& name, StageParsers parsers,
+                    const std::vector<std::string>& overrides);
 /// Reads a recipe from its text; `name` begins the messages. The recipe may have the stages of
 /// `parsers`. Throws ConfigError with every mistake of the text and of the `overrides`
 /// (apply_overrides) at once.

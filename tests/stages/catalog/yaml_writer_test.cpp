@@ -2,11 +2,14 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
+#include "stages/catalog/catalog.h"
 #include "stages/pipeline/stage_parsers.h"
 #include "stages/recipe/recipe.h"
+#include "stages/recipe/yaml_reader.h"
 
 namespace xkde::catalog {
 namespace {
@@ -48,6 +51,44 @@ TEST(YamlWriter, IsReadBackAsTheSameRecipe) {
       recipe::resolved(recipe::parse_recipe(to_yaml(first), "other.yaml", recipe::kStageParsers));
 
   EXPECT_EQ(first, second);
+}
+
+std::string rewritten(const std::string& text, const std::vector<std::string>& overrides = {}) {
+  return to_yaml(*recipe::recipe_tree(text, "r.yaml", recipe::kStageParsers, overrides));
+}
+
+TEST(YamlWriter, WritesATreeAsItWasWritten) {
+  const std::string text =
+      "run_name: \"12\"\nseed: 007\nmodel:\n  model_name_or_path: ../m\n  adapter: null\n"
+      "stages:\n  - sft:\n      learning_rate: 1.0e+04\n      texts: [a, 1e5, true, -1, \"-\"]\n"
+      "      empty: {}\n      lists: [[1, 2], []]\n      mixed:\n        - plain\n"
+      "        - key: 1\n          other: 2\n        - {}\n";
+  EXPECT_EQ(rewritten(text), text);
+}
+
+TEST(YamlWriter, PutsTextsOfATreeIntoQuotesWhereALineNeedsThem) {
+  EXPECT_EQ(
+      rewritten("a: &x 0:20\nb: it's, so\nc: 'it''s'\nd: *x\ne: ---x\nj: \"m/x\"\nk: \"no\"\nf:\n  "
+                "- two words\n"
+                "g: über\n\"h i\": ${HOME}/x\n"),
+      "a: \"0:20\"\nb: \"it's, so\"\nc: \"it's\"\nd: \"0:20\"\ne: \"---x\"\nj: m/x\nk: \"no\"\n"
+      "f: [\"two words\"]\ng: \"über\"\n\"h i\": \"${HOME}/x\"\n");
+}
+
+TEST(YamlWriter, HasTheOverridesOfATree) {
+  EXPECT_EQ(rewritten("stages:\n  - sft: {learning_rate: 1, lora: {}}\n",
+                      {"sft.learning_rate=2e-4", "sft.lora~", "seed=3"}),
+            "stages:\n  - sft:\n      learning_rate: 2e-4\nseed: 3\n");
+}
+
+TEST(YamlWriter, EachRecipeThatComesAlongIsReadBackAsItself) {
+  for (const Entry& entry : entries(recipes_folder(), recipe::kStageParsers)) {
+    const std::string text = recipe::read_recipe_text(entry.file);
+    const auto read = [&entry](const std::string& one) {
+      return recipe::resolved(recipe::parse_recipe(one, entry.file, recipe::kStageParsers));
+    };
+    EXPECT_EQ(read(rewritten(text)), read(text)) << entry.name;
+  }
 }
 
 }  // namespace
