@@ -1,5 +1,7 @@
 #include "stages/recipe/recorded_recipe.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <memory>
 #include <string_view>
 
@@ -27,10 +29,12 @@ std::string new_output(const std::vector<std::string>& overrides) {
   return without_slash(found);
 }
 
-/// The tree with every text that is `from`, or a path in it, in `to`; a run's name is no path.
+/// The tree with every text that is the path `from`, or a path in it, in `to`. A run's name is no
+/// path, nor is another word that a folder without a slash is called by ("mzsre").
 YamlPtr moved(const YamlPtr& node, const std::string& from, const std::string& to) {
   auto copy = std::make_shared<YamlNode>(*node);
-  if (copy->is_scalar() && (copy->text == from || copy->text.starts_with(from + "/")))
+  const bool is_it = copy->text == from && from.find('/') != from.npos;
+  if (copy->is_scalar() && (is_it || copy->text.starts_with(from + "/")))
     copy->text = to + copy->text.substr(from.size());
   for (YamlPtr& item : copy->items) item = moved(item, from, to);
   for (YamlNode::Entry& entry : copy->entries) {
@@ -39,7 +43,32 @@ YamlPtr moved(const YamlPtr& node, const std::string& from, const std::string& t
   return copy;
 }
 
+/// Sets a key of the top level. A new one stands at `position`.
+void set(YamlNode& root, std::string_view key, const std::string& text, std::ptrdiff_t position) {
+  auto value = std::make_shared<YamlNode>();
+  value->kind = YamlNode::Kind::kPlain;
+  value->text = text;
+  const auto found = std::find_if(root.entries.begin(), root.entries.end(),
+                                  [key](const YamlNode::Entry& entry) { return entry.key == key; });
+  if (found == root.entries.end()) {
+    root.entries.insert(root.entries.begin() + position, {std::string(key), {}, value});
+  } else {
+    found->value = value;
+  }
+}
+
 }  // namespace
+
+YamlPtr as_another_run(const YamlPtr& root, const std::string& old_output,
+                       const std::string& run_name, const std::string& output) {
+  const YamlNode::Entry* named = root->find(kOutput);
+  const bool is_named = named != nullptr && !named->value->text.empty();
+  const std::string from = without_slash(is_named ? named->value->text : old_output);
+  auto other = std::make_shared<YamlNode>(*moved(root, from, output));
+  set(*other, kRunNameKey, run_name, 0);
+  set(*other, kOutput, output, 1);
+  return other;
+}
 
 YamlPtr recorded_recipe(const YamlPtr& root, const std::vector<std::string>& overrides) {
   const YamlNode::Entry* recipe = root->find("recipe");

@@ -13,6 +13,11 @@ namespace xkde::recipe {
 /// too: a second run replaces nothing of the first.
 YamlPtr recorded_recipe(const YamlPtr& root, const std::vector<std::string>& overrides);
 
+/// The recipe `root` as a run of another name, in the folder `output`. Whatever it puts into its
+/// output_dir goes there too. `old_output` is that folder where the recipe does not name it.
+YamlPtr as_another_run(const YamlPtr& root, const std::string& old_output,
+                       const std::string& run_name, const std::string& output);
+
 }  // namespace xkde::recipe
 
 #endif  // XKDE_STAGES_RECIPE_RECORDED_RECIPE_H_

@@ -72,6 +72,41 @@ TEST(RecordedRecipe, NamesThePlaceOfAMistakeInTheFile) {
   EXPECT_THAT(error_of(text, {}, "run.json"), HasSubstr("run.json:" + std::to_string(line) + ":"));
 }
 
+/// The recipe `text` as the run "two" in runs/s/two.
+YamlPtr other_run(const std::string& text) {
+  return as_another_run(recipe_tree(text, "r.yaml", kStageParsers, {}), "runs/r", "two",
+                        "runs/s/two");
+}
+
+TEST(AnotherRun, TakesWhatLayInTheOldFolderAlong) {
+  const YamlPtr run =
+      other_run("seed: 1\noutput_dir: runs/one/\nexports: [runs/one/hf, runs/one2]\n");
+
+  EXPECT_EQ(run->find("run_name")->value->text, "two");
+  EXPECT_EQ(run->find("output_dir")->value->text, "runs/s/two");
+  EXPECT_EQ(run->find("exports")->value->items[0]->text, "runs/s/two/hf");
+  EXPECT_EQ(run->find("exports")->value->items[1]->text, "runs/one2");
+  EXPECT_EQ(run->entries.front().key, "run_name");
+}
+
+TEST(AnotherRun, LeavesWordsThatAreCalledLikeTheFolder) {
+  const YamlPtr run = other_run("output_dir: mzsre\nbenchmark: mzsre\nexport: mzsre/hf\n");
+
+  EXPECT_EQ(run->find("benchmark")->value->text, "mzsre");
+  EXPECT_EQ(run->find("export")->value->text, "runs/s/two/hf");
+}
+
+TEST(AnotherRun, OfARecipeWithoutAFolderLeavesTheDefaultOne) {
+  for (const char* named : {"", "output_dir:\n"}) {
+    const YamlPtr run = other_run(named + std::string("export: runs/r/hf\nmodel: /m\ndata: ''\n"));
+
+    EXPECT_EQ(run->find("export")->value->text, "runs/s/two/hf");
+    EXPECT_EQ(run->find("model")->value->text, "/m");
+    EXPECT_EQ(run->find("data")->value->text, "");
+    EXPECT_EQ(run->find("output_dir")->value->text, "runs/s/two");
+  }
+}
+
 TEST(RecordedRecipe, IsNotWhatOnlyHasSuchAKey) {
   EXPECT_THAT(error_of("recipe: {a: 1}\nstages: []\n"), HasSubstr("recipe: unknown key"));
 }
