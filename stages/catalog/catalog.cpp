@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <optional>
 #include <string_view>
 #include <system_error>
 
@@ -93,14 +94,34 @@ Entry recipe_entry(const fs::path& folder, const fs::path& file, recipe::StagePa
   return entry;
 }
 
-/// `text` with the absolute path of the schema that it names.
-std::string with_own_schema(std::string text, const fs::path& folder) {
-  const size_t begin = text.find(kSchemaMark);
-  if (begin == text.npos) return text;
-  const size_t path = begin + kSchemaMark.size();
-  const size_t end = std::min(text.find('\n', path), text.size());
-  const fs::path schema = folder / text.substr(path, end - path);
-  return text.replace(path, end - path, fs::absolute(schema).lexically_normal().string());
+/// Where a text names its schema.
+struct NamedSchema {
+  size_t begin = 0;
+  size_t length = 0;
+  std::string path;  ///< absolute; empty: nowhere
+};
+
+NamedSchema schema_in(const std::string& text, const fs::path& file) {
+  const size_t mark = text.find(kSchemaMark);
+  if (mark == text.npos) return {};
+  const size_t begin = mark + kSchemaMark.size();
+  const size_t length = std::min(text.find('\n', begin), text.size()) - begin;
+  const fs::path schema = file.parent_path() / text.substr(begin, length);
+  return {begin, length, fs::absolute(schema).lexically_normal().string()};
+}
+
+/// The nearest folder above the program's file in which recipes lie, or nothing.
+std::optional<fs::path> folder_above_the_program() {
+  std::error_code error;
+  fs::path above = fs::read_symlink("/proc/self/exe", error);
+  while (above.has_relative_path()) {
+    above = above.parent_path();
+    for (const char* below : {"share/xkde_dist/recipes", "recipes"}) {
+      const fs::path folder = above / below;
+      if (is_there(folder / "quickstart.yaml", FileOrigin::kInput)) return folder;
+    }
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -111,15 +132,7 @@ fs::path recipes_folder() {
                ": expected a folder, found none at ", named);
     return named;
   }
-  std::error_code error;
-  fs::path above = fs::read_symlink("/proc/self/exe", error);
-  while (above.has_relative_path()) {
-    above = above.parent_path();
-    for (const char* below : {"share/xkde_dist/recipes", "recipes"}) {
-      const fs::path folder = above / below;
-      if (is_there(folder / "quickstart.yaml", FileOrigin::kInput)) return folder;
-    }
-  }
+  if (const std::optional<fs::path> folder = folder_above_the_program()) return *folder;
   throw MissingInputError(concat("recipes: expected share/xkde_dist/recipes or recipes above the ",
                                  "program, found neither; ", kFolderVariable, " names the folder"));
 }
@@ -144,10 +157,21 @@ fs::path find_recipe(const std::string& name) {
                                  recipe::printable(name), "'", did_you_mean(wanted, names)));
 }
 
+std::string schema_line(const std::string& text, const fs::path& file) {
+  std::string schema = schema_in(text, file).path;
+  if (const auto folder = folder_above_the_program(); schema.empty() && folder) {
+    const fs::path own = folder->parent_path() / "docs/recipe.schema.json";
+    if (is_there(own, FileOrigin::kInput)) schema = own.string();
+  }
+  return schema.empty() ? "" : std::string(kSchemaMark).append(schema).append("\n");
+}
+
 fs::path copy_recipe(const fs::path& file, const fs::path& to) {
   const bool into_folder = to.empty() || is_folder(to, FileOrigin::kOwn);
   const fs::path target = into_folder ? to / file.filename() : to;
-  const std::string text = with_own_schema(recipe::read_recipe_text(file), file.parent_path());
+  std::string text = recipe::read_recipe_text(file);
+  if (const NamedSchema schema = schema_in(text, file); !schema.path.empty())
+    text.replace(schema.begin, schema.length, schema.path);
   FileHandle copied = FileHandle::try_open(target, OpenMode::kCreate);
   if (!copied.is_open() && errno == EEXIST) refuse_taken(target, "nothing there");
   XKDE_CHECK(copied.is_open(), IoError, target.string(), ": cannot create: ", std::strerror(errno));

@@ -31,6 +31,11 @@ std::vector<Entry> entries(const std::filesystem::path& folder, recipe::StagePar
 /// MissingInputError with the nearest name.
 std::filesystem::path find_recipe(const std::string& name);
 
+/// The line for editors that a recipe begins with, with its line end: it names the schema by the
+/// absolute path, that of the recipe's own line, else of the one that came with the program. Empty
+/// where neither is at hand. `text` is that of `file`.
+std::string schema_line(const std::string& text, const std::filesystem::path& file);
+
 /// Writes a copy that names its schema by the absolute path; `to` is a file, or a folder where the
 /// copy gets the recipe's name; empty: the current folder. Returns the file. Throws ConfigError,
 /// and writes nothing, where something is there already.

@@ -97,6 +97,16 @@ TEST_F(CatalogTest, NeverReplacesAnything) {
               HasSubstr("cannot create"));
 }
 
+TEST_F(CatalogTest, TheLineForEditorsIsTheRecipesOwnElseThatOfTheProgram) {
+  const std::string mark = "# yaml-language-server: $schema=";
+  const std::string schema = "docs/recipe.schema.json\n";
+
+  EXPECT_EQ(schema_line(kRecipe, recipes() / "one.yaml"),
+            mark + (folder_.path() / schema).string());
+  EXPECT_EQ(schema_line("stages: []\n", recipes() / "one.yaml"),
+            mark + (fs::path(XKDE_SOURCE_DIR) / schema).string());
+}
+
 TEST_F(CatalogTest, TheVariableMustNameAFolder) {
   ::setenv("XKDE_RECIPES_DIR", "/nowhere/at/all", 1);
 
