@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cctype>
-#include <system_error>
 #include <utility>
 
 #include <CLI/App.hpp>
@@ -12,14 +11,13 @@
 #include "core/base/error.h"
 #include "core/base/standard_output.h"
 #include "core/io/atomic_file.h"
-#include "core/io/file.h"
 #include "core/io/file_reader.h"
 #include "core/io/json_file.h"
 #include "core/model/pretrained/pretrained.h"
-#include "launch/command_line/recipe_arguments.h"
+#include "launch/command_line/folder_argument.h"
 #include "launch/init_files.h"
+#include "launch/shell/shell_word.h"
 #include "stages/run/fresh_folder.h"
-#include "stages/run/output_path.h"
 
 namespace xkde {
 namespace {
@@ -34,18 +32,10 @@ constexpr std::string_view kSchemaLine =
 /// What launch/setup.sh brings, as the recipe names it.
 constexpr const char* kDefaultModel = ".deps/models/SmolLM2-135M-Instruct.Q4_1.gguf";
 
-/// Neither YAML nor a shell sees more in it than a letter.
+/// Whether YAML sees no more in it than a letter.
 bool is_plain_letter(char letter) {
   return std::isalnum(static_cast<unsigned char>(letter)) != 0 || letter == '_' || letter == '/' ||
          letter == '.' || letter == '-';
-}
-
-/// As a shell reads it for one word.
-std::string shell_word(const std::string& text) {
-  if (std::all_of(text.begin(), text.end(), is_plain_letter)) return text;
-  std::string word = "'";
-  for (const char letter : text) word += letter == '\'' ? "'\\''" : std::string(1, letter);
-  return word + "'";
 }
 
 /// As YAML reads it for a text: itself where that is plain, else in quotes.
@@ -103,43 +93,14 @@ std::string first_facts() {
   return std::string(kOwnFacts.substr(0, end));
 }
 
-/// The folder without a slash at its end.
-fs::path folder_of(const InitCommand& command) {
-  const fs::path folder = command.folder.lexically_normal();
-  return folder.has_filename() ? folder : folder.parent_path();
-}
-
-void check_free(const fs::path& folder) {
-  const PathKind kind = kind_of_name(folder, FileOrigin::kOwn);
-  const bool is_empty = kind == PathKind::kFolder && recipe::names_in(folder).empty();
-  if (kind != PathKind::kNothing && !is_empty)
-    refuse_taken(folder, "nothing there, or an empty folder");
-}
-
 }  // namespace
 
 std::string make_project(const InitCommand& command) {
-  const fs::path folder = folder_of(command);
-  check_free(folder);
-  const fs::path target = recipe::normalised(folder);
-  const fs::path above = target.parent_path();
-  std::error_code error;
-  fs::create_directories(above, error);
-  XKDE_CHECK(!error, IoError, above.string(), ": expected to create a folder, found ",
-             error.message());
-  const fs::path filled = recipe::temporary_in(above);
-  fs::create_directory(filled, error);
-  XKDE_CHECK(!error, IoError, above.string(), ": expected to create a folder in it, found ",
-             error.message());
-  try {
+  const fs::path folder = new_folder_name(command.name(), command.folder);
+  recipe::make_new_folder(folder, [&](const fs::path& filled) {
     write_file_atomically(filled / kRecipeFile, recipe_of(command, folder));
     write_file_atomically(filled / kFactsFile, first_facts());
-    // Refused by the system where the folder has got files meanwhile.
-    rename_file(filled, target);
-  } catch (...) {
-    try_remove_tree(filled);
-    throw;
-  }
+  });
   const std::string recipe = (folder / kRecipeFile).string();
   std::string text = concat(recipe, "\n", (folder / kFactsFile).string(), ": ", kFacts,
                             " facts, to put yours in their place\n");
@@ -172,13 +133,7 @@ void InitCommand::define(CLI::App& app) {
 
 void InitCommand::check(std::span<const std::string> /*names*/) {
   XKDE_CHECK(!folder.empty(), UsageError, "init: expected a folder to make, found none");
-  const fs::path last = folder_of(*this).filename();
-  const std::string text = folder.string();
-  const bool is_one_line = std::none_of(text.begin(), text.end(), [](char letter) {
-    return std::iscntrl(static_cast<unsigned char>(letter)) != 0;
-  });
-  XKDE_CHECK(!last.empty() && last != "." && last != ".." && is_one_line, UsageError,
-             "init: expected the name of a folder, found ", in_quotes(text));
+  new_folder_name(name(), folder);
 }
 
 int InitCommand::run() {

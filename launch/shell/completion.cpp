@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "launch/shell/shell_word.h"
+
 namespace xkde {
 namespace {
 
@@ -13,20 +15,7 @@ using Words = std::vector<std::string>;
 
 std::string joined(const Words& words) { return fmt::format("{}", fmt::join(words, " ")); }
 
-/// A text between single quotes, as bash and zsh read it.
-std::string shell_quoted(std::string_view text) {
-  std::string out = "'";
-  for (const char letter : text) {
-    if (letter == '\'') {
-      out += "'\\''";
-    } else {
-      out += letter;
-    }
-  }
-  return out + "'";
-}
-
-/// The same, as fish reads it.
+/// A text between single quotes, as fish reads it.
 std::string fish_quoted(std::string_view text) {
   std::string out = "'";
   for (const char letter : text) {

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <vector>
 
 #include <unistd.h>
 
@@ -66,6 +67,42 @@ std::string foreign_in(const fs::path& target) {
       return name + ", which was changed after the export";
   }
   return "";
+}
+
+/// The folders that must be made for `folder`, the uppermost last.
+std::vector<fs::path> missing_above(fs::path folder) {
+  std::vector<fs::path> missing;
+  for (; folder.has_relative_path() && !is_there(folder, FileOrigin::kOwn);
+       folder = folder.parent_path())
+    missing.push_back(folder);
+  return missing;
+}
+
+/// Folders that something else has put a file into stay.
+void try_remove_empty(const std::vector<fs::path>& folders) {
+  std::error_code ignored;
+  for (const fs::path& folder : folders) fs::remove(folder, ignored);
+}
+
+void fill_and_name(const fs::path& target, const std::function<void(const fs::path&)>& fill) {
+  const fs::path above = target.parent_path();
+  std::error_code error;
+  fs::create_directories(above, error);
+  XKDE_CHECK(!error, IoError, above.string(), ": expected to create a folder, found ",
+             error.message());
+  remove_leftovers(above);
+  const fs::path filled = temporary_in(above);
+  fs::create_directory(filled, error);
+  XKDE_CHECK(!error, IoError, above.string(), ": expected to create a folder in it, found ",
+             error.message());
+  try {
+    fill(filled);
+    // Refused by the system where the folder has got files meanwhile.
+    rename_file(filled, target);
+  } catch (...) {
+    try_remove_tree(filled);
+    throw;
+  }
 }
 
 }  // namespace
@@ -171,6 +208,25 @@ void FreshFolder::take_the_name() {
     throw;
   }
   path_ = aside;
+}
+
+void check_new_folder(const fs::path& folder) {
+  const PathKind kind = kind_of_name(folder, FileOrigin::kOwn);
+  const bool is_empty = kind == PathKind::kFolder && names_in(folder).empty();
+  if (kind != PathKind::kNothing && !is_empty)
+    refuse_taken(folder, "nothing there, or an empty folder");
+}
+
+void make_new_folder(const fs::path& folder, const std::function<void(const fs::path&)>& fill) {
+  check_new_folder(folder);
+  const fs::path target = normalised(folder);
+  const std::vector<fs::path> missing = missing_above(target.parent_path());
+  try {
+    fill_and_name(target, fill);
+  } catch (...) {
+    try_remove_empty(missing);
+    throw;
+  }
 }
 
 }  // namespace xkde::recipe

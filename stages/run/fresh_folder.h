@@ -2,6 +2,7 @@
 #define XKDE_STAGES_RUN_FRESH_FOLDER_H_
 
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -55,6 +56,15 @@ class FreshFolder {
   std::filesystem::path path_;
   bool is_garbage_ = true;  ///< what stands at path_ may be removed
 };
+
+/// Throws IoError (refuse_taken) unless nothing or an empty folder has the name.
+void check_new_folder(const std::filesystem::path& folder);
+
+/// Makes a folder and those above it: `fill` writes into the folder that it is given, which gets
+/// the name when it is whole. All of it is there or nothing, and nothing is ever replaced. Throws
+/// IoError, and what `fill` throws.
+void make_new_folder(const std::filesystem::path& folder,
+                     const std::function<void(const std::filesystem::path&)>& fill);
 
 }  // namespace xkde::recipe
 

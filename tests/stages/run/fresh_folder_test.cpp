@@ -175,5 +175,35 @@ TEST_F(FreshFolderTest, NamesAsideAreFree) {
   EXPECT_EQ(name_aside(target_), root_.path() / "h.old-2");
 }
 
+TEST_F(FreshFolderTest, ANewFolderIsThereWholeWithThoseAboveIt) {
+  const fs::path deep = root_.path() / "a/b/c";
+
+  make_new_folder(deep, [](const fs::path& filled) { std::ofstream(filled / "x") << "text"; });
+
+  EXPECT_EQ(text_of_file(deep / "x"), "text");
+  EXPECT_THAT(names(root_.path() / "a/b"), ElementsAre("c"));
+}
+
+TEST_F(FreshFolderTest, ANewFolderThatIsNotWholeLeavesNothing) {
+  EXPECT_THAT(message_of<IoError>([&] {
+                make_new_folder(root_.path() / "a/b/c", [](const fs::path& filled) {
+                  std::ofstream(filled / "x") << "half";
+                  throw IoError("disk full");
+                });
+              }),
+              HasSubstr("disk full"));
+  EXPECT_THAT(names(root_.path()), testing::IsEmpty());
+}
+
+TEST_F(FreshFolderTest, ANewFolderReplacesNothing) {
+  const auto fill = [](const fs::path& filled) { std::ofstream(filled / "x") << "new"; };
+  fs::create_directory(target_);
+  make_new_folder(target_, fill);  // an empty folder is nothing
+
+  EXPECT_THAT(message_of<IoError>([&] { make_new_folder(target_, fill); }),
+              HasSubstr("expected nothing there, or an empty folder, found a folder with files; "
+                        "nothing is replaced, name another"));
+}
+
 }  // namespace
 }  // namespace xkde::recipe
