@@ -21,6 +21,7 @@ from watching import count_lines, kill_when  # noqa: E402
 
 import xkde_results  # noqa: E402
 from xkde_results import DifferentQuestionsError, IncompleteRunWarning, compare, load_run  # noqa: E402
+from xkde_results.tracked import Rows  # noqa: E402
 
 RECIPE = f"""\
 run_name: tiny
@@ -85,7 +86,7 @@ class ResultsRun(TinyRunTest):
             file.writelines(json.dumps(dict(id=i, lang="en", context="which city", choices=["red", "blue"], answer=i % 2))
                             + "\n" for i in range(4))
         case = cls("test_every_field_of_every_row_is_read")
-        case.checked([case.recipe("run", RECIPE)])
+        case.checked([case.recipe("run", RECIPE), "report_to=[tensorboard]"])
         cls.folder = pathlib.Path(cls.root) / "run"
 
     def setUp(self):
@@ -174,6 +175,20 @@ class ResultsRun(TinyRunTest):
                          [("evaluate.method", "ike", "lte")])
         with self.assertRaisesRegex(DifferentQuestionsError, "edits_enes.json has other contents"):
             compare(runs[0], runs[2], prompts="any")
+
+    def test_trackers_get_the_names_of_the_event_files(self):
+        stages = {}
+        for row in Rows(load_run(self.folder)):
+            stage = row.file.split("/")[0]
+            stages.setdefault(stage, set()).update(name.removeprefix(f"{stage}/") for name in row.values)
+
+        for stage, one in (("04-sft", "train/loss"), ("07-orpo", "train/rewards/accuracies"), ("08-evaluate", "reliability/en-es"),
+                           ("09-evaluate", "reliability/en-es")):
+            events = b"".join(file.read_bytes() for file in (self.folder / stage).glob("events.out.tfevents.*"))
+            self.assertIn(one, stages[stage])
+            for name in stages[stage]:
+                if not name.startswith("chunk/"):
+                    self.assertIn(name.encode(), events)
 
     def test_tables_take_real_rows(self):
         table = xkde_results.paper_table(load_run(self.folder), mode="batch", size=8, bold="paired", resamples=200)
