@@ -20,6 +20,7 @@
 #include "launch/shell/completion.h"
 #include "launch/shell/man_page.h"
 #include "launch/show.h"
+#include "launch/sweep/sweep.h"
 #include "launch/validate.h"
 #include "launch/watch.h"
 #include "stages/pipeline/stage_parsers.h"
@@ -87,6 +88,7 @@ CliCommands all_commands(std::vector<std::string> argv) {
   commands.push_back(std::make_unique<InitCommand>());
   commands.push_back(std::make_unique<ValidateCommand>());
   commands.push_back(std::make_unique<EstimateCommand>());
+  commands.push_back(std::make_unique<SweepCommand>());
   commands.push_back(std::make_unique<AskCommand>());
   commands.push_back(std::make_unique<ServeCommand>());
   commands.push_back(std::make_unique<ReportCommand>());

@@ -66,17 +66,20 @@ class Completion(unittest.TestCase):
         self.assertEqual(self.bash("one.yaml", "--"), ["--fresh", "--dry-run", "--show-samples", "--help"])
         self.assertEqual(self.bash("recipes", "show", "--r"), ["--resolved"])
         self.assertEqual(self.bash("schema", "--f"), [])
+        self.assertEqual(self.bash("sweep", "one.yaml", "seed=1,2", "--"), ["--out", "--dry-run", "--help"])
 
     def test_values_of_options(self):
         self.assertEqual(self.bash("ckpt", "export", "a", "b", "--dtype", ""), ["float32", "bfloat16"])
         self.assertEqual(self.bash("ask", "one.yaml", "--memory", ""), [], "the shell's own files then")
 
     def test_recipes_are_files_with_their_suffix(self):
-        self.assertEqual(sorted(self.bash("validate", "")), ["one.yaml", "sub", "two.yaml"])
+        for command in ("validate", "sweep"):
+            self.assertEqual(sorted(self.bash(command, "")), ["one.yaml", "sub", "two.yaml"])
         self.assertEqual(self.bash("o"), ["one.yaml"])
 
     def test_keys_of_recipes(self):
         self.assertEqual(self.bash("validate", "one.yaml", "sft.learn"), ["sft.learning_rate="])
+        self.assertEqual(self.bash("sweep", "one.yaml", "sft.learn"), ["sft.learning_rate="])
         self.assertEqual(self.bash("one.yaml", "sft.lora.rs"), ["sft.lora.rslora="])
         self.assertIn("build_data.sources.0.data=", self.bash("one.yaml", "build"))
         self.assertIn("model.dtype=", self.bash("recipes", "show", "x", "--resolved", "model."))

@@ -72,6 +72,7 @@ ORDER = (
     "launch/shell",
     "launch/command_line",
     "launch/ask",
+    "launch/sweep",
     "launch",
 )
 # Third-party headers and the one folder (with its tests) that may include them. Benchmarks may hold

@@ -22,6 +22,7 @@
 #include "launch/report.h"
 #include "launch/run_recipe.h"
 #include "launch/show.h"
+#include "launch/sweep/sweep.h"
 #include "launch/validate.h"
 
 namespace xkde {
@@ -142,6 +143,22 @@ TEST(CommandLine, InitTakesANameAndAModel) {
   EXPECT_THAT(usage_error({"init"}), HasSubstr("init: expected a folder to make, found none"));
   EXPECT_THAT(usage_error({"init", "."}),
               HasSubstr("init: expected the name of a folder, found '.'"));
+}
+
+TEST(CommandLine, SweepTakesAGridAndAFolder) {
+  const Parsed<SweepCommand> sweep(
+      {"sweep", "a.yaml", "seed=1,2", "model.dtype=float32", "--out", "b/", "--dry-run"});
+  EXPECT_EQ(sweep->arguments.recipe, "a.yaml");
+  EXPECT_EQ(sweep->folder, "b/");
+  EXPECT_TRUE(sweep->only_checks);
+  EXPECT_EQ(sweep->grid->size(), 2U);
+  EXPECT_THAT(usage_error({"sweep"}), HasSubstr("sweep: expected a recipe, found none"));
+  EXPECT_THAT(usage_error({"sweep", "a.yaml", "seed=1"}),
+              HasSubstr("sweep: expected a key with several values"));
+  EXPECT_THAT(usage_error({"sweep", "a.yaml", "seed=1,2", "--out", ".."}),
+              HasSubstr("sweep: expected the name of a folder, found '..'"));
+  EXPECT_THAT(usage_error({"sweep", "a.yaml", "seed=1,2", "--out", "lr=1"}),
+              HasSubstr("sweep: --out: expected a name without '=', which launch/slurm takes for"));
 }
 
 TEST(CommandLine, EstimateTakesRanksAndAMachine) {
