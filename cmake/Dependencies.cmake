@@ -45,10 +45,10 @@ endif()
 file(MAKE_DIRECTORY "${CMAKE_BINARY_DIR}/third_party")
 file(CREATE_LINK "${XKDE_FMT_INCLUDE}/fmt" "${CMAKE_BINARY_DIR}/third_party/fmt" SYMBOLIC)
 
-# LibTorch: the unpacked PyPI wheel, or any LibTorch folder on CMAKE_PREFIX_PATH. Its own package file
+# LibTorch: any LibTorch folder on CMAKE_PREFIX_PATH, else the unpacked PyPI wheel. Its own package file
 # wants nvcc when the wheel is a CUDA build, so the libraries are imported by hand.
 find_path(XKDE_TORCH_ROOT include/ATen/ATen.h
-  PATHS "${XKDE_DEPS_DIR}/python/torch" ${CMAKE_PREFIX_PATH} NO_DEFAULT_PATH
+  PATHS ${CMAKE_PREFIX_PATH} "${XKDE_DEPS_DIR}/python/torch" NO_DEFAULT_PATH
   DOC "LibTorch folder (holds include/ and lib/)")
 if(NOT XKDE_TORCH_ROOT)
   message(FATAL_ERROR "LibTorch not found: run launch/setup.sh, or set CMAKE_PREFIX_PATH to a LibTorch folder")
