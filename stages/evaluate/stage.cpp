@@ -28,6 +28,7 @@
 #include "stages/recipe/recipe_inputs.h"
 #include "stages/run/chunk_log.h"
 #include "stages/run/output_path.h"
+#include "stages/run/stage_folder.h"
 
 namespace xkde::recipe {
 namespace {

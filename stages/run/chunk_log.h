@@ -15,9 +15,6 @@
 
 namespace xkde::recipe {
 
-/// Of the chunks, beside the file that they fill.
-inline constexpr const char* kMetricsFile = "metrics.jsonl";
-
 /// A .jsonl file that ranks fill together, chunk by chunk, in any order. Each rank logs its chunks
 /// in a file of its own ("FILE.parts/rank-N", a line a chunk), and rank 0 appends to the common
 /// file what comes next. So the file is always a beginning of the final one, and a run that is

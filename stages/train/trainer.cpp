@@ -22,6 +22,7 @@
 #include "stages/follow/step_profile.h"
 #include "stages/run/json_lines.h"
 #include "stages/run/progress.h"
+#include "stages/run/stage_folder.h"
 #include "stages/train/checkpoints.h"
 #include "stages/train/dev_history.h"
 #include "stages/train/step_tally.h"
@@ -48,7 +49,6 @@ LrSchedule schedule_of(const TrainKeys& keys, int64_t total_steps) {
           .total_steps = total_steps};
 }
 
-constexpr const char* kMetricsFile = "metrics.jsonl";
 constexpr const char* kTraceFile = "trace.json";
 
 /// The figures of a step by the names that transformers' Trainer gives them.

@@ -8,7 +8,6 @@
 #include "core/base/error.h"
 #include "core/io/file_reader.h"
 #include "stages/recipe/run_record.h"
-#include "stages/run/chunk_log.h"
 #include "stages/run/stage_folder.h"
 
 namespace xkde::recipe {
