@@ -22,7 +22,7 @@
 #include "launch/show.h"
 #include "launch/sweep/sweep.h"
 #include "launch/validate.h"
-#include "launch/watch.h"
+#include "launch/watch/light_watch.h"
 #include "stages/pipeline/stage_parsers.h"
 #include "stages/recipe/recipe.h"
 
@@ -84,7 +84,7 @@ class ManCommand : public CliCommand {
 
 CliCommands all_commands(std::vector<std::string> argv) {
   CliCommands commands;
-  commands.push_back(std::make_unique<RunCommand>(std::move(argv)));
+  commands.push_back(std::make_unique<RunCommand>(argv));
   commands.push_back(std::make_unique<InitCommand>());
   commands.push_back(std::make_unique<ValidateCommand>());
   commands.push_back(std::make_unique<EstimateCommand>());
@@ -93,7 +93,7 @@ CliCommands all_commands(std::vector<std::string> argv) {
   commands.push_back(std::make_unique<ServeCommand>());
   commands.push_back(std::make_unique<ReportCommand>());
   commands.push_back(std::make_unique<ShowCommand>());
-  commands.push_back(std::make_unique<WatchCommand>());
+  commands.push_back(std::make_unique<LightWatchCommand>(argv));
   commands.push_back(std::make_unique<RecipesCommand>());
   commands.push_back(std::make_unique<RecipesCopyCommand>());
   commands.push_back(std::make_unique<RecipesShowCommand>());

@@ -25,6 +25,7 @@
 #include "distributed/job/launcher.h"
 #include "launch/environment_report.h"
 #include "launch/failure.h"
+#include "launch/rank_ends.h"
 #include "launch/validate.h"
 #include "stages/pipeline/pipeline.h"
 #include "stages/pipeline/sample_preview.h"

@@ -6,7 +6,7 @@ usage: watching_cost.py --model PATH --data PATH --binary xkde_dist [--steps 60]
 Prints one JSON line a dtype. Of each side: the median of the seconds of a step over steps and rounds, its ratio to that of the
 training alone, the processor seconds of a step (of the ranks and, with `watch`, of both), and the peak of memory of a rank.
 Of `watch` alone: its processor time as a share of a step, without what it takes to start (`watch --once` behind the run), that
-start, and its peak. The first steps, which warm up, are left out. The model is a Hugging Face folder or a .gguf file.
+start, and the most memory that it held while it drew: resident, and what no other process shares. The first steps, which warm up, are left out. The model is a Hugging Face folder or a .gguf file.
 """
 import argparse
 import json
@@ -27,6 +27,16 @@ SIDES = {"alone": QUIET, "tensorboard": QUIET | {"report_to": ["tensorboard"]}, 
          "rank_logs": QUIET | {"rank_logs": True}, "watch": QUIET}
 
 
+def held_bytes(process):
+    """(resident, of its own) of a process that runs; nothing of one that has ended."""
+    try:
+        lines = pathlib.Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines()[1:]
+    except OSError:
+        return 0, 0
+    sizes = {line.split()[0]: int(line.split()[1]) * 1024 for line in lines}
+    return sizes.get("Rss:", 0), sizes.get("Private_Clean:", 0) + sizes.get("Private_Dirty:", 0)
+
+
 class Ended:
     """A process that ended: its processor seconds and its peak of memory."""
 
@@ -43,6 +53,7 @@ class Watcher:
 
     def __init__(self, binary, folder, *options):
         self.seen, (self.own, other) = b"", pty.openpty()
+        self.resident_bytes = self.own_bytes = 0
         self.process = subprocess.Popen([binary, "watch", str(folder), *options], stdin=subprocess.DEVNULL,
                                         stdout=other, stderr=other, env=os.environ | {"TERM": "xterm"})
         os.close(other)
@@ -53,12 +64,15 @@ class Watcher:
         try:
             while part := os.read(self.own, 1 << 16):
                 self.seen = (self.seen + part)[-4096:]
+                resident, own = held_bytes(self.process)
+                self.resident_bytes, self.own_bytes = max(resident, self.resident_bytes), max(own, self.own_bytes)
         except OSError:
             pass  # all who wrote have ended
 
     def ended(self):
         ended = Ended(self.process, lambda: self.seen.decode(errors="replace"))
         self.reader.join()
+        ended.resident_bytes, ended.own_bytes = self.resident_bytes, self.own_bytes
         os.close(self.own)
         return ended
 
@@ -102,7 +116,8 @@ def report_of(side, rounds, alone):
         looks = [one["watched"].seconds - one["start"].seconds for one in rounds]
         share = statistics.median(look / one["all_steps"] / step for look, one in zip(looks, rounds))
         found |= {"watch_cpu_share_of_a_step": round(share, 5), "watch_start_cpu_seconds": round(statistics.median(starts), 3),
-                  "watch_peak_bytes": int(statistics.median(one["watched"].peak_bytes for one in rounds))}
+                  "watch_resident_bytes": int(statistics.median(one["watched"].resident_bytes for one in rounds)),
+                  "watch_own_bytes": int(statistics.median(one["watched"].own_bytes for one in rounds))}
     return found
 
 

@@ -1,4 +1,4 @@
-#include "launch/watch.h"
+#include "launch/watch/watch.h"
 
 #include <algorithm>
 #include <chrono>

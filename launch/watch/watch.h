@@ -1,5 +1,5 @@
-#ifndef XKDE_LAUNCH_WATCH_H_
-#define XKDE_LAUNCH_WATCH_H_
+#ifndef XKDE_LAUNCH_WATCH_WATCH_H_
+#define XKDE_LAUNCH_WATCH_WATCH_H_
 
 #include <filesystem>
 #include <string_view>
@@ -29,4 +29,4 @@ class WatchCommand : public CliCommand {
 
 }  // namespace xkde
 
-#endif  // XKDE_LAUNCH_WATCH_H_
+#endif  // XKDE_LAUNCH_WATCH_WATCH_H_

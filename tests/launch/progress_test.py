@@ -5,10 +5,13 @@ usage: progress_test.py XKDE_DIST_BINARY
 Needs python3 and mpirun only.
 """
 
+import contextlib
 import fcntl
 import os
 import pty
 import re
+import shutil
+import signal
 import struct
 import subprocess
 import sys
@@ -144,6 +147,35 @@ class Watch(TerminalTest):
         self.assertEqual(process.wait(), 0)
         self.assertGreater(seen.count("02-sft: loss, now "), 1)
         self.assertIn("60/60", seen)
+
+    def test_it_stays_without_libtorch(self):
+        """It may last as long as the run, so it holds no more than it needs."""
+        run = self.start([self.recipe("light", RECIPE.replace("max_steps: 10", "max_steps: 3000"))])
+        while self.steps("light") < 2:
+            self.assertIsNone(run.poll())
+        own, other = pty.openpty()
+        watch = subprocess.Popen([self.binary, "watch", f"{self.root}/light", "--every", "0.1"], stdin=subprocess.DEVNULL,
+                                 stdout=other, stderr=other, env=self.environment() | {"TERM": "xterm"})
+        os.close(other)
+        seen = b""
+        while b"02-sft: loss, now " not in seen:
+            seen += os.read(own, 65536)
+        with open(f"/proc/{watch.pid}/maps", encoding="utf-8") as file:
+            mapped = file.read()
+        self.assertIn("xkde_watch", mapped)
+        self.assertNotIn("libtorch", mapped)
+        watch.send_signal(signal.SIGINT)
+        with contextlib.suppress(OSError):  # it has ended
+            while os.read(own, 65536):
+                pass
+        os.close(own)
+        self.assertEqual(watch.wait(), 0)
+
+    def test_without_the_light_program_it_watches_itself(self):
+        self.checked([self.recipe("alone")])
+        moved = shutil.copy(self.binary, f"{self.root}/moved")
+        told = subprocess.run([moved, "watch", f"{self.root}/alone"], capture_output=True, text=True, check=True)
+        self.assertIn("03-evaluate", told.stdout)
 
     def test_a_folder_that_is_no_runs_is_named(self):
         result = self.run_program(["watch", f"{self.root}/model"])

@@ -90,7 +90,7 @@ CUDA_HEADER = re.compile(
 MOST_FILES = 30  # .h and .cpp directly in one folder
 # A .cpp has its .h beside it, but for these.
 WITHOUT_HEADER = (
-    re.compile(r"launch/main\.cpp"),  # the program itself
+    re.compile(r"launch/(\w+/)?main\.cpp"),  # the programs themselves
     # Entries of a table, one file each; the header of the table declares them.
     re.compile(r"core/(model/families|evaluate/methods|data/benchmarks|editing/editors)/\w+\.cpp"),
 )
