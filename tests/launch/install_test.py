@@ -182,6 +182,26 @@ class Install(TinyRunTest):
         result = subprocess.run([hadolint, f"{SOURCE}/launch/container/Containerfile"], capture_output=True, text=True)
         self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
 
+    def test_apptainers_definition_is_clean(self):
+        """spython reads it as two stages, and shellcheck its sections that are scripts."""
+        spython, shellcheck = shutil.which("spython"), shutil.which("shellcheck")
+        if spython is None or shellcheck is None:
+            self.skipTest("spython or shellcheck is not installed")
+        definition = f"{SOURCE}/launch/container/apptainer.def"
+        read = subprocess.run([spython, "recipe", "--parser", "singularity", definition], capture_output=True, text=True)
+        self.assertEqual(read.returncode, 0, read.stderr)
+        lines = read.stdout.splitlines()
+        self.assertEqual([line.split()[-1] for line in lines if line.startswith("FROM ")], ["build", "final"])
+        self.assertIn("COPY --from=build /packages /opt/packages", lines)
+        with open(definition, encoding="utf-8") as file:
+            sections = re.split(r"^%", file.read(), flags=re.MULTILINE)
+        scripts = [text for text in sections if text.startswith(("post", "environment", "runscript", "test"))]
+        self.assertEqual(len(scripts), 5)
+        for script in scripts:
+            body = "#!/bin/sh\nset -ex\n" + script.partition("\n")[2].partition("\nBootstrap:")[0] + "\n"
+            result = subprocess.run([shellcheck, "-"], input=body, capture_output=True, text=True)
+            self.assertEqual(result.returncode, 0, result.stdout)
+
 
 if __name__ == "__main__":
     TinyRunTest.binary = os.path.abspath(sys.argv.pop(1))
