@@ -22,7 +22,7 @@ import time
 import common
 import training
 from compare_train import HuggingFaceSide
-from training import BATCH, BETAS, MAX_NORM, WEIGHT_DECAY
+from training import BETAS, MAX_NORM, WEIGHT_DECAY
 
 CASES = {
     "best": ({}, {"packing": True, "token_tree": True, "labelled_head": True}),
@@ -43,7 +43,7 @@ def worker(options, dtype):
     rank, size = dist.get_rank(), dist.get_world_size()
     device = torch.device("cuda", rank % torch.cuda.device_count()) if cuda else torch.device("cpu")
 
-    reference = HuggingFaceSide(options.model, 1, 42, options.learning_rate)
+    reference = HuggingFaceSide(options, 1)
     samples = training.samples_of(options, reference.tokenizer)
     model = reference.model.to(device).train()
     reference.start = None
@@ -54,7 +54,7 @@ def worker(options, dtype):
     for layer in model.model.layers:
         fully_shard(layer, mp_policy=policy)
     fully_shard(model, mp_policy=policy)
-    steps = -(-len(samples) // BATCH)
+    steps = -(-len(samples) // options.batch)
     optimizer = torch.optim.AdamW(model.parameters(), lr=options.learning_rate, betas=BETAS, weight_decay=WEIGHT_DECAY)
     schedule = reference.transformers.get_cosine_schedule_with_warmup(optimizer, training.warmup_steps(steps), steps)
     order = common.data_order(42, 0, len(samples))
@@ -62,7 +62,7 @@ def worker(options, dtype):
     for step in range(steps):
         dist.barrier()
         start = time.perf_counter()
-        batch = [samples[i] for i in order[step * BATCH:(step + 1) * BATCH]]
+        batch = [samples[i] for i in order[step * options.batch:(step + 1) * options.batch]]
         targets = sum(len(target) for _, target in batch)
         ids, labels, mask = (t.to(device) for t in reference.padded(batch[rank::size] or batch[:1]))
         if not batch[rank::size]:
@@ -122,7 +122,7 @@ def main():
     product = common.product_of(options)
     if product is None:
         parser.error("--binary is needed")
-    reference = HuggingFaceSide(options.model, options.threads, 42, options.learning_rate)
+    reference = HuggingFaceSide(options, options.threads)
     num_samples = len(training.samples_of(options, reference.tokenizer))
     del reference
     for dtype in options.dtype:

@@ -14,20 +14,20 @@ import time
 
 import common
 import training
-from training import BATCH, BETAS, MAX_NORM, WEIGHT_DECAY
+from training import BETAS, MAX_NORM, WEIGHT_DECAY
 
 
 class HuggingFaceSide:
     """fp32 masters; with bfloat16 the forward and backward passes run under autocast."""
 
-    def __init__(self, model, threads, seed, learning_rate):
+    def __init__(self, options, threads):
         import torch
         import transformers
         torch.set_num_threads(threads)
         self.torch, self.transformers = torch, transformers
-        self.seed, self.learning_rate = seed, learning_rate
-        self.tokenizer = transformers.AutoTokenizer.from_pretrained(model)
-        self.model = common.load_model(model, torch.float32)
+        self.options = options
+        self.tokenizer = transformers.AutoTokenizer.from_pretrained(options.model)
+        self.model = common.load_model(options.model, torch.float32)
         self.start = {name: value.clone() for name, value in self.model.state_dict().items()}
 
     def padded(self, batch):
@@ -47,15 +47,16 @@ class HuggingFaceSide:
         torch = self.torch
         self.model.load_state_dict(self.start)
         self.model.train()
-        steps = math.ceil(len(samples) / BATCH)
-        optimizer = torch.optim.AdamW(self.model.parameters(), lr=self.learning_rate, betas=BETAS,
+        size = self.options.batch
+        steps = math.ceil(len(samples) / size)
+        optimizer = torch.optim.AdamW(self.model.parameters(), lr=self.options.learning_rate, betas=BETAS,
                                       weight_decay=WEIGHT_DECAY)
         schedule = self.transformers.get_cosine_schedule_with_warmup(optimizer, training.warmup_steps(steps), steps)
-        order = common.data_order(self.seed, 0, len(samples))
+        order = common.data_order(42, 0, len(samples))
         self.losses, counted, seconds = [], 0, 0.0
         for step in range(steps):
             start = time.perf_counter()
-            batch = [samples[i] for i in order[step * BATCH:(step + 1) * BATCH]]
+            batch = [samples[i] for i in order[step * size:(step + 1) * size]]
             ids, labels, mask = self.padded(batch)
             with torch.autocast("cpu", dtype=torch.bfloat16, enabled=dtype == "bfloat16"):
                 loss = self.model(ids, attention_mask=mask, labels=labels).loss
@@ -77,7 +78,7 @@ def main():
     options = parser.parse_args()
     common.check_arguments(options)
     product = common.product_of(options)
-    reference = HuggingFaceSide(options.model, options.threads, 42, options.learning_rate)
+    reference = HuggingFaceSide(options, options.threads)
     samples = training.samples_of(options, reference.tokenizer)
     for dtype in options.dtype:
         sides = {"hf": lambda: reference.timed(samples, dtype)}
@@ -93,6 +94,7 @@ def main():
         results = common.alternate(options.rounds, sides)
         report = {"case": f"sft {options.edit}->{','.join(options.test)}", "dtype": dtype, "threads": options.threads,
                   "ranks": options.ranks, "rounds": options.rounds, "samples": len(samples),
+                  "batch": options.batch,
                   "steps": len(reference.losses), "token_tree": options.token_tree}
         report |= common.speed_report(results)
         report["hf_losses"] = [round(loss, 6) for loss in reference.losses]

@@ -2,8 +2,8 @@
 """LoRA training, side by side: an adapter and all weights trained by `xkde_dist`, and an adapter by PEFT with transformers'
 Trainer, on the same rows with the same batch, threads, rank, dtype and layers (r 16, all linear layers of the blocks).
 
-usage: lora_speed.py --model DIR --data PATH --binary xkde_dist [--test es fr de] [--records 8] [--rounds 3]
-       [--dtype bfloat16]
+usage: lora_speed.py --model DIR --data PATH --binary xkde_dist [--test es fr de] [--records 8] [--batch 8]
+       [--rounds 3] [--dtype bfloat16]
 One epoch over records x languages x {src, rephrase, loc}, sides in turn. Prints one JSON line: samples a second of each
 side (medians over the rounds), its peak resident set above what the process had before its model was built, and how many
 times faster our adapter is than the other two (`speed`) with what share of their memory (`memory`). The first step of a
@@ -60,14 +60,14 @@ def train_with_peft(options, out):
         tokenizer.pad_token = tokenizer.eos_token
     with tempfile.TemporaryDirectory() as folder:
         arguments = transformers.TrainingArguments(
-            output_dir=folder, per_device_train_batch_size=training.BATCH, num_train_epochs=1,
+            output_dir=folder, per_device_train_batch_size=options.batch, num_train_epochs=1,
             learning_rate=options.learning_rate, lr_scheduler_type="cosine", bf16=dtype == "bfloat16", use_cpu=True, save_strategy="no",
             logging_steps=1, report_to=[], disable_tqdm=True, seed=42, data_seed=42,
             weight_decay=training.WEIGHT_DECAY, max_grad_norm=training.MAX_NORM)
         transformers.Trainer(model=model, args=arguments, train_dataset=rows, callbacks=[Watch()],
                              data_collator=transformers.DataCollatorForSeq2Seq(tokenizer)).train()
     peak = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    result = {"samples": len(rows) - training.BATCH, "seconds": ends[-1] - ends[0], "losses": losses, "peak": peak,
+    result = {"samples": len(rows) - options.batch, "seconds": ends[-1] - ends[0], "losses": losses, "peak": peak,
               "baseline": before}
     pathlib.Path(out).write_text(json.dumps(result), encoding="utf-8")
 
@@ -119,7 +119,7 @@ def main():
             "xkde_full": lambda: training.run(product, training.recipe_for(options, dtype, samples, {})), "peft": run_peft}
     results = common.alternate(options.rounds, {side: runs[side] for side in options.sides})
     report = {"case": f"lora r {RANK} {options.edit}->{','.join(options.test)}", "dtype": dtype,
-              "threads": options.threads, "ranks": options.ranks, "rounds": options.rounds, "samples": samples}
+              "threads": options.threads, "ranks": options.ranks, "rounds": options.rounds, "batch": options.batch, "samples": samples}
     print(json.dumps(report | report_of(results)), flush=True)
     return None
 

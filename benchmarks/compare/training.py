@@ -5,13 +5,14 @@ import pathlib
 import common
 
 QUESTIONS = (("src", "alt"), ("rephrase", "alt"), ("loc", "loc_ans"))
-BATCH, WEIGHT_DECAY, BETAS, MAX_NORM = 8, 1e-4, (0.9, 0.95), 1.0
+WEIGHT_DECAY, BETAS, MAX_NORM = 1e-4, (0.9, 0.95), 1.0
 
 
 def add_arguments(parser, records):
     common.add_common_arguments(parser)
     parser.add_argument("--test", nargs="+", default=["es", "fr", "de"], help="test languages")
     parser.add_argument("--records", type=int, default=records, help="rows of each language")
+    parser.add_argument("--batch", type=int, default=8, help="samples of a step")
     parser.add_argument("--learning-rate", type=float, default=1e-4)
 
 
@@ -29,8 +30,8 @@ def samples_of(options, tokenizer):
         for _, edit_side, side in common.load_rows(options.data, common.iso_of(options.edit), iso, options.records):
             samples += [encode(tokenizer, common.edit_prompt(edit_side, side[question], iso), side[answer])
                         for question, answer in QUESTIONS]
-    if len(samples) <= BATCH:
-        raise SystemExit(f"--records: expected more than one step of {BATCH} samples, found {len(samples)}")
+    if len(samples) <= options.batch:
+        raise SystemExit(f"--records: expected more than one step of {options.batch} samples, found {len(samples)}")
     return samples
 
 
@@ -39,15 +40,15 @@ def warmup_steps(steps):
 
 
 def recipe_for(options, dtype, num_samples, sft):
-    """One epoch over the samples in steps of BATCH; `sft` has further keys of the stage."""
-    if BATCH % options.ranks:
-        raise SystemExit(f"--ranks: expected a divisor of the batch of {BATCH}, found {options.ranks}")
+    """One epoch over the samples in steps of a batch; `sft` has further keys of the stage."""
+    if options.batch % options.ranks:
+        raise SystemExit(f"--ranks: expected a divisor of the batch of {options.batch}, found {options.ranks}")
     source = {"benchmark": options.benchmark, "data": str(pathlib.Path(options.data).resolve()),
               "edit_languages": [options.edit], "test_languages": options.test, "records": f"0:{options.records}",
               "questions": [question for question, _ in QUESTIONS]}
-    keys = {"train_data": "build_data", "num_train_epochs": 1, "per_device_train_batch_size": BATCH // options.ranks,
+    keys = {"train_data": "build_data", "num_train_epochs": 1, "per_device_train_batch_size": options.batch // options.ranks,
             "gradient_accumulation_steps": 1, "learning_rate": options.learning_rate, "lr_scheduler_type": "cosine",
-            "warmup_steps": warmup_steps(math.ceil(num_samples / BATCH)), "weight_decay": WEIGHT_DECAY,
+            "warmup_steps": warmup_steps(math.ceil(num_samples / options.batch)), "weight_decay": WEIGHT_DECAY,
             "adam_beta1": BETAS[0], "adam_beta2": BETAS[1], "max_grad_norm": MAX_NORM}
     return common.base_recipe(options, dtype) | {"stages": [{"build_data": {"sources": [source]}}, {"sft": keys | sft}]}
 
