@@ -47,7 +47,12 @@ void ModelArguments::check(std::string_view command) {
              ": expected --facts or --memory, found both");
   XKDE_CHECK(options.fact_language.empty() || !options.facts.empty(), UsageError, command,
              ": expected --facts FILE beside --fact-lang, found none");
-  if (!options.model.empty()) return;
+  if (!options.model.empty()) {
+    // A recipe may name one; that is seen where it is read.
+    XKDE_CHECK(!options.threshold || !options.encoder.empty(), UsageError, command,
+               ": expected --encoder DIR beside --threshold, found none");
+    return;
+  }
   XKDE_CHECK(!arguments.words.empty(), UsageError, command,
              ": expected a recipe or --model MODEL, found none");
   arguments.check(command);

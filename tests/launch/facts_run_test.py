@@ -202,7 +202,7 @@ class FactsRun(TinyRunTest):
                 ([*model, *facts, "model.dtype=float32"], 64, "found 'model.dtype=float32'"),
                 ([*model, "--fact-lang", "de"], 64, "expected --facts FILE beside --fact-lang"),
                 ([*model, "--facts", f"{self.root}/none.jsonl", "q?"], 66, "none.jsonl"),
-                ([*model, *facts, "--threshold", "0.5", "q?"], 64, "--threshold: expected --encoder DIR or an evaluate stage"),
+                ([*model, *facts, "--threshold", "0.5", "q?"], 64, "ask: expected --encoder DIR beside --threshold"),
                 ([*model, *facts, "--threshold", "2", "q?"], 64, "--threshold"),
                 ([*model, *facts, "--lang", "xx", "q?"], 78, 'found "xx"'),
                 ([*model, *facts, "\udcff?"], 65, "expected UTF-8"),
