@@ -3,16 +3,18 @@
 transformers, and the time of a verdict packed and one by one.
 
 usage: check_judge.py --judge DIR_OR_GGUF [--binary xkde_dist] [--rows FILE.jsonl] [--dtype float32] [--reference] [--rounds 0]
+       [--batch-tokens 2048]
 Prints one JSON line a language with agreement and kappa, as the program counts them and counted anew here, and ends with 1
 where these differ. --reference: DIR is a Hugging Face folder that transformers loads as well; ends with 1 where a
-log-probability of a word differs by more than 1e-4. --rounds N: so many runs each with a batch of many prompts and with one
-prompt a batch, in turn; a line with both medians.
+log-probability of a word differs by more than 1e-4. --rounds N: so many runs each with a batch of many prompts, with one
+prompt a batch and, beside --reference, of `generate` with one prompt a call, in turn; a line with the medians.
 """
 import argparse
 import json
 import pathlib
 import statistics
 import sys
+import time
 
 import common
 
@@ -77,38 +79,65 @@ def check_agreement(options, told, verdicts):
     return wrong
 
 
-def check_reference(options, verdicts):
-    """The largest difference to transformers' log-probabilities of the first tokens of both words."""
-    import torch
-    from transformers import AutoTokenizer
-    torch.set_num_threads(options.threads)
-    tokenizer = AutoTokenizer.from_pretrained(options.judge)
-    model = common.load_model(options.judge, getattr(torch, options.dtype)).eval()
-    worst = 0.0
-    asked = {asked_of(row) for row in common.json_lines(options.rows)}
-    for question, right, answer in asked:
+class Reference:
+    """transformers, one call a verdict."""
+
+    def __init__(self, options):
+        import torch
+        from transformers import AutoTokenizer
+        torch.set_num_threads(options.threads)
+        self.torch, self.tokenizer = torch, AutoTokenizer.from_pretrained(options.judge)
+        self.model = common.load_model(options.judge, getattr(torch, options.dtype)).eval()
+        self.asked = sorted({asked_of(row) for row in common.json_lines(options.rows)})
+
+    def prompt(self, question, right, answer):
         text = TASK.format(question=question, right=" | ".join(right), answer=answer)
-        prompt = tokenizer.apply_chat_template([{"role": "user", "content": text}], add_generation_prompt=True, tokenize=False)
-        ids = tokenizer(prompt, add_special_tokens=False)["input_ids"]
-        words = [tokenizer(prompt + word, add_special_tokens=False)["input_ids"][len(ids)] for word in ("Yes", "No")]
-        with torch.no_grad():
-            log_probs = model(torch.tensor([ids])).logits[0, -1].float().log_softmax(-1)
-        ours = verdicts[question, right, answer]
-        worst = max([worst, *(abs(log_probs[word].item() - value) for word, value in zip(words, ours, strict=True))])
-    print(json.dumps({"judge": options.judge.name, "reference": "transformers", "prompts": len(asked),
+        return self.tokenizer.apply_chat_template([{"role": "user", "content": text}], add_generation_prompt=True, tokenize=False)
+
+    def ids(self, text):
+        return self.tokenizer(text, add_special_tokens=False)["input_ids"]
+
+    def log_probs(self, ids):
+        with self.torch.no_grad():
+            told = self.model.generate(self.torch.tensor([ids]), max_new_tokens=1, do_sample=False, output_logits=True,
+                                       return_dict_in_generate=True, pad_token_id=self.tokenizer.eos_token_id)
+            return told.logits[0][0].float().log_softmax(-1)
+
+    def seconds_a_verdict(self):
+        prompts = [self.ids(self.prompt(*one)) for one in self.asked]
+        start = time.perf_counter()
+        for ids in prompts:
+            self.log_probs(ids)
+        return (time.perf_counter() - start) / len(prompts)
+
+
+def check_reference(options, reference, verdicts):
+    """The largest difference to transformers' log-probabilities of the first tokens of both words."""
+    worst = 0.0
+    for asked in reference.asked:
+        prompt = reference.prompt(*asked)
+        ids = reference.ids(prompt)
+        words = [reference.ids(prompt + word)[len(ids)] for word in ("Yes", "No")]
+        log_probs = reference.log_probs(ids)
+        worst = max([worst, *(abs(log_probs[word].item() - value) for word, value in zip(words, verdicts[asked], strict=True))])
+    print(json.dumps({"judge": options.judge.name, "reference": "transformers", "prompts": len(reference.asked),
                       "worst_difference": worst}), flush=True)
     return worst > TOLERANCE
 
 
-def time_verdicts(options):
+def time_verdicts(options, reference):
     def seconds(tokens):
         metrics = run(options, max_tokens_per_batch=tokens)[2]
         return sum(one["seconds"] for one in metrics) / sum(one["asked"] for one in metrics)
 
-    found = common.alternate(options.rounds, {"packed": lambda: seconds(2048), "one_by_one": lambda: seconds(1)})
-    medians = {name: statistics.median(values) for name, values in found.items()}
-    print(json.dumps({"judge": options.judge.name, "threads": options.threads, "rounds": options.rounds,
-                      "seconds_a_verdict": medians, "times": round(medians["one_by_one"] / medians["packed"], 2)}), flush=True)
+    sides = {"packed": lambda: seconds(options.batch_tokens), "one_by_one": lambda: seconds(1)}
+    if reference:
+        sides["transformers"] = reference.seconds_a_verdict
+    medians = {name: statistics.median(values) for name, values in common.alternate(options.rounds, sides).items()}
+    print(json.dumps({"judge": options.judge.name, "dtype": options.dtype, "threads": options.threads, "rounds": options.rounds,
+                      "batch_tokens": options.batch_tokens, "seconds_a_verdict": {name: round(s, 5) for name, s in medians.items()},
+                      "times": {name: round(s / medians["packed"], 2) for name, s in medians.items() if name != "packed"}}),
+          flush=True)
 
 
 def main():
@@ -120,13 +149,15 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--reference", action="store_true")
     parser.add_argument("--rounds", type=int, default=0)
+    parser.add_argument("--batch-tokens", type=int, default=2048, help="tokens of a packed batch")
     options = parser.parse_args()
     told, verdicts, _ = run(options)
     wrong = check_agreement(options, told, verdicts)
-    if options.reference:
-        wrong += check_reference(options, verdicts)
+    reference = Reference(options) if options.reference else None
+    if reference:
+        wrong += check_reference(options, reference, verdicts)
     if options.rounds:
-        time_verdicts(options)
+        time_verdicts(options, reference)
     sys.exit(wrong > 0)
 
 
