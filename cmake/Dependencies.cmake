@@ -59,7 +59,11 @@ target_include_directories(xkde_torch SYSTEM INTERFACE
 target_link_directories(xkde_torch INTERFACE "${XKDE_TORCH_ROOT}/lib")
 # Programs of the build find it there; an installed one has an RPATH of its own (launch/install).
 list(APPEND CMAKE_BUILD_RPATH "${XKDE_TORCH_ROOT}/lib")
-target_link_options(xkde_torch INTERFACE "-Wl,--allow-shlib-undefined" "-Wl,--no-as-needed")
+# libc10 and Debian's libsentencepiece both have a variable FLAGS_minloglevel, of 4 and of 32 bytes, and the loader gives
+# both libraries that of the first one. Were that libc10's, sentencepiece's start would write over the variables behind it,
+# and errors of LibTorch would abort (findings/two_libraries_one_variable.sh). As an option it comes before all libraries.
+target_link_options(xkde_torch INTERFACE "-Wl,--allow-shlib-undefined" "-Wl,--no-as-needed"
+  "${XKDE_SENTENCEPIECE_LIBRARY}")
 target_link_libraries(xkde_torch INTERFACE torch_cpu c10 Threads::Threads)
 # Without it at::parallel_for, which is inlined, runs on one thread. libgomp is the wheel's own at run time. Fuzzing,
 # whose clang comes without OpenMP, does not compute.
