@@ -18,6 +18,9 @@ from watching import PATIENCE, kill_family, reaches, read_if_there, wait_until
 REASON = why_not()
 GONE_WITHIN = 30  # seconds after the cut: the time-out, and time to say so on a busy machine
 TOLD_WITHIN = 3  # seconds: ranks tell each other each second where they are
+# Seconds of a cut that is survived. TCP sends again 0.2, 0.6, 1.4, 3.0 and 6.2 s after what was lost, so a run hears of it in
+# time also where a busy machine mends the cable four seconds late.
+MOMENT = 2
 LONG = RECIPE.replace("max_steps: 10", "max_steps: 40")
 STEP = "write:5:PAUSE:/02-sft/metrics.jsonl"
 SAVE = "sync:9:PAUSE:/02-sft/checkpoints/"
@@ -113,9 +116,9 @@ class TwoHostsTest(TinyRunTest):
                     self.expect_loss_of_ranks()
                 self.run_well(out, LONG, 2)
                 self.expect_equal(out, "peace")
-        with self.subTest("cut for five seconds"):
+        with self.subTest("cut for a moment"):
             with self.cut_at("short", STEP) as process:
-                time.sleep(5)
+                time.sleep(MOMENT)
                 self.hosts.set_link("up")
                 self.assertEqual(process.wait(PATIENCE), 0, self.hosts.read("said", 0))
             self.expect_equal("short", "peace")
