@@ -79,11 +79,15 @@ FreeChoice::FreeChoice(const FreeAnswerOptions& options) {
 
 std::vector<FreeScore> FreeChoice::score(const FreelyAnswered& answered) const {
   std::vector<FreeScore> scores;
-  const bool is_silent =
-      answered.is_negated && normalized_answer(answered.text, answered.language).empty();
+  const auto is_silence = [&](std::string_view text) {
+    return normalized_answer(text, answered.language).empty();
+  };
+  const bool is_silent = is_silence(answered.text);
+  const bool is_silent_as_before =
+      is_silent && answered.is_of_model && is_silence(answered.right.front());
   for (const FreeScorer* scorer : scorers) {
     if (scorer->is_of_verdicts && !answered.verdict) continue;
-    double value = scorer->score(answered);
+    double value = is_silent_as_before ? 1.0 : scorer->score(answered);
     if (answered.is_negated) value = is_silent ? 0.0 : 1.0 - value;
     scores.push_back({scorer, value});
   }

@@ -48,6 +48,8 @@ struct FreelyAnswered {
   std::span<const std::string> right;  ///< at least one; the first is the target
   std::string_view language;           ///< ISO code of the test language
   bool is_negated = false;  ///< `right` is wrong: scores are taken from 1, and silence scores 0
+  /// `right` is what a model said: where that was silence, silence scores 1.
+  bool is_of_model = false;
   std::optional<Verdict> verdict = {};  ///< of a fact check: what the answer should say
 };
 

@@ -149,6 +149,7 @@ class Scorer {
                              .right = right,
                              .language = language,
                              .is_negated = question.is_negated(),
+                             .is_of_model = !item.free_references.empty(),
                              .verdict = verdict_wanted(question)});
       };
       if (item.free_references.empty()) {

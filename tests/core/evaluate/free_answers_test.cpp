@@ -72,6 +72,22 @@ TEST(FreeChoice, TakesWhatIsNegatedFromOneAndSilenceIsNoAnswer) {
   EXPECT_THAT(values(" ."), ElementsAre(0.0, 0.0));
 }
 
+TEST(FreeChoice, TakesSilenceForWhatTheModelSaidWhereThatWasSilence) {
+  const FreeChoice choice(FreeAnswerOptions{});
+  const auto values = [&](std::string_view text, const std::string& said, bool is_of_model) {
+    std::vector<double> all;
+    for (const FreeScore& one : choice.score(
+             {.text = text, .right = {&said, 1}, .language = "en", .is_of_model = is_of_model}))
+      all.push_back(one.value);
+    return all;
+  };
+  EXPECT_THAT(values("", "", true), ElementsAre(1.0, 1.0, 1.0, 1.0, 1.0));
+  EXPECT_THAT(values(" .", "\n", true), ElementsAre(1.0, 1.0, 1.0, 1.0, 1.0));
+  EXPECT_THAT(values("", "Rome", true), ElementsAre(0.0, 0.0, 0.0, 0.0, 0.0));
+  EXPECT_THAT(values("Rome", "", true), ElementsAre(0.0, 0.0, 0.0, 0.0, 0.0));
+  EXPECT_THAT(values(" .", "Rome", false), ElementsAre(0.0, 0.0, 0.0, 0.0, 0.0));
+}
+
 TEST(FreeChoice, HoldsFactChecksAgainstTheirVerdictWhateverIsAskedFor) {
   FreeAnswerOptions options;
   options.scorers = {"exact"};
