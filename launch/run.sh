@@ -121,7 +121,11 @@ done
 if ((code > 128)); then
   printf 'run.sh: a rank was ended by signal %d\n' "$((code - 128))" >&2
 elif ((code == 1)); then
-  printf 'run.sh: mpirun could not start the ranks; it says:\n' >&2
-  mpirun "${flags[@]}" true </dev/null || true
+  # So ends one that cannot start them, and says nothing with --quiet; and one that a signal ended.
+  if said="$(mpirun "${flags[@]}" true </dev/null 2>&1)"; then
+    printf 'run.sh: mpirun was ended by a signal\n' >&2
+  else
+    printf 'run.sh: mpirun could not start the ranks; it says:\n%s\n' "$said" >&2
+  fi
 fi
 exit "$code"
