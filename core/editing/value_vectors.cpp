@@ -217,36 +217,37 @@ class Search {
   at::Tensor active_;  ///< bool [G], in host memory
 };
 
-std::vector<Task> tasks_of(const EditableModel& model, std::span<const EditRequest> requests,
-                           const EditorSettings& settings, const ValueOptions& options) {
-  std::vector<Task> tasks;
-  for (const EditRequest& request : requests) {
-    Task task;
-    for (const std::string& context : options.contexts) {
-      RequestTokens tokens = request_tokens(model, request, context, !options.at_prompt_end);
-      if (options.at_prompt_end) tokens.subject_end = tokens.first_prediction;
-      task.contexts.push_back(std::move(tokens));
-    }
-    if (settings.kl_factor != 0.0) task.essence = essence_tokens(model, request);
-    tasks.push_back(std::move(task));
+Task task_of(const EditableModel& model, const EditRequest& request, const EditorSettings& settings,
+             const ValueOptions& options) {
+  Task task;
+  for (const std::string& context : options.contexts) {
+    RequestTokens tokens = request_tokens(model, request, context, !options.at_prompt_end);
+    if (options.at_prompt_end) tokens.subject_end = tokens.first_prediction;
+    task.contexts.push_back(std::move(tokens));
   }
-  return tasks;
+  if (settings.kl_factor != 0.0) task.essence = essence_tokens(model, request);
+  return task;
 }
 
-/// Neighbours whose rows fill a pass.
-std::vector<std::vector<size_t>> groups_of(std::span<const Task> tasks, int64_t max_tokens) {
-  std::vector<std::vector<size_t>> groups;
-  int64_t rows = 0;
-  for (size_t i = 0; i < tasks.size(); ++i) {
-    if (groups.empty() || rows + tasks[i].rows() > max_tokens) {
-      groups.emplace_back();
-      rows = 0;
+/// Puts tasks, in their order, into groups whose rows fill a pass.
+class Grouping {
+ public:
+  explicit Grouping(int64_t max_tokens) : max_tokens_(max_tokens) {}
+  /// The group of the next task.
+  int64_t next(const Task& task) {
+    if (group_ < 0 || rows_ + task.rows() > max_tokens_) {
+      ++group_;
+      rows_ = 0;
     }
-    rows += tasks[i].rows();
-    groups.back().push_back(i);
+    rows_ += task.rows();
+    return group_;
   }
-  return groups;
-}
+
+ private:
+  int64_t max_tokens_;
+  int64_t group_ = -1;
+  int64_t rows_ = 0;
+};
 
 /// Everyone gets what each member found.
 template <typename T>
@@ -260,10 +261,30 @@ void share(std::vector<T>& values, Team& team) {
 
 }  // namespace
 
+int64_t requests_of_groups(const EditableModel& model, std::span<const EditRequest> requests,
+                           const EditorSettings& settings, const ValueOptions& options,
+                           int64_t groups) {
+  Grouping grouping(options.max_tokens);
+  int64_t count = 0;
+  for (const EditRequest& request : requests) {
+    if (grouping.next(task_of(model, request, settings, options)) >= groups) break;
+    ++count;
+  }
+  return count;
+}
+
 ValueVectors value_vectors(const EditableModel& model, std::span<const EditRequest> requests,
                            const EditorSettings& settings, const ValueOptions& options,
                            Team& team) {
-  const std::vector<Task> tasks = tasks_of(model, requests, settings, options);
+  std::vector<Task> tasks;
+  std::vector<std::vector<size_t>> groups;
+  Grouping grouping(options.max_tokens);
+  for (const EditRequest& request : requests) {
+    tasks.push_back(task_of(model, request, settings, options));
+    const auto group = static_cast<size_t>(grouping.next(tasks.back()));
+    groups.resize(group + 1);
+    groups.back().push_back(tasks.size() - 1);
+  }
   const int64_t width = model.decoder.config().hidden_size;
   const at::Tensor nothing =
       at::zeros({std::ssize(requests), width}, at::TensorOptions(model.device).dtype(at::kFloat));
@@ -271,7 +292,6 @@ ValueVectors value_vectors(const EditableModel& model, std::span<const EditReque
                      .values = nothing,
                      .steps = std::vector<int64_t>(requests.size()),
                      .losses = std::vector<double>(requests.size())};
-  const std::vector<std::vector<size_t>> groups = groups_of(tasks, options.max_tokens);
   for (size_t i = 0; i < groups.size(); ++i) {
     if (static_cast<int>(i) % team.size() != team.rank()) continue;
     Search(model, tasks, groups[i], settings, options).run(requests, team.size() == 1, found);

@@ -39,6 +39,12 @@ struct ValueVectors {
 ValueVectors value_vectors(const EditableModel& model, std::span<const EditRequest> requests,
                            const EditorSettings& settings, const ValueOptions& options, Team& team);
 
+/// How many of the requests make up the first `groups` groups of what value_vectors() computes
+/// together. The groups of those behind them are the same without them. Throws as request_tokens().
+int64_t requests_of_groups(const EditableModel& model, std::span<const EditRequest> requests,
+                           const EditorSettings& settings, const ValueOptions& options,
+                           int64_t groups);
+
 }  // namespace xkde
 
 #endif  // XKDE_CORE_EDITING_VALUE_VECTORS_H_

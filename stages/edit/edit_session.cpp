@@ -1,18 +1,25 @@
 #include "stages/edit/edit_session.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <ATen/ATen.h>
+#include <fmt/format.h>
 
 #include "core/base/error.h"
+#include "core/base/stopwatch.h"
 #include "core/editing/context_templates.h"
 #include "core/editing/editors/editors.h"
 #include "core/editing/moments/covariance_file.h"
 #include "core/editing/request_tokens.h"
 #include "core/io/digest_cache.h"
+#include "core/io/file_reader.h"
 #include "core/io/sha256.h"
 #include "distributed/comm/agreement.h"
+#include "stages/edit/save_clock.h"
+#include "stages/run/progress.h"
 #include "stages/run/run_folder.h"
+#include "stages/run/stop_request.h"
 
 namespace xkde::recipe {
 namespace {
@@ -89,7 +96,7 @@ void RankTeam::add_up(at::Tensor& tensor) {
 }
 
 EditSession::EditSession(EditorKind kind, const EditorOptions& options, RunContext& context,
-                         std::span<const EditRequest> stream)
+                         std::span<const EditRequest> stream, std::span<const EditRequest> fresh)
     : kind_(kind),
       context_(context),
       model_(editable_model(context, options.chat_template)),
@@ -105,6 +112,15 @@ EditSession::EditSession(EditorKind kind, const EditorOptions& options, RunConte
           make_context_templates(kind, model_, static_cast<uint64_t>(context.recipe().seed));
     EditorParts all = parts();
     all.pilots = pilots(stream);
+    std::string said;
+    for (const EditRequest& request : fresh) {
+      if (why_not(request)) continue;
+      all.fresh.push_back(request);
+      said +=
+          Json{request.record, request.language, request.prompt, request.subject, request.target}
+              .dump();
+    }
+    fresh_ = sha256_hex(said);
     editor_ = make_editor(kind, model_, std::move(all));
   });
   first_state_ = editor_->state();
@@ -141,6 +157,58 @@ std::vector<EditRequest> EditSession::pilots(std::span<const EditRequest> stream
   XKDE_CHECK(std::ssize(found) == count, ConfigError, "editor.anchor_edits: expected at most ",
              found.size(), ", as many edits as can be written, found ", count);
   return found;
+}
+
+std::string EditSession::prepared_with() const {
+  return Json{{"method", name_of(kEditors, kind_)},
+              {"settings", settings()},
+              {"contexts", contexts_},
+              {"max_tokens", max_tokens_},
+              {"requests", fresh_}}
+      .dump();
+}
+
+void EditSession::restore_prepared(const fs::path& kept) {
+  dist::agree_on(context_.comm(), [&] {
+    if (!is_there(kept, FileOrigin::kOwn)) return;
+    const EditedFile file = read_edited(kept);
+    if (file.editor == prepared_with()) editor_->restore_prepared(file.state);
+  });
+}
+
+void EditSession::prepare(const fs::path& kept) {
+  RankTeam team(context_.comm(), context_.device());
+  restore_prepared(kept);
+  const int64_t before = editor_->preparation().done, total = editor_->preparation().total;
+  Progress progress("value vectors", total, before, std::max<int64_t>(1, total / 5),
+                    context_.is_root());
+  const Stopwatch watch;
+  SaveClock saves;
+  int64_t done = before;
+  bool stops = false;
+  do {
+    try {
+      editor_->prepare(team);
+      stops = stop_requested_anywhere(context_.comm());
+    } catch (const StopRequested&) {  // alone, in the middle of a part
+      stops = true;
+    }
+    done = editor_->preparation().done;
+    const bool is_last = stops || done == total;
+    if (done == before) continue;
+    progress.update(
+        done, fmt::format("{:.2f} edits/s", static_cast<double>(done - before) / watch.seconds()));
+    if (context_.is_root() && (is_last || saves.is_due())) saves.save([&] { save_prepared(kept); });
+  } while (!stops && done < total);
+  if (stops)
+    throw StopRequested(concat("stopped on request, value vectors kept in ", kept.string()));
+}
+
+void EditSession::save_prepared(const fs::path& kept) const {
+  EditedFile file;
+  file.state = editor_->prepared();
+  file.editor = prepared_with();
+  write_edited(kept, file);
 }
 
 void EditSession::begin_stream() {

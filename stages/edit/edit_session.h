@@ -49,12 +49,15 @@ class EditSession {
   /// second moments for an editor that needs them, DataError where they are of another model or
   /// singular, and ConfigError where `stream` has fewer edits that can be written than there are to
   /// be pilots. `stream`: edits whose first ones are the pilots; not kept.
+  /// `fresh`: edits that are written into the weights without edits, perhaps in several batches;
+  /// those that cannot be written are left out.
   EditSession(EditorKind kind, const EditorOptions& options, RunContext& context,
-              std::span<const EditRequest> stream);
+              std::span<const EditRequest> stream, std::span<const EditRequest> fresh = {});
 
-  /// Finds what the editor needs of the weights without edits, so that nobody need find it alone.
-  /// Collective within the team.
-  void prepare(Team& team) { editor_->prepare(team); }
+  /// Finds what the editor needs of the weights without edits, once for all batches that begin from
+  /// them. Goes on from `kept`, a file that it writes; not there where there is nothing to find.
+  /// Throws StopRequested, and CheckpointError where the file is damaged. Collective.
+  void prepare(const std::filesystem::path& kept);
 
   /// Takes all edits back: the weights are those that the session began with, bit for bit, and the
   /// editor has seen no edit. Not collective.
@@ -84,6 +87,11 @@ class EditSession {
 
  private:
   EditorParts parts() const;
+  /// Goes on from `kept` where it is of the same requests and settings.
+  void restore_prepared(const std::filesystem::path& kept);
+  void save_prepared(const std::filesystem::path& kept) const;
+  /// What the vectors in a file are found with.
+  std::string prepared_with() const;
   std::vector<EditRequest> pilots(std::span<const EditRequest> stream) const;
 
   EditorKind kind_;
@@ -97,6 +105,7 @@ class EditSession {
   WeightOverlay overlay_;
   std::unique_ptr<Editor> editor_;
   std::map<std::string, at::Tensor> first_state_;
+  std::string fresh_;  ///< a digest of what is prepared
 };
 
 }  // namespace xkde::recipe

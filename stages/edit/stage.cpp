@@ -18,6 +18,7 @@
 #include "core/io/file_reader.h"
 #include "distributed/comm/agreement.h"
 #include "stages/edit/edit_session.h"
+#include "stages/edit/save_clock.h"
 #include "stages/run/chunk_log.h"
 #include "stages/run/json_lines.h"
 #include "stages/run/output_path.h"
@@ -31,9 +32,6 @@ namespace fs = std::filesystem;
 
 /// What the editor goes on from; gone when the stage is finished.
 constexpr const char* kStateFile = "state.h5";
-/// A save takes at most this share of the time.
-constexpr double kSaveShare = 0.05;
-constexpr double kSaveEverySeconds = 30.0;
 
 /// What the files give, and what of their rows is no request, by reason.
 struct Requests {
@@ -85,7 +83,7 @@ class Writer {
       const int64_t end = std::min(count, next + stage_.editor.batch);
       write(next, end);
       next = end;
-      if (context_.is_root() && next < count && is_save_due()) save(session_.edited(), next);
+      if (context_.is_root() && next < count && saves_.is_due()) save(session_.edited(), next);
     }
     finish();
   }
@@ -171,19 +169,11 @@ class Writer {
             {"target", request.target}};
   }
 
-  bool is_save_due() const {
-    const double since = since_save_.seconds();
-    return since > kSaveEverySeconds && since > save_seconds_ / kSaveShare;
-  }
-
   /// `next`: requests that `state` has looked at.
   void save(EditedFile state, int64_t next) {
-    const Stopwatch watch;
     state.editor = editor();
     state.written = next;
-    write_edited(folder_ / kStateFile, state);
-    save_seconds_ = watch.seconds();
-    since_save_.restart();
+    saves_.save([&] { write_edited(folder_ / kStateFile, state); });
   }
 
   void finish() {
@@ -232,8 +222,7 @@ class Writer {
   RankTeam team_;
   Progress progress_;
   std::optional<JsonLinesWriter> lines_;  ///< of rank 0
-  Stopwatch since_save_;
-  double save_seconds_ = 0.0;
+  SaveClock saves_;
 };
 
 }  // namespace

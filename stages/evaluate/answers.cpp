@@ -66,7 +66,7 @@ class AnswerRunner {
       context_.with_pretrained_weights([&] { run_chunks(0, num_reference_chunks_, log, queue); });
     }
     if (stage_.method->editor()) {
-      run_edited(log, queue);
+      run_edited(log, queue, folder);
     } else {
       run_chunks(num_reference_chunks_, total, log, queue);
     }
@@ -105,7 +105,7 @@ class AnswerRunner {
 
   /// The chunks of the weights as trained, then those of edits. What is known of a moment's chunks
   /// is skipped before its edits are written.
-  void run_edited(ChunkLog& log, WorkQueue& queue) {
+  void run_edited(ChunkLog& log, WorkQueue& queue, const std::filesystem::path& folder) {
     EditedModel edited(stage_, inputs_, context_);
     std::vector<std::vector<int64_t>> as_trained, alone;
     std::vector<WeightGroup> together;
@@ -122,7 +122,7 @@ class AnswerRunner {
       }
     }
     RankTeam team(context_.comm(), context_.device());
-    if (!alone.empty() || !together.empty()) edited.prepare(team);
+    if (!alone.empty() || !together.empty()) edited.prepare(folder);
     queue.run(as_trained, "answers", [&](int64_t next) { return run_chunk(next, log); });
     lookup_ = edited.lookup();
     queue.run(alone, "answers", [&](int64_t next) {
@@ -141,6 +141,7 @@ class AnswerRunner {
     edited.take_back();
     lookup_ = nullptr;
     note(edited);
+    if (context_.is_root()) std::filesystem::remove(folder / kPreparedFile);
   }
 
   const EditedWeights& edits_of(int64_t chunk) const {

@@ -26,16 +26,27 @@ std::vector<EditRequest> requests_of(const EvalInputs& inputs, size_t stream) {
   return all;
 }
 
+/// Those that are written into the model as trained: of a stream only its first batch is.
+std::vector<EditRequest> fresh_requests(const EvaluateStage& stage, const EvalInputs& inputs) {
+  std::vector<EditRequest> all;
+  if (stage.mode == EditMode::kSequential) return all;
+  for (size_t stream = 0; stream < inputs.streams.size(); ++stream) {
+    for (EditRequest& request : requests_of(inputs, stream)) all.push_back(std::move(request));
+  }
+  return all;
+}
+
 }  // namespace
 
 EditedModel::EditedModel(const EvaluateStage& stage, const EvalInputs& inputs, RunContext& context)
     : stage_(stage),
       inputs_(inputs),
-      session_(*stage.method->editor(), stage.editor, context, requests_of(inputs, 0)) {}
+      session_(*stage.method->editor(), stage.editor, context, requests_of(inputs, 0),
+               fresh_requests(stage, inputs)) {}
 
-void EditedModel::prepare(Team& team) {
+void EditedModel::prepare(const std::filesystem::path& folder) {
   const Stopwatch watch;
-  session_.prepare(team);
+  session_.prepare(folder / kPreparedFile);
   seconds_ += watch.seconds();
 }
 

@@ -2,6 +2,7 @@
 #define XKDE_STAGES_EVALUATE_EDITED_MODEL_H_
 
 #include <cstdint>
+#include <filesystem>
 #include <map>
 #include <optional>
 #include <string>
@@ -14,15 +15,18 @@
 
 namespace xkde::recipe {
 
+/// What the editor found before its first edit; gone when all questions are answered.
+inline constexpr const char* kPreparedFile = "value_vectors.h5";
+
 /// The run's model with the edits of one moment of an evaluation in its weights.
 class EditedModel {
  public:
   /// Nothing is written yet. `inputs` and `context` outlive it. Collective; throws as EditSession.
   EditedModel(const EvaluateStage& stage, const EvalInputs& inputs, RunContext& context);
 
-  /// Finds what the editor needs before the first edit. Nothing is written yet. Collective within
-  /// the team.
-  void prepare(Team& team);
+  /// Finds what the editor needs before the first edit; nothing is written yet. Goes on from what
+  /// an earlier run left in `folder`. Collective. Throws StopRequested.
+  void prepare(const std::filesystem::path& folder);
   /// Makes the weights those of `edits`: goes on from what is there where that is the beginning of
   /// the same stream. `team`: who writes together. Collective within it.
   void install(const EditedWeights& edits, Team& team);

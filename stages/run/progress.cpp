@@ -73,6 +73,7 @@ Progress::Progress(std::string label, int64_t total, int64_t done, int64_t line_
     : label_(std::move(label)),
       total_(total),
       first_(done),
+      last_step_(done),
       line_every_(line_every),
       active_(active),
       mpiruns_(active && ::isatty(STDERR_FILENO) != 1 ? open_terminal_of_mpirun() : FileHandle()),
@@ -95,7 +96,8 @@ std::string Progress::plain_line(int64_t step, const std::string& detail) const 
 
 void Progress::update(int64_t step, const std::string& detail) {
   const bool last = step == total_;
-  if (active_ && !terminal_ && (last || step % line_every_ == 0)) {
+  const bool has_passed = step / line_every_ != std::exchange(last_step_, step) / line_every_;
+  if (active_ && !terminal_ && (last || has_passed)) {
     log::info(plain_line(step, detail));
     return;
   }

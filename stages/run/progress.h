@@ -52,7 +52,7 @@ class Progress {
   void draw_bar(int64_t step, const std::string& detail);
 
   std::string label_;
-  int64_t total_, first_, line_every_;
+  int64_t total_, first_, last_step_, line_every_;
   bool active_;
   FileHandle mpiruns_;  ///< its terminal, where ours is a pipe to it
   bool terminal_;

@@ -9,6 +9,7 @@ import array
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import struct
@@ -299,6 +300,38 @@ class EditRun(TinyRunTest):
         for file in ("results.json", "predictions.jsonl", "answers.jsonl"):
             self.assertEqual(self.text_of("asked", f"01-evaluate/{file}"),
                              self.text_of("killed", f"01-evaluate/{file}"), file)
+
+    def test_batches_of_one_evaluation_share_their_value_vectors(self):
+        def text(sizes, keys="steps: 3"):
+            editor = f"editor: {{{{{keys}, max_tokens_per_batch: 64, {CONTEXTS}}}}}"
+            return evaluate_of("rome", f", mode: batch, sizes: {sizes}, {editor}")
+
+        def rows_of(out, size):
+            rows = json.loads(self.text_of(out, "01-evaluate/results.json"))
+            return [row for row in rows if row["size"] == size]
+
+        self.run_of("one_size", text("[4]"))
+        self.run_of("sizes", text("[1, 3, 4]"))
+        self.assertEqual(rows_of("one_size", 4), rows_of("sizes", 4))
+        # A stop keeps those that were found, and they are not found again.
+        slow = text("[1, 4]", "steps: 200, stop_loss: 0")
+        self.run_of("kept_whole", slow)
+        for ranks in (1, 2):
+            out = f"kept{ranks}"
+            process = self.start([self.recipe(out, HEAD + slow)], ranks, stderr=subprocess.PIPE)
+            told = next((line for line in process.stderr if "value vectors " in line), "")
+            process.send_signal(signal.SIGUSR1)
+            _, errors = process.communicate(timeout=PATIENCE)
+            self.assertEqual(process.returncode, 75, told + errors)
+            self.assertIn("stopped on request, value vectors kept in ", errors)
+            kept = f"{self.root}/{out}/01-evaluate/value_vectors.h5"
+            self.assertTrue(os.path.exists(kept))
+            again = self.run_of(out, slow, ranks)
+            first = int(re.search(r"value vectors (\d+)/12", again.stderr).group(1))
+            self.assertGreater(first, int(re.search(r"value vectors (\d+)/12", told).group(1)))
+            self.assertFalse(os.path.exists(kept))
+            for file in ("results.json", "predictions.jsonl"):
+                self.assertEqual(self.text_of(out, f"01-evaluate/{file}"), self.text_of("kept_whole", f"01-evaluate/{file}"), file)
 
     def test_the_edited_model_answers_its_edits_and_is_exported(self):
         asked = evaluate_of("none", ", chat_template: plain")

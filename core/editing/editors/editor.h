@@ -31,6 +31,15 @@ struct EditorParts {
   int64_t max_tokens = 1024;                ///< rows of one pass
   uint64_t seed = 0;
   std::vector<EditRequest> pilots = {};  ///< of editors that have anchor_edits; can be written
+  /// Those that are written into the model without edits, perhaps in several batches: what
+  /// prepare() finds for them is not found again. Can be written.
+  std::vector<EditRequest> fresh = {};
+};
+
+/// How far an editor is with what it finds before its first edit.
+struct Preparation {
+  int64_t done = 0;   ///< requests
+  int64_t total = 0;  ///< 0: it needs nothing
 };
 
 /// How writing went. Lists of editors that have none of it are empty.
@@ -49,9 +58,17 @@ struct EditNotes {
 class Editor {
  public:
   virtual ~Editor() = default;
-  /// Finds what it needs of the model without edits, once; the first write() does so where nobody
-  /// did. Collective within the team. Throws as write().
+  /// Finds a part of what it needs of the model without edits; to be called until preparation() is
+  /// complete, and once at least. write() finds itself what is missing. Collective within the team.
+  /// Throws as write(), and keeps what it had.
   virtual void prepare(Team& /*team*/) {}
+  virtual Preparation preparation() const { return {}; }
+  /// What prepare() has found for requests: fp64 tensors by name, which it can go on from in
+  /// another process. Empty: nothing.
+  virtual std::map<std::string, at::Tensor> prepared() const { return {}; }
+  /// Goes on from what prepared() gave for the same requests. Throws DataError where it is not
+  /// that.
+  virtual void restore_prepared(const std::map<std::string, at::Tensor>& /*tensors*/) {}
   /// Writes the requests, which why_unwritable() has passed, as one batch into the model of
   /// `overlay`. Collective within the team; all members' weights are equal before and behind it.
   /// Throws NumericError and, where it works alone, StopRequested; may leave some of it written.

@@ -5,6 +5,7 @@
 
 #include "core/base/error.h"
 #include "core/editing/editors/editors.h"
+#include "core/editing/kept_values.h"
 #include "core/editing/key_system.h"
 #include "core/editing/subject_keys.h"
 #include "core/editing/value_vectors.h"
@@ -40,6 +41,7 @@ class Memit final : public Editor {
       : kind_(kind),
         model_(model),
         parts_(std::move(parts)),
+        kept_(parts_.fresh),
         is_normed_(norms_mlp_output(model.decoder.config())) {
     const std::string& module = parts_.settings.modules.front().module;
     for (const int64_t layer : parts_.settings.layers()) {
@@ -49,16 +51,23 @@ class Memit final : public Editor {
   }
 
   void prepare(Team& team) override {
-    if (parts_.settings.anchor_edits == 0 || anchor_ || parts_.pilots.empty()) return;
-    const ValueVectors found = values_of(parts_.pilots, team);
-    anchor_ = mlp_values(parts_.pilots, found, team).norm(2, 1).mean().item<double>();
+    find_anchor(team);
+    kept_.find_next(model_, parts_.settings, value_options(), team);
+  }
+  Preparation preparation() const override { return {kept_.found(), kept_.size()}; }
+
+  std::map<std::string, at::Tensor> prepared() const override { return kept_.tensors(); }
+  void restore_prepared(const std::map<std::string, at::Tensor>& tensors) override {
+    kept_.restore(tensors, model_.device);
   }
 
   EditNotes write(std::span<const EditRequest> requests, WeightOverlay& overlay,
                   Team& team) override {
-    prepare(team);
+    find_anchor(team);
     if (refreshes() && since_refresh_ >= parts_.settings.refresh_every) refresh();
-    ValueVectors found = values_of(requests, team);
+    std::optional<ValueVectors> known;
+    if (overlay.empty()) known = kept_.of(requests);
+    ValueVectors found = known ? *known : values_of(requests, team);
     EditNotes notes{.steps = std::move(found.steps),
                     .losses = std::move(found.losses),
                     .step_losses = {},
@@ -120,13 +129,22 @@ class Memit final : public Editor {
                name, ": expected the state of a layer of width ", width, ", found ", found.size(0));
   }
 
+  /// Of the model without edits.
+  void find_anchor(Team& team) {
+    if (parts_.settings.anchor_edits == 0 || anchor_ || parts_.pilots.empty()) return;
+    const ValueVectors found = values_of(parts_.pilots, team);
+    anchor_ = mlp_values(parts_.pilots, found, team).norm(2, 1).mean().item<double>();
+  }
+
+  ValueOptions value_options() const {
+    return {.layer = layers_.back().layer,
+            .place = is_normed_ ? VectorPlace::kMlpOutput : VectorPlace::kBlockOutput,
+            .contexts = parts_.contexts,
+            .max_tokens = parts_.max_tokens};
+  }
+
   ValueVectors values_of(std::span<const EditRequest> requests, Team& team) const {
-    const ValueOptions options{
-        .layer = layers_.back().layer,
-        .place = is_normed_ ? VectorPlace::kMlpOutput : VectorPlace::kBlockOutput,
-        .contexts = parts_.contexts,
-        .max_tokens = parts_.max_tokens};
-    return value_vectors(model_, requests, parts_.settings, options, team);
+    return value_vectors(model_, requests, parts_.settings, value_options(), team);
   }
 
   /// What down_proj of the last layer should give at the subjects, fp64 [R, D].
@@ -235,6 +253,7 @@ class Memit final : public Editor {
   EditorKind kind_;
   const EditableModel& model_;
   EditorParts parts_;
+  KeptValues kept_;  ///< of the model without edits
   /// A change of down_proj reaches the block's output through a norm: what is added is then the
   /// output of down_proj itself, in one layer.
   bool is_normed_;

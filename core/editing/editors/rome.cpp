@@ -1,8 +1,10 @@
+#include <optional>
 #include <utility>
 
 #include <ATen/ATen.h>
 
 #include "core/editing/editors/editors.h"
+#include "core/editing/kept_values.h"
 #include "core/editing/subject_keys.h"
 #include "core/editing/value_vectors.h"
 
@@ -15,9 +17,19 @@ class Rome final : public Editor {
   Rome(const EditableModel& model, EditorParts parts)
       : model_(model),
         parts_(std::move(parts)),
+        kept_(parts_.fresh),
         layer_(parts_.settings.layers().front()),
         matrix_(find_matrix(model.decoder, layer_, parts_.settings.modules.front().module,
                             "editor.layers")) {}
+
+  void prepare(Team& team) override {
+    kept_.find_next(model_, parts_.settings, value_options(), team);
+  }
+  Preparation preparation() const override { return {kept_.found(), kept_.size()}; }
+  std::map<std::string, at::Tensor> prepared() const override { return kept_.tensors(); }
+  void restore_prepared(const std::map<std::string, at::Tensor>& tensors) override {
+    kept_.restore(tensors, model_.device);
+  }
 
   EditNotes write(std::span<const EditRequest> requests, WeightOverlay& overlay,
                   Team& team) override {
@@ -31,12 +43,18 @@ class Rome final : public Editor {
   }
 
  private:
+  ValueOptions value_options() const {
+    return {.layer = layer_,
+            .place = VectorPlace::kMlpOutput,
+            .contexts = parts_.contexts,
+            .max_tokens = parts_.max_tokens};
+  }
+
   ValueVectors write_one(std::span<const EditRequest> request, WeightOverlay& overlay, Team& team) {
-    const ValueOptions options{.layer = layer_,
-                               .place = VectorPlace::kMlpOutput,
-                               .contexts = parts_.contexts,
-                               .max_tokens = parts_.max_tokens};
-    const ValueVectors found = value_vectors(model_, request, parts_.settings, options, team);
+    std::optional<ValueVectors> known;
+    if (overlay.empty()) known = kept_.of(request);
+    const ValueVectors found =
+        known ? *known : value_vectors(model_, request, parts_.settings, value_options(), team);
     const at::Tensor mean = key(request, parts_.contexts, team);
     const at::Tensor bare = key(request, {parts_.contexts.front()}, team);
     const at::Tensor direction = mean / mean.norm();
@@ -56,6 +74,7 @@ class Rome final : public Editor {
 
   const EditableModel& model_;
   EditorParts parts_;
+  KeptValues kept_;  ///< of the model without edits
   int64_t layer_;
   MatrixPlace matrix_;
 };
