@@ -112,15 +112,10 @@ EditSession::EditSession(EditorKind kind, const EditorOptions& options, RunConte
           make_context_templates(kind, model_, static_cast<uint64_t>(context.recipe().seed));
     EditorParts all = parts();
     all.pilots = pilots(stream);
-    std::string said;
     for (const EditRequest& request : fresh) {
-      if (why_not(request)) continue;
-      all.fresh.push_back(request);
-      said +=
-          Json{request.record, request.language, request.prompt, request.subject, request.target}
-              .dump();
+      if (!why_not(request)) all.fresh.push_back(request);
     }
-    fresh_ = sha256_hex(said);
+    prepared_with_ = written_with(all.fresh);
     editor_ = make_editor(kind, model_, std::move(all));
   });
   first_state_ = editor_->state();
@@ -159,12 +154,17 @@ std::vector<EditRequest> EditSession::pilots(std::span<const EditRequest> stream
   return found;
 }
 
-std::string EditSession::prepared_with() const {
+std::string EditSession::written_with(std::span<const EditRequest> requests) const {
+  std::string said;
+  for (const EditRequest& request : requests) {
+    said += Json{request.record, request.language, request.prompt, request.subject, request.target}
+                .dump();
+  }
   return Json{{"method", name_of(kEditors, kind_)},
               {"settings", settings()},
               {"contexts", contexts_},
               {"max_tokens", max_tokens_},
-              {"requests", fresh_}}
+              {"requests", sha256_hex(said)}}
       .dump();
 }
 
@@ -172,7 +172,7 @@ void EditSession::restore_prepared(const fs::path& kept) {
   dist::agree_on(context_.comm(), [&] {
     if (!is_there(kept, FileOrigin::kOwn)) return;
     const EditedFile file = read_edited(kept);
-    if (file.editor == prepared_with()) editor_->restore_prepared(file.state);
+    if (file.editor == prepared_with_) editor_->restore_prepared(file.state);
   });
 }
 
@@ -207,7 +207,7 @@ void EditSession::prepare(const fs::path& kept) {
 void EditSession::save_prepared(const fs::path& kept) const {
   EditedFile file;
   file.state = editor_->prepared();
-  file.editor = prepared_with();
+  file.editor = prepared_with_;
   write_edited(kept, file);
 }
 

@@ -72,6 +72,8 @@ class EditSession {
   EditedFile edited() const;
   /// Goes on from there; in place of begin_stream().
   void restore(const EditedFile& edited);
+  /// What `requests` are written with: two sessions that say the same write the same. JSON.
+  std::string written_with(std::span<const EditRequest> requests) const;
 
   /// What questions look the edits up in; null: they stand in the weights. At one place as long as
   /// the session lives.
@@ -90,8 +92,6 @@ class EditSession {
   /// Goes on from `kept` where it is of the same requests and settings.
   void restore_prepared(const std::filesystem::path& kept);
   void save_prepared(const std::filesystem::path& kept) const;
-  /// What the vectors in a file are found with.
-  std::string prepared_with() const;
   std::vector<EditRequest> pilots(std::span<const EditRequest> stream) const;
 
   EditorKind kind_;
@@ -105,7 +105,7 @@ class EditSession {
   WeightOverlay overlay_;
   std::unique_ptr<Editor> editor_;
   std::map<std::string, at::Tensor> first_state_;
-  std::string fresh_;  ///< a digest of what is prepared
+  std::string prepared_with_;  ///< what the vectors in a file are found with
 };
 
 }  // namespace xkde::recipe

@@ -132,6 +132,7 @@ class AnswerRunner {
     });
     // Each rank has the edits that it wrote alone; a team begins from the same weights.
     edited.take_back();
+    edited.keep_streams(folder);
     for (const WeightGroup& group : together) {
       edited.install(edits_of(group.chunks.front()), team);
       std::vector<std::vector<int64_t>> bundles;
@@ -141,7 +142,8 @@ class AnswerRunner {
     edited.take_back();
     lookup_ = nullptr;
     note(edited);
-    if (context_.is_root()) std::filesystem::remove(folder / kPreparedFile);
+    if (!context_.is_root()) return;
+    for (const char* name : {kPreparedFile, kStreamFile}) std::filesystem::remove(folder / name);
   }
 
   const EditedWeights& edits_of(int64_t chunk) const {

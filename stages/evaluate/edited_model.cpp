@@ -6,6 +6,9 @@
 #include "core/base/error.h"
 #include "core/base/stopwatch.h"
 #include "core/data/language.h"
+#include "core/io/file_reader.h"
+#include "distributed/comm/agreement.h"
+#include "stages/run/stop_request.h"
 
 namespace xkde::recipe {
 
@@ -42,7 +45,8 @@ EditedModel::EditedModel(const EvaluateStage& stage, const EvalInputs& inputs, R
     : stage_(stage),
       inputs_(inputs),
       session_(*stage.method->editor(), stage.editor, context, requests_of(inputs, 0),
-               fresh_requests(stage, inputs)) {}
+               fresh_requests(stage, inputs)),
+      context_(context) {}
 
 void EditedModel::prepare(const std::filesystem::path& folder) {
   const Stopwatch watch;
@@ -57,6 +61,48 @@ void EditedModel::write(const EditedWeights& edits, int64_t begin, int64_t end, 
   session_.write(requests, team);
 }
 
+void EditedModel::keep_streams(const std::filesystem::path& folder) {
+  if (stage_.mode == EditMode::kSequential) kept_ = folder / kStreamFile;
+}
+
+int64_t EditedModel::begin(const EditedWeights& edits, int64_t step) {
+  session_.begin_stream();
+  if (kept_.empty()) return edits.begin;
+  int64_t written = edits.begin;
+  dist::agree_on(context_.comm(), [&] {
+    if (!is_there(kept_, FileOrigin::kOwn)) return;
+    const EditedFile file = read_edited(kept_);
+    if (file.editor != session_.written_with(requests_of(inputs_, edits.stream))) return;
+    if (file.written > edits.end || file.written % step != 0) return;
+    session_.restore(file);
+    written = file.written;
+  });
+  return written;
+}
+
+void EditedModel::save(const EditedWeights& edits, EditedFile file, int64_t written) {
+  if (!context_.is_root()) return;
+  file.editor = session_.written_with(requests_of(inputs_, edits.stream));
+  file.written = written;
+  saves_.save([&] { write_edited(kept_, file); });
+}
+
+void EditedModel::write_and_keep(const EditedWeights& edits, int64_t begin, int64_t end,
+                                 Team& team) {
+  const EditedFile before = session_.edited();
+  const std::string stopped = concat("stopped on request, edits kept in ", kept_.string());
+  try {
+    write(edits, begin, end, team);
+  } catch (const StopRequested&) {  // alone, in the middle of a batch
+    save(edits, before, begin);
+    throw StopRequested(stopped);
+  }
+  const bool stops = stop_requested_anywhere(context_.comm());
+  const bool is_whole = end % stage_.editor.batch == 0;  // one that a longer stream has, too
+  if (is_whole && (stops || saves_.is_due())) save(edits, session_.edited(), end);
+  if (stops) throw StopRequested(stopped);
+}
+
 void EditedModel::install(const EditedWeights& edits, Team& team) {
   if (there_ && *there_ == edits) return;
   const Stopwatch watch;
@@ -66,12 +112,15 @@ void EditedModel::install(const EditedWeights& edits, Team& team) {
   // other sizes that are asked.
   const bool goes_on = there_ && there_->stream == edits.stream && is_stream &&
                        there_->end <= edits.end && there_->end % step == 0;
-  if (!goes_on) session_.begin_stream();
-  int64_t next = goes_on ? there_->end : edits.begin;
+  int64_t next = goes_on ? there_->end : begin(edits, step);
   there_.reset();  // unknown, where writing fails
   while (next < edits.end) {
     const int64_t end = std::min(edits.end, next + step);
-    write(edits, next, end, team);
+    if (kept_.empty()) {
+      write(edits, next, end, team);
+    } else {
+      write_and_keep(edits, next, end, team);
+    }
     next = end;
   }
   there_ = edits;

@@ -11,12 +11,15 @@
 #include "core/evaluate/eval_inputs.h"
 #include "core/evaluate/eval_questionnaire.h"
 #include "stages/edit/edit_session.h"
+#include "stages/edit/save_clock.h"
 #include "stages/evaluate/keys.h"
 
 namespace xkde::recipe {
 
 /// What the editor found before its first edit; gone when all questions are answered.
 inline constexpr const char* kPreparedFile = "value_vectors.h5";
+/// A stream on its way; gone likewise.
+inline constexpr const char* kStreamFile = "stream.h5";
 
 /// The run's model with the edits of one moment of an evaluation in its weights.
 class EditedModel {
@@ -27,8 +30,12 @@ class EditedModel {
   /// Finds what the editor needs before the first edit; nothing is written yet. Goes on from what
   /// an earlier run left in `folder`. Collective. Throws StopRequested.
   void prepare(const std::filesystem::path& folder);
+  /// From now on all ranks write together, and a stream goes on from what an earlier run of it left
+  /// in `folder`, where it is kept. Collective.
+  void keep_streams(const std::filesystem::path& folder);
   /// Makes the weights those of `edits`: goes on from what is there where that is the beginning of
-  /// the same stream. `team`: who writes together. Collective within it.
+  /// the same stream. `team`: who writes together. Collective within it. Throws StopRequested where
+  /// streams are kept.
   void install(const EditedWeights& edits, Team& team);
   /// The weights are as trained again.
   void take_back();
@@ -43,10 +50,18 @@ class EditedModel {
 
  private:
   void write(const EditedWeights& edits, int64_t begin, int64_t end, Team& team);
+  /// The edits of `edits` that are in the weights now; all before it are taken back.
+  int64_t begin(const EditedWeights& edits, int64_t step);
+  /// Keeps the edits of the stream so far where it is time to, or where someone asked to stop.
+  void write_and_keep(const EditedWeights& edits, int64_t begin, int64_t end, Team& team);
+  void save(const EditedWeights& edits, EditedFile file, int64_t written);
 
   const EvaluateStage& stage_;
   const EvalInputs& inputs_;
   EditSession session_;
+  RunContext& context_;
+  std::filesystem::path kept_;  ///< a file; empty: streams are not kept
+  SaveClock saves_;
   std::optional<EditedWeights> there_;
   double seconds_ = 0.0;
   int64_t state_bytes_ = 0;

@@ -333,6 +333,25 @@ class EditRun(TinyRunTest):
             for file in ("results.json", "predictions.jsonl"):
                 self.assertEqual(self.text_of(out, f"01-evaluate/{file}"), self.text_of("kept_whole", f"01-evaluate/{file}"), file)
 
+    def test_a_stopped_stream_of_an_evaluation_goes_on(self):
+        text = evaluate_of("rome", f", mode: sequential, sizes: [1, 8, 11], editor: {{{{steps: 200, stop_loss: 0, {CONTEXTS}}}}}")
+        self.run_of("streamed_whole", text)
+        asked = count_lines(f"{self.root}/streamed_whole/01-evaluate/metrics.jsonl") - 2  # before the stream of eight
+        for ranks in (1, 2):
+            out = f"streamed{ranks}"
+            metrics = f"{self.root}/{out}/01-evaluate/metrics.jsonl"
+            process = self.start([self.recipe(out, HEAD + text)], ranks, stderr=subprocess.PIPE)
+            self.assertTrue(reaches(process, lambda: count_lines(metrics) >= asked), "the run ended by itself")
+            process.send_signal(signal.SIGUSR1)
+            _, errors = process.communicate(timeout=PATIENCE)
+            self.assertEqual(process.returncode, 75, errors)
+            kept = f"{self.root}/{out}/01-evaluate/stream.h5"
+            self.assertEqual("edits kept in " in errors, os.path.exists(kept), errors)
+            self.run_of(out, text, ranks)
+            self.assertFalse(os.path.exists(kept))
+            for file in ("results.json", "predictions.jsonl"):
+                self.assertEqual(self.text_of(out, f"01-evaluate/{file}"), self.text_of("streamed_whole", f"01-evaluate/{file}"), file)
+
     def test_the_edited_model_answers_its_edits_and_is_exported(self):
         asked = evaluate_of("none", ", chat_template: plain")
         edit = edit_of("ft_m", "learning_rate: 1.0e-2, steps: 60")
