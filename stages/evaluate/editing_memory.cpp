@@ -75,6 +75,13 @@ class Editing {
     bytes.writing = beginning_bytes();
     for (const std::vector<Sequence>& batch : batches)
       bytes.writing = std::max(bytes.writing, writing_bytes(batch));
+    if (is_of(kValueKinds) && stage_.mode != EditMode::kSequential) {
+      // The value vectors of all requests are found before the first batch.
+      std::vector<Sequence> all;
+      for (const std::vector<Sequence>& batch : batches)
+        all.insert(all.end(), batch.begin(), batch.end());
+      bytes.writing = std::max(bytes.writing, value_bytes(all));
+    }
     return bytes;
   }
 
