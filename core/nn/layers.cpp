@@ -5,7 +5,7 @@
 #include <c10/core/ScalarTypeToTypeMeta.h>
 #include <torch/csrc/autograd/custom_function.h>
 
-#include "core/nn/cpu_kernels.h"
+#include "core/nn/kernels/cpu_kernels.h"
 
 namespace xkde {
 namespace {

@@ -7,8 +7,8 @@
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
-#include "core/nn/cpu_kernels.h"
-#include "core/nn/page_kernels.h"
+#include "core/nn/kernels/cpu_kernels.h"
+#include "core/nn/kernels/page_kernels.h"
 
 namespace xkde {
 namespace {

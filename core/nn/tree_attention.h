@@ -7,7 +7,7 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "core/nn/varlen_kernel.h"
+#include "core/nn/kernels/varlen_kernel.h"
 
 namespace xkde {
 

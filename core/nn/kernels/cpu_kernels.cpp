@@ -1,4 +1,4 @@
-#include "core/nn/cpu_kernels.h"
+#include "core/nn/kernels/cpu_kernels.h"
 
 #include <bit>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include "core/nn/varlen_kernel.h"
+#include "core/nn/kernels/varlen_kernel.h"
 
 #include <algorithm>
 #include <limits>

@@ -1,5 +1,5 @@
-#ifndef XKDE_CORE_NN_CPU_KERNELS_H_
-#define XKDE_CORE_NN_CPU_KERNELS_H_
+#ifndef XKDE_CORE_NN_KERNELS_CPU_KERNELS_H_
+#define XKDE_CORE_NN_KERNELS_CPU_KERNELS_H_
 
 #include <cstdint>
 
@@ -91,4 +91,4 @@ void add_to(const c10::BFloat16* x, float* sum, int64_t width);
 
 }  // namespace xkde::cpu
 
-#endif  // XKDE_CORE_NN_CPU_KERNELS_H_
+#endif  // XKDE_CORE_NN_KERNELS_CPU_KERNELS_H_

@@ -1,5 +1,5 @@
-#ifndef XKDE_CORE_NN_PAGE_KERNELS_H_
-#define XKDE_CORE_NN_PAGE_KERNELS_H_
+#ifndef XKDE_CORE_NN_KERNELS_PAGE_KERNELS_H_
+#define XKDE_CORE_NN_KERNELS_PAGE_KERNELS_H_
 
 #include <cstdint>
 
@@ -21,4 +21,4 @@ float softmax_numerators(float* scores, int64_t length, int64_t width);
 
 }  // namespace xkde::cpu
 
-#endif  // XKDE_CORE_NN_PAGE_KERNELS_H_
+#endif  // XKDE_CORE_NN_KERNELS_PAGE_KERNELS_H_

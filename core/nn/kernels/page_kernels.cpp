@@ -1,4 +1,4 @@
-#include "core/nn/page_kernels.h"
+#include "core/nn/kernels/page_kernels.h"
 
 #include <algorithm>
 

@@ -1,5 +1,5 @@
-#ifndef XKDE_CORE_NN_VARLEN_KERNEL_H_
-#define XKDE_CORE_NN_VARLEN_KERNEL_H_
+#ifndef XKDE_CORE_NN_KERNELS_VARLEN_KERNEL_H_
+#define XKDE_CORE_NN_KERNELS_VARLEN_KERNEL_H_
 
 #include <cstdint>
 
@@ -49,4 +49,4 @@ const VarlenKernel& reference_kernel();
 
 }  // namespace xkde
 
-#endif  // XKDE_CORE_NN_VARLEN_KERNEL_H_
+#endif  // XKDE_CORE_NN_KERNELS_VARLEN_KERNEL_H_
