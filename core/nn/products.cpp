@@ -5,10 +5,13 @@
 #include <optional>
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <c10/core/GradMode.h>
 #include <c10/util/accumulate.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "core/base/stopwatch.h"
+#include "core/nn/kernels/narrow_kernels.h"
 
 namespace xkde {
 namespace {
@@ -156,6 +159,96 @@ struct WideLinear : torch::autograd::Function<WideLinear> {
   }
 };
 
+/// Rows up to which a product takes as long as reading the weights does. LibTorch's product of fp32
+/// packs weights first, which costs more than such a product itself.
+constexpr int64_t kNarrowRows = 32;
+/// Smaller matrices stay in the caches.
+constexpr int64_t kNarrowNumel = int64_t{1} << 15;
+
+/// For tests: nothing, or whether narrow products have kernels of their own.
+std::optional<bool>& narrowing() {
+  static std::optional<bool> asked;
+  return asked;
+}
+
+bool has_narrow_kernels() {
+#if defined(__x86_64__)
+  static const bool has_vectors =
+      __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl");
+  return narrowing().value_or(has_vectors);
+#else
+  return narrowing().value_or(false);
+#endif
+}
+
+/// Whether x [T, ...] by the elements of `weight`, in either order, is such a product.
+bool is_narrow(const at::Tensor& x, const at::Tensor& weight) {
+  const auto is_plain = [](const at::Tensor& one) {
+    return one.is_cpu() && one.scalar_type() == at::kFloat && one.dim() == 2 && one.is_contiguous();
+  };
+  return is_plain(x) && is_plain(weight) && x.size(0) > 0 && x.size(0) <= kNarrowRows &&
+         weight.numel() >= kNarrowNumel && has_narrow_kernels();
+}
+
+/// `body(first, last)` by all threads, in whole `unit`s of [0, size) but for the last one.
+template <typename Body>
+void for_parts(int64_t size, int64_t unit, const Body& body) {
+  const int64_t units = (size + unit - 1) / unit;
+  at::parallel_for(0, units, 1, [&](int64_t begin, int64_t end) {
+    body(begin * unit, std::min(size, end * unit));
+  });
+}
+
+/// x [T, I] by weight [O, I] -> [T, O].
+at::Tensor narrow_forward(const at::Tensor& x, const at::Tensor& weight) {
+  const int64_t outer = weight.size(0);
+  at::Tensor out = at::empty({x.size(0), outer}, x.options());
+  const float *from = x.const_data_ptr<float>(), *by = weight.const_data_ptr<float>();
+  float* to = out.mutable_data_ptr<float>();
+  for_parts(outer, 4, [&](int64_t first, int64_t last) {
+    cpu::narrow_product(from, x.size(0), by, x.size(1), outer, first, last, to);
+  });
+  return out;
+}
+
+/// x [T, O] by weight [O, I] -> [T, I].
+at::Tensor narrow_back(const at::Tensor& x, const at::Tensor& weight) {
+  const int64_t outer = weight.size(0), inner = weight.size(1);
+  at::Tensor out = at::empty({x.size(0), inner}, x.options());
+  const float *from = x.const_data_ptr<float>(), *by = weight.const_data_ptr<float>();
+  float* to = out.mutable_data_ptr<float>();
+  for_parts(inner, 64, [&](int64_t first, int64_t last) {
+    cpu::narrow_product_back(from, x.size(0), by, inner, outer, first, last, to);
+  });
+  return out;
+}
+
+struct NarrowLinear : torch::autograd::Function<NarrowLinear> {
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& x,
+                            const at::Tensor& weight) {
+    context->save_for_backward({x, weight});
+    return narrow_forward(x, weight);
+  }
+  static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+    const variable_list saved = context->get_saved_variables();
+    const at::Tensor grad = gradients[0].contiguous();
+    variable_list result(2);
+    if (context->needs_input_grad(0)) result[0] = narrow_back(grad, saved[1]);
+    if (context->needs_input_grad(1)) result[1] = at::mm(grad.t(), saved[0]);
+    return result;
+  }
+};
+
+bool has_graph(const at::Tensor& a, const at::Tensor& b) {
+  return c10::GradMode::is_enabled() && (a.requires_grad() || b.requires_grad());
+}
+
+at::Tensor narrow_linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
+  const at::Tensor out =
+      has_graph(x, weight) ? NarrowLinear::apply(x, weight) : narrow_forward(x, weight);
+  return bias.defined() ? out + bias : out;
+}
+
 /// Operations a second over `products` products of size^3 that are waited for together.
 double rate_of(const at::Tensor& a, int products) {
   const auto size = static_cast<double>(a.size(0));
@@ -173,13 +266,20 @@ bool widens_products() { return widening(); }
 
 void set_widens_products(bool widens) { widening() = widens; }
 
+void set_narrow_kernels(std::optional<bool> has) { narrowing() = has; }
+
 at::Tensor plain_product(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
+  if (is_narrow(x, weight)) return narrow_linear(x, weight, bias);
   const auto given = bias.defined() ? std::make_optional(bias) : std::nullopt;
   return is_widened(x) ? WideLinear::apply(x, weight, given) : at::linear(x, weight, given);
 }
 
 at::Tensor product(const at::Tensor& a, const at::Tensor& b) {
   if (is_widened(a)) return wide_product(a, b);
+  if (b.dim() == 2 && !has_graph(a, b)) {
+    if (is_narrow(a, b)) return narrow_back(a, b);
+    if (is_narrow(a, b.t())) return narrow_forward(a, b.t());
+  }
   return a.dim() == 2 ? at::mm(a, b) : at::bmm(a, b);
 }
 

@@ -1,18 +1,24 @@
 #ifndef XKDE_CORE_NN_PRODUCTS_H_
 #define XKDE_CORE_NN_PRODUCTS_H_
 
+#include <optional>
+
 #include <ATen/core/Tensor.h>
 
 namespace xkde {
 
 // Products of matrices. LibTorch multiplies bf16 on a CPU by oneDNN where the CPU has AVX-512, else
 // by plain loops that take seven times as long as fp32 does. There, operands are made fp32 block by
-// block and the sums are rounded once, as oneDNN does it.
+// block and the sums are rounded once, as oneDNN does it. LibTorch packs fp32 weights for each
+// product, which takes longer than a product of few rows itself: those read the weights once.
 
 /// Whether bf16 products are computed in fp32 blocks here.
 bool widens_products();
 /// For tests: as if the CPU had, or had not, instructions of its own.
 void set_widens_products(bool widens);
+/// For tests: as if fp32 products of few rows had, or had not, kernels of their own (those of
+/// narrow_kernels.h, with AVX-512); nothing: as the CPU is.
+void set_narrow_kernels(std::optional<bool> has);
 
 /// x weight' + bias. x [T, I], weight [O, I], bias [O] or undefined -> [T, O]. Has gradients.
 at::Tensor plain_product(const at::Tensor& x, const at::Tensor& weight,

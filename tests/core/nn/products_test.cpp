@@ -1,11 +1,15 @@
 #include "core/nn/products.h"
 
+#include <optional>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
+#include <torch/csrc/autograd/autograd.h>
 
 namespace xkde {
 namespace {
@@ -132,6 +136,72 @@ TEST_F(WidenedProducts, OfAttentionHaveGradientsAndTheDtypeOfValues) {
   out.sum().backward();
   EXPECT_EQ(values.grad().scalar_type(), at::kBFloat16);
   EXPECT_TRUE(weights.grad().defined());
+}
+
+/// fp32 products of few rows, with their own kernels and without.
+class NarrowProducts : public testing::Test {
+ protected:
+  void SetUp() override { set_narrow_kernels(true); }
+  void TearDown() override { set_narrow_kernels(std::nullopt); }
+
+  static void expect_near(const at::Tensor& found, const at::Tensor& a, const at::Tensor& b) {
+    const at::Tensor exact = at::mm(a.to(at::kDouble), b.to(at::kDouble));
+    ASSERT_EQ(found.sizes(), exact.sizes());
+    // Of sums of k products the error grows with their size and with log k.
+    const at::Tensor size = at::mm(a.abs().to(at::kDouble), b.abs().to(at::kDouble));
+    EXPECT_TRUE(((found - exact).abs() <= size * 1e-6).all().item<bool>())
+        << a.sizes() << " " << b.sizes();
+  }
+};
+
+TEST_F(NarrowProducts, AreThoseOfFp64OfAnyShape) {
+  at::manual_seed(4);
+  for (const int64_t rows : {1, 2, 3, 4, 5, 6, 7, 11, 13, 31, 32, 33}) {
+    for (const auto& [outer, inner] : std::vector<std::pair<int64_t, int64_t>>{
+             {64, 512}, {213, 577}, {1031, 35}, {130, 1000}, {35, 3000}, {4097, 8}}) {
+      const at::Tensor x = at::randn({rows, inner}), weight = at::randn({outer, inner});
+      const at::Tensor grad = at::randn({rows, outer}), bias = at::randn({outer});
+      expect_near(plain_product(x, weight), x, weight.t());
+      expect_near(plain_product(x, weight, bias) - bias, x, weight.t());
+      const c10::AutoGradMode without_graph(false);
+      expect_near(product(x, weight.t()), x, weight.t());
+      expect_near(product(grad, weight), grad, weight);
+    }
+  }
+}
+
+TEST_F(NarrowProducts, HaveTheGradientsOfOthers) {
+  at::manual_seed(5);
+  const at::Tensor x = at::randn({9, 260}), weight = at::randn({300, 260}), bias = at::randn({300});
+  const at::Tensor out_grad = at::randn({9, 300});
+  std::vector<std::vector<at::Tensor>> found;
+  for (const bool narrow : {true, false}) {
+    set_narrow_kernels(narrow);
+    const std::vector<at::Tensor> leaves{x.clone().requires_grad_(true),
+                                         weight.clone().requires_grad_(true),
+                                         bias.clone().requires_grad_(true)};
+    const c10::AutoGradMode with_graph(true);
+    const at::Tensor out = plain_product(leaves[0], leaves[1], leaves[2]);
+    found.push_back(torch::autograd::grad({out}, leaves, {out_grad}));
+    found.back().push_back(out.detach());
+  }
+  for (size_t i = 0; i < found[0].size(); ++i)
+    EXPECT_TRUE(at::allclose(found[0][i], found[1][i], 1e-4, 1e-4)) << i;
+}
+
+/// A row's sums do not depend on the threads that share the work.
+TEST_F(NarrowProducts, AreTheSameOnAnyNumberOfThreads) {
+  at::manual_seed(6);
+  const at::Tensor x = at::randn({7, 576}), weight = at::randn({1000, 576});
+  const at::Tensor grad = at::randn({7, 1000});
+  const int threads = at::get_num_threads();
+  const c10::AutoGradMode without_graph(false);
+  at::set_num_threads(1);
+  const at::Tensor forward = plain_product(x, weight), back = product(grad, weight);
+  at::set_num_threads(3);
+  EXPECT_TRUE(at::equal(plain_product(x, weight), forward));
+  EXPECT_TRUE(at::equal(product(grad, weight), back));
+  at::set_num_threads(threads);
 }
 
 }  // namespace
