@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Replays the edits of `xkde_dist` with the plain editors of plain_editors.py, and compares what they made of the weights.
 
-usage: check_editors.py RUN --model DIR [--stage 01] [--dtype float32] [--device cpu] [--time ROUNDS]
+usage: check_editors.py RUN --model DIR [--stage 01] [--dtype float32] [--device cpu] [--time ROUNDS [--padded]]
        check_editors.py --self-test
 RUN is the folder of a finished run in float32, DIR the Hugging Face folder of the weights that its first `edit` stage
 found. Every group of every `edit` stage (or up to the named one, which alone is compared) is written anew from
@@ -9,7 +9,8 @@ edits.jsonl and statistics.json. Subjects must stand in their prompts letter for
 the plain editor|, and one of each stage with the largest difference of a step's loss, relative to the loss or to 0.1
 where it is less; ends with 1 where a matrix differs by more than 1e-3 and the rounding of its weights to fp32, a loss by
 more than 1e-4, or the two changed other matrices or took other numbers of steps. Prompts are `plain`.
---time: edits a second of the plain editors, each round from the same weights; nothing is compared.
+--time: edits a second of the plain editors, each round from the same weights; nothing is compared. With --padded the contexts
+of a request are one padded batch, as in EasyEdit, and not one after another.
 --self-test: the plain editors on a tiny random model, against what must hold of them.
 """
 import argparse
@@ -58,12 +59,12 @@ class Stage:
             self.adapters = {name: first_adapter(name, self.options["lora_r"], tensor.shape[1], run["recipe"]["seed"])
                              for name, tensor in self.weights.items()}
 
-    def session(self, model, tokenizer):
+    def session(self, model, tokenizer, padded=False):
         found = self.statistics
         return plain_editors.Session(
             model, tokenizer, self.options, templates=found.get("context_templates") or ["{}"],
             covariance=covariance_of(found.get("covariance"), model), adapters=self.adapters,
-            orders=list(self.orders), end_id=found.get("end_id"), pilots=self.pilots())
+            orders=list(self.orders), end_id=found.get("end_id"), pilots=self.pilots(), padded=padded)
 
     def pilots(self):
         """The first requests of the run that could be written."""
@@ -158,18 +159,18 @@ def restore(model, weights):
         own[name].copy_(tensor)
 
 
-def time_stage(stage, model, tokenizer, rounds):
+def time_stage(stage, model, tokenizer, rounds, padded):
     before = {name: tensor.clone() for name, tensor in weights_of(model).items()}
     seconds = []
     for _ in range(rounds):
-        session = stage.session(model, tokenizer)
+        session = stage.session(model, tokenizer, padded)
         start = time.perf_counter()
         replay(session, stage)
         if model.device.type == "cuda":
             torch.cuda.synchronize()
         seconds.append(round(time.perf_counter() - start, 3))
         restore(model, before)
-    return {"stage": stage.name, "method": stage.method, "edits": len(stage.edits), "groups": len(stage.groups),
+    return {"stage": stage.name, "method": stage.method, "edits": len(stage.edits), "groups": len(stage.groups), "padded": padded,
             "threads": torch.get_num_threads(), "seconds": seconds,
             "edits_per_second": round(len(stage.edits) / statistics.median(seconds), 4)}
 
@@ -197,7 +198,7 @@ def check_run(options):
         stage = Stage(folder)
         compared = not options.stage or folder == folders[-1]
         if compared and options.time:
-            print(json.dumps(time_stage(stage, model, tokenizer, options.time)), flush=True)
+            print(json.dumps(time_stage(stage, model, tokenizer, options.time, options.padded)), flush=True)
         elif compared:
             rows, summary, bad = check_stage(stage, model, tokenizer)
             for line in [*rows, summary]:
@@ -216,6 +217,7 @@ def main():
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--time", type=int, default=0, metavar="ROUNDS")
+    parser.add_argument("--padded", action="store_true")
     parser.add_argument("--self-test", action="store_true")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)

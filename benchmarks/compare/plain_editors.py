@@ -47,6 +47,7 @@ class Session:
     pilots: list = dataclasses.field(default_factory=list)  # of NAS: requests whose values make the anchor
     anchor: float = None
     normalizers: dict = dataclasses.field(default_factory=dict)  # shape of a matrix: Normalizer
+    padded: bool = False  # all contexts of a request are one padded batch; else one after another
 
     def __post_init__(self):
         self.model.eval()
@@ -157,7 +158,12 @@ def seen(session, module, ids, place):
 
 def target_loss(session, sequence):
     """The mean over the target's tokens of −log p."""
-    rows = session.logits(sequence.ids[:-1])[sequence.begin - 1:]
+    return mean_loss(session.logits(sequence.ids[:-1]), sequence)
+
+
+def mean_loss(logits, sequence):
+    """The mean over the target's tokens of −log p, of the logits at all tokens but the last."""
+    rows = logits[sequence.begin - 1:]
     wanted = torch.tensor(sequence.targets, device=rows.device)
     return -torch.log_softmax(rows, -1).gather(1, wanted[:, None]).mean()
 
@@ -175,23 +181,50 @@ def add(linear, change):
 
 # Value vectors
 
+def shifted_logits(session, module, texts, delta):
+    """Of each (ids, place): the logits with delta added to the module's output at the place."""
+    if not session.padded:
+        for ids, place in texts:
+            with shifted(module, place, delta):
+                yield session.logits(ids)
+        return
+    longest = max(len(ids) for ids, _ in texts)
+    device = session.model.device
+    batch = torch.zeros(len(texts), longest, dtype=torch.long, device=device)
+    mask = torch.zeros_like(batch)
+    at_place = torch.zeros(len(texts), longest, 1, dtype=delta.dtype, device=device)
+    for row, (ids, place) in enumerate(texts):
+        batch[row, :len(ids)] = torch.tensor(ids, device=device)
+        mask[row, :len(ids)] = 1
+        at_place[row, place] = 1
+
+    def shift(_, __, output):
+        whole = output[0] if isinstance(output, tuple) else output
+        changed = whole + at_place * delta
+        return (changed, *output[1:]) if isinstance(output, tuple) else changed
+    handle = module.register_forward_hook(shift)
+    try:
+        logits = session.model(batch, attention_mask=mask).logits
+    finally:
+        handle.remove()
+    yield from (rows[:len(ids)] for rows, (ids, _) in zip(logits, texts))
+
+
 def value_vector(session, request, module):
     """What the module should give at the subject's last token: (v⁰ + δ, {"steps", "loss"})."""
     options = session.options
     contexts = [target_in(session, request, template) for template in session.templates]
     v0 = seen(session, module, *prompt_in(session, request))[1]
     kl_ids, kl_place = last_token(session, f"{request.subject} is a", len(request.subject))
+    texts = [(context.ids[:-1], context.subject) for context in contexts] + [(kl_ids, kl_place)]
     with torch.no_grad():
         clean = torch.log_softmax(session.logits(kl_ids)[-1], -1)
     delta = torch.zeros_like(v0, requires_grad=True)
     adam = torch.optim.Adam([delta], lr=options["learning_rate"], betas=(0.9, 0.999), eps=1e-8)
     for step in range(options["steps"]):
-        loss = 0
-        for context in contexts:
-            with shifted(module, context.subject, delta):
-                loss = loss + target_loss(session, context) / len(contexts)
-        with shifted(module, kl_place, delta):
-            now = torch.log_softmax(session.logits(kl_ids)[-1], -1)
+        *of_contexts, of_essence = shifted_logits(session, module, texts, delta)
+        loss = sum(mean_loss(rows, context) for rows, context in zip(of_contexts, contexts)) / len(contexts)
+        now = torch.log_softmax(of_essence[-1], -1)
         loss = loss + options["kl_factor"] * (clean.exp() * (clean - now)).sum()
         loss = loss + options["weight_decay"] * delta.norm() / v0.norm() ** 2
         if loss.item() < options["stop_loss"] or step + 1 == options["steps"]:

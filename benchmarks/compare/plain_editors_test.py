@@ -191,6 +191,16 @@ def value_vectors_follow_the_gradient_of_the_whole_loss(bench):
         assert abs(slope) < 1e-3 or (delta[i] * slope < 0 and abs(abs(delta[i].item()) - 0.5) < 1e-4), (i, slope, delta[i])
 
 
+def padded_contexts_find_the_same_vector(bench):
+    session = bench.session("memit")
+    module = session.blocks[session.options["matrices"][-1][0]]
+    alone, note = plain_editors.value_vector(session, FACTS[0], module)
+    session.padded = True
+    padded, noted = plain_editors.value_vector(session, FACTS[0], module)
+    close(padded, alone, 1e-5)
+    assert note["steps"] == noted["steps"]
+
+
 def memit_is_its_woodbury_form(_):
     keys, residuals, covariance, earlier = random_system()
     weighted, earlier = 5 * covariance, earlier @ earlier.T
@@ -444,6 +454,7 @@ CLAIMS = [
     subject_ends_in_the_token_of_its_last_byte, targets_are_those_behind_the_prompt, target_loss_is_transformers_own,
     last_place_loss_reads_one_row, first_loss_of_a_value_vector_is_that_of_its_contexts,
     value_vectors_lower_the_loss_within_the_clamp, value_vectors_follow_the_gradient_of_the_whole_loss,
+    padded_contexts_find_the_same_vector,
     memit_is_its_woodbury_form, remembered_keys_are_a_smaller_inverse, emmet_is_its_woodbury_form_and_tends_to_equality,
     alphaedit_is_its_reduced_form, betaedit_is_its_reduced_form, a_refresh_sees_all_earlier_keys,
     whitened_rows_have_no_covariance, values_are_as_long_as_their_anchor, ultraedit_is_its_dual_form, normalizer_is_the_mean_and_nearly_the_variance,
