@@ -5,7 +5,7 @@
 
 FILE must not compile alone: with it the check first proves that it can fail.
 
-A header that includes a large library gets that library precompiled: it would come to the same names without.
+A header that includes large libraries gets those precompiled: it would come to the same names without.
 A header that includes none gets nothing.
 """
 
@@ -21,8 +21,9 @@ import tempfile
 import source_rules
 
 INCLUDE = re.compile(r'^#include ([<"][^>"]+[>"])', re.MULTILINE)
-# The costly ones, the largest first.
-LARGE = ["<ATen/ATen.h>", "<ATen/core/Tensor.h>", "<nlohmann/json.hpp>"]
+ATEN, TENSOR, JSON, FILES = "<ATen/ATen.h>", "<ATen/core/Tensor.h>", "<nlohmann/json.hpp>", "<filesystem>"
+# The costly ones, together as headers include them, the most costly first.
+LARGE = [(ATEN, JSON), (ATEN,), (TENSOR, JSON, FILES), (TENSOR, JSON), (TENSOR, FILES), (TENSOR,), (JSON, FILES), (JSON,), (FILES,)]
 
 
 def all_includes(root, path, known):
@@ -39,15 +40,20 @@ def all_includes(root, path, known):
     return known[path]
 
 
-def precompile(command, folder):
-    """The flags that give each large header precompiled."""
-    flags = {}
-    for number, name in enumerate(LARGE):
+def group_of(named):
+    """The most costly of LARGE that a header includes; empty: none."""
+    return next((names for names in LARGE if named.issuperset(names)), ())
+
+
+def precompile(command, folder, groups):
+    """The flags that give each group of large headers precompiled."""
+    flags = {(): []}
+    for number, names in enumerate(sorted(groups - {()})):
         header = pathlib.Path(folder) / f"large{number}.h"
-        header.write_text(f"#include {name}\n", encoding="utf-8")
+        header.write_text("".join(f"#include {name}\n" for name in names), encoding="utf-8")
         output = f"{header}.gch"
         subprocess.run([*command, "-x", "c++-header", str(header), "-o", output], check=True)
-        flags[name] = ["-include", str(header)]
+        flags[names] = ["-include", str(header)]
     return flags
 
 
@@ -82,13 +88,12 @@ def main():
     if not headers:
         sys.exit(f"{root}: no header to check")
     known = {}
+    groups = {path: group_of(all_includes(root, path, known)) for path in headers}
     with tempfile.TemporaryDirectory() as folder:
-        large = precompile(arguments.command, folder)
+        flags = precompile(arguments.command, folder, set(groups.values()))
 
         def check(path):
-            named = all_includes(root, path, known)
-            flags = next((large[name] for name in LARGE if name in named), ())
-            return compile_alone(arguments.command, root / path, flags)
+            return compile_alone(arguments.command, root / path, flags[groups[path]])
 
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
             complaints = list(pool.map(check, headers))
