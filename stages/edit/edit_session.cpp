@@ -169,11 +169,14 @@ std::string EditSession::written_with(std::span<const EditRequest> requests) con
 }
 
 void EditSession::restore_prepared(const fs::path& kept) {
-  dist::agree_on(context_.comm(), [&] {
-    if (!is_there(kept, FileOrigin::kOwn)) return;
-    const EditedFile file = read_edited(kept);
-    if (file.editor == prepared_with_) editor_->restore_prepared(file.state);
+  const std::vector<int64_t> done = dist::agree(context_.comm(), [&] {
+    if (is_there(kept, FileOrigin::kOwn)) {
+      const EditedFile file = read_edited(kept);
+      if (file.editor == prepared_with_) editor_->restore_prepared(file.state);
+    }
+    return editor_->preparation().done;
   });
+  check_same_on_all_ranks(kept, done);
 }
 
 void EditSession::prepare(const fs::path& kept) {
@@ -202,6 +205,14 @@ void EditSession::prepare(const fs::path& kept) {
   } while (!stops && done < total);
   if (stops)
     throw StopRequested(concat("stopped on request, value vectors kept in ", kept.string()));
+}
+
+void check_same_on_all_ranks(const fs::path& file, std::span<const int64_t> found) {
+  for (const int64_t one : found) {
+    XKDE_CHECK(one == found.front(), CheckpointError, file.string(),
+               ": expected the same edits on all ranks, found ", found.front(), " and ", one,
+               " (do all hosts see the folder?)");
+  }
 }
 
 void EditSession::save_prepared(const fs::path& kept) const {

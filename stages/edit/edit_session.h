@@ -22,6 +22,9 @@ EditableModel editable_model(RunContext& context, const std::string& chat_key);
 /// What identifies the files of the run's model: a SHA-256 of theirs.
 std::string model_digest(const RunContext& context);
 
+/// Throws CheckpointError where ranks found different numbers of edits in `file`.
+void check_same_on_all_ranks(const std::filesystem::path& file, std::span<const int64_t> found);
+
 /// All ranks of a run as a team.
 class RankTeam final : public Team {
  public:

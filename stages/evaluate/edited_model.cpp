@@ -68,16 +68,17 @@ void EditedModel::keep_streams(const std::filesystem::path& folder) {
 int64_t EditedModel::begin(const EditedWeights& edits, int64_t step) {
   session_.begin_stream();
   if (kept_.empty()) return edits.begin;
-  int64_t written = edits.begin;
-  dist::agree_on(context_.comm(), [&] {
-    if (!is_there(kept_, FileOrigin::kOwn)) return;
+  const std::vector<int64_t> written = dist::agree(context_.comm(), [&] {
+    if (!is_there(kept_, FileOrigin::kOwn)) return edits.begin;
     const EditedFile file = read_edited(kept_);
-    if (file.editor != session_.written_with(requests_of(inputs_, edits.stream))) return;
-    if (file.written > edits.end || file.written % step != 0) return;
+    const bool is_of_stream =
+        file.editor == session_.written_with(requests_of(inputs_, edits.stream));
+    if (!is_of_stream || file.written > edits.end || file.written % step != 0) return edits.begin;
     session_.restore(file);
-    written = file.written;
+    return file.written;
   });
-  return written;
+  check_same_on_all_ranks(kept_, written);
+  return written.front();
 }
 
 void EditedModel::save(const EditedWeights& edits, EditedFile file, int64_t written) {
@@ -89,7 +90,8 @@ void EditedModel::save(const EditedWeights& edits, EditedFile file, int64_t writ
 
 void EditedModel::write_and_keep(const EditedWeights& edits, int64_t begin, int64_t end,
                                  Team& team) {
-  const EditedFile before = session_.edited();
+  EditedFile before;
+  if (team.size() == 1) before = session_.edited();
   const std::string stopped = concat("stopped on request, edits kept in ", kept_.string());
   try {
     write(edits, begin, end, team);
