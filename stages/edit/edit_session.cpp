@@ -203,8 +203,11 @@ void EditSession::prepare(const fs::path& kept) {
         done, fmt::format("{:.2f} edits/s", static_cast<double>(done - before) / watch.seconds()));
     if (context_.is_root() && (is_last || saves.is_due())) saves.save([&] { save_prepared(kept); });
   } while (!stops && done < total);
-  if (stops)
-    throw StopRequested(concat("stopped on request, value vectors kept in ", kept.string()));
+  if (stops) {
+    throw StopRequested(done > 0
+                            ? concat("stopped on request, value vectors kept in ", kept.string())
+                            : "stopped on request, before the first edit");
+  }
 }
 
 void check_same_on_all_ranks(const fs::path& file, std::span<const int64_t> found) {
