@@ -1,6 +1,7 @@
 #ifndef XKDE_CORE_TEXT_JINJA_SYNTAX_H_
 #define XKDE_CORE_TEXT_JINJA_SYNTAX_H_
 
+#include <functional>
 #include <memory>
 #include <set>
 #include <string>
