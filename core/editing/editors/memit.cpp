@@ -5,10 +5,9 @@
 
 #include "core/base/error.h"
 #include "core/editing/editors/editors.h"
-#include "core/editing/kept_values.h"
+#include "core/editing/editors/value_editor.h"
 #include "core/editing/key_system.h"
 #include "core/editing/subject_keys.h"
-#include "core/editing/value_vectors.h"
 
 namespace xkde {
 namespace {
@@ -35,13 +34,11 @@ constexpr double kLongest = 2.0;
 /// (arXiv:2403.14236) and AlphaEdit (arXiv:2410.02355): they differ in the matrix that keys meet.
 /// Each may have NAS's anchor norm (arXiv:2602.02543), and AlphaEdit BetaEdit's second moments and
 /// refreshed null space (arXiv:2605.09285).
-class Memit final : public Editor {
+class Memit final : public ValueEditor {
  public:
   Memit(EditorKind kind, const EditableModel& model, EditorParts parts)
-      : kind_(kind),
-        model_(model),
-        parts_(std::move(parts)),
-        kept_(parts_.fresh),
+      : ValueEditor(model, std::move(parts)),
+        kind_(kind),
         is_normed_(norms_mlp_output(model.decoder.config())) {
     const std::string& module = parts_.settings.modules.front().module;
     for (const int64_t layer : parts_.settings.layers()) {
@@ -52,22 +49,14 @@ class Memit final : public Editor {
 
   void prepare(Team& team) override {
     find_anchor(team);
-    kept_.find_next(model_, parts_.settings, value_options(), team);
-  }
-  Preparation preparation() const override { return {kept_.found(), kept_.size()}; }
-
-  std::map<std::string, at::Tensor> prepared() const override { return kept_.tensors(); }
-  void restore_prepared(const std::map<std::string, at::Tensor>& tensors) override {
-    kept_.restore(tensors, model_.device);
+    ValueEditor::prepare(team);
   }
 
   EditNotes write(std::span<const EditRequest> requests, WeightOverlay& overlay,
                   Team& team) override {
     find_anchor(team);
     if (refreshes() && since_refresh_ >= parts_.settings.refresh_every) refresh();
-    std::optional<ValueVectors> known;
-    if (overlay.empty()) known = kept_.of(requests);
-    ValueVectors found = known ? *known : values_of(requests, team);
+    ValueVectors found = values_for(requests, overlay, team);
     EditNotes notes{.steps = std::move(found.steps),
                     .losses = std::move(found.losses),
                     .step_losses = {},
@@ -132,19 +121,15 @@ class Memit final : public Editor {
   /// Of the model without edits.
   void find_anchor(Team& team) {
     if (parts_.settings.anchor_edits == 0 || anchor_ || parts_.pilots.empty()) return;
-    const ValueVectors found = values_of(parts_.pilots, team);
+    const ValueVectors found = find_values(parts_.pilots, team);
     anchor_ = mlp_values(parts_.pilots, found, team).norm(2, 1).mean().item<double>();
   }
 
-  ValueOptions value_options() const {
+  ValueOptions value_options() const override {
     return {.layer = layers_.back().layer,
             .place = is_normed_ ? VectorPlace::kMlpOutput : VectorPlace::kBlockOutput,
             .contexts = parts_.contexts,
             .max_tokens = parts_.max_tokens};
-  }
-
-  ValueVectors values_of(std::span<const EditRequest> requests, Team& team) const {
-    return value_vectors(model_, requests, parts_.settings, value_options(), team);
   }
 
   /// What down_proj of the last layer should give at the subjects, fp64 [R, D].
@@ -251,9 +236,6 @@ class Memit final : public Editor {
   }
 
   EditorKind kind_;
-  const EditableModel& model_;
-  EditorParts parts_;
-  KeptValues kept_;  ///< of the model without edits
   /// A change of down_proj reaches the block's output through a norm: what is added is then the
   /// output of down_proj itself, in one layer.
   bool is_normed_;

@@ -1,35 +1,22 @@
-#include <optional>
 #include <utility>
 
 #include <ATen/ATen.h>
 
 #include "core/editing/editors/editors.h"
-#include "core/editing/kept_values.h"
+#include "core/editing/editors/value_editor.h"
 #include "core/editing/subject_keys.h"
-#include "core/editing/value_vectors.h"
 
 namespace xkde {
 namespace {
 
 /// arXiv:2202.05262. Requests are written one after another.
-class Rome final : public Editor {
+class Rome final : public ValueEditor {
  public:
   Rome(const EditableModel& model, EditorParts parts)
-      : model_(model),
-        parts_(std::move(parts)),
-        kept_(parts_.fresh),
+      : ValueEditor(model, std::move(parts)),
         layer_(parts_.settings.layers().front()),
         matrix_(find_matrix(model.decoder, layer_, parts_.settings.modules.front().module,
                             "editor.layers")) {}
-
-  void prepare(Team& team) override {
-    kept_.find_next(model_, parts_.settings, value_options(), team);
-  }
-  Preparation preparation() const override { return {kept_.found(), kept_.size()}; }
-  std::map<std::string, at::Tensor> prepared() const override { return kept_.tensors(); }
-  void restore_prepared(const std::map<std::string, at::Tensor>& tensors) override {
-    kept_.restore(tensors, model_.device);
-  }
 
   EditNotes write(std::span<const EditRequest> requests, WeightOverlay& overlay,
                   Team& team) override {
@@ -43,7 +30,7 @@ class Rome final : public Editor {
   }
 
  private:
-  ValueOptions value_options() const {
+  ValueOptions value_options() const override {
     return {.layer = layer_,
             .place = VectorPlace::kMlpOutput,
             .contexts = parts_.contexts,
@@ -51,10 +38,7 @@ class Rome final : public Editor {
   }
 
   ValueVectors write_one(std::span<const EditRequest> request, WeightOverlay& overlay, Team& team) {
-    std::optional<ValueVectors> known;
-    if (overlay.empty()) known = kept_.of(request);
-    const ValueVectors found =
-        known ? *known : value_vectors(model_, request, parts_.settings, value_options(), team);
+    ValueVectors found = values_for(request, overlay, team);
     const at::Tensor mean = key(request, parts_.contexts, team);
     const at::Tensor bare = key(request, {parts_.contexts.front()}, team);
     const at::Tensor direction = mean / mean.norm();
@@ -72,9 +56,6 @@ class Rome final : public Editor {
     return rows.keys()[0];
   }
 
-  const EditableModel& model_;
-  EditorParts parts_;
-  KeptValues kept_;  ///< of the model without edits
   int64_t layer_;
   MatrixPlace matrix_;
 };
