@@ -1,5 +1,7 @@
 #include "core/editing/kept_values.h"
 
+#include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include <ATen/ATen.h>
@@ -41,11 +43,25 @@ KeptValues::KeptValues(std::vector<EditRequest> requests) {
 
 void KeptValues::find_next(const EditableModel& model, const EditorSettings& settings,
                            const ValueOptions& options, Team& team) {
-  const std::span<const EditRequest> left =
-      std::span<const EditRequest>(requests_).subspan(static_cast<size_t>(found_));
-  if (left.empty()) return;
-  const int64_t count = requests_of_groups(model, left, settings, options, team.size());
-  keep(value_vectors(model, left.first(static_cast<size_t>(count)), settings, options, team));
+  if (found_ == size()) return;
+  if (groups_.empty()) groups_ = value_groups(model, requests_, settings, options);
+  ValueOptions own = options;
+  own.groups = next_groups(team.size());
+  const auto count = std::accumulate(own.groups.begin(), own.groups.end(), int64_t{0});
+  const std::span<const EditRequest> next = std::span<const EditRequest>(requests_).subspan(
+      static_cast<size_t>(found_), static_cast<size_t>(count));
+  keep(value_vectors(model, next, settings, own, team));
+}
+
+std::vector<int64_t> KeptValues::next_groups(int members) const {
+  std::vector<int64_t> next;
+  int64_t end = 0;
+  for (const int64_t size : groups_) {
+    end += size;
+    if (end <= found_ || std::ssize(next) == members) continue;
+    next.push_back(std::min(size, end - found_));
+  }
+  return next;
 }
 
 void KeptValues::keep(ValueVectors found) {

@@ -41,9 +41,13 @@ class KeptValues {
   void restore(const std::map<std::string, at::Tensor>& tensors, at::Device device);
 
  private:
+  /// Of the next groups, one for each of `members`. A group of which some are there goes on behind
+  /// them.
+  std::vector<int64_t> next_groups(int members) const;
   void keep(ValueVectors found);
 
   std::vector<EditRequest> requests_;
+  std::vector<int64_t> groups_;            ///< of all requests; empty: not known yet
   std::map<std::string, int64_t> places_;  ///< of requests, by all that they say
   int64_t found_ = 0;
   ValueVectors values_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <optional>
 #include <utility>
 
@@ -229,25 +230,36 @@ Task task_of(const EditableModel& model, const EditRequest& request, const Edito
   return task;
 }
 
-/// Puts tasks, in their order, into groups whose rows fill a pass.
-class Grouping {
- public:
-  explicit Grouping(int64_t max_tokens) : max_tokens_(max_tokens) {}
-  /// The group of the next task.
-  int64_t next(const Task& task) {
-    if (group_ < 0 || rows_ + task.rows() > max_tokens_) {
-      ++group_;
-      rows_ = 0;
-    }
-    rows_ += task.rows();
-    return group_;
-  }
+std::vector<Task> tasks_of(const EditableModel& model, std::span<const EditRequest> requests,
+                           const EditorSettings& settings, const ValueOptions& options) {
+  std::vector<Task> tasks;
+  for (const EditRequest& request : requests)
+    tasks.push_back(task_of(model, request, settings, options));
+  return tasks;
+}
 
- private:
-  int64_t max_tokens_;
-  int64_t group_ = -1;
-  int64_t rows_ = 0;
-};
+/// Rows below which a pass takes longer for each row: at 256 a tenth, at 512 nothing to be seen.
+constexpr int64_t kFewestRows = 256;
+/// Groups that there should be, as long as none of them gets too few rows.
+constexpr int64_t kFewestGroups = 8;
+
+/// As value_groups().
+std::vector<int64_t> group_sizes(std::span<const Task> tasks, int64_t max_tokens) {
+  int64_t total = 0;
+  for (const Task& task : tasks) total += task.rows();
+  const int64_t most = std::min(max_tokens, std::max(kFewestRows, total / kFewestGroups));
+  std::vector<int64_t> sizes;
+  int64_t rows = 0;
+  for (const Task& task : tasks) {
+    if (sizes.empty() || rows + task.rows() > most) {
+      sizes.push_back(0);
+      rows = 0;
+    }
+    rows += task.rows();
+    ++sizes.back();
+  }
+  return sizes;
+}
 
 /// Everyone gets what each member found.
 template <typename T>
@@ -261,30 +273,19 @@ void share(std::vector<T>& values, Team& team) {
 
 }  // namespace
 
-int64_t requests_of_groups(const EditableModel& model, std::span<const EditRequest> requests,
-                           const EditorSettings& settings, const ValueOptions& options,
-                           int64_t groups) {
-  Grouping grouping(options.max_tokens);
-  int64_t count = 0;
-  for (const EditRequest& request : requests) {
-    if (grouping.next(task_of(model, request, settings, options)) >= groups) break;
-    ++count;
-  }
-  return count;
+std::vector<int64_t> value_groups(const EditableModel& model, std::span<const EditRequest> requests,
+                                  const EditorSettings& settings, const ValueOptions& options) {
+  return group_sizes(tasks_of(model, requests, settings, options), options.max_tokens);
 }
 
 ValueVectors value_vectors(const EditableModel& model, std::span<const EditRequest> requests,
                            const EditorSettings& settings, const ValueOptions& options,
                            Team& team) {
-  std::vector<Task> tasks;
-  std::vector<std::vector<size_t>> groups;
-  Grouping grouping(options.max_tokens);
-  for (const EditRequest& request : requests) {
-    tasks.push_back(task_of(model, request, settings, options));
-    const auto group = static_cast<size_t>(grouping.next(tasks.back()));
-    groups.resize(group + 1);
-    groups.back().push_back(tasks.size() - 1);
-  }
+  const std::vector<Task> tasks = tasks_of(model, requests, settings, options);
+  const std::vector<int64_t> groups =
+      options.groups.empty() ? group_sizes(tasks, options.max_tokens) : options.groups;
+  XKDE_CHECK(std::accumulate(groups.begin(), groups.end(), int64_t{0}) == std::ssize(requests),
+             InternalError, "value vectors: groups of other than ", requests.size(), " requests");
   const int64_t width = model.decoder.config().hidden_size;
   const at::Tensor nothing =
       at::zeros({std::ssize(requests), width}, at::TensorOptions(model.device).dtype(at::kFloat));
@@ -292,9 +293,14 @@ ValueVectors value_vectors(const EditableModel& model, std::span<const EditReque
                      .values = nothing,
                      .steps = std::vector<int64_t>(requests.size()),
                      .losses = std::vector<double>(requests.size())};
+  size_t next = 0;
   for (size_t i = 0; i < groups.size(); ++i) {
+    std::vector<size_t> members(static_cast<size_t>(groups[i]));
+    std::iota(members.begin(), members.end(), next);
+    next += members.size();
     if (static_cast<int>(i) % team.size() != team.rank()) continue;
-    Search(model, tasks, groups[i], settings, options).run(requests, team.size() == 1, found);
+    Search(model, tasks, std::move(members), settings, options)
+        .run(requests, team.size() == 1, found);
   }
   team.add_up(found.before);
   team.add_up(found.values);

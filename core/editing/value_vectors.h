@@ -23,6 +23,8 @@ struct ValueOptions {
   /// Vectors stand at the prompt's last token, not the subject's, which is not looked for.
   bool at_prompt_end = false;
   at::Tensor start = {};  ///< fp32 [R, D], what values begin as; undefined: as what stands there
+  /// How many requests each group has, one group behind another; empty: as value_groups() says.
+  std::vector<int64_t> groups = {};
 };
 
 /// What makes the model answer each of R requests, and how it was found.
@@ -39,11 +41,11 @@ struct ValueVectors {
 ValueVectors value_vectors(const EditableModel& model, std::span<const EditRequest> requests,
                            const EditorSettings& settings, const ValueOptions& options, Team& team);
 
-/// How many of the requests make up the first `groups` groups of what value_vectors() computes
-/// together. The groups of those behind them are the same without them. Throws as request_tokens().
-int64_t requests_of_groups(const EditableModel& model, std::span<const EditRequest> requests,
-                           const EditorSettings& settings, const ValueOptions& options,
-                           int64_t groups);
+/// How many requests are computed together, one group behind another: as many as fill a pass, or
+/// fewer, so that few requests keep more than one member busy. Depends on the requests alone.
+/// Throws as request_tokens().
+std::vector<int64_t> value_groups(const EditableModel& model, std::span<const EditRequest> requests,
+                                  const EditorSettings& settings, const ValueOptions& options);
 
 }  // namespace xkde
 

@@ -56,6 +56,15 @@ TEST_F(KeptValuesOf, AreThoseOfAllRequestsTogether) {
   expect_equal(*found, expected);
 }
 
+TEST_F(KeptValuesOf, KeepSeveralMembersBusyWhereRequestsAreFew) {
+  ValueOptions wide = options_;
+  wide.max_tokens = 1 << 20;
+  const auto groups = [&] { return value_groups(model_, requests_, parts_.settings, wide); };
+  EXPECT_THAT(groups(), testing::ElementsAre(5));  // too few rows to be worth two passes
+  wide.contexts.assign(200, "{}");
+  EXPECT_THAT(groups(), testing::ElementsAre(1, 1, 1, 1, 1));
+}
+
 TEST_F(KeptValuesOf, AreTheSameInEveryBatch) {
   const KeptValues kept = all_found();
   const auto whole = kept.of(requests_);
