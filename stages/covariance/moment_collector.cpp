@@ -91,11 +91,12 @@ void MomentCollector::run() {
     const int64_t before = tokens_;
     add(next_, end);
     next_ = end;
-    progress.update(static_cast<int64_t>(end),
-                    tokens_per_second(tokens_ - before, watch.seconds()));
     const std::vector<PackTally> ranks = dist::gather(
         context_.comm(),
         PackTally{.stop_requested = stop_requested(), .save_is_due = is_save_due(next_ == stop)});
+    // Behind the gather, as this rank may have had none of these packs.
+    progress.update(static_cast<int64_t>(end),
+                    tokens_per_second(tokens_ - before, watch.seconds()));
     const bool stops = std::ranges::any_of(ranks, &PackTally::stop_requested);
     if (next_ == stop) note();
     const bool is_whole = next_ == packs_.size();

@@ -8,6 +8,7 @@ Needs python3 and mpirun only.
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import struct
@@ -134,6 +135,13 @@ class CovarianceRun(TinyRunTest):
             self.assertGreaterEqual(change["tokens"], 2 * change["since"])
         first, last = (max(change["change"].values()) for change in (statistics["changes"][0], statistics["changes"][-1]))
         self.assertLess(last, first)
+
+    def test_the_speed_told_is_that_of_all_ranks(self):
+        # One of the parts is a single pass of rank 1: rank 0 has nothing to do.
+        recipe = self.recipe("speeds", RECIPE.replace("max_tokens_per_batch: 256", "max_tokens_per_batch: 3000"))
+        rates = re.findall(r"covariance \d+/\d+  (\d+) tokens/s", self.checked([recipe], ranks=2).stderr)
+        self.assertGreater(len(rates), 1)
+        self.assertLess(max(map(int, rates)), 50_000_000)
 
     def test_a_run_again_has_the_same_bytes_and_a_finished_one_is_skipped(self):
         for out in ("one", "again"):
