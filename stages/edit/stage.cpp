@@ -68,6 +68,7 @@ class Writer {
         context_(context),
         from_files_(requests_of(stage.edits, context.data().files)),
         session_(stage.method, stage.editor, context, requests_),
+        written_with_(session_.written_with(requests_)),
         team_(context.comm(), context.device()),
         progress_("edit", std::ssize(requests_), 0, std::max<int64_t>(1, std::ssize(requests_) / 5),
                   context.is_root()) {}
@@ -89,10 +90,6 @@ class Writer {
   }
 
  private:
-  std::string editor() const {
-    return concat(name_of(kEditors, stage_.method), " ", session_.settings().dump());
-  }
-
   int64_t resume() {
     std::optional<EditedFile> state;
     dist::agree_on(context_.comm(), [&] {
@@ -101,9 +98,9 @@ class Writer {
     });
     const int64_t written = state ? state->written : 0;
     if (state) {
-      XKDE_CHECK(state->editor == editor() && written <= std::ssize(requests_), CheckpointError,
-                 (folder_ / kStateFile).string(), ": expected the state of ", editor(),
-                 ", found that of ", state->editor);
+      XKDE_CHECK(state->editor == written_with_ && written <= std::ssize(requests_),
+                 CheckpointError, (folder_ / kStateFile).string(), ": expected what ",
+                 written_with_, " made, found what ", state->editor, " made");
       session_.restore(*state);
     }
     if (context_.is_root()) {
@@ -171,14 +168,14 @@ class Writer {
 
   /// `next`: requests that `state` has looked at.
   void save(EditedFile state, int64_t next) {
-    state.editor = editor();
+    state.editor = written_with_;
     state.written = next;
     saves_.save([&] { write_edited(folder_ / kStateFile, state); });
   }
 
   void finish() {
     EditedFile edited = session_.edited();
-    edited.editor = editor();
+    edited.editor = written_with_;
     edited.written = std::ssize(requests_);
     edited.state.clear();
     dist::agree_on(context_.comm(), [&] {
@@ -219,6 +216,7 @@ class Writer {
   const Requests from_files_;
   const std::vector<EditRequest>& requests_ = from_files_.edits;
   EditSession session_;
+  const std::string written_with_;
   RankTeam team_;
   Progress progress_;
   std::optional<JsonLinesWriter> lines_;  ///< of rank 0
