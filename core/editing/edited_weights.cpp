@@ -20,7 +20,10 @@ namespace fs = std::filesystem;
 constexpr int64_t kEditedVersion = 1;
 constexpr const char* kWeights = "weights";
 constexpr const char* kState = "state";
+/// Rows of a chunk: HDF5 takes no chunk of 4 GiB, and the state of a layer may be more.
+constexpr int64_t kChunkRows = 256;
 
+/// Tensors of another type become T, which holds them exactly.
 template <typename T>
 void write_all(Hdf5File& file, const std::string& group, Hdf5Type type,
                const std::map<std::string, at::Tensor>& tensors, Json& index) {
@@ -30,9 +33,9 @@ void write_all(Hdf5File& file, const std::string& group, Hdf5Type type,
     // Names of states have slashes, which would be groups.
     std::string flat = name;
     std::replace(flat.begin(), flat.end(), '/', ':');
-    const at::Tensor host = tensor.cpu().contiguous();
+    const at::Tensor host = tensor.to(at::kCPU, c10::CppTypeToScalarType<T>::value).contiguous();
     const std::vector<int64_t> shape = host.sizes().vec();
-    file.create_chunked(concat(group, "/", flat), type, shape, shape.front())
+    file.create_chunked(concat(group, "/", flat), type, shape, std::min(shape.front(), kChunkRows))
         .write(0, std::span<const T>(host.const_data_ptr<T>(), static_cast<size_t>(host.numel())));
     index[group][name] = shape;
   }

@@ -74,9 +74,10 @@ class Editor {
   /// Throws NumericError and, where it works alone, StopRequested; may leave some of it written.
   virtual EditNotes write(std::span<const EditRequest> requests, WeightOverlay& overlay,
                           Team& team) = 0;
-  /// What it keeps of a stream beside the weights: tensors by name, fp64 where it writes weights.
+  /// What it keeps of a stream beside the weights: tensors by name.
   virtual std::map<std::string, at::Tensor> state() const { return {}; }
-  /// Goes on from what state() gave. What prepare() found stays where the state has none of it.
+  /// Goes on from what state() gave, perhaps in fp64. What prepare() found stays where the state
+  /// has none of it.
   virtual void restore(const std::map<std::string, at::Tensor>& /*state*/) {}
   /// What questions look its edits up in, at one place as long as it lives; null: they stand in the
   /// weights.

@@ -81,11 +81,12 @@ std::map<std::string, at::Tensor> Codebook::state() const {
 void Codebook::restore(const std::map<std::string, at::Tensor>& state) {
   *this = Codebook(layer_, device_);
   if (state.empty()) return;
-  keys_ = state.at(kKeys).to(device_).clone();
-  values_ = state.at(kValues).to(device_).clone();
+  // A file has all of them in fp64.
+  keys_ = state.at(kKeys).to(device_, at::kFloat).clone();
+  values_ = state.at(kValues).to(device_, at::kFloat).clone();
   const at::Tensor radii = state.at(kRadii).cpu();
   radii_.assign(radii.const_data_ptr<double>(), radii.const_data_ptr<double>() + size());
-  const at::Tensor targets = state.at(kTargets).cpu().contiguous();
+  const at::Tensor targets = state.at(kTargets).to(at::kCPU, at::kLong).contiguous();
   const auto* ids = targets.const_data_ptr<int64_t>();
   for (int64_t entry = 0; entry < size(); ++entry) {
     const int64_t* begin = ids + entry * targets.size(1);

@@ -83,7 +83,7 @@ std::map<std::string, at::Tensor> SideMemory::state() const {
 void SideMemory::restore(const std::map<std::string, at::Tensor>& state) {
   const auto shard = [&state, this](int64_t number) {
     const std::string name = name_of_shard(number);
-    return Shard{state.at(name + ".weight").to(base_.device()).clone(),
+    return Shard{state.at(name + ".weight").to(base_.device(), base_.scalar_type()).clone(),
                  state.at(name + ".least").item<double>()};
   };
   shards_.clear();

@@ -61,6 +61,16 @@ TEST_F(EditedWeightsTest, GivesBackTensorsThatAreViews) {
   EXPECT_TRUE(at::equal(read_edited(path_).weights.at("turned"), whole.t()));
 }
 
+TEST_F(EditedWeightsTest, HoldsStatesOfOtherTypesExactly) {
+  edited_.state = {{"keys", at::randn({300, 4})},  // more rows than a chunk
+                   {"targets", at::tensor({5, -1, 128'255}, at::kLong)}};
+  write_edited(path_, edited_);
+  const EditedFile found = read_edited(path_);
+
+  for (const auto& [name, tensor] : edited_.state)
+    EXPECT_TRUE(at::equal(found.state.at(name), tensor.to(at::kDouble))) << name;
+}
+
 TEST_F(EditedWeightsTest, MayHoldNothing) {
   write_edited(path_, {});
   const EditedFile found = read_edited(path_);

@@ -1,3 +1,6 @@
+#include <map>
+#include <string>
+
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Parallel.h>
@@ -92,11 +95,21 @@ TEST(Codebook, ReplacesWhatStandsAtPromptsThatItKnows) {
   EXPECT_TRUE(at::equal(out, expected));
 }
 
+/// As a file gives it back.
+std::map<std::string, at::Tensor> in_fp64(std::map<std::string, at::Tensor> state) {
+  for (auto& [name, tensor] : state) tensor = tensor.to(at::kDouble);
+  return state;
+}
+
 TEST(Codebook, IsWhatItWasBehindItsState) {
   Codebook book(0, at::kCPU), other(0, at::kCPU);
   book.place(vector_of({0.0F, 0.0F}), {1}, 1.0, kValue);
-  book.place(vector_of({1.0F, 0.0F}), {2, 3}, 1.0, kValue);
-  other.restore(book.state());
+  book.place(vector_of({1.0F, 0.1F}), {2, 3}, 1.0, kValue);
+  other.restore(in_fp64(book.state()));
+  for (const auto& [name, tensor] : book.state()) {
+    EXPECT_EQ(other.state().at(name).scalar_type(), tensor.scalar_type()) << name;
+    EXPECT_TRUE(at::equal(other.state().at(name), tensor)) << name;
+  }
   EXPECT_EQ(other.size(), 2);
   EXPECT_EQ(other.radius(0), book.radius(0));
   // It knows the targets: the same one grows, another one divides.
@@ -182,7 +195,7 @@ TEST(SideMemory, AnswersWithTheMatrixThatIsFarEnough) {
   EXPECT_EQ(answers_of(models.model, models.tokenizer, &memory), grown);
 
   SideMemory restored(editable, 1, models.base, 0.5);
-  restored.restore(memory.state());
+  restored.restore(in_fp64(memory.state()));
   EXPECT_EQ(answers_of(models.model, models.tokenizer, &restored), grown);
 }
 
