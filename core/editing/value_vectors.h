@@ -22,7 +22,8 @@ struct ValueOptions {
   int64_t max_tokens = 1024;          ///< rows of one pass
   /// Vectors stand at the prompt's last token, not the subject's, which is not looked for.
   bool at_prompt_end = false;
-  at::Tensor start = {};  ///< fp32 [R, D], what values begin as; undefined: as what stands there
+  at::Tensor start = {};    ///< fp32 [R, D], what values begin as; undefined: as what stands there
+  bool one_by_one = false;  ///< each request is a group of its own
   /// How many requests each group has, one group behind another; empty: as value_groups() says.
   std::vector<int64_t> groups = {};
 };
@@ -42,7 +43,8 @@ ValueVectors value_vectors(const EditableModel& model, std::span<const EditReque
                            const EditorSettings& settings, const ValueOptions& options, Team& team);
 
 /// How many requests are computed together, one group behind another: as many as fill a pass, or
-/// fewer, so that few requests keep more than one member busy. Depends on the requests alone.
+/// fewer, so that few requests keep more than one member busy. Depends on the requests and the
+/// device alone.
 /// Throws as request_tokens().
 std::vector<int64_t> value_groups(const EditableModel& model, std::span<const EditRequest> requests,
                                   const EditorSettings& settings, const ValueOptions& options);

@@ -106,7 +106,7 @@ class AnswerRunner {
   /// The chunks of the weights as trained, then those of edits. What is known of a moment's chunks
   /// is skipped before its edits are written.
   void run_edited(ChunkLog& log, WorkQueue& queue, const std::filesystem::path& folder) {
-    EditedModel edited(stage_, inputs_, context_);
+    EditedModel edited(stage_, inputs_, asked_.edited, context_);
     std::vector<std::vector<int64_t>> as_trained, alone;
     std::vector<WeightGroup> together;
     for (WeightGroup& group : weight_groups(chunks_, num_reference_chunks_, asked_)) {

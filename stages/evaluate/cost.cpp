@@ -1,5 +1,6 @@
 #include "stages/evaluate/cost.h"
 
+#include <set>
 #include <string>
 
 #include "core/base/error.h"
@@ -32,12 +33,23 @@ Json per(double seconds, size_t count) {
   return count == 0 ? Json(nullptr) : Json(seconds / static_cast<double>(count));
 }
 
+/// Those of distinct streams where a method writes them: the same edits asked in several languages
+/// are written once.
+size_t num_edits(const EvalInputs& inputs, const EvalQuestionnaire& asked) {
+  std::set<size_t> written;
+  for (const EditedWeights& weights : asked.edited) written.insert(weights.stream);
+  size_t edits = 0;
+  for (size_t stream = 0; stream < inputs.streams.size(); ++stream) {
+    if (written.empty() || written.contains(stream)) edits += inputs.streams[stream].edits.size();
+  }
+  return edits;
+}
+
 }  // namespace
 
 Json eval_cost(const EvalInputs& inputs, const EvalQuestionnaire& asked, const EvalResources& used,
                const std::filesystem::path& metrics) {
-  size_t edits = 0;
-  for (const EvalStream& stream : inputs.streams) edits += stream.edits.size();
+  const size_t edits = num_edits(inputs, asked);
   const Json answers = sums_of(metrics);
   double seconds = 0;
   for (const auto& [kind, sums] : answers.items()) seconds += sums["seconds"].get<double>();

@@ -1,6 +1,7 @@
 #include "stages/evaluate/edited_model.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "core/base/error.h"
@@ -29,23 +30,40 @@ std::vector<EditRequest> requests_of(const EvalInputs& inputs, size_t stream) {
   return all;
 }
 
-/// Those that are written into the model as trained: of a stream only its first batch is.
-std::vector<EditRequest> fresh_requests(const EvaluateStage& stage, const EvalInputs& inputs) {
+/// Those of all streams; of streams with the same edits, which are written once, those of the
+/// first.
+std::vector<EditRequest> all_requests(const EvalInputs& inputs,
+                                      std::span<const EditedWeights> edited) {
+  std::set<size_t> streams;
+  for (const EditedWeights& one : edited) streams.insert(one.stream);
   std::vector<EditRequest> all;
-  if (stage.mode == EditMode::kSequential) return all;
-  for (size_t stream = 0; stream < inputs.streams.size(); ++stream) {
+  for (const size_t stream : streams) {
     for (EditRequest& request : requests_of(inputs, stream)) all.push_back(std::move(request));
   }
   return all;
 }
 
+/// Those that are written into the model as trained: of a stream only its first batch is, of a
+/// batch of ROME's only the first request.
+std::vector<EditRequest> fresh_requests(const EvaluateStage& stage, const EvalInputs& inputs,
+                                        std::span<const EditedWeights> edited) {
+  if (stage.mode == EditMode::kSequential) return {};
+  if (*stage.method->editor() != EditorKind::kRome) return all_requests(inputs, edited);
+  std::vector<EditRequest> first;
+  for (const EditedWeights& one : edited)
+    first.push_back(request_of(inputs, one.stream, one.begin));
+  return first;
+}
+
 }  // namespace
 
-EditedModel::EditedModel(const EvaluateStage& stage, const EvalInputs& inputs, RunContext& context)
+EditedModel::EditedModel(const EvaluateStage& stage, const EvalInputs& inputs,
+                         std::span<const EditedWeights> edited, RunContext& context)
     : stage_(stage),
       inputs_(inputs),
+      requests_(all_requests(inputs, edited)),
       session_(*stage.method->editor(), stage.editor, context, requests_of(inputs, 0),
-               fresh_requests(stage, inputs)),
+               fresh_requests(stage, inputs, edited)),
       context_(context) {}
 
 void EditedModel::prepare(const std::filesystem::path& folder) {
@@ -90,8 +108,10 @@ void EditedModel::save(const EditedWeights& edits, EditedFile file, int64_t writ
 
 void EditedModel::write_and_keep(const EditedWeights& edits, int64_t begin, int64_t end,
                                  Team& team) {
+  const bool is_whole = end % stage_.editor.batch == 0;  // one that a longer stream has, too
+  // What a stop keeps that comes in the middle of a batch, or behind one that is not whole.
   EditedFile before;
-  if (team.size() == 1) before = session_.edited();
+  if (team.size() == 1 || (!is_whole && context_.is_root())) before = session_.edited();
   const std::string stopped = concat("stopped on request, edits kept in ", kept_.string());
   try {
     write(edits, begin, end, team);
@@ -100,8 +120,8 @@ void EditedModel::write_and_keep(const EditedWeights& edits, int64_t begin, int6
     throw StopRequested(stopped);
   }
   const bool stops = stop_requested_anywhere(context_.comm());
-  const bool is_whole = end % stage_.editor.batch == 0;  // one that a longer stream has, too
   if (is_whole && (stops || saves_.is_due())) save(edits, session_.edited(), end);
+  if (!is_whole && stops) save(edits, std::move(before), begin);
   if (stops) throw StopRequested(stopped);
 }
 
@@ -138,12 +158,10 @@ void EditedModel::take_back() {
 Json EditedModel::statistics() const {
   std::map<std::string, int64_t> skipped;
   int64_t written = 0;
-  for (size_t stream = 0; stream < inputs_.streams.size(); ++stream) {
-    for (const EditRequest& request : requests_of(inputs_, stream)) {
-      const std::optional<std::string> why = session_.why_not(request);
-      if (why) ++skipped[*why];
-      if (!why) ++written;
-    }
+  for (const EditRequest& request : requests_) {
+    const std::optional<std::string> why = session_.why_not(request);
+    if (why) ++skipped[*why];
+    if (!why) ++written;
   }
   return {{"settings", session_.settings()},
           {"context_templates", session_.contexts()},

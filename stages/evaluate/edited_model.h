@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -25,7 +26,9 @@ inline constexpr const char* kStreamFile = "stream.h5";
 class EditedModel {
  public:
   /// Nothing is written yet. `inputs` and `context` outlive it. Collective; throws as EditSession.
-  EditedModel(const EvaluateStage& stage, const EvalInputs& inputs, RunContext& context);
+  /// `edited`: what will be asked for.
+  EditedModel(const EvaluateStage& stage, const EvalInputs& inputs,
+              std::span<const EditedWeights> edited, RunContext& context);
 
   /// Finds what the editor needs before the first edit; nothing is written yet. Goes on from what
   /// an earlier run left in `folder`. Collective. Throws StopRequested.
@@ -58,6 +61,7 @@ class EditedModel {
 
   const EvaluateStage& stage_;
   const EvalInputs& inputs_;
+  const std::vector<EditRequest> requests_;  ///< of all streams, those of equal ones once
   EditSession session_;
   RunContext& context_;
   std::filesystem::path kept_;  ///< a file; empty: streams are not kept

@@ -9,7 +9,8 @@
 namespace xkde {
 namespace {
 
-/// arXiv:2202.05262. Requests are written one after another.
+/// arXiv:2202.05262. Requests are written one after another: all but the first of a batch meet
+/// weights that no other batch has.
 class Rome final : public ValueEditor {
  public:
   Rome(const EditableModel& model, EditorParts parts)
@@ -34,7 +35,8 @@ class Rome final : public ValueEditor {
     return {.layer = layer_,
             .place = VectorPlace::kMlpOutput,
             .contexts = parts_.contexts,
-            .max_tokens = parts_.max_tokens};
+            .max_tokens = parts_.max_tokens,
+            .one_by_one = true};
   }
 
   ValueVectors write_one(std::span<const EditRequest> request, WeightOverlay& overlay, Team& team) {
