@@ -4,6 +4,7 @@
 
 #include <ATen/ATen.h>
 
+#include "core/base/error.h"
 #include "core/base/rng.h"
 #include "core/editing/editors/editors.h"
 #include "core/editing/lookup/codebook.h"
@@ -78,6 +79,12 @@ class Grace final : public Editor {
       keys.index_copy_(0, owners, pass.keys().to(at::kFloat));
     }
     team.add_up(keys);
+    const at::Tensor is_finite = keys.isfinite().all(1).cpu();
+    for (size_t i = 0; i < requests.size(); ++i) {
+      XKDE_CHECK(is_finite[static_cast<int64_t>(i)].item<bool>(), NumericError, "record ",
+                 requests[i].record, " (", requests[i].language,
+                 "): expected a finite key of its prompt, found NaN or infinity");
+    }
     return keys;
   }
 

@@ -234,6 +234,20 @@ TEST(Editors, UltraEditBeginsWithASingleRow) {
   EXPECT_FALSE(at::equal(overlay.value(matrix), before));
 }
 
+TEST(Editors, NameTheRecordWhoseKeyIsNotFinite) {
+  const Bench bench;
+  auto weights = bench.model.weights;
+  weights[1].front() = at::full_like(weights[1].front(), NAN);
+  EditableModel broken = bench.editable();
+  broken.weights = [&weights](size_t unit) { return weights[unit]; };
+  WeightOverlay overlay(broken);
+  Solo solo;
+  const auto requests = some_requests();
+  const auto grace = make_editor(EditorKind::kGrace, broken, bench.parts(EditorKind::kGrace));
+  EXPECT_THAT([&] { grace->write(requests, overlay, solo); },
+              ThrowsMessage<NumericError>(HasSubstr("record 0 (en): expected a finite key")));
+}
+
 TEST(Editors, NameTheRecordWhoseLossDiverges) {
   const Bench bench;
   const EditableModel editable = bench.editable();
