@@ -69,13 +69,12 @@ class Writer {
         from_files_(requests_of(stage.edits, context.data().files)),
         session_(stage.method, stage.editor, context, requests_),
         written_with_(session_.written_with(requests_)),
-        team_(context.comm(), context.device()),
-        progress_("edit", std::ssize(requests_), 0, std::max<int64_t>(1, std::ssize(requests_) / 5),
-                  context.is_root()) {}
+        team_(context.comm(), context.device()) {}
 
   void run() {
     int64_t next = resume();
     const auto count = std::ssize(requests_);
+    progress_.emplace("edit", count, next, std::max<int64_t>(1, count / 5), context_.is_root());
     while (next < count) {
       if (stop_requested_anywhere(context_.comm())) {
         if (context_.is_root()) save(session_.edited(), next);
@@ -92,11 +91,13 @@ class Writer {
  private:
   int64_t resume() {
     std::optional<EditedFile> state;
-    dist::agree_on(context_.comm(), [&] {
+    const std::vector<int64_t> found = dist::agree(context_.comm(), [&] {
       if (is_there(folder_ / kStateFile, FileOrigin::kOwn))
         state = read_edited(folder_ / kStateFile);
+      return state ? state->written : int64_t{0};
     });
-    const int64_t written = state ? state->written : 0;
+    check_same_on_all_ranks(folder_ / kStateFile, found);
+    const int64_t written = found.front();
     if (state) {
       XKDE_CHECK(state->editor == written_with_ && written <= std::ssize(requests_),
                  CheckpointError, (folder_ / kStateFile).string(), ": expected what ",
@@ -116,8 +117,8 @@ class Writer {
                                              static_cast<size_t>(end - begin));
     const EditNotes notes = write_or_stop(batch, begin);
     const double seconds = watch.seconds();
-    progress_.update(end,
-                     fmt::format("{:.2f} edits/s", static_cast<double>(end - begin) / seconds));
+    progress_->update(end,
+                      fmt::format("{:.2f} edits/s", static_cast<double>(end - begin) / seconds));
     if (!context_.is_root()) return;
     size_t next = 0;  // of those that were written
     for (size_t i = 0; i < batch.size(); ++i) {
@@ -218,7 +219,7 @@ class Writer {
   EditSession session_;
   const std::string written_with_;
   RankTeam team_;
-  Progress progress_;
+  std::optional<Progress> progress_;
   std::optional<JsonLinesWriter> lines_;  ///< of rank 0
   SaveClock saves_;
 };

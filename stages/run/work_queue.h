@@ -33,14 +33,17 @@ class WorkQueue {
   void run(int64_t begin, int64_t end, const char* results, const Work& work);
 
  private:
-  void run_tickets(int64_t count, const char* results,
+  /// How many chunks each ticket has that were not done before; `take` works on them.
+  void run_tickets(const std::vector<int64_t>& open, const char* results,
                    const std::function<void(int64_t ticket)>& take);
   void run_chunk(int64_t chunk, const Work& work);
 
   dist::Communicator& comm_;
   const ChunkLog& log_;
   Progress progress_;
-  int64_t finished_ = 0;  ///< the furthest chunk of this rank
+  /// Chunks that are done as far as this rank knows: tickets are taken in their order, so that
+  /// those before its own are.
+  int64_t finished_ = 0;
 };
 
 /// "240 tokens/s"

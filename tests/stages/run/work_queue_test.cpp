@@ -93,6 +93,22 @@ TEST(WorkQueue, ChunksInTheLogArePassedOver) {
   EXPECT_EQ(text_of_file(file), "{\"chunk\":0}\n{\"chunk\":1}\n{\"chunk\":2}\n{\"chunk\":3}\n");
 }
 
+/// Chunks of a bundle may be far apart.
+TEST(WorkQueue, ProgressCountsWhatIsDone) {
+  const test::TempFolder folder;
+  testing::internal::CaptureStderr();
+  dist::run_ranks(1, [&](Communicator& comm) {
+    ChunkLog log(folder.path() / "rows.jsonl", std::vector<int64_t>(10, 1), comm);
+    WorkQueue queue("test", 10, comm, log);
+    const std::vector<std::vector<int64_t>> bundles{{9, 0}, {8}, {1}};
+    queue.run(bundles, "rows", [](int64_t) { return std::string("1 tokens/s"); });
+    queue.run(2, 8, "rows", [](int64_t) { return std::string("2 tokens/s"); });
+  });
+  EXPECT_THAT(testing::internal::GetCapturedStderr(),
+              testing::MatchesRegex("test 2/10  1[^\n]*\ntest 4/10  1[^\n]*\ntest 6/10  2[^\n]*\n"
+                                    "test 8/10  2[^\n]*\ntest 10/10  2[^\n]*\n"));
+}
+
 TEST(WorkQueue, ABundleGoesToOneRankInItsOrder) {
   const test::TempFolder folder;
   const std::vector<std::vector<int64_t>> bundles{{5, 0}, {3}, {}, {6, 1, 4}};
