@@ -82,6 +82,8 @@ class Editing {
         all.insert(all.end(), batch.begin(), batch.end());
       bytes.writing = std::max(bytes.writing, value_bytes(all));
     }
+    if (settings_.anchor_edits > 0)
+      bytes.writing = std::max(bytes.writing, value_bytes(pilots(batches)));
     return bytes;
   }
 
@@ -89,11 +91,13 @@ class Editing {
   bool is_of(uint32_t kinds) const { return (kinds >> static_cast<uint32_t>(kind_) & 1U) != 0; }
   int64_t square(const Matrix& matrix) const { return kDouble * matrix.columns * matrix.columns; }
 
-  /// The inverse of each layer; of editors that remember also that of the beginning.
+  /// The inverse of each layer, and AlphaEdit's basis; of editors that remember also the inverse of
+  /// the beginning. Where the basis is found anew, it and the sum of keys are there twice, too.
   int64_t editor_bytes() const {
     int64_t bytes = 0;
     if (!entry_.needs_moments) return bytes;
-    const int64_t copies = (entry_.remembers ? 2 : 1) + (is_alphaedit() ? 1 : 0);
+    int64_t copies = (entry_.remembers ? 2 : 1) + (is_alphaedit() ? 1 : 0);
+    if (settings_.refresh_every > 0) copies += 3;
     for (const Matrix& matrix : matrices_) bytes += copies * square(matrix);
     return bytes;
   }
@@ -105,6 +109,17 @@ class Editing {
     if (kind_ == EditorKind::kGrace) return 2 * kWide * edits * (matrix.rows + matrix.columns);
     const int64_t shards = edits / settings_.shard_edits;
     return matrix.numel() * (3 * kWide + w_ + shards * (kWide + w_));
+  }
+
+  /// What NAS's anchor is found of.
+  std::vector<Sequence> pilots(const std::vector<std::vector<Sequence>>& batches) const {
+    std::vector<Sequence> first;
+    for (const std::vector<Sequence>& batch : batches) {
+      for (const Sequence& one : batch) {
+        if (std::ssize(first) < settings_.anchor_edits) first.push_back(one);
+      }
+    }
+    return first;
   }
 
   bool is_alphaedit() const { return kind_ == EditorKind::kAlphaEdit; }
@@ -124,14 +139,15 @@ class Editing {
     return tuning_bytes(batch);
   }
 
-  /// A change in fp64, the matrix in fp64 with and without it, and the result.
+  /// A change in fp64, the matrix in fp64 with and without it, and the result; what a stop goes
+  /// back to, beside what the batch makes of it.
   int64_t change_bytes() const {
-    int64_t largest = 0;
+    int64_t largest = 0, remembered = 0;
     for (const Matrix& matrix : matrices_) {
-      const int64_t remembered = entry_.remembers ? square(matrix) : 0;
-      largest = std::max(largest, (3 * kDouble + kWide) * matrix.numel() + remembered);
+      if (entry_.remembers) remembered += square(matrix);
+      largest = std::max(largest, (3 * kDouble + kWide) * matrix.numel());
     }
-    return largest;
+    return largest + remembered;
   }
 
   int64_t contexts() const {
