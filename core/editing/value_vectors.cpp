@@ -22,6 +22,12 @@
 namespace xkde {
 namespace {
 
+/// Rows below which a pass of a CPU takes longer for each row: at 256 a tenth, at 512 nothing to be
+/// seen. What a pass of a GPU takes hardly depends on its rows, so that more of them gain nothing.
+constexpr int64_t kFewestRows = 256;
+/// Groups that there should be, as long as none of them gets too few rows.
+constexpr int64_t kFewestGroups = 8;
+
 /// A request's sequences, the essence prompt last where there is one.
 struct Task {
   std::vector<RequestTokens> contexts;
@@ -238,21 +244,13 @@ std::vector<Task> tasks_of(const EditableModel& model, std::span<const EditReque
   return tasks;
 }
 
-/// Rows below which a pass of a CPU takes longer for each row: at 256 a tenth, at 512 nothing to be
-/// seen. What a pass of a GPU takes hardly depends on its rows, so that more of them gain nothing.
-constexpr int64_t kFewestRows = 256;
-/// Groups that there should be, as long as none of them gets too few rows.
-constexpr int64_t kFewestGroups = 8;
-
 /// As value_groups().
 std::vector<int64_t> group_sizes(std::span<const Task> tasks, const EditableModel& model,
                                  const ValueOptions& options) {
   if (options.one_by_one) return std::vector<int64_t>(tasks.size(), 1);
   int64_t total = 0;
   for (const Task& task : tasks) total += task.rows();
-  const int64_t shared_out = std::max(kFewestRows, total / kFewestGroups);
-  const int64_t most =
-      model.device.is_cpu() ? std::min(options.max_tokens, shared_out) : options.max_tokens;
+  const int64_t most = most_group_rows(total, model.device, options.max_tokens);
   std::vector<int64_t> sizes;
   int64_t rows = 0;
   for (const Task& task : tasks) {
@@ -277,6 +275,11 @@ void share(std::vector<T>& values, Team& team) {
 }
 
 }  // namespace
+
+int64_t most_group_rows(int64_t total, at::Device device, int64_t max_tokens) {
+  if (!device.is_cpu()) return max_tokens;
+  return std::min(max_tokens, std::max(kFewestRows, total / kFewestGroups));
+}
 
 std::vector<int64_t> value_groups(const EditableModel& model, std::span<const EditRequest> requests,
                                   const EditorSettings& settings, const ValueOptions& options) {

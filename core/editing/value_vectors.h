@@ -42,6 +42,10 @@ struct ValueVectors {
 ValueVectors value_vectors(const EditableModel& model, std::span<const EditRequest> requests,
                            const EditorSettings& settings, const ValueOptions& options, Team& team);
 
+/// The most rows of a group where all requests have `total` rows: as many as fill a pass, on a CPU
+/// fewer where that makes more groups.
+int64_t most_group_rows(int64_t total, at::Device device, int64_t max_tokens);
+
 /// How many requests are computed together, one group behind another: as many as fill a pass, or
 /// fewer, so that few requests keep more than one member busy. Depends on the requests and the
 /// device alone.

@@ -10,6 +10,7 @@
 #include "core/editing/editor_options.h"
 #include "core/editing/request_tokens.h"
 #include "core/editing/subject_keys.h"
+#include "core/editing/value_vectors.h"
 #include "core/editing/weight_overlay.h"
 #include "core/loss/token_loss.h"
 #include "core/model/token_tree.h"
@@ -163,7 +164,14 @@ class Editing {
 
   /// A search for value vectors: of the group of requests that has most rows.
   int64_t value_bytes(const std::vector<Sequence>& batch) const {
-    int64_t largest = 0, rows = 0;
+    const auto rows_of = [this](const Sequence& one) {
+      return contexts() * (one.length - one.before) + one.essence;
+    };
+    int64_t largest = 0, rows = 0, total = 0;
+    for (const Sequence& one : batch) total += rows_of(one);
+    const bool is_alone = kind_ == EditorKind::kRome;
+    const int64_t most =
+        is_alone ? 0 : most_group_rows(total, device(), stage_.editor.max_tokens_per_batch);
     std::vector<Sequence> group;
     const auto close = [&] {
       if (!group.empty()) largest = std::max(largest, search_bytes(group, rows));
@@ -171,9 +179,8 @@ class Editing {
       rows = 0;
     };
     for (const Sequence& one : batch) {
-      const int64_t own = contexts() * (one.length - one.before) + one.essence;
-      if (rows + own > stage_.editor.max_tokens_per_batch) close();
-      rows += own;
+      if (rows + rows_of(one) > most) close();
+      rows += rows_of(one);
       group.push_back(one);
     }
     close();

@@ -184,10 +184,14 @@ CovarianceFile CovarianceFile::open(const fs::path& path) {
   return result;
 }
 
-SecondMoment CovarianceFile::read(const std::string& place, int64_t width) const {
+void CovarianceFile::check_has(const std::string& place) const {
   XKDE_CHECK(std::ranges::find(places_, place) != places_.end(), DataError, path_.string(),
              ": expected ", place, ", found ",
              fmt::format("{}", fmt::join(places_, places_.empty() ? "nothing" : ", ")));
+}
+
+SecondMoment CovarianceFile::read(const std::string& place, int64_t width) const {
+  check_has(place);
   const auto with_file = [&](const std::function<void(const Hdf5Dataset&)>& use) {
     const Hdf5File file = Hdf5File::open(path_, Hdf5Use::kReadingData);
     use(dataset_of(file, path_, place, width));

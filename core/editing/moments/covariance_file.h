@@ -44,6 +44,8 @@ class CovarianceFile {
 
   const CovarianceSource& source() const noexcept { return source_; }
   const std::vector<std::string>& places() const noexcept { return places_; }
+  /// Throws where read() would as there is no such place.
+  void check_has(const std::string& place) const;
   /// `width`: what I must be.
   SecondMoment read(const std::string& place, int64_t width) const;
   SecondMoment read(const std::string& place) const { return read(place, -1); }
