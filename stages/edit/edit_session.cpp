@@ -26,16 +26,50 @@ namespace {
 
 namespace fs = std::filesystem;
 
+void check_has_moments(const EditorEntry& entry, bool has_moments) {
+  XKDE_CHECK(has_moments, ConfigError, "editor.covariance: expected a file of second moments for ",
+             entry.name, ", or a stage covariance before this one, found neither");
+}
+
 /// The file that the recipe names, or that of the stage before.
 fs::path covariance_of(EditorKind kind, const EditorOptions& options, const RunContext& context) {
   const EditorEntry& entry = entry_of(kEditors, kind);
   if (!entry.needs_moments) return {};
   if (!options.covariance.empty()) return options.covariance;
   const std::vector<fs::path> files = context.artifacts().files(ArtifactKind::kCovariance);
-  XKDE_CHECK(!files.empty(), ConfigError,
-             "editor.covariance: expected a file of second moments for ", entry.name,
-             ", or a stage covariance before this one, found neither");
+  check_has_moments(entry, !files.empty());
   return files.back();
+}
+
+/// The stage that will leave second moments; null: there is none. Stages below this folder know it
+/// by name.
+const Stage* covariance_stage_above(const SurveyInputs& inputs) {
+  const Stage* found = nullptr;
+  for (size_t i = 0; i < inputs.stage; ++i) {
+    if (inputs.recipe.stages[i]->name() == "covariance") found = inputs.recipe.stages[i].get();
+  }
+  return found;
+}
+
+void check_moments(const EditorEntry& entry, const EditorOptions& options,
+                   const EditorSettings& settings, const SurveyInputs& inputs) {
+  if (!entry.needs_moments) return;
+  if (!options.covariance.empty()) {
+    const CovarianceFile file = CovarianceFile::open(options.covariance);
+    for (const int64_t layer : settings.layers())
+      file.check_has(moment_place(layer, settings.modules.front().module));
+    return;
+  }
+  const Stage* above = covariance_stage_above(inputs);
+  check_has_moments(entry, above != nullptr);
+  const Json keys = above->keys();
+  if (!keys.contains("layers")) return;  // it imports them
+  const auto there = keys["layers"].get<std::vector<int64_t>>();
+  for (const int64_t layer : settings.layers()) {
+    XKDE_CHECK(std::ranges::count(there, layer) > 0, ConfigError,
+               "editor.layers: expected layers of the stage covariance above (",
+               fmt::format("{}", fmt::join(there, ", ")), "), found ", layer);
+  }
 }
 
 /// The token that ends a text, by the tokenizer or, where that says nothing, by the model's config.
@@ -79,13 +113,15 @@ std::string model_digest(const RunContext& context) {
   return sha256_hex(all);
 }
 
-void check_editor(EditorKind kind, const EditorOptions& options, const ModelConfig& config,
+void check_editor(EditorKind kind, const EditorOptions& options, const SurveyInputs& inputs,
                   size_t edits) {
+  const ModelConfig& config = inputs.model.config;
   const EditorSettings settings = editor_settings(kind, options, config);
   check_settings(kind, settings, Decoder(config));
   XKDE_CHECK(settings.anchor_edits <= static_cast<int64_t>(edits), ConfigError,
              "editor.anchor_edits: expected at most ", edits,
              ", as many edits as there are, found ", settings.anchor_edits);
+  check_moments(entry_of(kEditors, kind), options, settings, inputs);
 }
 
 void RankTeam::add_up(at::Tensor& tensor) {

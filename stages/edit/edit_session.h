@@ -12,6 +12,7 @@
 #include "core/editing/editors/editor.h"
 #include "core/io/json_file.h"
 #include "stages/run/run_context.h"
+#include "stages/train/survey.h"
 
 namespace xkde::recipe {
 
@@ -39,9 +40,9 @@ class RankTeam final : public Team {
   at::Device device_;
 };
 
-/// Throws ConfigError where an EditSession of a model of `config` would, but for second moments.
+/// Throws where an EditSession of a stage would, but for second moments of another model.
 /// `edits`: how many there are to take pilots from.
-void check_editor(EditorKind kind, const EditorOptions& options, const ModelConfig& config,
+void check_editor(EditorKind kind, const EditorOptions& options, const SurveyInputs& inputs,
                   size_t edits);
 
 /// Edits in the weights of a run's model, which is resident. Contexts are made of the weights that

@@ -74,9 +74,11 @@ class Writer {
   void run() {
     int64_t next = resume();
     const auto count = std::ssize(requests_);
+    check_writable();
     progress_.emplace("edit", count, next, std::max<int64_t>(1, count / 5), context_.is_root());
     while (next < count) {
       if (stop_requested_anywhere(context_.comm())) {
+        if (next == 0) throw StopRequested("stopped on request, before the first edit");
         if (context_.is_root()) save(session_.edited(), next);
         throw StopRequested(stopped());
       }
@@ -89,6 +91,21 @@ class Writer {
   }
 
  private:
+  /// A model without any of its edits is not what was asked for.
+  void check_writable() const {
+    std::map<std::string, int64_t> reasons;
+    for (const EditRequest& request : requests_) {
+      const std::optional<std::string> why = session_.why_not(request);
+      if (!why) return;
+      ++reasons[*why];
+    }
+    std::string told;
+    for (const auto& [reason, count] : reasons)
+      told += concat(told.empty() ? "" : ", ", reason, ": ", count);
+    throw DataError(concat(stage_.edits.data.string(),
+                           ": expected an edit that can be written, found none (", told, ")"));
+  }
+
   int64_t resume() {
     std::optional<EditedFile> state;
     const std::vector<int64_t> found = dist::agree(context_.comm(), [&] {
@@ -149,6 +166,7 @@ class Writer {
     try {
       return session_.write(batch, team_);
     } catch (const StopRequested&) {
+      if (begin == 0) throw StopRequested("stopped on request in the first batch, no edit is kept");
       save(before, begin);
       throw StopRequested(stopped());
     }
@@ -258,7 +276,7 @@ void restore_edit(const EditStage& stage, const fs::path& folder, RunContext& co
 void check_edit(const EditStage& stage, const SurveyInputs& inputs) {
   if (stage.revert) return check_revert(inputs);
   const size_t edits = requests_of(stage.edits, inputs.data.files).edits.size();
-  check_editor(stage.method, stage.editor, inputs.model.config, edits);
+  check_editor(stage.method, stage.editor, inputs, edits);
   bool has_adapter = !inputs.recipe.model.adapter.empty();
   for (size_t i = 0; i < inputs.stage; ++i) {
     const Stage& above = *inputs.recipe.stages[i];

@@ -116,6 +116,7 @@ void EditedModel::write_and_keep(const EditedWeights& edits, int64_t begin, int6
   try {
     write(edits, begin, end, team);
   } catch (const StopRequested&) {  // alone, in the middle of a batch
+    if (begin == 0) throw StopRequested("stopped on request in the first batch, no edit is kept");
     save(edits, before, begin);
     throw StopRequested(stopped);
   }

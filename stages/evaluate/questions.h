@@ -17,6 +17,9 @@ struct EvalQuestions {
   ChatTemplate chat_template;  ///< in which questions are asked
 };
 
+/// Throws as check_editor() where the stage's method writes into weights.
+void check_editor_of(const EvaluateStage& stage, const SurveyInputs& inputs);
+
 /// Throws as the stage would before its first answer: what reading the benchmark, check_editor()
 /// and the choice of a chat template throw.
 EvalQuestions eval_questions(const EvaluateStage& stage, const SurveyInputs& inputs);

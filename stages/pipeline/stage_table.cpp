@@ -9,6 +9,7 @@
 #include "stages/capability/stage.h"
 #include "stages/covariance/stage.h"
 #include "stages/edit/stage.h"
+#include "stages/evaluate/questions.h"
 #include "stages/evaluate/stage.h"
 #include "stages/export/quantize_stage.h"
 #include "stages/export/stage.h"
@@ -86,24 +87,25 @@ constexpr StageRunner kRunners[] = {
            return evaluate_memory(as<EvaluateStage>(stage), inputs, options);
          },
      .check = check<EvaluateStage, check_evaluate>,
+     .check_at_start = check<EvaluateStage, check_editor_of>,
      .lighter = "a smaller evaluate.max_tokens_per_batch or evaluate.judge.max_tokens_per_batch"},
     {.name = CapabilityStage::kName,
      .run = call<CapabilityStage, run_capability>,
      .leaves = LeftFile{ArtifactKind::kResults, kCapabilityResultsFile},
      .check = check<CapabilityStage, check_capability>,
-     .checks_at_start = true,
+     .check_at_start = check<CapabilityStage, check_capability>,
      .lighter = "a smaller capability.max_tokens_per_batch or capability.max_length"},
     {.name = CovarianceStage::kName,
      .run = call<CovarianceStage, run_covariance>,
      .leaves = LeftFile{ArtifactKind::kCovariance, kCovarianceFile},
      .check = check<CovarianceStage, check_covariance>,
-     .checks_at_start = true,
+     .check_at_start = check<CovarianceStage, check_covariance>,
      .lighter = "a smaller covariance.max_tokens_per_batch"},
     {.name = EditStage::kName,
      .run = call<EditStage, run_edit>,
      .restore = call<EditStage, restore_edit>,
      .check = check<EditStage, check_edit>,
-     .checks_at_start = true,
+     .check_at_start = check<EditStage, check_edit>,
      .lighter = "a smaller edit.editor.max_tokens_per_batch"},
     {.name = QuantizeStage::kName,
      .run = call<QuantizeStage, run_quantize>,

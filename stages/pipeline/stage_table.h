@@ -48,9 +48,9 @@ struct StageRunner {
   /// Turns what the stage reads, as far as it is there before the run, into what it computes with.
   /// Throws what the stage would throw; null where Stage::check_inputs tells all.
   void (*check)(const Stage& stage, const SurveyInputs& inputs) = nullptr;
-  /// Whether a run asks `check` before its first stage: what it finds would come up after others
-  /// have worked for hours.
-  bool checks_at_start = false;
+  /// What a run asks before its first stage, as it would come up after others have worked for
+  /// hours: all of `check`, or what of it is quick; null: nothing.
+  void (*check_at_start)(const Stage& stage, const SurveyInputs& inputs) = nullptr;
   /// A digest of the questions that the stage leaves out because others of the recipe ask them;
   /// null where it leaves out none. Reads their data.
   std::string (*left_out)(const Stage& stage, const Recipe& recipe, LoadedData& files) = nullptr;

@@ -414,6 +414,41 @@ class EditRun(TinyRunTest):
     def losses_of(self, out, stage):
         return [line["loss"] for line in self.lines(out, f"{stage}/metrics.jsonl")]
 
+    def test_second_moments_are_looked_for_before_the_first_stage(self):
+        first = evaluate_of("none")
+        keys = "steps: 3, layers: [1, 2], " + CONTEXTS
+        for step in (edit_of("memit", keys), evaluate_of("memit", f", editor: {{{{{keys}}}}}")):
+            self.refused("no_moments", first + step, 78,
+                         "editor.covariance: expected a file of second moments for memit, or a stage covariance before this one")
+            self.refused("other_layers", first + MOMENTS + step.replace("[1, 2]", "[2, 3]"), 78,
+                         "editor.layers: expected layers of the stage covariance above (1, 2), found 3")
+            named = step.replace("steps: 3", "steps: 3, covariance: {root}/text.txt")
+            self.refused("no_file_of_moments", first + named, 65, "text.txt: ")
+            self.run_of("some_moments", MOMENTS)
+            named = step.replace("steps: 3", "steps: 3, covariance: {root}/some_moments/01-covariance/covariance.h5")
+            self.refused("moments_of_others", first + named.replace("[1, 2]", "[2, 3]"), 65, "expected layers/3/down_proj, found layers/1/")
+            for out in ("no_moments", "other_layers", "no_file_of_moments", "moments_of_others"):
+                self.assertFalse(os.path.exists(f"{self.root}/{out}/01-evaluate/results.json"), out)
+
+    def test_a_stage_that_can_write_nothing_is_refused(self):
+        rows = json.loads(json.dumps(self.rows))
+        for row in rows:
+            row["en"]["subject"] = "zzz"
+        self.write_rows("nowhere_enes.json", rows)
+        result = self.run_program([self.recipe("nowhere", HEAD + edit_of("rome", METHODS["rome"]).replace("facts_enes", "nowhere_enes"))])
+        self.assertEqual(result.returncode, 65, result.stderr)
+        self.assertIn(f"expected an edit that can be written, found none (subject: not in the prompt: {EDITS})", result.stderr)
+
+    def test_a_stop_in_the_first_batch_says_that_nothing_is_kept(self):
+        text = edit_of("rome", f"batch: {EDITS}, steps: 400, stop_loss: 0, " + CONTEXTS)
+        process = self.start([self.recipe("early", HEAD + text)], 1, stderr=subprocess.PIPE)
+        self.assertTrue(reaches(process, lambda: os.path.exists(f"{self.root}/early/01-edit/edits.jsonl")), "the run ended by itself")
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=PATIENCE)
+        self.assertEqual(process.returncode, 75, errors)
+        self.assertNotIn("edits kept", errors)
+        self.assertFalse(os.path.exists(f"{self.root}/early/01-edit/state.h5"))
+
     def test_rows_that_cannot_be_written_are_counted(self):
         rows = json.loads(json.dumps(self.rows))
         rows[1]["en"]["subject"] = "zzz"
