@@ -209,10 +209,10 @@ class Pipeline {
         const StageRunner& runner = runner_of(stage);
         if (runner.demand)
           runner.demand->check(stage, context_.pretrained(), context_.chat_template());
-        if (runner.checks_at_start) {
+        if (runner.check_at_start != nullptr) {
           const RunPlace place{};  // where makes no difference
-          runner.check(stage, {recipe_, i, context_.pretrained(), context_.chat_template(), place,
-                               context_.artifacts(), context_.data()});
+          runner.check_at_start(stage, {recipe_, i, context_.pretrained(), context_.chat_template(),
+                                        place, context_.artifacts(), context_.data()});
         }
       }
     });
@@ -304,15 +304,18 @@ std::unique_ptr<LiveReport> live_report_of(const Recipe& recipe, bool is_root) {
   }
 }
 
-/// The page of a run that goes on says so, and must not any longer.
+/// The run has its own reason to end, which these files are about: what hinders them is a warning.
 void end_unfinished(const Recipe& recipe, RunFolder& folder, const std::string& reason) {
-  folder.write_end(reason);
-  if (!recipe.live_report) return;
-  try {
-    report::write_live_report(recipe.output_dir);
-  } catch (const std::exception& error) {
-    log::warning(concat("report: ", error.what()));  // the run has its own reason to end
-  }
+  const auto try_to = [](const char* what, const auto& write) {
+    try {
+      write();
+    } catch (const std::exception& error) {
+      log::warning(concat(what, ": ", error.what()));
+    }
+  };
+  try_to("run.json", [&] { folder.write_end(reason); });
+  // The page of a run that goes on says so, and must not any longer.
+  if (recipe.live_report) try_to("report", [&] { report::write_live_report(recipe.output_dir); });
 }
 
 }  // namespace
