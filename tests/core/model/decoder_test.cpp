@@ -48,7 +48,8 @@ TEST_P(GoldenModel, LogitsEqualThoseOfTransformers) {
   const auto weights = read_tensors(folder() / "model.safetensors");
   const auto golden = read_tensors(folder() / "golden.safetensors");
   std::vector<TreeSequence> sequences;
-  for (const Json& sequence : read_json_file(folder() / "golden.json")["sequences"]) {
+  const Json asked = read_json_file(folder() / "golden.json");
+  for (const Json& sequence : asked.at("sequences")) {
     sequences.push_back({sequence["ids"].get<std::vector<int64_t>>(), {}});
   }
 

@@ -37,7 +37,8 @@ class Capture final : public BlockProducts {
 
 std::vector<TreeSequence> sequences_of(const std::string& model) {
   std::vector<TreeSequence> sequences;
-  for (const Json& one : read_json_file(golden_folder(model) / "golden.json")["sequences"])
+  const Json golden = read_json_file(golden_folder(model) / "golden.json");
+  for (const Json& one : golden.at("sequences"))
     sequences.push_back({one["ids"].get<std::vector<int64_t>>(), {}});
   return sequences;
 }

@@ -263,8 +263,8 @@ TEST_F(Pretrained, AFolderWithoutThemHasItsFilesInTheOrderThatFingerprintsHave) 
 
 TEST_F(Pretrained, SpecialTokensAreThoseThatTransformersTakes) {
   const fs::path path = exported();
-  for (const Json& one :
-       read_json_file(XKDE_SOURCE_DIR "/tests/golden/special_tokens.json").at("cases")) {
+  const Json golden = read_json_file(XKDE_SOURCE_DIR "/tests/golden/special_tokens.json");
+  for (const Json& one : golden.at("cases")) {
     std::ofstream(path / "tokenizer_config.json") << one.at("tokenizer_config").dump();
     std::ofstream(path / "special_tokens_map.json") << one.at("special_tokens_map").dump();
     const Tokenizer tokenizer = open_pretrained(path).tokenizer;
