@@ -113,6 +113,7 @@ class GgufWeights : public WeightFile {
   /// From GgufForm::kPairs to the order of transformers; `values` has `rows` rows.
   template <typename T>
   void part_pairs(std::span<T> values, int64_t rows) const {
+    if (rows == 0) return;
     const std::vector<T> stored(values.begin(), values.end());
     const int64_t half = head_dim_ / 2;
     const int64_t columns = std::ssize(values) / rows;

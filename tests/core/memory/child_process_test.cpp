@@ -76,12 +76,18 @@ TEST(ChildProcess, WorkAndWaitingAreLimited) {
 }
 
 TEST(ChildProcess, MemoryIsLimited) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "AddressSanitizer ends a process whose memory is limited";
+#endif
   EXPECT_EQ(error_of_trying(take_a_gibibyte, {.bytes = 1 << 26}),
             "file: expected what the library can read with 67108864 bytes, found a file that takes "
             "more");
 }
 
 TEST(ChildProcess, AHostWithoutMemoryIsNotTheFilesFault) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "AddressSanitizer ends a process whose memory is limited";
+#endif
   // In a process of its own, whose limit stays with it.
   EXPECT_EXIT(
       {
