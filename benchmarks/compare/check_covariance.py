@@ -2,11 +2,12 @@
 """Second moments of a `covariance` stage against transformers: the same windows, one at a time, seen by hooks, fp32.
 
 usage: check_covariance.py --model DIR --text FILE [FILE ...] [--binary xkde_dist] [--layers 0 2] [--max-tokens 5000]
-                           [--context-length 64] [--ranks 1] [--threads 1] [--rounds 0]
+                           [--modules down_proj] [--context-length 64] [--ranks 1] [--threads 1] [--rounds 0] [--plain]
 Needs torch, transformers and h5py. DIR is a Hugging Face folder that both sides read. Each document is a line. Prints one
 JSON line for each layer and module and ends with 1 where a matrix differs by more than 1e-5 of its norm, or a number of
 tokens. --rounds N then times both sides in turn, N times each: medians of tokens per second through the blocks that are
-needed. The other side batches windows of like length, stops behind the last layer and adds fp32 products in fp64.
+needed. The other side batches windows of like length, stops behind the last layer and adds fp32 products in fp64. With
+--plain it computes all layers and the head, as a forward pass that knows nothing of hooks does.
 """
 import argparse
 import json
@@ -30,7 +31,7 @@ class LastLayer(Exception):
 
 
 def recipe_of(options, folder, batch):
-    stage = {"texts": [{"data": str(text)} for text in options.text], "layers": options.layers, "modules": list(MODULES),
+    stage = {"texts": [{"data": str(text)} for text in options.text], "layers": options.layers, "modules": options.modules,
              "max_tokens": options.max_tokens, "context_length": options.context_length, "max_tokens_per_batch": batch}
     return {"run_name": "check", "output_dir": str(folder / "run"), "parallel": {"threads": options.threads},
             "model": {"model_name_or_path": str(options.model), "dtype": "float32", "chat_template": "plain"},
@@ -83,10 +84,11 @@ class Hooks:
         self.torch, self.exact, self.sums, self.rows = torch, exact, {}, None
         for layer in options.layers:
             block = dict(model.model.layers[layer].named_modules())
-            for name, candidates in MODULES.items():
-                module = next(block[one] for one in candidates if one in block)
+            for name in options.modules:
+                module = next(block[one] for one in MODULES[name] if one in block)
                 module.register_forward_pre_hook(self.adder(f"layers/{layer}/{name}"))
-        model.model.layers[max(options.layers)].register_forward_hook(self.stop)
+        if exact or not options.plain:
+            model.model.layers[max(options.layers)].register_forward_hook(self.stop)
 
     def adder(self, place):
         def add(_, inputs):
@@ -160,7 +162,7 @@ def time_both(options, load, windows, batch):
             ours.append(run_product(options, pathlib.Path(folder), batch)[1])
         theirs.append(speed_of_hooks(model, hooks, windows, batch))
     print(json.dumps({"tokens_per_second": statistics.median(ours), "transformers": statistics.median(theirs),
-                      "rounds": options.rounds, "ranks": options.ranks, "threads": options.threads,
+                      "rounds": options.rounds, "plain": options.plain, "ranks": options.ranks, "threads": options.threads,
                       "ours": ours, "theirs": theirs}))
 
 
@@ -170,11 +172,13 @@ def main():
     parser.add_argument("--text", type=pathlib.Path, nargs="+", required=True)
     parser.add_argument("--binary", default="xkde_dist")
     parser.add_argument("--layers", type=int, nargs="+", default=[0, 2])
+    parser.add_argument("--modules", nargs="+", choices=MODULES, default=list(MODULES))
     parser.add_argument("--max-tokens", type=int, default=5000)
     parser.add_argument("--context-length", type=int, default=64)
     parser.add_argument("--ranks", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=0)
+    parser.add_argument("--plain", action="store_true")
     options = parser.parse_args()
     batch = 1024
     tokenizer, load = open_model(options)
