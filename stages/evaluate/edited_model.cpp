@@ -112,18 +112,20 @@ void EditedModel::write_and_keep(const EditedWeights& edits, int64_t begin, int6
   // What a stop keeps that comes in the middle of a batch, or behind one that is not whole.
   EditedFile before;
   if (team.size() == 1 || (!is_whole && context_.is_root())) before = session_.edited();
-  const std::string stopped = concat("stopped on request, edits kept in ", kept_.string());
+  const auto stop = [&](bool is_written) {
+    if (!is_written && begin > 0) save(edits, std::move(before), begin);
+    throw StopRequested(is_written || begin > 0
+                            ? concat("stopped on request, edits kept in ", kept_.string())
+                            : "stopped on request in the first batch, no edit is kept");
+  };
   try {
     write(edits, begin, end, team);
   } catch (const StopRequested&) {  // alone, in the middle of a batch
-    if (begin == 0) throw StopRequested("stopped on request in the first batch, no edit is kept");
-    save(edits, before, begin);
-    throw StopRequested(stopped);
+    stop(/*is_written=*/false);
   }
   const bool stops = stop_requested_anywhere(context_.comm());
   if (is_whole && (stops || saves_.is_due())) save(edits, session_.edited(), end);
-  if (!is_whole && stops) save(edits, std::move(before), begin);
-  if (stops) throw StopRequested(stopped);
+  if (stops) stop(is_whole);
 }
 
 void EditedModel::install(const EditedWeights& edits, Team& team) {
