@@ -356,10 +356,14 @@ class EditRun(TinyRunTest):
         for ranks in (1, 2):
             out = f"{method}_streamed{ranks}"
             metrics = f"{self.root}/{out}/01-evaluate/metrics.jsonl"
-            process = self.start([self.recipe(out, HEAD + text)], ranks, stderr=subprocess.PIPE)
-            self.assertTrue(reaches(process, lambda: count_lines(metrics) >= asked), "the run ended by itself")
-            process.send_signal(signal.SIGUSR1)
-            _, errors = process.communicate(timeout=PATIENCE)
+            for _ in range(4):  # on a busy machine the signal may come behind the last edit
+                shutil.rmtree(f"{self.root}/{out}", ignore_errors=True)
+                process = self.start([self.recipe(out, HEAD + text)], ranks, stderr=subprocess.PIPE)
+                reaches(process, lambda: count_lines(metrics) >= asked)
+                process.send_signal(signal.SIGUSR1)
+                _, errors = process.communicate(timeout=PATIENCE)
+                if process.returncode != 0:
+                    break
             self.assertEqual(process.returncode, 75, errors)
             kept = f"{self.root}/{out}/01-evaluate/stream.h5"
             self.assertEqual("edits kept in " in errors, os.path.exists(kept), errors)
