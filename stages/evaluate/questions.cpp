@@ -8,15 +8,24 @@
 
 namespace xkde::recipe {
 
-void check_editor_of(const EvaluateStage& stage, const SurveyInputs& inputs) {
+namespace {
+
+void check_editor_of(const EvaluateStage& stage, const EvalInputs& edits,
+                     const SurveyInputs& inputs) {
   if (!stage.method->editor()) return;
-  const EvalInputs edits = read_eval_inputs(stage, inputs.data.files);
   check_editor(*stage.method->editor(), stage.editor, inputs, edits.streams.front().edits.size());
 }
 
+}  // namespace
+
+void check_editor_of(const EvaluateStage& stage, const SurveyInputs& inputs) {
+  if (stage.method->editor())
+    check_editor_of(stage, read_eval_inputs(stage, inputs.data.files), inputs);
+}
+
 EvalQuestions eval_questions(const EvaluateStage& stage, const SurveyInputs& inputs) {
-  check_editor_of(stage, inputs);
   EvalInputs edits = read_eval_inputs(stage, inputs.data.files);
+  check_editor_of(stage, edits, inputs);
   cut_prefixes(edits, inputs.model.tokenizer);
   std::vector<EditMoment> moments =
       edit_moments(stage.mode, stage.sizes, stage.eval_when, edits.edits_of_stream(), stage.by_age);
