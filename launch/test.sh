@@ -14,7 +14,7 @@ Environment:
   XKDE_DEPS_DIR      where LibTorch and the tests' model are kept (default: .deps)
   XKDE_SHARED_DIR    folder with benchmark data for the tests that need it (default: ../shared)
   XKDE_FUZZ_SECONDS  how long each parser is fuzzed (docs/limits.md). Default: not at all, because the build
-                     for it takes 20 minutes of one core. clang 14 is then installed, too.
+                     for it takes 20 minutes of one core.
 HELP
 }
 
