@@ -39,13 +39,15 @@ struct EditorEntry {
   bool remembers = false;      ///< what it writes depends on the edits before
   bool looks_up = false;       ///< leaves the weights as they are; questions look its edits up
   bool uses_contexts = needs_subject;  ///< writes a request in several contexts
+  /// Each request of a batch is written into what those before it left, not all into the same.
+  bool one_by_one = false;
 };
 inline constexpr EditorEntry kEditors[] = {
     {"ft_l", EditorKind::kFtL},
     {"ft_m", EditorKind::kFtM},
     {"locft_bf", EditorKind::kLocFtBf},
     {"lora", EditorKind::kLora},
-    {"rome", EditorKind::kRome, true},
+    {.name = "rome", .value = EditorKind::kRome, .needs_subject = true, .one_by_one = true},
     {"memit", EditorKind::kMemit, true, true},
     {"memit_history", EditorKind::kMemitHistory, true, true, true},
     {"emmet", EditorKind::kEmmet, true, true},

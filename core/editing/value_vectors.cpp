@@ -245,23 +245,13 @@ std::vector<Task> tasks_of(const EditableModel& model, std::span<const EditReque
 }
 
 /// As value_groups().
-std::vector<int64_t> group_sizes(std::span<const Task> tasks, const EditableModel& model,
-                                 const ValueOptions& options) {
+std::vector<int64_t> groups_of(std::span<const Task> tasks, const EditableModel& model,
+                               const ValueOptions& options) {
   if (options.one_by_one) return std::vector<int64_t>(tasks.size(), 1);
-  int64_t total = 0;
-  for (const Task& task : tasks) total += task.rows();
-  const int64_t most = most_group_rows(total, model.device, options.max_tokens);
-  std::vector<int64_t> sizes;
-  int64_t rows = 0;
-  for (const Task& task : tasks) {
-    if (sizes.empty() || rows + task.rows() > most) {
-      sizes.push_back(0);
-      rows = 0;
-    }
-    rows += task.rows();
-    ++sizes.back();
-  }
-  return sizes;
+  std::vector<int64_t> rows;
+  for (const Task& task : tasks) rows.push_back(task.rows());
+  const int64_t total = std::accumulate(rows.begin(), rows.end(), int64_t{0});
+  return group_sizes(rows, most_group_rows(total, model.device, options.max_tokens));
 }
 
 /// Everyone gets what each member found.
@@ -281,9 +271,23 @@ int64_t most_group_rows(int64_t total, at::Device device, int64_t max_tokens) {
   return std::min(max_tokens, std::max(kFewestRows, total / kFewestGroups));
 }
 
+std::vector<int64_t> group_sizes(std::span<const int64_t> rows, int64_t most) {
+  std::vector<int64_t> sizes;
+  int64_t sum = 0;
+  for (const int64_t one : rows) {
+    if (sizes.empty() || sum + one > most) {
+      sizes.push_back(0);
+      sum = 0;
+    }
+    sum += one;
+    ++sizes.back();
+  }
+  return sizes;
+}
+
 std::vector<int64_t> value_groups(const EditableModel& model, std::span<const EditRequest> requests,
                                   const EditorSettings& settings, const ValueOptions& options) {
-  return group_sizes(tasks_of(model, requests, settings, options), model, options);
+  return groups_of(tasks_of(model, requests, settings, options), model, options);
 }
 
 ValueVectors value_vectors(const EditableModel& model, std::span<const EditRequest> requests,
@@ -291,7 +295,7 @@ ValueVectors value_vectors(const EditableModel& model, std::span<const EditReque
                            Team& team) {
   const std::vector<Task> tasks = tasks_of(model, requests, settings, options);
   const std::vector<int64_t> groups =
-      options.groups.empty() ? group_sizes(tasks, model, options) : options.groups;
+      options.groups.empty() ? groups_of(tasks, model, options) : options.groups;
   XKDE_CHECK(std::accumulate(groups.begin(), groups.end(), int64_t{0}) == std::ssize(requests),
              InternalError, "value vectors: groups of other than ", requests.size(), " requests");
   const int64_t width = model.decoder.config().hidden_size;

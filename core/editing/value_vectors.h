@@ -46,6 +46,10 @@ ValueVectors value_vectors(const EditableModel& model, std::span<const EditReque
 /// fewer where that makes more groups.
 int64_t most_group_rows(int64_t total, at::Device device, int64_t max_tokens);
 
+/// How many requests each group has, one group behind another, where request i has rows[i] rows: as
+/// many as have no more than `most` rows together, and at least one.
+std::vector<int64_t> group_sizes(std::span<const int64_t> rows, int64_t most);
+
 /// How many requests are computed together, one group behind another: as many as fill a pass, or
 /// fewer, so that few requests keep more than one member busy. Depends on the requests and the
 /// device alone.

@@ -44,11 +44,11 @@ std::vector<EditRequest> all_requests(const EvalInputs& inputs,
 }
 
 /// Those that are written into the model as trained: of a stream only its first batch is, of a
-/// batch of ROME's only the first request.
+/// batch that is written one by one only the first request.
 std::vector<EditRequest> fresh_requests(const EvaluateStage& stage, const EvalInputs& inputs,
                                         std::span<const EditedWeights> edited) {
   if (stage.mode == EditMode::kSequential) return {};
-  if (*stage.method->editor() != EditorKind::kRome) return all_requests(inputs, edited);
+  if (!entry_of(kEditors, *stage.method->editor()).one_by_one) return all_requests(inputs, edited);
   std::vector<EditRequest> first;
   for (const EditedWeights& one : edited)
     first.push_back(request_of(inputs, one.stream, one.begin));

@@ -1,6 +1,8 @@
 #include "stages/evaluate/editing_memory.h"
 
 #include <algorithm>
+#include <numeric>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -164,32 +166,29 @@ class Editing {
 
   /// A search for value vectors: of the group of requests that has most rows.
   int64_t value_bytes(const std::vector<Sequence>& batch) const {
-    const auto rows_of = [this](const Sequence& one) {
-      return contexts() * (one.length - one.before) + one.essence;
+    std::vector<int64_t> rows;
+    for (const Sequence& one : batch)
+      rows.push_back(contexts() * (one.length - one.before) + one.essence);
+    const auto sum = [](std::span<const int64_t> all) {
+      return std::accumulate(all.begin(), all.end(), int64_t{0});
     };
-    int64_t largest = 0, rows = 0, total = 0;
-    for (const Sequence& one : batch) total += rows_of(one);
-    const bool is_alone = kind_ == EditorKind::kRome;
-    const int64_t most =
-        is_alone ? 0 : most_group_rows(total, device(), stage_.editor.max_tokens_per_batch);
-    std::vector<Sequence> group;
-    const auto close = [&] {
-      if (!group.empty()) largest = std::max(largest, search_bytes(group, rows));
-      group.clear();
-      rows = 0;
-    };
-    for (const Sequence& one : batch) {
-      if (rows + rows_of(one) > most) close();
-      rows += rows_of(one);
-      group.push_back(one);
+    const int64_t most = entry_.one_by_one ? 0
+                                           : most_group_rows(sum(rows), device(),
+                                                             stage_.editor.max_tokens_per_batch);
+    int64_t largest = 0;
+    size_t begin = 0;
+    for (const int64_t size : group_sizes(rows, most)) {
+      const auto count = static_cast<size_t>(size);
+      largest = std::max(largest, search_bytes(std::span(batch).subspan(begin, count),
+                                               sum(std::span(rows).subspan(begin, count))));
+      begin += count;
     }
-    close();
     return largest;
   }
 
   /// What the blocks above the edited one keep of their rows for the backward pass, and the keys
   /// and values of what stands before.
-  int64_t search_bytes(const std::vector<Sequence>& group, int64_t rows) const {
+  int64_t search_bytes(std::span<const Sequence> group, int64_t rows) const {
     int64_t own = 0, past = 0, tokens_before = 0, labels = 0;
     for (const Sequence& one : group) {
       own = std::max(own, one.length - one.before);

@@ -36,7 +36,7 @@ class Rome final : public ValueEditor {
             .place = VectorPlace::kMlpOutput,
             .contexts = parts_.contexts,
             .max_tokens = parts_.max_tokens,
-            .one_by_one = true};
+            .one_by_one = entry_of(kEditors, EditorKind::kRome).one_by_one};
   }
 
   ValueVectors write_one(std::span<const EditRequest> request, WeightOverlay& overlay, Team& team) {
