@@ -54,11 +54,6 @@ Requests requests_of(const EditSelection& edits, LoadedData& files) {
   return requests;
 }
 
-void check_adapter(bool has_adapter) {
-  XKDE_CHECK(!has_adapter, ConfigError, EditStage::kName,
-             ": expected a model without an adapter, found one; export it merged, and edit that");
-}
-
 /// One stage at work.
 class Writer {
  public:
@@ -263,7 +258,6 @@ void check_revert(const SurveyInputs& inputs) {
 
 void run_edit(const EditStage& stage, const fs::path& folder, RunContext& context) {
   if (stage.revert) return restore_edit(stage, folder, context);
-  check_adapter(context.weights().lora().has_value());
   Writer(stage, folder, context).run();
   restore_edit(stage, folder, context);
 }
@@ -277,12 +271,6 @@ void check_edit(const EditStage& stage, const SurveyInputs& inputs) {
   if (stage.revert) return check_revert(inputs);
   const size_t edits = requests_of(stage.edits, inputs.data.files).edits.size();
   check_editor(stage.method, stage.editor, inputs, edits);
-  bool has_adapter = !inputs.recipe.model.adapter.empty();
-  for (size_t i = 0; i < inputs.stage; ++i) {
-    const Stage& above = *inputs.recipe.stages[i];
-    if (above.changes_model()) has_adapter = above.adapter() != nullptr;
-  }
-  check_adapter(has_adapter);
 }
 
 }  // namespace xkde::recipe

@@ -22,8 +22,7 @@ void run_edit(const EditStage& stage, const std::filesystem::path& folder, RunCo
 /// Gives the context the weights that a finished stage left in its `folder`. Collective.
 void restore_edit(const EditStage& stage, const std::filesystem::path& folder, RunContext& context);
 
-/// Throws where the stage could not begin: ConfigError where the model has an adapter, and as
-/// check_editor().
+/// Throws where the stage could not begin, as check_editor().
 void check_edit(const EditStage& stage, const SurveyInputs& inputs);
 
 }  // namespace xkde::recipe

@@ -152,8 +152,7 @@ dist::AskMemory judge_memory(const EvaluateStage& stage, const EvalQuestionnaire
 
 /// As RunWeights holds it: frozen where adapters are all that is trained.
 dist::WeightsHeld held_by(const Recipe& recipe) {
-  if (!recipe.model.adapter.empty()) return dist::WeightsHeld::kAdapted;
-  bool adapts = false;
+  bool adapts = !recipe.model.adapter.empty();
   for (const StagePtr& stage : recipe.stages) {
     if (!stage->changes_model()) continue;
     if (stage->adapter() == nullptr) return dist::WeightsHeld::kMasters;

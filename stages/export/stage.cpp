@@ -68,7 +68,7 @@ std::string origin_of(const fs::path& folder) {
 
 void export_adapter(const ExportStage& stage, const fs::path& folder, RunContext& context) {
   RunWeights& weights = context.weights();
-  check_adapter(weights.lora().has_value(), weights.is_base_pretrained());
+  check_adapter(weights.lora() != nullptr, weights.is_base_pretrained());
   const std::map<std::string, at::Tensor> matrices = weights.gather_adapter(context.options());
   if (!context.is_root()) return;
   FreshFolder fresh(stage.adapter);

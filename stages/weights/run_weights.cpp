@@ -46,7 +46,8 @@ std::map<std::string, Pair> pairs_of(const std::vector<LoraBlock>& blocks,
 }
 
 /// `base` with an adapter, whose product is made of whole tensors.
-dist::ReadTensor merged(dist::ReadTensor base, std::map<std::string, Pair> pairs, double scale) {
+dist::ReadTensor with_pairs(dist::ReadTensor base, std::map<std::string, Pair> pairs,
+                            double scale) {
   return [base = std::move(base), pairs = std::move(pairs), scale](
              const std::string& name, int64_t first, std::span<float> out) {
     const auto found = pairs.find(name);
@@ -59,6 +60,18 @@ dist::ReadTensor merged(dist::ReadTensor base, std::map<std::string, Pair> pairs
         weight,
         {.a = pair.a, .b = {pair.b}, .rows = {{.begin = 0, .count = rows}}, .scale = scale});
     std::copy_n(sum.const_data_ptr<float>() + first, out.size(), out.data());
+  };
+}
+
+/// `below` with matrices that edits changed.
+dist::ReadTensor with_edits(dist::ReadTensor below, const fs::path& file) {
+  auto edited =
+      std::make_shared<std::map<std::string, at::Tensor>>(std::move(read_edited(file).weights));
+  return [below = std::move(below), edited](const std::string& name, int64_t first,
+                                            std::span<float> out) {
+    const auto found = edited->find(name);
+    if (found == edited->end()) return below(name, first, out);
+    std::copy_n(found->second.const_data_ptr<float>() + first, out.size(), out.data());
   };
 }
 
@@ -79,12 +92,11 @@ RunWeights::RunWeights(const Recipe& recipe, dist::Communicator& comm,
   check_held_blocks(pretrained, form_, "lora.base");
   if (recipe.model.adapter.empty()) return;
   peft_ = PeftAdapter::open(recipe.model.adapter, pretrained.config);
-  lora_ = peft_->options();
-  fill_adapter_ = from_file();
+  adapter_ = from_file();
 }
 
 bool RunWeights::freezes() const {
-  if (lora_) return true;
+  if (adapter_) return true;
   bool any = false;
   for (const StagePtr& stage : recipe_.stages) {
     if (!stage->changes_model()) continue;
@@ -102,7 +114,9 @@ void RunWeights::release() {
 void RunWeights::build(const dist::EngineOptions& options) {
   release();
   if (freezes()) {
-    adapted_ = std::make_unique<dist::AdapterModel>(decoder_, comm_, options, lora_, format_of());
+    adapted_ = std::make_unique<dist::AdapterModel>(
+        decoder_, comm_, options, adapter_ ? std::optional(adapter_->options) : std::nullopt,
+        format_of());
   } else {
     full_ = std::make_unique<dist::ShardedModel>(decoder_, comm_, options);
   }
@@ -116,13 +130,13 @@ dist::RunModel& RunWeights::model(const dist::EngineOptions& options) {
 }
 
 void RunWeights::load() {
-  if (full_ && find_base_ && edits_.empty()) {
+  if (full_ && find_base_ && changes_.empty()) {
     load_checkpoint_of(find_base_, full_->layout(), full_->master());
     full_->masters_changed();
     return;
   }
   fill_base(base_reader());
-  if (adapted_ && lora_) fill_adapter_(*adapted_);
+  if (adapted_ && adapter_) adapter_->fill(*adapted_);
 }
 
 void RunWeights::fill_base(const dist::ReadTensor& read) {
@@ -183,31 +197,48 @@ dist::ReadTensor RunWeights::gguf_reader() {
 }
 
 dist::ReadTensor RunWeights::base_reader() {
-  dist::ReadTensor unedited = unedited_reader();
-  if (edits_.empty()) return unedited;
-  auto edited = std::make_shared<std::map<std::string, at::Tensor>>();
-  dist::agree_on(comm_, [&] {
-    for (const fs::path& file : edits_) {
-      for (auto& [name, tensor] : read_edited(file).weights) (*edited)[name] = std::move(tensor);
+  dist::ReadTensor reader = unchanged_reader();
+  for (const Change& change : changes_) {
+    if (change.adapter) {
+      reader = merged(std::move(reader), *change.adapter);
+    } else {
+      dist::agree_on(comm_, [&] { reader = with_edits(std::move(reader), change.edits); });
     }
-  });
-  return [unedited = std::move(unedited), edited](const std::string& name, int64_t first,
-                                                  std::span<float> out) {
-    const auto found = edited->find(name);
-    if (found == edited->end()) return unedited(name, first, out);
-    std::copy_n(found->second.const_data_ptr<float>() + first, out.size(), out.data());
-  };
+  }
+  return reader;
 }
 
-dist::ReadTensor RunWeights::unedited_reader() {
+dist::ReadTensor RunWeights::merged(dist::ReadTensor below, const Adapter& adapter) const {
+  XKDE_CHECK(adapter.open, InternalError, "run: an adapter in training is merged");
+  const std::vector<LoraBlock> blocks = lora_blocks(pretrained_.config, adapter.options);
+  const dist::ReadTensor read = adapter.open();
+  std::map<std::string, at::Tensor> matrices;
+  dist::agree_on(comm_, [&] {
+    for (const LoraBlock& block : blocks) {
+      for (const LoraTensor& tensor : block.tensors) {
+        at::Tensor values = at::empty(tensor.shape, at::TensorOptions().dtype(at::kFloat));
+        read(tensor.name, 0,
+             {values.mutable_data_ptr<float>(), static_cast<size_t>(values.numel())});
+        matrices[tensor.name] = std::move(values);
+      }
+    }
+  });
+  return with_pairs(std::move(below), pairs_of(blocks, matrices), adapter.options.scale());
+}
+
+dist::ReadTensor RunWeights::unchanged_reader() {
   if (!gguf_.empty()) return gguf_reader();
   if (!find_base_) return pretrained_reader();
+  return checkpoint_reader(find_base_, dist::layout_of(decoder_, 1));
+}
+
+dist::ReadTensor RunWeights::checkpoint_reader(const FindCheckpoint& find,
+                                               const dist::ShardLayout& layout) {
   const fs::path folder =
-      dist::broadcast(comm_, comm_.rank() == 0 ? find_base_().string() : std::string());
+      dist::broadcast(comm_, comm_.rank() == 0 ? find().string() : std::string());
   std::shared_ptr<dist::CheckpointTensors> tensors;
-  dist::agree_on(comm_, [&] {
-    tensors = std::make_shared<dist::CheckpointTensors>(folder, dist::layout_of(decoder_, 1));
-  });
+  dist::agree_on(comm_,
+                 [&] { tensors = std::make_shared<dist::CheckpointTensors>(folder, layout); });
   return [tensors](const std::string& name, int64_t first, std::span<float> out) {
     check_stop();
     tensors->read(name, first, out);
@@ -215,46 +246,40 @@ dist::ReadTensor RunWeights::unedited_reader() {
 }
 
 dist::ReadTensor RunWeights::first_reader() const {
-  if (!peft_) return pretrained_reader();
-  const std::vector<LoraBlock> blocks = lora_blocks(pretrained_.config, peft_->options());
-  std::map<std::string, at::Tensor> matrices;
-  for (const LoraBlock& block : blocks) {
-    for (const LoraTensor& tensor : block.tensors) {
-      at::Tensor values = at::empty(tensor.shape, at::TensorOptions().dtype(at::kFloat));
-      peft_->read(tensor.name, 0,
-                  {values.mutable_data_ptr<float>(), static_cast<size_t>(values.numel())});
-      matrices[tensor.name] = std::move(values);
-    }
-  }
-  return merged(pretrained_reader(), pairs_of(blocks, matrices), peft_->options().scale());
+  return peft_ ? merged(pretrained_reader(), from_file()) : pretrained_reader();
 }
 
-RunWeights::FillAdapter RunWeights::from_file() const {
-  return [this](dist::AdapterModel& model) {
-    dist::agree_on(comm_, [&] {
-      model.load([this](const std::string& name, int64_t first, std::span<float> out) {
-        peft_->read(name, first, out);
-      });
-    });
+RunWeights::Adapter RunWeights::from_file() const {
+  const dist::ReadTensor read = [this](const std::string& name, int64_t first,
+                                       std::span<float> out) { peft_->read(name, first, out); };
+  return {
+      .options = peft_->options(),
+      .fill = [this, read](
+                  dist::AdapterModel& model) { dist::agree_on(comm_, [&] { model.load(read); }); },
+      .open = [read] { return read; }};
+}
+
+RunWeights::Adapter RunWeights::from_checkpoint(FindCheckpoint find, const LoraOptions& options) {
+  Adapter adapter{.options = options, .fill = nullptr, .open = nullptr};
+  adapter.open = [this, find, options]() -> dist::ReadTensor {
+    return checkpoint_reader(find, dist::layout_of(lora_blocks(pretrained_.config, options), 1));
   };
-}
-
-RunWeights::FillAdapter RunWeights::from_checkpoint(FindCheckpoint find) {
-  return [this, find = std::move(find)](dist::AdapterModel& model) {
+  adapter.fill = [this, find = std::move(find)](dist::AdapterModel& model) {
     load_checkpoint_of(find, model.layout(), model.master());
     model.masters_changed();
   };
+  return adapter;
 }
 
 void RunWeights::use_checkpoint(FindCheckpoint find, const std::optional<LoraOptions>& lora,
                                 bool has) {
-  lora_ = lora;
   if (lora) {
-    fill_adapter_ = from_checkpoint(std::move(find));
+    adapter_ = from_checkpoint(std::move(find), *lora);
   } else {
+    adapter_.reset();
     find_base_ = std::move(find);
     gguf_.clear();
-    edits_.clear();
+    changes_.clear();
   }
   if (has || !is_built()) return;
   const bool fits = full_ ? !lora : lora && adapted_->lora();
@@ -263,66 +288,64 @@ void RunWeights::use_checkpoint(FindCheckpoint find, const std::optional<LoraOpt
   } else if (full_) {
     load();
   } else {
-    fill_adapter_(*adapted_);
+    adapter_->fill(*adapted_);
   }
 }
 
 void RunWeights::use_gguf(fs::path file) {
   gguf_ = std::move(file);
   find_base_ = nullptr;
-  edits_.clear();
-  const bool had_adapter = std::exchange(lora_, std::nullopt).has_value();
-  if (!is_built()) return;
-  if (had_adapter) {
-    release();
-  } else {
-    load();
-  }
+  changes_.clear();
+  if (std::exchange(adapter_, std::nullopt)) release();
+  reload();
 }
 
 void RunWeights::use_edits(fs::path file) {
-  edits_.push_back(std::move(file));
+  merge_adapter();
+  changes_.push_back({.edits = std::move(file), .adapter = std::nullopt});
   reload();
 }
 
 void RunWeights::drop_edits() {
-  edits_.clear();
+  while (!changes_.empty() && !changes_.back().adapter) changes_.pop_back();
+  if (!changes_.empty()) {
+    adapter_ = std::move(changes_.back().adapter);
+    changes_.pop_back();
+    release();
+  }
   reload();
+}
+
+void RunWeights::merge_adapter() {
+  if (!adapter_) return;
+  changes_.push_back({.edits = {}, .adapter = std::exchange(adapter_, std::nullopt)});
+  release();
 }
 
 void RunWeights::reload() {
   if (is_built()) load();
 }
 
-// NOLINTNEXTLINE(readability-function-size): the four ways from one kind of training to another
 dist::RunModel& RunWeights::model_to_train(const std::optional<LoraOptions>& lora,
                                            const std::string& place,
                                            const dist::EngineOptions& options) {
   if (!lora) {
-    if (lora_) {
-      model(options);
-      const std::map<std::string, at::Tensor> matrices = adapted_->gather_adapter(/*all=*/true);
-      const dist::ReadTensor weights =
-          merged(base_reader(), pairs_of(adapted_->blocks(), matrices), lora_->scale());
-      release();
-      lora_.reset();
-      full_ = std::make_unique<dist::ShardedModel>(decoder_, comm_, options);
-      fill_base(weights);
-    }
+    merge_adapter();
     return model(options);
   }
-  if (lora_) {
-    const std::string expected = in_words(pretrained_.config, *lora_);
+  if (adapter_) {
+    const std::string expected = in_words(pretrained_.config, adapter_->options);
     const std::string found = in_words(pretrained_.config, *lora);
     XKDE_CHECK(expected == found, ConfigError, place, ": expected ", expected,
                ", as the adapter that the model has, found ", found);
+    adapter_->options = *lora;
   } else {
-    fill_adapter_ = [seed = static_cast<uint64_t>(recipe_.seed)](dist::AdapterModel& model) {
-      model.begin_adapter(seed);
-    };
+    adapter_ = Adapter{.options = *lora,
+                       .fill = [seed = static_cast<uint64_t>(recipe_.seed)](
+                                   dist::AdapterModel& model) { model.begin_adapter(seed); },
+                       .open = nullptr};
     release();
   }
-  lora_ = lora;
   model(options);
   adapted_->set_dropout(lora->dropout);
   return *adapted_;
@@ -337,7 +360,7 @@ void RunWeights::with_first_weights(const dist::EngineOptions& options,
   const bool other_base = full_ || !is_base_pretrained() || (peft_ && !has_blocks);
   if (adapted_) held.master().zero_();
   if (peft_ && has_blocks) {
-    from_file()(*adapted_);
+    from_file().fill(*adapted_);
   } else {
     held.masters_changed();
   }
@@ -350,7 +373,7 @@ void RunWeights::with_first_weights(const dist::EngineOptions& options,
 
 std::map<std::string, at::Tensor> RunWeights::gather_adapter(const dist::EngineOptions& options) {
   model(options);
-  XKDE_CHECK(adapted_ && lora_, InternalError, "run: the model has no adapter");
+  XKDE_CHECK(adapted_ && adapter_, InternalError, "run: the model has no adapter");
   return adapted_->gather_adapter();
 }
 
@@ -364,10 +387,11 @@ dist::ReadTensor RunWeights::weights_for_export(const dist::EngineOptions& optio
     };
   }
   dist::ReadTensor base = dequantized && is_base_pretrained() ? held_reader() : base_reader();
-  if (!lora_) return base;
+  if (!adapter_) return base;
   const std::map<std::string, at::Tensor> matrices = adapted_->gather_adapter();
   if (comm_.rank() != 0) return base;
-  return merged(std::move(base), pairs_of(adapted_->blocks(), matrices), lora_->scale());
+  return with_pairs(std::move(base), pairs_of(adapted_->blocks(), matrices),
+                    adapter_->options.scale());
 }
 
 }  // namespace xkde::recipe

@@ -57,17 +57,18 @@ class RunWeights {
   /// model() is there already.
   void use_gguf(std::filesystem::path file);
   /// A finished stage left matrices that edits changed (core/editing/edited_weights.h). They stand
-  /// in the place of those that the stages before lead to, and are read where model() is there
-  /// already.
+  /// in the place of those that the stages before lead to, an adapter merged in, and are read where
+  /// model() is there already.
   void use_edits(std::filesystem::path file);
-  /// The weights are those before all use_edits() since the last stage that left all weights.
+  /// The weights, and the adapter, are those before all use_edits() since the last stage that
+  /// trained or left all weights.
   void drop_edits();
 
-  /// What the model's adapter is; nothing where it has none.
-  const std::optional<LoraOptions>& lora() const noexcept { return lora_; }
+  /// What the model's adapter is; null where it has none.
+  const LoraOptions* lora() const noexcept { return adapter_ ? &adapter_->options : nullptr; }
   /// Whether the adapter belongs to the weights of the model's files. Not collective.
   bool is_base_pretrained() const noexcept {
-    return !find_base_ && gguf_.empty() && edits_.empty();
+    return !find_base_ && gguf_.empty() && changes_.empty();
   }
   /// The adapter of model(), on rank 0 (empty elsewhere). Needs lora().
   std::map<std::string, at::Tensor> gather_adapter(const dist::EngineOptions& options);
@@ -76,8 +77,18 @@ class RunWeights {
   dist::ReadTensor weights_for_export(const dist::EngineOptions& options, bool dequantized);
 
  private:
-  /// What fills an adapter's matrices.
-  using FillAdapter = std::function<void(dist::AdapterModel&)>;
+  struct Adapter {
+    LoraOptions options;
+    std::function<void(dist::AdapterModel&)> fill;  ///< its matrices
+    /// What reads them one by one. Null as long as the stage that made the adapter trains it.
+    std::function<dist::ReadTensor()> open;
+  };
+  /// What stands on the weights below it: matrices that edits changed or, without a file of them,
+  /// an adapter that is merged in.
+  struct Change {
+    std::filesystem::path edits;
+    std::optional<Adapter> adapter;
+  };
 
   bool freezes() const;
   void build(const dist::EngineOptions& options);
@@ -86,10 +97,16 @@ class RunWeights {
                           at::Tensor& state);
   dist::ReadTensor pretrained_reader() const;  ///< of the model's files
   dist::ReadTensor gguf_reader();
-  /// Of the file or the checkpoint that a stage left; else of the model's files. Without edits.
-  dist::ReadTensor unedited_reader();
-  /// As unedited_reader(), edits in their places.
+  /// Of a checkpoint of any number of shards.
+  dist::ReadTensor checkpoint_reader(const FindCheckpoint& find, const dist::ShardLayout& layout);
+  /// Of the file or the checkpoint that a stage left; else of the model's files. Without changes.
+  dist::ReadTensor unchanged_reader();
+  /// As unchanged_reader(), with the changes.
   dist::ReadTensor base_reader();
+  /// `below` with an adapter merged in.
+  dist::ReadTensor merged(dist::ReadTensor below, const Adapter& adapter) const;
+  /// The adapter, where there is one, becomes part of the weights below the next one.
+  void merge_adapter();
   /// Reads the base anew where model() is there already.
   void reload();
   /// The blocks that a weight is held in, where the recipe freezes weights in blocks.
@@ -97,8 +114,8 @@ class RunWeights {
   dist::ReadTensor held_reader() const;
   /// As pretrained_reader(), the recipe's adapter merged in.
   dist::ReadTensor first_reader() const;
-  FillAdapter from_file() const;
-  FillAdapter from_checkpoint(FindCheckpoint find);
+  Adapter from_file() const;
+  Adapter from_checkpoint(FindCheckpoint find, const LoraOptions& options);
   void fill_base(const dist::ReadTensor& read);
 
   const Recipe& recipe_;
@@ -107,11 +124,10 @@ class RunWeights {
   const Decoder& decoder_;
   FrozenForm form_;                  ///< of frozen weights; in blocks, they are the model's files'
   std::optional<PeftAdapter> peft_;  ///< of the recipe
-  std::optional<LoraOptions> lora_;
-  FillAdapter fill_adapter_;
-  FindCheckpoint find_base_;    ///< of all weights; empty: the model's files, or `gguf_`
-  std::filesystem::path gguf_;  ///< that holds all weights; empty: find_base_ tells
-  std::vector<std::filesystem::path> edits_;  ///< on top of those, a later file over an earlier one
+  std::optional<Adapter> adapter_;
+  FindCheckpoint find_base_;     ///< of all weights; empty: the model's files, or `gguf_`
+  std::filesystem::path gguf_;   ///< that holds all weights; empty: find_base_ tells
+  std::vector<Change> changes_;  ///< on top of those, a later one over an earlier one
   std::unique_ptr<dist::ShardedModel> full_;
   std::unique_ptr<dist::AdapterModel> adapted_;
 };

@@ -37,7 +37,12 @@ ASK = """\
       test_languages: [es]
       records: "12:20"
 """
+EDIT = """\
+  - edit: {{benchmark: mzsre, data: {root}/edits_enes.json, edit_languages: [en], records: "0:3", method: ft_m,
+            editor: {{steps: 5, learning_rate: 2.0e-2}}}}
+"""
 EXPORT = "  - export: {{path: {out}/hf, dtype: float32, adapter: {out}/peft}}\n"
+MODEL_EXPORT = EXPORT.replace(", adapter: {out}/peft", "")
 WHOLE = HEAD + DATA + SFT + ASK + EXPORT
 
 
@@ -123,7 +128,7 @@ class AdapterRun(TinyRunTest):
 
     def test_all_weights_are_trained_after_an_adapter_and_before_one(self):
         full = SFT.replace(", " + LORA, "")
-        export = EXPORT.replace(", adapter: {out}/peft", "")
+        export = MODEL_EXPORT
         self.run_well("after", HEAD + DATA + SFT + full + ASK + export)
         self.assertLess(self.losses("after", "03-sft")[0], self.losses("after", "02-sft")[0])
         again = self.run_program([self.recipe("after", HEAD + DATA + SFT + full + ASK + export)])
@@ -132,6 +137,34 @@ class AdapterRun(TinyRunTest):
         self.assertLess(self.losses("before", "03-sft")[0], self.losses("before", "02-sft")[0])
         self.refused("based", HEAD + DATA + full + SFT + EXPORT, 78, "export.adapter: expected an adapter of the model's files")
         self.refused("without", HEAD + DATA + full + EXPORT, 78, "export.adapter: expected a model with an adapter")
+
+    def same_bytes(self, one, other):
+        with open(f"{self.root}/{one}", "rb") as first, open(f"{self.root}/{other}", "rb") as second:
+            self.assertEqual(first.read(), second.read(), other)
+
+    def test_edits_are_written_into_weights_with_the_adapter_merged_in(self):
+        one_by_one = ASK + "      method: ft_m\n      editor: {{steps: 5, learning_rate: 2.0e-2}}\n"
+        text = HEAD + DATA + SFT + EDIT + ASK + MODEL_EXPORT
+        self.run_well("edited", text)
+        shutil.copytree(f"{self.root}/whole/hf", f"{self.root}/merged_model", dirs_exist_ok=True)
+        self.run_well("stepwise", (HEAD + EDIT + ASK + MODEL_EXPORT).replace("{root}/model", "{root}/merged_model"))
+        self.run_well("singles", HEAD + DATA + SFT + one_by_one)
+        self.run_well("merged_singles", (HEAD + one_by_one).replace("{root}/model", "{root}/merged_model"))
+        self.assertEqual(self.predictions("singles", "03-evaluate"), self.predictions("merged_singles", "01-evaluate"))
+        self.same_bytes("edited/hf/model.safetensors", "stepwise/hf/model.safetensors")
+        self.assertEqual(self.predictions("edited", "04-evaluate"), self.predictions("stepwise", "02-evaluate"))
+        self.assertNotEqual(self.predictions("edited", "04-evaluate"), self.predictions("whole", "03-evaluate"))
+        shutil.copytree(f"{self.root}/whole/peft", f"{self.root}/adapter", dirs_exist_ok=True)
+        of_file = (HEAD + EDIT + ASK + MODEL_EXPORT).replace("{root}/model,", "{root}/model, adapter: {root}/adapter,")
+        self.run_well("edited_peft", of_file, 2)
+        self.same_bytes("edited/hf/model.safetensors", "edited_peft/hf/model.safetensors")
+        # What a later start takes up, a new adapter of another rank on top, and the first adapter back again.
+        on = SFT.replace("r: 4", "r: 2")
+        self.run_well("edited", text + on + ASK)
+        self.assertLess(self.losses("edited", "06-sft")[-1], self.losses("edited", "06-sft")[0])
+        self.run_well("reverted", HEAD + DATA + SFT + EDIT + "  - edit: {{revert: true}}\n" + ASK)
+        self.assertEqual(self.predictions("reverted", "05-evaluate"), self.predictions("whole", "03-evaluate"))
+        self.refused("edited_export", HEAD + DATA + SFT + EDIT + EXPORT, 78, "export.adapter: expected a model with an adapter")
 
     def test_a_checkpoint_of_an_adapter_is_not_exported_as_weights(self):
         root = f"{self.root}/whole/02-sft/checkpoints"

@@ -505,9 +505,10 @@ class EditRun(TinyRunTest):
   - build_data:
       sources:
         - {{benchmark: mzsre, data: {root}/edits_enes.json, edit_languages: [en], test_languages: [es]}}
-  - sft: {{global_batch_size: 5, max_steps: 2, lora: {{r: 2}}}}
+  - sft: {{global_batch_size: 5, max_steps: 2, lora: {{r: 2, base: q8_0}}}}
 """
-        self.refused("bad_adapter", train + edit_of("ft_m"), 78, "edit: expected a model without an adapter, found one")
+        self.refused("bad_base", train + edit_of("ft_m"), 78,
+                     "expected lora with base: q8_0, as sft has it above, found no lora")
 
     def test_damaged_weights_are_named(self):
         self.run_of("damaged", edit_of("ft_m", METHODS["ft_m"]))
