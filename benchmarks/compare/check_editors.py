@@ -2,6 +2,7 @@
 """Replays the edits of `xkde_dist` with the plain editors of plain_editors.py, and compares what they made of the weights.
 
 usage: check_editors.py RUN --model DIR [--stage 01] [--dtype float32] [--device cpu] [--time ROUNDS [--padded]]
+                        [--easyedit DIR]
        check_editors.py --self-test
 RUN is the folder of a finished run in float32, DIR the Hugging Face folder of the weights that its first `edit` stage
 found. Every group of every `edit` stage (or up to the named one, which alone is compared) is written anew from
@@ -11,6 +12,7 @@ where it is less; ends with 1 where a matrix differs by more than 1e-3 and the r
 more than 1e-4, or the two changed other matrices or took other numbers of steps. Prompts are `plain`.
 --time: edits a second of the plain editors, each round from the same weights; nothing is compared. With --padded the contexts
 of a request are one padded batch, as in EasyEdit, and not one after another.
+--easyedit: EasyEdit's own code, of a checkout in DIR, in the place of the plain editors (ROME, MEMIT, AlphaEdit).
 --self-test: the plain editors on a tiny random model, against what must hold of them.
 """
 import argparse
@@ -24,6 +26,7 @@ import h5py
 import torch
 import transformers
 
+import easyedit_editors
 import plain_editors
 from common import RandomStream, json_lines, load_model
 
@@ -91,10 +94,10 @@ def weights_of(model):
     return {name: parameter.data for name, parameter in model.named_parameters()}
 
 
-def replay(session, stage):
+def replay(session, stage, methods):
     noted = {"losses": [], "values": []}
     for group in stage.groups:
-        for kind, found in plain_editors.METHODS[stage.method](session, group).items():
+        for kind, found in (methods[stage.method](session, group) or {}).items():
             noted[kind] += found
     return noted
 
@@ -138,9 +141,9 @@ def compare_losses(stage, noted):
     return {"different": False} | report
 
 
-def check_stage(stage, model, tokenizer):
+def check_stage(stage, model, tokenizer, methods):
     before = {name: tensor.clone() for name, tensor in weights_of(model).items()}
-    noted = replay(stage.session(model, tokenizer), stage)
+    noted = replay(stage.session(model, tokenizer), stage, methods)
     rows = compare_matrices(stage, before, weights_of(model))
     summary = {"stage": stage.name, "method": stage.method, "edits": len(stage.edits), "groups": len(stage.groups),
                "matrices": len(rows), "different_matrices": sum(row["different"] for row in rows),
@@ -159,19 +162,19 @@ def restore(model, weights):
         own[name].copy_(tensor)
 
 
-def time_stage(stage, model, tokenizer, rounds, padded):
+def time_stage(stage, model, tokenizer, methods, options):
     before = {name: tensor.clone() for name, tensor in weights_of(model).items()}
     seconds = []
-    for _ in range(rounds):
-        session = stage.session(model, tokenizer, padded)
+    for _ in range(options.time):
+        session = stage.session(model, tokenizer, options.padded)
         start = time.perf_counter()
-        replay(session, stage)
+        replay(session, stage, methods)
         if model.device.type == "cuda":
             torch.cuda.synchronize()
         seconds.append(round(time.perf_counter() - start, 3))
         restore(model, before)
-    return {"stage": stage.name, "method": stage.method, "edits": len(stage.edits), "groups": len(stage.groups), "padded": padded,
-            "threads": torch.get_num_threads(), "seconds": seconds,
+    return {"stage": stage.name, "method": stage.method, "edits": len(stage.edits), "groups": len(stage.groups),
+            "by": "easyedit" if options.easyedit else "plain, padded" if options.padded else "plain", "threads": torch.get_num_threads(), "seconds": seconds,
             "edits_per_second": round(len(stage.edits) / statistics.median(seconds), 4)}
 
 
@@ -189,7 +192,10 @@ def stages_of(run, wanted):
 def check_run(options):
     model = load_model(options.model, getattr(torch, options.dtype)).to(options.device)
     tokenizer = transformers.AutoTokenizer.from_pretrained(options.model)
-    wrong, folders = False, stages_of(options.run, options.stage)
+    wrong, folders, methods = False, stages_of(options.run, options.stage), plain_editors.METHODS
+    if options.easyedit:
+        easyedit_editors.open_checkout(options.easyedit)
+        methods = easyedit_editors.METHODS
     clean = {name: tensor.clone() for name, tensor in weights_of(model).items()}
     for folder in folders:
         if not (folder / "weights.h5").exists():  # it took back all edits above
@@ -197,10 +203,12 @@ def check_run(options):
             continue
         stage = Stage(folder)
         compared = not options.stage or folder == folders[-1]
+        if compared and stage.method not in methods:
+            raise SystemExit(f"{folder}: expected one of {', '.join(methods)} for --easyedit, found {stage.method}")
         if compared and options.time:
-            print(json.dumps(time_stage(stage, model, tokenizer, options.time, options.padded)), flush=True)
+            print(json.dumps(time_stage(stage, model, tokenizer, methods, options)), flush=True)
         elif compared:
-            rows, summary, bad = check_stage(stage, model, tokenizer)
+            rows, summary, bad = check_stage(stage, model, tokenizer, methods)
             for line in [*rows, summary]:
                 print(json.dumps(line), flush=True)
             wrong = wrong or bad
@@ -218,6 +226,7 @@ def main():
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--time", type=int, default=0, metavar="ROUNDS")
     parser.add_argument("--padded", action="store_true")
+    parser.add_argument("--easyedit", metavar="DIR")
     parser.add_argument("--self-test", action="store_true")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)

@@ -218,14 +218,14 @@ def value_vector(session, request, module):
     kl_ids, kl_place = last_token(session, f"{request.subject} is a", len(request.subject))
     texts = [(context.ids[:-1], context.subject) for context in contexts] + [(kl_ids, kl_place)]
     with torch.no_grad():
-        clean = torch.log_softmax(session.logits(kl_ids)[-1], -1)
+        clean = torch.log_softmax(session.logits(kl_ids)[kl_place], -1)
     delta = torch.zeros_like(v0, requires_grad=True)
     adam = torch.optim.Adam([delta], lr=options["learning_rate"], betas=(0.9, 0.999), eps=1e-8)
     for step in range(options["steps"]):
         *of_contexts, of_essence = shifted_logits(session, module, texts, delta)
         loss = sum(mean_loss(rows, context) for rows, context in zip(of_contexts, contexts)) / len(contexts)
-        now = torch.log_softmax(of_essence[-1], -1)
-        loss = loss + options["kl_factor"] * (clean.exp() * (clean - now)).sum()
+        now = torch.log_softmax(of_essence[kl_place], -1)
+        loss = loss + options["kl_factor"] * (now.exp() * (now - clean)).sum()
         loss = loss + options["weight_decay"] * delta.norm() / v0.norm() ** 2
         if loss.item() < options["stop_loss"] or step + 1 == options["steps"]:
             break
@@ -239,10 +239,20 @@ def value_vector(session, request, module):
     return v0 + delta.detach(), {"steps": step + 1, "loss": loss.item()}
 
 
+def keys_in_contexts(session, request, linear):
+    """[C, F]: a linear's input at the subject's last token, the prompt alone, in each context; fp64."""
+    return torch.stack([seen(session, linear, *prompt_in(session, request, template))[0].double()
+                        for template in session.templates])
+
+
 def mean_key(session, request, linear):
-    """The mean over contexts of a linear's input at the subject's last token, the prompt alone; fp64."""
-    keys = [seen(session, linear, *prompt_in(session, request, template))[0].double() for template in session.templates]
-    return torch.stack(keys).mean(0)
+    return keys_in_contexts(session, request, linear).mean(0)
+
+
+def halved_key(session, request, linear):
+    """The mean of the bare prompt's key and of the mean of the other contexts' keys."""
+    keys = keys_in_contexts(session, request, linear)
+    return (keys[0] + keys[1:].mean(0)) / 2 if len(keys) > 1 else keys[0]
 
 
 # ROME
@@ -364,7 +374,7 @@ def closed_form(change_of, prepared_of, remembers, beside_keys=lambda covariance
         wanted = torch.stack([anchored(session, request, value)
                               for request, (value, _) in zip(requests, found, strict=True)], 1)
         for i, (layer, (_, linear)) in enumerate(zip(layers, session.matrices(), strict=True)):
-            keys = torch.stack([mean_key(session, request, linear) for request in requests], 1)
+            keys = torch.stack([halved_key(session, request, linear) for request in requests], 1)
             now = torch.stack([seen(session, last, *prompt_in(session, request))[1].double() for request in requests], 1)
             residuals = (wanted - now) / (len(layers) - i)
             earlier = session.memory.get(layer, 0)

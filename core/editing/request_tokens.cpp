@@ -81,8 +81,9 @@ RequestTokens essence_tokens(const EditableModel& model, const EditRequest& requ
   const std::string text = request.subject + " is a";
   RequestTokens tokens;
   tokens.ids = model.tokenizer.encode_beginning(text);
-  tokens.first_prediction = static_cast<int64_t>(tokens.ids.size()) - 1;
   tokens.subject_end = last_token_of(model.tokenizer, text, request.subject.size(), tokens.ids);
+  tokens.first_prediction = tokens.subject_end;
+  tokens.ids.resize(static_cast<size_t>(tokens.subject_end) + 1);
   return tokens;
 }
 

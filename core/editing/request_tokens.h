@@ -29,7 +29,8 @@ inline constexpr std::string_view kPromptPlace = "{}";
 RequestTokens request_tokens(const EditableModel& model, const EditRequest& request,
                              std::string_view context, bool with_subject);
 
-/// "{subject} is a", whose next token should stay what it is, and its subject's last token.
+/// The tokens of "{subject} is a" up to the subject's last one: what follows that one should stay
+/// what it is.
 RequestTokens essence_tokens(const EditableModel& model, const EditRequest& request);
 
 /// Why an editor cannot write the request; nothing where it can.

@@ -39,16 +39,25 @@ void SubjectRows::advance_to(int64_t layer) {
   for (RowPass& pass : passes_) pass.advance_to(layer);
 }
 
+double SubjectRows::weight_of(int64_t context, Mean mean) const {
+  if (mean == Mean::kOfAll || contexts_ == 1) return 1.0 / static_cast<double>(contexts_);
+  return context == 0 ? 0.5 : 0.5 / static_cast<double>(contexts_ - 1);
+}
+
 template <typename AtLabels>
-at::Tensor SubjectRows::means(int64_t width, const AtLabels& at_labels) const {
+at::Tensor SubjectRows::means(int64_t width, const AtLabels& at_labels, Mean mean) const {
   at::Tensor sums =
       at::zeros({requests_, width}, at::TensorOptions(model_.device).dtype(at::kDouble));
   const auto add = [&](const RowPass& pass) {
     std::vector<int64_t> owners;
-    for (const int64_t sequence : pass.batch().label_sequence)
+    std::vector<double> weights;
+    for (const int64_t sequence : pass.batch().label_sequence) {
       owners.push_back(sequence / contexts_);
+      weights.push_back(weight_of(sequence % contexts_, mean));
+    }
     const at::Tensor index = to_device(owners, model_.device);
-    sums.index_add_(0, index, at_labels(pass).to(at::kDouble));
+    const at::Tensor weight = to_device(weights, model_.device).unsqueeze(1);
+    sums.index_add_(0, index, at_labels(pass).to(at::kDouble) * weight);
   };
   for (const RowPass& pass : passes_) add(pass);
   for (const PackedBatch& batch : batches_) {
@@ -57,12 +66,13 @@ at::Tensor SubjectRows::means(int64_t width, const AtLabels& at_labels) const {
     add(pass);
   }
   team_.add_up(sums);
-  return sums.div_(static_cast<double>(contexts_));
+  return sums;
 }
 
-at::Tensor SubjectRows::keys() const {
+at::Tensor SubjectRows::keys(Mean mean) const {
   const int64_t width = model_.decoder.config().intermediate_size;
-  return means(width, [](const RowPass& pass) { return pass.keys(); });
+  return means(
+      width, [](const RowPass& pass) { return pass.keys(); }, mean);
 }
 
 at::Tensor SubjectRows::mlp_outputs() const {

@@ -28,9 +28,13 @@ class SubjectRows {
 
   /// Brings all rows to the input of block `layer`.
   void advance_to(int64_t layer);
+  /// What a mean over contexts is: of all alike, or of the first one and the mean of the others,
+  /// each of which counts half (as MEMIT's authors have it).
+  enum class Mean { kOfAll, kOfFirstAndOthers };
+
   /// The inputs of down_proj of the block that the rows are at: the mean over contexts, fp64
   /// [R, F]. Collective within the team.
-  at::Tensor keys() const;
+  at::Tensor keys(Mean mean = Mean::kOfAll) const;
   /// What down_proj of that block gives: the mean over contexts, fp64 [R, D]. Collective within the
   /// team.
   at::Tensor mlp_outputs() const;
@@ -41,7 +45,8 @@ class SubjectRows {
  private:
   /// The mean over contexts of what `at_labels` gives for a pass.
   template <typename AtLabels>
-  at::Tensor means(int64_t width, const AtLabels& at_labels) const;
+  at::Tensor means(int64_t width, const AtLabels& at_labels, Mean mean = Mean::kOfAll) const;
+  double weight_of(int64_t context, Mean mean) const;
 
   const EditableModel& model_;
   Team& team_;

@@ -121,18 +121,19 @@ class Group {
     sequences.push_back({tokens.ids, tokens.subject_end, vector});
   }
 
-  /// KL divergence from what the essence prompts had first, fp32 [G].
+  /// KL(p ‖ p₀) of what the essence prompts have, p, from what they had first, fp32 [G].
   at::Tensor essence_loss(const at::Tensor& hidden, const OutputLayer& output, double factor,
                           at::Tensor& hidden_grad) {
     const at::Tensor logits =
         soft_capped(plain_product(hidden, output.matrix).to(at::kFloat), output.cap);
     const at::Tensor log_probs = at::log_softmax(logits, 1);
     if (!essence_.defined()) essence_ = log_probs;
-    const at::Tensor first = essence_.exp();
-    at::Tensor grad = (log_probs.exp() - first) * factor;
+    const at::Tensor probs = log_probs.exp(), moved = log_probs - essence_;
+    const at::Tensor divergence = (probs * moved).sum(1);
+    at::Tensor grad = probs * (moved - divergence.unsqueeze(1)) * factor;
     if (output.cap != 0.0) grad.mul_(1.0 - (logits / output.cap).square());
     hidden_grad = product(grad.to(hidden.scalar_type()), output.matrix);
-    return (first * (essence_ - log_probs)).sum(1) * factor;
+    return divergence * factor;
   }
 
   const EditableModel& model_;

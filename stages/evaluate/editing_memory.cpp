@@ -51,7 +51,7 @@ struct Sequence {
   int64_t length = 0;   ///< of prompt and target
   int64_t before = 0;   ///< tokens before the subject's last one
   int64_t targets = 0;  ///< tokens of the target
-  int64_t essence = 0;  ///< tokens of "{subject} is a" from the subject's last one on
+  int64_t essence = 0;  ///< rows of the essence prompt
 };
 
 class Editing {
@@ -315,10 +315,7 @@ std::vector<std::vector<Sequence>> batches_of(const EvaluateStage& stage, const 
         Sequence sequence{.length = std::ssize(tokens.ids),
                           .before = needs_subject ? tokens.subject_end : tokens.first_prediction,
                           .targets = std::ssize(tokens.target_ids)};
-        if (needs_subject) {
-          const RequestTokens essence = essence_tokens(model, request);
-          sequence.essence = std::ssize(essence.ids) - essence.subject_end;
-        }
+        if (needs_subject) sequence.essence = 1;
         batch.push_back(sequence);
         ++tokenized;
       }

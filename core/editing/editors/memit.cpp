@@ -176,7 +176,7 @@ class Memit final : public ValueEditor {
       if (i == 0 && kept.defined()) wanted = at::where(kept, there, wanted);
       const at::Tensor residual =
           (wanted - there) / static_cast<double>(layers_.size() - i);  // [R, D]
-      const at::Tensor whole = rows.keys().t();
+      const at::Tensor whole = rows.keys(SubjectRows::Mean::kOfFirstAndOthers).t();
       keys.push_back({layer.basis.defined() ? layer.basis.t().matmul(whole) : whole.contiguous(),
                       refreshes() ? whole : at::Tensor()});
       at::Tensor change = layer.system.change(keys.back().known, residual.t(), ridge);

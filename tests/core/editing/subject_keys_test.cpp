@@ -45,6 +45,23 @@ TEST_F(SubjectRowsTest, AreTheMeanOfEachContextAlone) {
   EXPECT_EQ(all.keys().size(1), model_.decoder.config().intermediate_size);
 }
 
+TEST_F(SubjectRowsTest, CanCountTheFirstContextAsMuchAsAllOthers) {
+  const std::vector<EditRequest> requests = many_requests(2);
+  const auto keys_in = [&](const std::vector<std::string>& contexts, SubjectRows::Mean mean) {
+    SubjectRows rows(editable_, requests, contexts, 64, solo_);
+    rows.advance_to(1);
+    return rows.keys(mean);
+  };
+  const SubjectRows::Mean halves = SubjectRows::Mean::kOfFirstAndOthers;
+  const std::vector<std::string> others{"SO. {}", "I SAY. {}", "THEN. {}"};
+  const at::Tensor bare = keys_in({"{}"}, SubjectRows::Mean::kOfAll);
+  const at::Tensor expected = (bare + keys_in(others, SubjectRows::Mean::kOfAll)) / 2.0;
+
+  EXPECT_TRUE(at::allclose(keys_in({"{}", "SO. {}", "I SAY. {}", "THEN. {}"}, halves), expected,
+                           1e-5, 1e-6));
+  EXPECT_TRUE(at::allclose(keys_in({"{}"}, halves), bare, 1e-5, 1e-6));
+}
+
 TEST_F(SubjectRowsTest, AreTheSameWhereTheirRowsAreNotKept) {
   // One short sequence a pass: more passes than are kept.
   const auto count = static_cast<int64_t>(SubjectRows::kKeptPasses) + 20;
