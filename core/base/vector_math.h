@@ -6,8 +6,12 @@
 
 // For the .cpp files of hot loops. The compiler makes one version for each instruction set and the
 // loader picks; bodies are inlined into each. Loops are written so that they vectorise without
-// reordering sums: in lanes.
+// reordering sums: in lanes. ThreadSanitizer is not there yet when the loader asks which to pick.
+#ifdef __SANITIZE_THREAD__
+#define XKDE_CLONES
+#else
 #define XKDE_CLONES [[gnu::target_clones("default", "avx2", "arch=x86-64-v4")]]
+#endif
 #define XKDE_INLINE [[gnu::always_inline]] inline
 
 namespace xkde {

@@ -8,6 +8,7 @@
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
+#include "core/base/vector_math.h"
 #include "core/optim/adamw_device.h"
 #include "core/optim/adamw_update.h"
 
@@ -15,9 +16,9 @@ namespace xkde {
 namespace {
 
 // The loop is bound by memory where it is vectorised and by sqrt and division where it is not.
-[[gnu::target_clones("default", "avx2", "arch=x86-64-v4")]] void update_range(
-    float* __restrict master, float* __restrict exp_avg, float* __restrict exp_avg_sq,
-    const float* __restrict gradient, int64_t numel, const AdamWConstants& constants) {
+XKDE_CLONES void update_range(float* __restrict master, float* __restrict exp_avg,
+                              float* __restrict exp_avg_sq, const float* __restrict gradient,
+                              int64_t numel, const AdamWConstants& constants) {
   const AdamWConstants c = constants;
   for (int64_t i = 0; i < numel; ++i) {
     const float g = gradient[i] * c.gradient_scale;
@@ -30,8 +31,7 @@ namespace {
   }
 }
 
-[[gnu::target_clones("default", "avx2", "arch=x86-64-v4")]] double squares_of_range(
-    const float* data, int64_t numel) {
+XKDE_CLONES double squares_of_range(const float* data, int64_t numel) {
   constexpr int64_t kLanes = 32;  // sums side by side, so that none waits for the one before
   double lanes[kLanes] = {};
   const int64_t whole = numel - numel % kLanes;
