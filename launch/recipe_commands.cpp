@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cctype>
-#include <numeric>
 #include <optional>
 #include <utility>
 
@@ -64,31 +63,18 @@ bool has_words(const catalog::Entry& entry, const std::vector<std::string>& word
   });
 }
 
-/// The lines as columns, the last one as it is. Where they would be wider than `most`, models and
-/// benchmarks are shortened: a recipe's name tells most of both, and is what other commands take.
-std::string columns(const std::vector<RecipeLine>& lines, size_t most) {
-  constexpr size_t kBenchmarks = 1, kModel = 2, kLeast = 10, kGap = 2;
-  std::vector<size_t> widths(lines.front().size());
-  for (const RecipeLine& line : lines) {
-    for (size_t i = 0; i < line.size(); ++i)
-      widths[i] = std::max(widths[i], display_width(line[i]));
+/// A line for each recipe. Where they would be wider than `most`, models and benchmarks are
+/// shortened: a recipe's name tells most of both, and is what other commands take.
+std::string columns(TextGrid lines, size_t most) {
+  constexpr size_t kBenchmarks = 1, kModel = 2, kLeast = 10;
+  for (const size_t column : {kBenchmarks, kModel}) {
+    const size_t width = aligned_width(lines);
+    size_t widest = 0;
+    for (const RecipeLine& line : lines) widest = std::max(widest, display_width(line[column]));
+    const size_t cut = std::min(width - std::min(width, most), widest - std::min(widest, kLeast));
+    for (RecipeLine& line : lines) line[column] = shortened(line[column], widest - cut);
   }
-  size_t width = std::accumulate(widths.begin(), widths.end(), kGap * (widths.size() - 1));
-  for (const size_t i : {kBenchmarks, kModel}) {
-    const size_t cut =
-        std::min(width - std::min(width, most), widths[i] - std::min(widths[i], kLeast));
-    widths[i] -= cut;
-    width -= cut;
-  }
-  std::string text;
-  for (const RecipeLine& line : lines) {
-    for (size_t i = 0; i + 1 < line.size(); ++i) {
-      const std::string cell = shortened(line[i], widths[i]);
-      text += cell + std::string(widths[i] - display_width(cell) + kGap, ' ');
-    }
-    text += line.back() + "\n";
-  }
-  return text;
+  return aligned(lines, {.most = most, .is_left = true});
 }
 
 }  // namespace
@@ -134,7 +120,7 @@ void RecipesCommand::check(std::span<const std::string> /*names*/) {
 }
 
 int RecipesCommand::run() {
-  std::vector<RecipeLine> lines{{"name", "benchmarks", "model", "ranks"}};
+  TextGrid lines{{"name", "benchmarks", "model", "ranks"}};
   if (is_timed) lines.front().emplace_back("training");
   for (const catalog::Entry& entry :
        catalog::entries(catalog::recipes_folder(), recipe::kStageParsers)) {
@@ -146,7 +132,7 @@ int RecipesCommand::run() {
              "recipes: expected words of some recipe, found none with ",
              in_quotes(fmt::format("{}", fmt::join(words, " "))),
              words.empty() ? "" : did_you_mean(words.front(), {"copy", "show"}));
-  print(columns(lines, output_columns()));
+  print(columns(std::move(lines), output_columns()));
   return 0;
 }
 

@@ -14,7 +14,6 @@
 #include "core/io/atomic_file.h"
 #include "core/io/file.h"
 #include "core/io/file_reader.h"
-#include "core/text/text_layout.h"
 #include "stages/recipe/run_record.h"
 #include "stages/report/csv.h"
 #include "stages/report/evaluation_blocks.h"
@@ -85,11 +84,8 @@ std::string report_runs(const ReportCommand& command, size_t most) {
     write_file_atomically(table, report::results_csv(runs));
   }
   const std::string remains = report::survival_table(survived, most);
-  const std::string text = report::comparison_table(runs) +
-                           report::comparison_text(comparison, most) +
-                           (remains.empty() ? "" : "\n" + remains);
-  constexpr size_t kIndent = 6;
-  return folded(text, most, kIndent) + "report: " + page.string() + "\n";
+  return report::comparison_table(runs, most) + report::comparison_text(comparison, most) +
+         (remains.empty() ? "" : "\n" + remains) + "report: " + page.string() + "\n";
 }
 
 std::string_view ReportCommand::summary() const {

@@ -10,7 +10,7 @@
 #include <fmt/format.h>
 
 #include "core/base/error.h"
-#include "core/evaluate/results/results_table.h"
+#include "core/text/text_layout.h"
 
 namespace xkde {
 namespace {
@@ -201,14 +201,14 @@ TextGrid agreement_grid(const std::vector<LabelAgreement>& all) {
   return grid;
 }
 
-std::string agreement_text(const AgreementReport& report, const std::string& stage) {
+std::string agreement_text(const AgreementReport& report, const std::string& stage, size_t most) {
   std::string text;
   if (!report.scorers.empty())
     text += stage + ", agreement of scorers: equal verdicts in percent (kappa)\n" +
-            aligned(agreement_grid(report.scorers));
+            aligned(agreement_grid(report.scorers), {.most = most});
   if (!report.labelled.empty())
     text += (text.empty() ? "" : "\n") + stage + ", the judge against labelled rows\n" +
-            aligned(agreement_grid(report.labelled));
+            aligned(agreement_grid(report.labelled), {.most = most});
   return text;
 }
 

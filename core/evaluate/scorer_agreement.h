@@ -1,14 +1,15 @@
 #ifndef XKDE_CORE_EVALUATE_SCORER_AGREEMENT_H_
 #define XKDE_CORE_EVALUATE_SCORER_AGREEMENT_H_
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
 #include "core/evaluate/judge/labelled_rows.h"
-#include "core/evaluate/results/results_table.h"
 #include "core/evaluate/score_answers.h"
 #include "core/io/json_file.h"
 #include "core/metrics/binary_agreement.h"
+#include "core/text/text_layout.h"
 
 namespace xkde {
 
@@ -57,8 +58,10 @@ AgreementReport parse_agreement(const Json& statistics, const std::string& name)
 TextGrid agreement_grid(const std::vector<ScorerAgreement>& all);
 /// A line for all rows and each language.
 TextGrid agreement_grid(const std::vector<LabelAgreement>& all);
-/// Both for a terminal, under titles that name the stage. Empty where there is nothing.
-std::string agreement_text(const AgreementReport& report, const std::string& stage);
+/// Both for a terminal, under titles that name the stage; lines take at most `most` columns as
+/// those of aligned(). Empty where there is nothing.
+std::string agreement_text(const AgreementReport& report, const std::string& stage,
+                           size_t most = kAnyWidth);
 
 }  // namespace xkde
 

@@ -2,13 +2,14 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <numeric>
 
 namespace xkde {
 namespace {
 
-/// A column of a grid that is broken keeps as much.
-constexpr size_t kNarrow = 8;
+/// A column of a grid that is broken keeps as much. No number is as long.
+constexpr size_t kNarrow = 24;
 constexpr size_t kGap = 2;
 
 struct Range {
@@ -79,13 +80,21 @@ std::string without_blanks_behind(std::string_view text) {
   return std::string(text.substr(0, text.find_last_not_of(' ') + 1));
 }
 
+/// Where a word of more than `most` columns is broken: behind its last mark that fits, else where
+/// it is full.
+size_t break_in_word(std::string_view word, size_t most) {
+  const size_t full = std::max(beginning_in(word, most), first_length(word));
+  const size_t mark = word.substr(0, full).find_last_of(",./:;_-");
+  return mark == word.npos || mark == 0 ? full : mark + 1;
+}
+
 /// A cell in lines of at most `most` columns.
 std::vector<std::string> cell_lines(std::string_view cell, size_t most) {
   std::vector<std::string> lines;
   while (display_width(cell) > most) {
     size_t end = break_in(cell, most);
     if (end == cell.npos || display_width(cell.substr(0, end)) > most)
-      end = std::max(beginning_in(cell, most), first_length(cell));
+      end = break_in_word(cell, most);
     lines.push_back(without_blanks_behind(cell.substr(0, end)));
     cell.remove_prefix(std::min(cell.find_first_not_of(' ', end), cell.size()));
   }
@@ -104,6 +113,62 @@ std::vector<size_t> column_widths(const TextGrid& grid) {
 
 size_t line_width(const std::vector<size_t>& widths) {
   return std::accumulate(widths.begin(), widths.end(), kGap * (widths.size() - 1));
+}
+
+/// With the widest columns narrower, as far as they may be, until a line fits.
+std::vector<size_t> narrowed(std::vector<size_t> widths, size_t most) {
+  while (line_width(widths) > most) {
+    const auto widest = std::max_element(widths.begin(), widths.end());
+    if (*widest <= kNarrow) break;
+    --*widest;
+  }
+  return widths;
+}
+
+/// What is narrowed and still too wide goes on in the next block. Each has the titles and at least
+/// one more column.
+std::vector<std::vector<size_t>> blocks_of(const std::vector<size_t>& widths,
+                                           const GridLayout& layout) {
+  std::vector<size_t> titles(std::min(layout.titles, widths.size()));
+  std::iota(titles.begin(), titles.end(), 0);
+  size_t begin = 0;
+  for (const size_t i : titles) begin += widths[i] + kGap;
+  std::vector<std::vector<size_t>> blocks{titles};
+  size_t width = begin;
+  for (size_t i = titles.size(); i < widths.size(); ++i) {
+    const bool is_full = width + widths[i] > layout.most && blocks.back().size() > titles.size();
+    if (is_full) {
+      blocks.push_back(titles);
+      width = begin;
+    }
+    blocks.back().push_back(i);
+    width += widths[i] + kGap;
+  }
+  return blocks;
+}
+
+/// One line of a grid, in as many lines as its highest cell has.
+std::string line_text(const std::vector<std::string>& line, const std::vector<size_t>& block,
+                      const std::vector<size_t>& widths, const GridLayout& layout) {
+  std::vector<std::vector<std::string>> cells;
+  size_t height = 0;
+  for (const size_t i : block) {
+    cells.push_back(cell_lines(line[i], widths[i]));
+    height = std::max(height, cells.back().size());
+  }
+  std::string text;
+  for (size_t row = 0; row < height; ++row) {
+    std::string out;
+    for (size_t i = 0; i < cells.size(); ++i) {
+      const std::string part = row < cells[i].size() ? cells[i][row] : "";
+      const std::string padding(widths[block[i]] - std::min(widths[block[i]], display_width(part)),
+                                ' ');
+      if (i > 0) out.append(kGap, ' ');
+      out += block[i] < layout.titles || layout.is_left ? part + padding : padding + part;
+    }
+    text += without_blanks_behind(out) + "\n";
+  }
+  return text;
 }
 
 }  // namespace
@@ -140,29 +205,19 @@ std::string shortened(std::string_view text, size_t most) {
   return std::string(text.substr(0, beginning_in(text, most - 1))) + "…";
 }
 
-std::string aligned(const TextGrid& grid, size_t most) {
-  std::vector<size_t> widths = column_widths(grid);
-  while (line_width(widths) > most) {
-    const auto widest = std::max_element(widths.begin(), widths.end());
-    if (*widest <= kNarrow) break;
-    --*widest;
+std::string aligned(const TextGrid& grid, const GridLayout& layout) {
+  const std::vector<size_t> whole = column_widths(grid);
+  std::vector<size_t> widths = narrowed(whole, layout.most);
+  if (line_width(widths) > layout.most && layout.titles <= whole.size()) {
+    // Blocks anyway: what stands in each of them is easier to read whole.
+    const auto end = whole.begin() + static_cast<std::ptrdiff_t>(layout.titles);
+    const std::vector<size_t> titles = narrowed({whole.begin(), end}, layout.most / 2);
+    std::copy(titles.begin(), titles.end(), widths.begin());
   }
   std::string text;
-  for (const auto& line : grid) {
-    std::vector<std::vector<std::string>> cells;
-    size_t height = 0;
-    for (size_t i = 0; i < line.size(); ++i) {
-      cells.push_back(cell_lines(line[i], widths[i]));
-      height = std::max(height, cells.back().size());
-    }
-    for (size_t row = 0; row < height; ++row) {
-      for (size_t i = 0; i < cells.size(); ++i) {
-        const std::string part = row < cells[i].size() ? cells[i][row] : "";
-        const std::string padding(widths[i] - std::min(widths[i], display_width(part)), ' ');
-        text += i == 0 ? part + padding : std::string(kGap, ' ') + padding + part;
-      }
-      text += '\n';
-    }
+  for (const std::vector<size_t>& block : blocks_of(widths, layout)) {
+    if (!text.empty()) text += '\n';
+    for (const auto& line : grid) text += line_text(line, block, widths, layout);
   }
   return text;
 }

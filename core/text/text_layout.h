@@ -26,10 +26,19 @@ std::string shortened(std::string_view text, size_t most);
 
 /// Cells, line by line.
 using TextGrid = std::vector<std::vector<std::string>>;
-/// The lines of a grid, the first column flush left, the others flush right. Where they would take
-/// more than `most` columns, the widest cells are broken into several lines, at blanks where they
-/// have some, until it fits or every column is narrow.
-std::string aligned(const TextGrid& grid, size_t most = kAnyWidth);
+/// How a grid is laid out.
+struct GridLayout {
+  size_t most = kAnyWidth;  ///< columns of a line, where the cells leave a choice
+  size_t titles = 1;        ///< columns at the left that say what a line is about; flush left
+  bool is_left = false;     ///< whether the others are flush left, too, and not flush right
+};
+/// The lines of a grid, all with as many cells; the first has the headings. This is the one home of
+/// tables for a terminal, and the one way in which they keep to a width. Where lines would take
+/// more than `most` columns, cells of more than 24 are broken, widest first: at blanks, else behind
+/// marks, else anywhere. Where that is not enough, the columns stand in blocks one below another,
+/// an empty line between them, and the titles in each, which take up to half of a line. Nothing is
+/// left out, and a cell of at most 24 columns is never broken.
+std::string aligned(const TextGrid& grid, const GridLayout& layout = {});
 /// Columns of the widest line of aligned(grid).
 size_t aligned_width(const TextGrid& grid);
 

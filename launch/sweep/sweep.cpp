@@ -13,9 +13,9 @@
 #include "core/base/error.h"
 #include "core/base/standard_output.h"
 #include "core/io/file.h"
+#include "core/text/text_layout.h"
 #include "launch/command_line/folder_argument.h"
 #include "launch/shell/shell_word.h"
-#include "launch/sweep/point_table.h"
 #include "stages/catalog/catalog.h"
 #include "stages/catalog/yaml_writer.h"
 #include "stages/pipeline/stage_parsers.h"
@@ -206,14 +206,14 @@ void write(const std::vector<Point>& points, const fs::path& folder) {
 }
 
 std::string table_of(const Grid& grid, const std::vector<Point>& points) {
-  std::vector<std::vector<std::string>> lines{{"recipe"}};
+  TextGrid lines{{"recipe"}};
   for (const std::string& key : grid.keys()) lines.front().push_back(key);
   for (size_t i = 0; i < points.size(); ++i) {
     lines.push_back({points[i].name});
     for (const std::string& value : grid.values(i))
       lines.back().push_back(recipe::printable(value, recipe::YamlLimits{}.max_text_bytes));
   }
-  return point_table(std::move(lines));
+  return aligned(lines, {.most = output_columns(), .is_left = true});
 }
 
 std::string what_to_do(const std::vector<Point>& points, const fs::path& folder) {

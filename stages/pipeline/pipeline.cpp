@@ -255,14 +255,14 @@ class Pipeline {
                parse_json(read_text(file, FileOrigin::kOwn), file.string()), file.string()))
         rows.push_back(std::move(row));
     }
-    std::string text = results_table(rows);
+    std::string text = results_table(rows, output_columns());
     for (const fs::path& file : context_.artifacts().files(ArtifactKind::kResults)) {
       const fs::path statistics = file.parent_path() / kStatisticsFile;
       const auto told = text_if_there(statistics, FileOrigin::kOwn);
       if (!told) continue;
       const std::string agreement = agreement_text(
           parse_agreement(parse_json(*told, statistics.string()), statistics.string()),
-          file.parent_path().filename().string());
+          file.parent_path().filename().string(), output_columns());
       if (!agreement.empty()) text += "\n" + agreement;
     }
     print(text);
@@ -344,7 +344,7 @@ void run_pipeline(const Recipe& recipe, const RunFacts& facts, dist::Communicato
   if (!folder) return;
   folder->write_end("done");
   const std::vector<report::Survival> survived = report::write_report(recipe.output_dir);
-  if (!survived.empty()) print("\n" + report::survival_table(survived));
+  if (!survived.empty()) print("\n" + report::survival_table(survived, output_columns()));
   log::info("report: " + (recipe.output_dir / "report.html").string());
 }
 

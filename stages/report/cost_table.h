@@ -4,7 +4,7 @@
 #include <span>
 #include <string>
 
-#include "core/evaluate/results/results_table.h"
+#include "core/text/text_layout.h"
 #include "stages/report/run_results.h"
 
 namespace xkde::report {

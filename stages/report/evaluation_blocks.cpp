@@ -8,6 +8,7 @@
 
 #include "core/base/error.h"
 #include "core/evaluate/extra_metrics.h"
+#include "core/text/text_layout.h"
 #include "stages/report/age_charts.h"
 
 namespace xkde::report {
@@ -60,28 +61,63 @@ std::string records_suffix(const EvaluationBlock& block, const std::string& labe
   return "";
 }
 
-/// What the runs found, each after the first with its difference; empty where none found anything.
-std::string comparison_line(const LanguagePair& pair, const std::string& metric,
-                            const std::vector<const ResultRow*>& cells) {
-  std::string line, published;
+/// What the runs found, each after the first with its difference, and what papers report; empty
+/// where none found anything.
+std::vector<std::string> comparison_line(const LanguagePair& pair, const std::string& metric,
+                                         const std::vector<const ResultRow*>& cells) {
+  std::vector<std::string> line{pair_text(pair), metric};
+  std::string published;
   std::optional<double> first;
   for (const ResultRow* row : cells) {
-    std::string cell = "         –          ";
-    if (row != nullptr && row->value) {
-      if (!first) {
-        first = *row->value;
-        cell = fmt::format("{:>10}          ", value_text(*row->value, metric));
-      } else {
-        cell = fmt::format("{:>10} ({:>+7.{}f})", value_text(*row->value, metric),
-                           *row->value - *first, decimals_of(metric));
-      }
-      if (!row->published.empty()) published = "  [published " + published_text(*row) + "]";
+    if (row == nullptr || !row->value) {
+      line.emplace_back("–");
+      continue;
     }
-    line += cell;
+    std::string cell = value_text(*row->value, metric);
+    if (first) cell += fmt::format(" ({:+.{}f})", *row->value - *first, decimals_of(metric));
+    if (!first) first = *row->value;
+    line.push_back(std::move(cell));
+    if (!row->published.empty()) published = published_text(*row);
   }
-  if (!first) return "";
-  return fmt::format("  {}  {:<18}", pair_text(pair), metric) +
-         line.substr(0, line.find_last_not_of(' ') + 1) + published + "\n";
+  if (!first) return {};
+  line.push_back(std::move(published));
+  return line;
+}
+
+/// The block at one size: who is in which column, the columns, and which papers are named.
+std::string comparison_block(const EvaluationBlock& block, int64_t size,
+                             const std::vector<std::string>& labels, size_t most) {
+  constexpr size_t kIndent = 6;
+  std::string text = block.title;
+  if (block.sizes.size() > 1 || size > 1) text += ", " + counted(size) + " edits";
+  text = folded(text, most, kIndent) + "\n";
+  TextGrid grid{{block.asks_edits() ? "edit → test" : "language", "metric"}};
+  for (size_t i = 0; i < labels.size(); ++i) {
+    grid.front().push_back(fmt::format("({})", i + 1));
+    text +=
+        folded(fmt::format("  ({}) {}{}", i + 1, labels[i], records_suffix(block, labels[i], size)),
+               most, kIndent) +
+        "\n";
+  }
+  grid.front().emplace_back("published");
+  std::vector<const ResultRow*> shown;
+  for (const LanguagePair& pair : block.pairs) {
+    for (const std::string& metric : metrics_of(block, false)) {
+      std::vector<const ResultRow*> cells;
+      for (const std::string& label : labels)
+        cells.push_back(block.find(label, size, pair, metric));
+      std::vector<std::string> line = comparison_line(pair, metric, cells);
+      if (!line.empty()) grid.push_back(std::move(line));
+      std::ranges::copy_if(cells, std::back_inserter(shown),
+                           [](const ResultRow* row) { return row != nullptr; });
+    }
+  }
+  const std::string note = published_note(shown);
+  if (note.empty()) {
+    for (std::vector<std::string>& line : grid) line.pop_back();
+  }
+  if (grid.size() > 1) text += aligned(grid, {.most = most, .titles = 2});
+  return note.empty() ? text : text + folded(note, most, kIndent) + "\n";
 }
 
 }  // namespace
@@ -141,29 +177,13 @@ std::string counted(int64_t value) {
   return digits;
 }
 
-std::string comparison_table(std::span<const RunResults> runs) {
+std::string comparison_table(std::span<const RunResults> runs, size_t most) {
   std::string text;
   for (const EvaluationBlock& block : evaluation_blocks(runs)) {
     const std::vector<std::string> labels = shown_labels(block, runs);
     for (const int64_t size : block.sizes) {
-      text += (text.empty() ? "" : "\n") + block.title;
-      if (block.sizes.size() > 1 || size > 1) text += ", " + counted(size) + " edits";
-      text += "\n";
-      for (size_t i = 0; i < labels.size(); ++i)
-        text += "  (" + std::to_string(i + 1) + ") " + labels[i] +
-                records_suffix(block, labels[i], size) + "\n";
-      std::vector<const ResultRow*> shown;
-      for (const LanguagePair& pair : block.pairs) {
-        for (const std::string& metric : metrics_of(block, false)) {
-          std::vector<const ResultRow*> cells;
-          for (const std::string& label : labels)
-            cells.push_back(block.find(label, size, pair, metric));
-          text += comparison_line(pair, metric, cells);
-          std::ranges::copy_if(cells, std::back_inserter(shown),
-                               [](const ResultRow* row) { return row != nullptr; });
-        }
-      }
-      if (const std::string note = published_note(shown); !note.empty()) text += "  " + note + "\n";
+      if (!text.empty()) text += '\n';
+      text += comparison_block(block, size, labels, most);
     }
   }
   return text;

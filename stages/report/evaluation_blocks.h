@@ -1,6 +1,7 @@
 #ifndef XKDE_STAGES_REPORT_EVALUATION_BLOCKS_H_
 #define XKDE_STAGES_REPORT_EVALUATION_BLOCKS_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <span>
@@ -9,6 +10,7 @@
 #include <tuple>
 #include <vector>
 
+#include "core/text/text_layout.h"
 #include "stages/report/run_results.h"
 
 namespace xkde::report {
@@ -52,8 +54,8 @@ std::string counted(int64_t value);
 /// The runs side by side as text for a terminal: a row for each language pair and metric, a column
 /// for each run with its last evaluation, and the difference to the first run. Of one run the
 /// first evaluation, mostly before training, and the last. What papers report of a row stands at
-/// its end.
-std::string comparison_table(std::span<const RunResults> runs);
+/// its end. Lines take at most `most` columns as those of aligned().
+std::string comparison_table(std::span<const RunResults> runs, size_t most = kAnyWidth);
 
 }  // namespace xkde::report
 

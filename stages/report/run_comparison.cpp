@@ -312,18 +312,15 @@ std::string p_text(const std::optional<double>& p) {
   return *p < 0.00005 ? "< 0.0001" : fmt::format("{:.4f}", *p);
 }
 
-/// A grid line by line: its first `titles` cells, and below them the others behind their headings.
-std::string one_by_one(const TextGrid& grid, size_t titles, size_t most) {
-  std::string text;
-  for (const std::vector<std::string>& line : std::span(grid).subspan(1)) {
+/// The grid with its first `count` columns in one, which may be broken at any of them.
+TextGrid with_joined(const TextGrid& grid, size_t count) {
+  TextGrid joined;
+  for (const std::vector<std::string>& line : grid) {
     const std::span cells(line);
-    text += folded(fmt::format("  {}", fmt::join(cells.first(titles), ", ")), most, 4) + "\n";
-    std::string values = "   ";
-    for (size_t i = titles; i < cells.size(); ++i)
-      values += concat(' ', grid.front()[i], ' ', cells[i], i + 1 < cells.size() ? ";" : "");
-    text += folded(values, most, 4) + "\n";
+    joined.push_back({fmt::format("{}", fmt::join(cells.first(count), ", "))});
+    joined.back().insert(joined.back().end(), cells.begin() + std::ptrdiff_t(count), cells.end());
   }
-  return text;
+  return joined;
 }
 
 }  // namespace
@@ -370,16 +367,20 @@ TextGrid differences_grid(const RunComparison& comparison) {
 }
 
 std::string comparison_text(const RunComparison& comparison, size_t most) {
+  constexpr size_t kIndent = 6;
   std::string text;
-  for (const std::string& warning : comparison.warnings) text += "warning: " + warning + "\n";
+  for (const std::string& warning : comparison.warnings)
+    text += folded("warning: " + warning, most, kIndent) + "\n";
   const TextGrid grid = differences_grid(comparison);
   if (!grid.empty()) {
     constexpr size_t kTitles = 5;  // run, benchmark, edits, languages, metric
+    const bool fits = aligned_width(grid) <= most;
     text += "\ndifferences to the first run, paired by record\n" +
-            (aligned_width(grid) <= most ? aligned(grid) : one_by_one(grid, kTitles, most));
+            (fits ? aligned(grid, {.titles = kTitles})
+                  : aligned(with_joined(grid, kTitles), {.most = most}));
   }
   if (!comparison.recipe_keys.empty())
-    text += "\nkeys of the recipes that differ\n" + aligned(comparison.recipe_keys, most);
+    text += "\nkeys of the recipes that differ\n" + aligned(comparison.recipe_keys, {.most = most});
   return text;
 }
 

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "core/evaluate/results/results_table.h"
 #include "core/metrics/paired_test.h"
+#include "core/text/text_layout.h"
 #include "stages/report/run_results.h"
 
 namespace xkde::report {

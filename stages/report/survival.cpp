@@ -7,7 +7,6 @@
 
 #include <fmt/format.h>
 
-#include "core/evaluate/results/results_table.h"
 #include "stages/report/asked_questions.h"
 #include "stages/report/csv.h"
 
@@ -177,7 +176,7 @@ std::string survival_table(std::span<const Survival> all, size_t most) {
       }
     }
     if (!text.empty()) text += '\n';
-    text += survival.title() + "\n" + aligned(grid, most);
+    text += folded(survival.title(), most, 2) + "\n" + aligned(grid, {.most = most});
   }
   return text;
 }

@@ -52,8 +52,8 @@ std::vector<Survival> survivals(const RunResults& run);
 
 /// "87.50 % of 40"; "0 right" where none was.
 std::string kept_text(const Kept& kept);
-/// As text for a terminal, without what forgives most (alias, contains); empty for none. Cells are
-/// broken where lines would take more than `most` columns.
+/// As text for a terminal, without what forgives most (alias, contains); empty for none. Lines take
+/// at most `most` columns as those of aligned().
 std::string survival_table(std::span<const Survival> all, size_t most = kAnyWidth);
 /// One line for each pair, metric and measure (RFC 4180).
 std::string survival_csv(std::span<const Survival> all);

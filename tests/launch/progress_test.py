@@ -111,7 +111,15 @@ class Tables(TerminalTest):
             self.checked([self.recipe(name), f"sft.learning_rate={rate}"])
             runs.append(f"{self.root}/{name}")
         self.assert_fits(["report", *runs, "--out", f"{self.root}/both.html"],
-                         "en → es, reliability", "p (Holm) ", "95 % interval ", "sft.learning_rate")
+                         "reliability", "p (Holm)", "95 % interval", "sft.learning_rate")
+
+
+    def test_the_results_at_the_end_of_a_run_are_in_blocks(self):
+        arguments = [self.recipe("ended"), "evaluate.free_answers.contexts=[question]", "evaluate.free_answers.max_new_tokens=4"]
+        whole = self.lines_of(arguments)
+        numbers = re.findall(r"\d+\.\d\d", " ".join(whole))
+        self.assertGreater(len(numbers), 20)
+        self.assert_fits(arguments, *numbers, "did_not_stop", "agreement of scorers")
 
 
 class Watch(TerminalTest):

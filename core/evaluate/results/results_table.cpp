@@ -101,19 +101,15 @@ std::string gain_text(double gain, const std::string& metric) {
   return fmt::format("{:+.{}f}", gain, decimals_of(metric));
 }
 
-/// "54.80 → 73.80 (+19.00)", "54.80 → 73.80 → 74.10"; narrow: the last value and its gain over the
-/// first.
-std::string cell_text(const Cell& cell, bool is_narrow) {
+/// "54.80 → 73.80 (+19.00)", "54.80 → 73.80 → 74.10".
+std::string cell_text(const Cell& cell) {
   if (cell.empty()) return "-";
   const ResultRow& first = *cell.front();
   const ResultRow& last = *cell.back();
   std::string text;
-  if (!is_narrow) {
-    for (size_t i = 0; i + 1 < cell.size(); ++i) text += text_of(cell[i]) + " → ";
-  }
+  for (size_t i = 0; i + 1 < cell.size(); ++i) text += text_of(cell[i]) + " → ";
   text += text_of(&last);
-  const bool has_gain = cell.size() == 2 || (is_narrow && cell.size() > 2);
-  if (has_gain && first.value && last.value)
+  if (cell.size() == 2 && first.value && last.value)
     text += " (" + gain_text(*last.value - *first.value, last.metric) + ")";
   if (!last.published.empty()) text += " [published " + published_text(last) + "]";
   return text;
@@ -135,7 +131,7 @@ std::string note_of(const Block& block) {
   return note.empty() ? "" : note + "\n";
 }
 
-TextGrid grid_of(const Block& block, bool is_narrow) {
+TextGrid grid_of(const Block& block) {
   TextGrid grid{{block.heading}};
   const bool says_records = has_records(block);
   if (says_records) grid.front().insert(grid.front().end(), {"batch", "records"});
@@ -146,7 +142,7 @@ TextGrid grid_of(const Block& block, bool is_narrow) {
     if (says_records) line.insert(line.end(), {std::to_string(row.scope.batch), records_text(row)});
     for (const std::string& column : block.columns) {
       const auto cell = block.cells.find({name, column});
-      line.push_back(cell_text(cell == block.cells.end() ? Cell{} : cell->second, is_narrow));
+      line.push_back(cell_text(cell == block.cells.end() ? Cell{} : cell->second));
     }
     grid.push_back(std::move(line));
   }
@@ -155,12 +151,13 @@ TextGrid grid_of(const Block& block, bool is_narrow) {
 
 }  // namespace
 
-std::string results_table(const std::vector<ResultRow>& rows, size_t max_width) {
+std::string results_table(const std::vector<ResultRow>& rows, size_t most) {
+  constexpr size_t kIndent = 2;
   std::string text;
   for (const Block& block : blocks_of(rows)) {
-    TextGrid grid = grid_of(block, false);
-    if (aligned_width(grid) > max_width) grid = grid_of(block, true);
-    text += (text.empty() ? "" : "\n") + block.title + "\n" + aligned(grid) + note_of(block);
+    if (!text.empty()) text += '\n';
+    text += folded(block.title, most, kIndent) + "\n" + aligned(grid_of(block), {.most = most}) +
+            folded(note_of(block), most, kIndent);
   }
   return text;
 }

@@ -17,11 +17,10 @@ namespace xkde {
 /// one is, "-" where n is 0. Of
 /// rows by seed the means stand alone, "73.80±1.20" with the spread. A value that papers report for
 /// the last of them follows as "[published 99.93*]", and a line below the block names the papers.
-/// Where rows say so, columns have the edits of a batch and the records. Where a line would be
-/// wider than `max_width` columns, cells keep the last value and its gain over the first, "73.80
-/// (+28.60)". Free answers have a block of their own, with one row for each pair, context and
-/// metric, and one column for each scorer. Ends with a newline; empty for no rows.
-std::string results_table(const std::vector<ResultRow>& rows, size_t max_width = 120);
+/// Where rows say so, columns have the edits of a batch and the records. Free answers have a block
+/// of their own, with one row for each pair, context and metric, and one column for each scorer.
+/// Lines take at most `most` columns as those of aligned(). Ends with a newline; empty for no rows.
+std::string results_table(const std::vector<ResultRow>& rows, size_t most = kAnyWidth);
 
 }  // namespace xkde
 

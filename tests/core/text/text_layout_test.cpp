@@ -1,5 +1,6 @@
 #include "core/text/text_layout.h"
 
+#include <sstream>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -44,25 +45,66 @@ TEST(Shortened, SaysThatSomethingIsLeftOut) {
   EXPECT_EQ(shortened("中文中文", 6), "中文…");
 }
 
-TEST(Aligned, BreaksItsWidestCellsWhereItWouldBeTooWide) {
-  const TextGrid grid{{"key", "a", "b"}, {"sft.a_long_name", "one two three four", "5"}};
+TEST(Aligned, HasColumnsAsWideAsTheirCells) {
+  const TextGrid grid{{"key", "a", "b"}, {"sft.steps", "one two", "5"}, {"x", "", ""}};
 
   EXPECT_EQ(aligned(grid),
-            "key                               a  b\n"
-            "sft.a_long_name  one two three four  5\n");
-  EXPECT_EQ(aligned_width(grid), 38U);
-  EXPECT_EQ(aligned(grid, 30),
-            "key                       a  b\n"
-            "sft.a_long_n  one two three  5\n"
-            "ame                    four   \n");
+            "key              a  b\n"
+            "sft.steps  one two  5\n"
+            "x\n");
+  EXPECT_EQ(aligned(grid, {.is_left = true}),
+            "key        a        b\n"
+            "sft.steps  one two  5\n"
+            "x\n");
+  EXPECT_EQ(aligned(grid, {.titles = 2}),
+            "key        a        b\n"
+            "sft.steps  one two  5\n"
+            "x\n");
+  EXPECT_EQ(aligned_width(grid), 21U);
 }
 
-TEST(Aligned, StaysAsWideAsNarrowColumnsNeed) {
-  const TextGrid grid{{"12345678", "12345678", "1234567890"}};
+TEST(Aligned, PutsColumnsThatDoNotFitIntoBlocksBelowWithTheTitles) {
+  const TextGrid grid{{"edit → test", "metric", "before", "after", "gain"},
+                      {"en → es", "locality", "20.00", "100.00", "+80.00"}};
 
-  EXPECT_EQ(aligned(grid, 10),
-            "12345678  12345678  12345678\n"
-            "                          90\n");
+  EXPECT_EQ(aligned(grid, {.most = 40, .titles = 2}),
+            "edit → test  metric    before   after\n"
+            "en → es      locality   20.00  100.00\n"
+            "\n"
+            "edit → test  metric      gain\n"
+            "en → es      locality  +80.00\n");
+}
+
+TEST(Aligned, BreaksLongCellsAtBlanksElseBehindMarks) {
+  const TextGrid grid{{"key", "a", "b"},
+                      {"evaluate.free_answers.contexts", "one two three four five six", "5"}};
+
+  EXPECT_EQ(aligned(grid, {.most = 54}),
+            "key                                               a  b\n"
+            "evaluate.free_answers.      one two three four five  5\n"
+            "contexts                                        six\n");
+}
+
+TEST(Aligned, NeverBreaksANumberAndNeverIsWiderThanItMayBe) {
+  for (size_t columns = 1; columns < 40; ++columns) {
+    TextGrid grid{{"recipe"}, {"quickstart-00"}};
+    std::string numbers;
+    for (size_t i = 0; i < columns; ++i) {
+      grid[0].push_back("section.key_" + std::to_string(i));
+      grid[1].push_back(i % 2 == 0 ? "日本語のモデルの名前です/とても長い名前です"
+                                   : "-1.23456789e-05");
+    }
+
+    const std::string text = aligned(grid, {.most = 80});
+
+    std::istringstream lines(text);
+    size_t whole = 0;
+    for (std::string line; std::getline(lines, line);) {
+      EXPECT_LE(display_width(line), 80U) << line;
+      for (size_t at = 0; (at = line.find("-1.23456789e-05", at)) != line.npos; ++at) ++whole;
+    }
+    EXPECT_EQ(whole, columns / 2);
+  }
 }
 
 }  // namespace

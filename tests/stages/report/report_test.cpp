@@ -1,5 +1,7 @@
 #include <fstream>
+#include <sstream>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -247,9 +249,9 @@ TEST(ComparisonTable, SaysWhichRecordsAndWhatIsPublished) {
   EXPECT_EQ(comparison_table(runs),
             "bmike53, sequential\n  (1) a: XE-IT\n"
             "  (2) b: XE-IT, batch 1, records: 743 in file order\n"
-            "  en → es  reliability            50.00               62.50 ( +12.50)"
-            "  [published 99.93*, 96.40]\n"
-            "  published: X-KDE (Llama-2-7B-chat); Other (LLaMA); * as notes about the paper quote "
+            "edit → test  metric         (1)             (2)      published\n"
+            "en → es      reliability  50.00  62.50 (+12.50)  99.93*, 96.40\n"
+            "published: X-KDE (Llama-2-7B-chat); Other (LLaMA); * as notes about the paper quote "
             "it, not checked\n");
 }
 
@@ -264,7 +266,8 @@ TEST(ComparisonTable, PutsRunsSideBySideWithTheDifference) {
                                      run("b", {row("reliability", 10, 62.5)})};
   EXPECT_EQ(comparison_table(runs),
             "bmike53, sequential, 10 edits\n  (1) a: XE-IT\n  (2) b: XE-IT\n"
-            "  en → es  reliability            50.00               62.50 ( +12.50)\n");
+            "edit → test  metric         (1)             (2)\n"
+            "en → es      reliability  50.00  62.50 (+12.50)\n");
 }
 
 TEST(ComparisonTable, OfOneRunHasWhatWasBefore) {
@@ -275,7 +278,29 @@ TEST(ComparisonTable, OfOneRunHasWhatWasBefore) {
   one.evaluations.insert(one.evaluations.begin(), before);
   EXPECT_EQ(comparison_table(std::span(&one, 1)),
             "bmike53, sequential, 10 edits\n  (1) before training\n  (2) XE-IT\n"
-            "  en → es  reliability            20.00               50.00 ( +30.00)\n");
+            "edit → test  metric         (1)             (2)\n"
+            "en → es      reliability  20.00  50.00 (+30.00)\n");
+}
+
+TEST(ComparisonTable, OfManyRunsKeepsToAWidthWithEveryNumberAndItsTitles) {
+  std::vector<RunResults> runs;
+  for (int i = 0; i < 9; ++i)
+    runs.push_back(run("a_run_with_a_name_that_is_long_" + std::to_string(i),
+                       {published_row(50.5 + i), row("locality", 1, 80.25 + i)}));
+
+  const std::string text = comparison_table(runs, 80);
+
+  std::istringstream lines(text);
+  int reliability = 0;
+  for (std::string line; std::getline(lines, line);) {
+    EXPECT_LE(display_width(line), 80U) << line;
+    reliability += line.starts_with("en → es      reliability  ") ? 1 : 0;
+  }
+  EXPECT_GT(reliability, 1);
+  for (int i = 1; i < 9; ++i) {
+    EXPECT_THAT(text, HasSubstr(fmt::format(" {:.2f} (+{}.00)", 50.5 + i, i)));
+    EXPECT_THAT(text, HasSubstr(fmt::format(" {:.2f} (+{}.00)", 80.25 + i, i)));
+  }
 }
 
 ResultRow capability_row(const std::string& metric, double value, double half,
@@ -317,7 +342,8 @@ TEST(ComparisonTable, OfTextsIsByLanguage) {
 
   EXPECT_EQ(comparison_table(runs),
             "wiki, perplexity\n  (1) a: XE-IT\n  (2) b: XE-IT\n"
-            "  de  nll                   2.5000              2.2500 (-0.2500)\n");
+            "language  metric     (1)               (2)\n"
+            "de        nll     2.5000  2.2500 (-0.2500)\n");
 }
 
 TEST(EvaluationBlocks, PartsOfMetricsAreKnown) {

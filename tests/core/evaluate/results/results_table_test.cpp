@@ -60,7 +60,6 @@ TEST(ResultsTable, MoreEvaluationsStandInTheirOrder) {
                                        row("after", "es", "reliability", 74.6)};
 
   EXPECT_THAT(results_table(rows), HasSubstr("en → es      54.80 → 73.80 → 74.60\n"));
-  EXPECT_THAT(results_table(rows, 30), HasSubstr("en → es      74.60 (+19.80)\n"));
 }
 
 TEST(ResultsTable, WhatIsNotAboutEditsStandsByLanguageAndPerplexityIsNoPercentage) {
@@ -75,13 +74,17 @@ TEST(ResultsTable, WhatIsNotAboutEditsStandsByLanguageAndPerplexityIsNoPercentag
             "de        12.50 → 13.00 (+0.50)  1.2500 → 1.2188 (-0.0312)\n");
 }
 
-TEST(ResultsTable, NarrowTerminalKeepsValueAndGain) {
-  EXPECT_EQ(
-      results_table(
-          {row("before", "es", "reliability", 54.8), row("after", "es", "reliability", 73.8)}, 30),
-      "bmike53, single\n"
-      "edit → test     reliability\n"
-      "en → es      73.80 (+19.00)\n");
+TEST(ResultsTable, OnANarrowTerminalMetricsStandInBlocksWithEveryNumber) {
+  EXPECT_EQ(results_table(
+                {row("before", "es", "reliability", 54.8), row("before", "es", "locality", 90.0),
+                 row("after", "es", "reliability", 73.8), row("after", "es", "locality", 88.5)},
+                40),
+            "bmike53, single\n"
+            "edit → test             reliability\n"
+            "en → es      54.80 → 73.80 (+19.00)\n"
+            "\n"
+            "edit → test               locality\n"
+            "en → es      90.00 → 88.50 (-1.50)\n");
 }
 
 TEST(ResultsTable, PartsOfMetricsAreLeftOutAndMethodsStandApart) {
