@@ -12,12 +12,13 @@ and the ratio. A batch's time is that between the moments at which its line stan
 """
 import argparse
 import json
-import os
 import pathlib
 import statistics
 import subprocess
 import tempfile
 import time
+
+from compare import common
 
 AROUND = 18  # batches 2 to 19
 
@@ -33,8 +34,7 @@ def start(options, folder, ranks, stage):
     recipe = {"output_dir": "run", "parallel": {"threads": options.threads}, "stages": [stage],
               "model": {"model_name_or_path": str(options.model.resolve()), "dtype": options.dtype}}
     (pathlib.Path(folder) / "recipe.yaml").write_text(json.dumps(recipe), encoding="utf-8")  # JSON is YAML
-    environment = os.environ | {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
-    return subprocess.Popen(command_of(options, ranks, "recipe.yaml"), cwd=folder, env=environment,
+    return subprocess.Popen(command_of(options, ranks, "recipe.yaml"), cwd=folder, env=common.mpi_environment(),
                             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
 

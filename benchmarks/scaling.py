@@ -13,13 +13,14 @@ import statistics
 import subprocess
 import sys
 
+from compare import common
+
 CASE = ["--tokens", "512", "--sequence", "128", "--shared", "40", "--steps", "4", "--threads", "1"]
 
 
 def step(binary, ranks, dtype, commit):
-    environment = dict(os.environ, OMP_NUM_THREADS="1", OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
     run = subprocess.run(["mpirun", "-n", str(ranks), "--bind-to", "none", "--oversubscribe", binary, "--dtype", dtype,
-                          "--commit", commit, *CASE], capture_output=True, text=True, env=environment)
+                          "--commit", commit, *CASE], capture_output=True, text=True, env=common.mpi_environment(threads=1))
     if run.returncode != 0:
         sys.exit(f"scaling.py: {binary} on {ranks} ranks ended with {run.returncode}: {run.stderr.strip()[-300:]}")
     return json.loads(run.stdout.splitlines()[-1])

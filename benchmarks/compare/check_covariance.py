@@ -11,7 +11,6 @@ needed. The other side batches windows of like length, stops behind the last lay
 """
 import argparse
 import json
-import os
 import pathlib
 import re
 import statistics
@@ -19,6 +18,8 @@ import subprocess
 import sys
 import tempfile
 import time
+
+import common
 
 TOLERANCE = 1e-5
 # Of a block: what our names see, by transformers' names; the first that the block has.
@@ -45,8 +46,7 @@ def run_product(options, folder, batch):
     command = [options.binary, str(recipe)]
     if options.ranks > 1:
         command = ["mpirun", "--oversubscribe", "--bind-to", "none", "-n", str(options.ranks), *command]
-    environment = os.environ | {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, env=common.mpi_environment(), capture_output=True, text=True, check=False)
     if done.returncode != 0:
         sys.exit(f"{' '.join(command)}: exit code {done.returncode}\n{done.stderr[-2000:]}")
     return folder / "run/01-covariance", float(re.search(r"tokens, (\d+) tokens/s", done.stderr).group(1))

@@ -12,6 +12,12 @@ LANGUAGES = {  # ISO code: (name in a prompt, MzsRE's code)
     "th": ("Thai", "th"), "tr": ("Turkish", "tr"), "vi": ("Vietnamese", "vi"), "zh": ("Chinese", "zh")}
 
 
+def mpi_environment(threads=None):
+    """The variables of a process that may be mpirun: root may start it, too. `threads`: of a rank; none: as they are."""
+    environment = os.environ | {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+    return environment if threads is None else environment | {"OMP_NUM_THREADS": str(threads)}
+
+
 def iso_of(code):
     for iso, (_, own) in LANGUAGES.items():
         if code in (iso, own):
@@ -118,9 +124,7 @@ class Product:
         command = [self.binary, str(file)]
         if self.ranks > 1:
             command = ["mpirun", "--oversubscribe", "--bind-to", "none", "-n", str(self.ranks)] + command
-        environment = os.environ | {"OMP_NUM_THREADS": str(self.threads), "OMPI_ALLOW_RUN_AS_ROOT": "1",
-                                    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, env=mpi_environment(self.threads), capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise SystemExit(f"{' '.join(command)}: exit code {done.returncode}\n{done.stderr[-2000:]}")
         return folder, path / "run"

@@ -14,6 +14,8 @@ import subprocess
 import sys
 import time
 
+import common
+
 REPEATS = 20
 VOLUME = {"all_gather": 1, "reduce_scatter": 1, "all_reduce": 2}
 
@@ -46,9 +48,8 @@ def gloo_worker(megabytes):
 
 
 def mpirun(ranks, command):
-    environment = dict(os.environ, OMP_NUM_THREADS="1", OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
     run = subprocess.run(["mpirun", "-n", str(ranks), "--bind-to", "none", "--oversubscribe", *command],
-                         capture_output=True, text=True, env=environment)
+                         capture_output=True, text=True, env=common.mpi_environment(threads=1))
     lines = [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")]
     if not lines:
         sys.exit(f"compare_collectives.py: {command[0]} printed no result: {run.stderr.strip()[-300:]}")

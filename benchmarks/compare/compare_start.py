@@ -8,7 +8,6 @@ model is a Hugging Face folder or a .gguf file.
 """
 import argparse
 import json
-import os
 import pathlib
 import statistics
 import subprocess
@@ -19,9 +18,8 @@ import common
 
 
 def succeed(command, folder):
-    environment = os.environ | {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
     start = time.perf_counter()
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=folder, env=common.mpi_environment(), capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise SystemExit(f"{' '.join(command)}: exit code {done.returncode}\n{done.stderr[-2000:]}")
     return time.perf_counter() - start

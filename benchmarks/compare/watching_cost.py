@@ -92,9 +92,8 @@ def run(options, dtype, side):
         command = [options.binary, str(folder / "recipe.yaml")]
         if options.ranks > 1:
             command = ["mpirun", "--oversubscribe", "--bind-to", "none", "-n", str(options.ranks), *command]
-        environment = os.environ | {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
         with open(folder / "log", "w", encoding="utf-8") as log:
-            process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+            process = subprocess.Popen(command, env=common.mpi_environment(), stdout=log, stderr=log)
         while side == "watch" and not (folder / "run/run.json").exists() and process.poll() is None:
             time.sleep(0.01)
         watcher = Watcher(options.binary, folder / "run", "--every", str(options.every)) if side == "watch" else None
