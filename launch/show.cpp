@@ -21,7 +21,8 @@ std::vector<std::string_view> ShowCommand::examples() const {
 
 void ShowCommand::define(CLI::App& app) {
   app.add_option("RUN", folder, "the folder of a run");
-  app.add_flag("--wrong", shown.wrong, "only questions whose last answer is not right");
+  app.add_flag("--wrong", shown.wrong,
+               "only questions whose last answer is wrong, or of locality changed");
   app.add_option("--lang", shown.language, "only questions in this language")->type_name("LANG");
   app.add_option("--metric", shown.metric, "only questions of this metric: reliability, locality …")
       ->type_name("METRIC");
@@ -38,7 +39,7 @@ void ShowCommand::check(std::span<const std::string> /*names*/) {
 }
 
 int ShowCommand::run() {
-  print(report::shown_edits(folder, shown));
+  print(report::shown_edits(folder, shown, output_columns()));
   return 0;
 }
 

@@ -370,12 +370,12 @@ Json prediction_json(const EvalScope& scope, const Prediction& prediction) {
     if (metric->input == MetricInput::kFreeAnswer) json["answer"] = prediction.answer.value_or("");
     json[std::string(metric->name)] = value;
   }
-  if (!prediction.free.empty()) {
-    json["fact"] = prediction.fact;
-    json["question"] = prediction.question;
-    json["target"] = prediction.target;
-    json["free"] = free_json(prediction.free);
-  }
+  json["fact"] = prediction.fact;
+  json["question"] = prediction.question;
+  json["target"] = prediction.target;
+  json["target_text"] = prediction.target_text;
+  json["predicted_text"] = prediction.predicted_text;
+  if (!prediction.free.empty()) json["free"] = free_json(prediction.free);
   if (prediction.age) json["age"] = *prediction.age;
   if (!prediction.at_once.empty()) json["at_once"] = at_once_json(prediction.at_once.front());
   return json;

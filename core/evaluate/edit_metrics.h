@@ -31,6 +31,8 @@ struct Prediction {
   std::string prompt;                  ///< as asked with the edit
   std::vector<int64_t> target_ids;     ///< locality: the ids predicted without the edit
   std::vector<int64_t> predicted_ids;  ///< locality: the ids predicted with it
+  std::string target_text = {};        ///< of target_ids
+  std::string predicted_text = {};     ///< of predicted_ids
   double score = 0;
   /// Locality against what the untrained model says without the edit, where asked for.
   std::optional<double> base_locality = {};
@@ -51,8 +53,8 @@ struct Prediction {
   std::vector<Prediction> at_once = {};
 };
 
-/// One line of predictions.jsonl (protocol 1.7). Fact, question and target stand beside free
-/// answers only, `age` and `at_once` where results are by age.
+/// One line of predictions.jsonl (protocol 1.7). `age` and `at_once` stand where results are by
+/// age.
 Json prediction_json(const EvalScope& scope, const Prediction& prediction);
 
 /// How scores of one record become one number (protocol 10.1, Q27). EasyEdit: the mean over the

@@ -110,13 +110,13 @@ class Scorer {
     scored.kind = question.kind;
     scored.probe = question.probe;
     scored.prompt = asked_.prompts[item.prompt].text.user;
-    if (free_) {
-      scored.fact = fact_text(edit.question, edit.target);
-      scored.question = question.question;
-      scored.target = question.target;
-    }
+    scored.fact = fact_text(edit.question, edit.target);
+    scored.question = question.question;
+    scored.target = question.target;
     scored.target_ids = item.reference ? bare(*item.reference).predicted_ids : answer.target_ids;
     scored.predicted_ids = answer.predicted_ids;
+    scored.target_text = tokenizer_.decode(scored.target_ids);
+    scored.predicted_text = tokenizer_.decode(scored.predicted_ids);
     scored.score = token_accuracy(scored.predicted_ids, scored.target_ids);
     if (question.is_negated()) scored.score = 1 - scored.score;
     if (options_.retrieves()) {

@@ -10,9 +10,12 @@
 #include <fmt/format.h>
 
 #include "core/base/error.h"
+#include "core/edit/edit_questions.h"
+#include "core/evaluate/extra_metrics.h"
 #include "core/io/json_file.h"
 #include "core/text/did_you_mean.h"
 #include "core/text/regex/unicode.h"
+#include "core/text/text_layout.h"
 #include "stages/recipe/errors.h"
 #include "stages/report/asked_questions.h"
 #include "stages/report/run_results.h"
@@ -67,13 +70,14 @@ void check_asked(const std::vector<std::vector<Told>>& asked, const ShownQuestio
 }
 
 /// "  fact      TEXT", its further lines below the first.
-std::string field(std::string_view name, std::string_view text) {
-  std::string out = fmt::format("  {:<13} ", name);
+std::string field(std::string_view name, std::string_view text, size_t most) {
+  constexpr size_t kText = 16;
+  std::string out = fmt::format("  {:<{}}", name, kText - 2);
   for (const char c : text) {
     out += c;
-    if (c == '\n') out.append(16, ' ');
+    if (c == '\n') out.append(kText, ' ');
   }
-  return out + "\n";
+  return folded(out.substr(0, out.find_last_not_of(' ') + 1), most, kText) + "\n";
 }
 
 /// ", batch 1, records: 743 in file order": those of the evaluation that a line is of; empty where
@@ -92,43 +96,117 @@ std::string records_of(const Told& told) {
   return "";
 }
 
-std::string told_text(const Told& told) {
+bool is_locality(std::string_view metric) {
+  return metric.substr(0, metric.find('.')) == name_of(kMetricNames, Metric::kLocality);
+}
+
+/// "reliability right: token accuracy 1.00", "locality changed: …": a verdict with its metric.
+std::string verdict_of(const std::string& metric, bool is_kept, bool is_right,
+                       const std::string& scores) {
+  const char* verdict = is_kept ? (is_right ? "kept" : "changed") : is_right ? "right" : "wrong";
+  return concat(metric, ' ', verdict, ": ", scores);
+}
+
+/// The scores of an answer in one context: its own, or those against what the model said before
+/// training, under the names of the scorers.
+Json scores_in(const Json& told, bool of_base) {
+  constexpr std::string_view kBase = "base_";
+  Json scores = Json::object();
+  for (const auto& [key, value] : told.items()) {
+    if (key.starts_with(kBase) == of_base && (!of_base || value.is_number()))
+      scores[of_base ? key.substr(kBase.size()) : key] = value;
+  }
+  return scores;
+}
+
+/// The verdict on all tokens behind the right answer, and what else was counted of them.
+std::string token_verdict(const Json& line, const std::string& metric) {
+  const auto score = line.at("score").get<double>();
+  std::string scores = fmt::format("token accuracy {:.2f}", score);
+  if (is_locality(metric)) scores += " against the answer without the edit";
+  if (is_negated(line)) scores += " of saying something else";
+  for (const ExtraMetric& extra : extra_metrics()) {
+    const auto value = line.find(extra.name);
+    if (value != line.end() && value->is_number())
+      scores += fmt::format(", {} {:.3g}", extra.name, value->get<double>());
+  }
+  return verdict_of(metric, is_locality(metric), score >= 1.0, scores);
+}
+
+std::string told_text(const Told& told, size_t most) {
+  constexpr const char* kAgainstBase = " against the answer before training";
   const Json& line = told.line;
-  std::string out =
-      fmt::format("  {}: {}{}: token accuracy {:.2f}\n", told.evaluation->stage,
-                  told.evaluation->label, records_of(told), line.at("score").get<double>());
-  if (line.contains("answer"))
-    out += field("  answer", unicode::strip(line["answer"].get_ref<const std::string&>()));
+  const auto metric = line.at("metric").get<std::string>();
+  const bool is_kept = is_locality(metric);
+  const auto text_of = [](const Json& of, const char* key) {
+    std::string text(unicode::strip(of.at(key).get_ref<const std::string&>()));
+    return text.empty() ? "(nothing)" : text;
+  };
+  std::string out = folded(fmt::format("  {}: {}{}", told.evaluation->stage, told.evaluation->label,
+                                       records_of(told)),
+                           most, 4) +
+                    "\n";
+  if (line.contains("predicted_text")) {
+    // With quotes, as a blank before a word makes another token.
+    out += field(is_kept ? "  unedited" : "  expected", line["target_text"].dump(), most);
+    out += field("  predicted", line["predicted_text"].dump(), most);
+  }
+  out += field("", token_verdict(line, metric), most);
+  if (line.contains("base_locality")) {
+    const auto score = line["base_locality"].get<double>();
+    out += field("",
+                 verdict_of("base_locality", is_kept, score >= 1.0,
+                            fmt::format("token accuracy {:.2f}{}", score, kAgainstBase)),
+                 most);
+  }
+  if (line.contains("answer")) out += field("  answer", text_of(line, "answer"), most);
   if (!line.contains("free")) return out;
   for (const auto& [context, one] : line["free"].items()) {
-    out += field("  " + context, unicode::strip(one.at("answer").get_ref<const std::string&>()));
-    out += field("", scores_text(one));
+    const std::string free = concat("free.", context, '.');
+    out += field("  answered", text_of(one, "answer"), most);
+    const Json own = scores_in(one, false), base = scores_in(one, true);
+    out +=
+        field("", verdict_of(free + metric, is_kept, is_right_answer(own), scores_text(own)), most);
+    if (!base.empty())
+      out += field("",
+                   verdict_of("base_" + free + metric, is_kept, is_right_answer(base),
+                              scores_text(base) + kAgainstBase),
+                   most);
   }
   return out;
 }
 
-std::string question_text(const std::vector<Told>& answers) {
+std::string question_text(const std::vector<Told>& answers, size_t most) {
   const Json& line = answers.front().line;
+  const auto metric = line.at("metric").get<std::string>();
   const auto probe = line.at("probe").get<int64_t>();
   std::string out =
-      fmt::format("record {}, {} → {}, {}{}, {}\n", line.at("record").get<int64_t>(),
-                  line.at("edit_language").get<std::string>(),
-                  line.at("test_language").get<std::string>(), line.at("metric").get<std::string>(),
-                  probe > 0 ? fmt::format(" {}", probe + 1) : "", mode_text(line));
+      folded(fmt::format("record {}, {} → {}, {}{}, {}", line.at("record").get<int64_t>(),
+                         line.at("edit_language").get<std::string>(),
+                         line.at("test_language").get<std::string>(), metric,
+                         probe > 0 ? fmt::format(" {}", probe + 1) : "", mode_text(line)),
+             most, 4) +
+      "\n";
   if (line.contains("question")) {
-    out += field("fact", line["fact"].get<std::string>());
-    out += field("question", line["question"].get<std::string>());
-    out += field(is_negated(line) ? "wrong" : "right", line["target"].get<std::string>());
+    out += field("fact", line["fact"].get<std::string>(), most);
+    out += field("question", line["question"].get<std::string>(), most);
+    const auto target = line["target"].get<std::string>();
+    if (is_locality(metric)) {
+      out += field("expected", "the same as without the edit", most);
+      out += field("in the file", target, most);
+    } else {
+      out += field(is_negated(line) ? "wrong" : "expected", target, most);
+    }
   } else {
-    out += field("prompt", line.at("prompt").get<std::string>());
+    out += field("prompt", line.at("prompt").get<std::string>(), most);
   }
-  for (const Told& told : answers) out += told_text(told);
+  for (const Told& told : answers) out += told_text(told, most);
   return out;
 }
 
 }  // namespace
 
-std::string shown_edits(const fs::path& run, const ShownQuestions& shown) {
+std::string shown_edits(const fs::path& run, const ShownQuestions& shown, size_t most) {
   const RunResults results = read_run(run);
   XKDE_CHECK(std::any_of(results.evaluations.begin(), results.evaluations.end(),
                          [](const Evaluation& one) { return one.asks_edits(); }),
@@ -147,7 +225,7 @@ std::string shown_edits(const fs::path& run, const ShownQuestions& shown) {
                             : "");
   for (size_t i = 0; i < count; ++i) {
     out += '\n';
-    out += question_text(*wanted[i]);
+    out += question_text(*wanted[i], most);
   }
   return out;
 }

@@ -278,12 +278,17 @@ TEST(PredictionJson, HasTheFieldsOfTheContractInOrder) {
   p.prompt = "q";
   p.target_ids = {1, 2};
   p.predicted_ids = {1, 3};
+  p.fact = "f q a";
+  p.question = "q?";
+  p.target = "a";
+  p.target_text = " a";
+  p.predicted_text = " b";
 
   EXPECT_EQ(
       prediction_json(kScope, p).dump(),
       R"({"record":7,"phase":"before","mode":"single","size":1,"edit_language":"en","test_language":"cz",)"
       R"("metric":"portability","probe":0,"prompt":"q","target_ids":[1,2],"predicted_ids":[1,3],"score":0.5,)"
-      R"("retrieved":null})");
+      R"("retrieved":null,"fact":"f q a","question":"q?","target":"a","target_text":" a","predicted_text":" b"})");
   p.retrieved = {7};
   EXPECT_EQ(prediction_json(kScope, p)["retrieved"].dump(), "[7]");
 }

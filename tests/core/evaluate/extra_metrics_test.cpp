@@ -73,8 +73,8 @@ TEST(ExtraMetrics, StandInAPredictionInTheirOrderBehindTheAnswer) {
       prediction_json({.benchmark = "b", .phase = "before", .mode = "single", .method = "xkde"},
                       prediction)
           .dump();
-  EXPECT_THAT(text, testing::EndsWith(R"("retrieved":null,"base_locality":1.0,"f1":0.5,"em":0.0,)"
-                                      R"("answer":"Rome","exact":1.0})"));
+  EXPECT_THAT(text, testing::HasSubstr(R"("retrieved":null,"base_locality":1.0,"f1":0.5,"em":0.0,)"
+                                       R"("answer":"Rome","exact":1.0)"));
 }
 
 TEST(ExtraMetrics, BecomeRowsInTheirOrder) {

@@ -1,6 +1,7 @@
 #include "stages/report/shown_edits.h"
 
 #include <fstream>
+#include <sstream>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -73,26 +74,89 @@ TEST_F(ShownEdits, SaysWhichRecordsAnEvaluationIsAbout) {
                  {"batch", 1},          {"records", 743},        {"order", "file"},
                  {"seed", nullptr},     {"run_seed", 42}};
   write("03-evaluate/results.json", Json::array({row}).dump());
-  EXPECT_THAT(shown(), HasSubstr("  03-evaluate: XE-IT, batch 1, records: 743 in file order: token "
-                                 "accuracy 1.00\n"));
+  EXPECT_THAT(shown(), HasSubstr("  03-evaluate: XE-IT, batch 1, records: 743 in file order\n"));
 }
 
 TEST_F(ShownEdits, StandsTheAnswersOfAllEvaluationsBelowTheQuestion) {
-  EXPECT_THAT(shown(), StartsWith("2 of 2 questions\n"
-                                  "\n"
-                                  "record 7, en → de, reliability, single\n"
-                                  "  fact          Capital? Berlin\n"
-                                  "  question      Hauptstadt?\n"
-                                  "  right         Berlin\n"
-                                  "  01-evaluate: before training: token accuracy 0.00\n"
-                                  "    chat        Bonn\n"
-                                  "                exact 0, f1 0.5, did not stop\n"
-                                  "  03-evaluate: XE-IT: token accuracy 1.00\n"
-                                  "    chat        Berlin\n"
-                                  "                is\n"
-                                  "                exact 1, f1 0.5\n"
-                                  "\n"
-                                  "record 8"));
+  EXPECT_THAT(
+      shown(),
+      StartsWith("2 of 2 questions\n"
+                 "\n"
+                 "record 7, en → de, reliability, single\n"
+                 "  fact          Capital? Berlin\n"
+                 "  question      Hauptstadt?\n"
+                 "  expected      Berlin\n"
+                 "  01-evaluate: before training\n"
+                 "                reliability wrong: token accuracy 0.00\n"
+                 "    answered    Bonn\n"
+                 "                free.chat.reliability wrong: exact 0, f1 0.5, did not stop\n"
+                 "  03-evaluate: XE-IT\n"
+                 "                reliability right: token accuracy 1.00\n"
+                 "    answered    Berlin\n"
+                 "                is\n"
+                 "                free.chat.reliability right: exact 1, f1 0.5\n"
+                 "\n"
+                 "record 8"));
+}
+
+TEST_F(ShownEdits, SaysWithoutFreeAnswersWhatWasExpectedAndPredicted) {
+  Json plain = Json::parse(line(7, "de", "reliability", 0.5, "", 1));
+  plain.erase("free");
+  plain["target_text"] = " Berlin";
+  plain["predicted_text"] = " Bonn";
+  plain["f1"] = 0.25;
+  for (const char* stage : {"01-evaluate", "03-evaluate"})
+    write(std::string(stage) + "/predictions.jsonl", plain.dump() + "\n");
+
+  EXPECT_THAT(shown(),
+              HasSubstr("  question      Hauptstadt?\n"
+                        "  expected      Berlin\n"
+                        "  01-evaluate: before training\n"
+                        "    expected    \" Berlin\"\n"
+                        "    predicted   \" Bonn\"\n"
+                        "                reliability wrong: token accuracy 0.50, f1 0.25\n"));
+}
+
+TEST_F(ShownEdits, SaysOfLocalityWhetherAnAnswerWasKeptAndAgainstWhat) {
+  Json kept = Json::parse(line(8, "es", "locality.Forgetfulness", 1.0, "the same", 1));
+  kept["target_text"] = kept["predicted_text"] = " Paris";
+  Json changed = kept;
+  changed["predicted_text"] = " Rome";
+  changed["score"] = 0.0;
+  changed["base_locality"] = 1.0;
+  changed["free"]["chat"]["exact"] = 0;
+  changed["free"]["chat"]["base_exact"] = 1;
+  write("01-evaluate/predictions.jsonl", kept.dump() + "\n");
+  write("03-evaluate/predictions.jsonl", changed.dump() + "\n");
+
+  EXPECT_THAT(
+      shown({.wrong = true}),
+      HasSubstr(
+          "  expected      the same as without the edit\n"
+          "  in the file   Berlin\n"
+          "  01-evaluate: before training\n"
+          "    unedited    \" Paris\"\n"
+          "    predicted   \" Paris\"\n"
+          "                locality.Forgetfulness kept: token accuracy 1.00 against the answer "
+          "without the edit\n"
+          "    answered    the same\n"
+          "                free.chat.locality.Forgetfulness kept: exact 1, f1 0.5\n"
+          "  03-evaluate: XE-IT\n"
+          "    unedited    \" Paris\"\n"
+          "    predicted   \" Rome\"\n"
+          "                locality.Forgetfulness changed: token accuracy 0.00 against the "
+          "answer without the edit\n"
+          "                base_locality kept: token accuracy 1.00 against the answer before "
+          "training\n"
+          "    answered    the same\n"
+          "                free.chat.locality.Forgetfulness changed: exact 0, f1 0.5\n"
+          "                base_free.chat.locality.Forgetfulness kept: exact 1 against the answer "
+          "before training\n"));
+}
+
+TEST_F(ShownEdits, KeepsToAWidth) {
+  std::istringstream lines(shown_edits(root_.path(), {}, 50));
+  for (std::string text; std::getline(lines, text);) EXPECT_LE(display_width(text), 50U) << text;
 }
 
 TEST_F(ShownEdits, WrongLooksAtTheLastFreeAnswer) {
@@ -104,7 +168,7 @@ TEST_F(ShownEdits, WrongLooksAtTheLastFreeAnswer) {
 TEST_F(ShownEdits, WrongLooksAtTokensWhereNothingWasAnsweredFreely) {
   for (const char* stage : {"01-evaluate", "03-evaluate"}) {
     Json plain = Json::parse(line(7, "de", "reliability", 0.5, "", 1));
-    for (const char* key : {"free", "fact", "question", "target"}) plain.erase(key);
+    for (const char* key : {"free", "fact", "question", "target"}) plain.erase(key);  // as once
     write(std::string(stage) + "/predictions.jsonl", plain.dump() + "\n");
   }
   EXPECT_THAT(shown({.wrong = true}), HasSubstr("  prompt        shown\n"));
