@@ -18,17 +18,17 @@ static_assert(sizeof(hsize_t) == sizeof(int64_t));
 
 constexpr hsize_t kAlignment = 4096;
 
-herr_t append_message(unsigned, const H5E_error2_t* error, void* data) {
-  auto& text = *static_cast<std::string*>(data);
-  if (!text.empty()) text += "; ";
-  text += error->desc != nullptr ? error->desc : "no description";
+herr_t take_message(unsigned, const H5E_error2_t* error, void* data) {
+  if (error->desc != nullptr && *error->desc != '\0')
+    *static_cast<std::string*>(data) = error->desc;
   return 0;
 }
 
-/// The error stack of this thread from the outermost call to the innermost, in one line.
-std::string library_message() {
-  std::string text;
-  H5Ewalk2(H5E_DEFAULT, H5E_WALK_DOWNWARD, append_message, &text);
+/// Why the library failed, in one line: what its innermost call says. Those around it only repeat
+/// that they failed, too.
+std::string library_reason() {
+  std::string text = "no reason of the library";
+  H5Ewalk2(H5E_DEFAULT, H5E_WALK_DOWNWARD, take_message, &text);
   for (char& c : text) {
     if (c == '\n') c = ' ';
   }
@@ -65,7 +65,9 @@ void check_memory(const std::string& place) {
 void check(bool good, const Hdf5Origin& origin, const std::string& what) {
   if (good) [[likely]]
     return;
-  fail(origin, concat("HDF5: ", what, ": ", library_message()));
+  const char* task = origin.use == Hdf5Use::kWriting ? "write" : "read";
+  fail(origin, concat("HDF5: ", what, ": expected what the library can ", task, ", found \"",
+                      library_reason(), '"'));
 }
 
 /// A handle of `id`, which the library has just returned for `what`.

@@ -188,14 +188,30 @@ TEST_F(Hdf5FileTest, ThreadsUseFilesOfTheirOwn) {
   for (const int number : {1, 2, 3}) threads.emplace_back(write_and_read, number);
 }
 
-TEST_F(Hdf5FileTest, ReportsAForeignFileWithTheLibrarysWords) {
+TEST_F(Hdf5FileTest, ReportsAForeignFileWithTheLibrarysInnermostReasonAlone) {
   const fs::path path = folder_ / "text.h5";
   std::ofstream(path) << "not HDF5 at all";
 
+  EXPECT_EQ(message_of<CheckpointError>([&] { (void)Hdf5File::open(path); }),
+            path.string() +
+                ": HDF5: open: expected what the library can read, found \"file signature not "
+                "found\"");
+}
+
+TEST_F(Hdf5FileTest, ReportsATruncatedFileInOneShortLine) {
+  const fs::path path = folder_ / "cut.h5";
+  Hdf5File file = Hdf5File::create(path);
+  file.create_flat("master", 4000);
+  file.close();
+  fs::resize_file(path, fs::file_size(path) - 1000);
+
   const std::string message = message_of<CheckpointError>([&] { (void)Hdf5File::open(path); });
 
-  EXPECT_THAT(message, HasSubstr(path.string() + ": HDF5: open: "));
-  EXPECT_THAT(message, HasSubstr("file signature not found"));
+  EXPECT_THAT(message, testing::StartsWith(path.string() +
+                                           ": HDF5: open: expected what the library can read, "
+                                           "found \"truncated file: eof = "));
+  EXPECT_THAT(message, testing::Not(HasSubstr("unable to open file")));
+  EXPECT_LT(message.size(), path.string().size() + 200);
 }
 
 TEST_F(Hdf5FileTest, ReportsMissingPartsByName) {
