@@ -10,7 +10,7 @@ Usage: launch/run.sh [RECIPE] [-n N] [--fresh] [key.path=value ...]
 Installs what is missing and builds (see launch/setup.sh --help), then runs RECIPE with N ranks.
   RECIPE          a YAML file (default: recipes/quickstart.yaml, run in the checkout's folder);
                   relative paths in it start at the folder you are in
-  -n N            number of ranks on this machine (default: 2)
+  -n N            number of ranks on this machine (default: 2); more than it has cores take turns, which is said
   key.path=value  overrides a key of the recipe, such as sft.max_steps=10; key.path~ removes one
   --fresh         stages that would end otherwise than before begin anew; their folders and exports are set aside
   --setup         stop after the build; the last line is the path of the program
@@ -89,6 +89,9 @@ if ((EUID == 0)); then
   flags+=(--allow-run-as-root)
 fi
 cores="$(allowed_cores)"
+if ((ranks > cores)); then
+  printf 'run.sh: %d ranks share %d core(s) and take turns on them; -n %d is quicker\n' "$ranks" "$cores" "$cores" >&2
+fi
 if ((ranks > cores || ranks > $(physical_cores))); then
   flags+=(--oversubscribe)
 fi
