@@ -99,7 +99,7 @@ std::string memory_text(const RunPlan& run) {
   return text;
 }
 
-/// Of a stage that asks the model: what it holds then, and what it holds with the judge.
+/// Of a stage that asks or edits the model: what it holds then, and what it holds with the judge.
 std::string asking_text(const Recipe& recipe, const recipe::AskPlan& plan, int64_t available) {
   const auto items = [](const dist::AskMemory& memory) {
     std::string text;
@@ -108,7 +108,7 @@ std::string asking_text(const Recipe& recipe, const recipe::AskPlan& plan, int64
     }
     return text;
   };
-  std::string text = line("asking   {}: {} a rank at its peak, {} available",
+  std::string text = line("{:<{}}{}: {} a rank at its peak, {} available", plan.title, kIndent,
                           recipe::stage_folder_name(plan.stage, recipe.stages[plan.stage]->name()),
                           dist::in_gigabytes(plan.memory.peak()), dist::in_gigabytes(available));
   text += items(plan.memory.model);

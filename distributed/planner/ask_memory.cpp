@@ -18,14 +18,15 @@ int64_t element_bytes(c10::ScalarType type) { return static_cast<int64_t>(c10::e
 }  // namespace
 
 int64_t AskMemory::peak() const {
-  return weights + edits + editor + runtime + std::max(editing, passes + cache + logits);
+  return weights + edits + editor + moments + runtime + std::max(editing, passes + cache + logits);
 }
 
-std::array<std::pair<std::string_view, int64_t>, 8> AskMemory::items() const {
+std::array<std::pair<std::string_view, int64_t>, 9> AskMemory::items() const {
   return {{{"weights", weights},
            {"edits", edits},
            {"editor", editor},
            {"editing", editing},
+           {"moments", moments},
            {"passes", passes},
            {"key cache", cache},
            {"logits", logits},

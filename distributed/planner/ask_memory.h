@@ -25,6 +25,7 @@ struct AskMemory {
   int64_t edits = 0;    ///< matrices that edits changed: what they were, and what they are in fp32
   int64_t editor = 0;   ///< what the editor keeps of moments and earlier edits
   int64_t editing = 0;  ///< beside these while edits are written
+  int64_t moments = 0;  ///< sums of second moments
   int64_t passes = 0;   ///< rows of a pass
   int64_t cache = 0;    ///< keys and values of answers
   int64_t logits = 0;
@@ -32,7 +33,7 @@ struct AskMemory {
 
   /// Edits are written while nothing is asked.
   int64_t peak() const;
-  std::array<std::pair<std::string_view, int64_t>, 8> items() const;
+  std::array<std::pair<std::string_view, int64_t>, 9> items() const;
 };
 
 /// How a model's weights are held: with fp32 masters; frozen, in the compute dtype; frozen, with an

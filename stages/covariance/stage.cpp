@@ -1,6 +1,7 @@
 #include "stages/covariance/stage.h"
 
 #include <algorithm>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,9 +16,12 @@
 #include "core/editing/moments/published_moment.h"
 #include "core/editing/moments/second_moment.h"
 #include "core/io/atomic_file.h"
+#include "core/nn/device_memory.h"
 #include "distributed/comm/agreement.h"
+#include "distributed/planner/machine_presets.h"
 #include "stages/covariance/moment_collector.h"
 #include "stages/covariance/text_windows.h"
+#include "stages/edit/editing_memory.h"
 
 namespace xkde::recipe {
 namespace {
@@ -105,6 +109,50 @@ void check_covariance(const CovarianceStage& stage, const SurveyInputs& inputs) 
   const Decoder decoder(inputs.model.config);
   observed_inputs(decoder, stage.layers, stage.modules, "covariance.layers");
   read_imports(stage, decoder);
+}
+
+dist::AskMemory covariance_memory(const CovarianceStage& stage, const SurveyInputs& inputs,
+                                  const dist::EngineOptions& options) {
+  // Where sums are held against earlier ones: both, their difference, what is squared.
+  constexpr int64_t kWorking = 5;
+  constexpr int64_t kDouble = sizeof(double);
+  const Decoder decoder(inputs.model.config);
+  const dist::ModelShape model = dist::shape_of(decoder);
+  const auto square = [&decoder](const ObservedInput& input) {
+    const int64_t width = width_of(decoder, input);
+    return kDouble * width * width;
+  };
+  dist::AskShape shape;
+  int64_t moments = 0;
+  for (const ImportedMoment& one : stage.imports) {
+    for (const ObservedInput& input :
+         observed_inputs(decoder, {&one.layer, 1}, {&one.module, 1}, "covariance.import"))
+      moments += square(input);
+  }
+  if (stage.imports.empty()) {
+    std::set<std::string> languages;
+    for (const TextSource& text : stage.texts) languages.insert(text.lang);
+    const int64_t parts = stage.per_language ? std::ssize(languages) : 1;
+    // Sums since the last look and all sums; at the end the means in place of these.
+    const int64_t copies = stage.per_language ? 2 * parts + 1 : 2;
+    int64_t widest = 0;
+    for (const ObservedInput& input :
+         observed_inputs(decoder, stage.layers, stage.modules, "covariance.layers")) {
+      moments += copies * square(input);
+      widest = std::max(widest, square(input));
+    }
+    moments += kWorking * widest;
+    shape.rows = stage.max_tokens_per_batch;
+    // Without a limit nobody has counted the tokens yet: as many packs as there can be shapes.
+    shape.passes =
+        stage.max_tokens > 0 ? 1 + stage.max_tokens / stage.max_tokens_per_batch : kCachedProducts;
+  }
+  dist::AskMemory bytes = dist::predict_asking(
+      model, options, shape, dist::memory_constants(options.device.type(), options.compute_dtype));
+  bytes.weights =
+      dist::asked_weight_bytes(model, options, inputs.place.ranks, weights_held(inputs.recipe));
+  bytes.moments = moments;
+  return bytes;
 }
 
 void run_covariance(const CovarianceStage& stage, const fs::path& folder, RunContext& context) {

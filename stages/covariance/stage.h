@@ -3,6 +3,7 @@
 
 #include <filesystem>
 
+#include "distributed/planner/ask_memory.h"
 #include "stages/covariance/keys.h"
 #include "stages/run/run_context.h"
 #include "stages/train/survey.h"
@@ -18,6 +19,10 @@ inline constexpr const char* kCovarianceFile = "covariance.h5";
 /// doubles are added. Collective. Throws StopRequested and DataError.
 void run_covariance(const CovarianceStage& stage, const std::filesystem::path& folder,
                     RunContext& context);
+
+/// What rank 0 holds, which has most. `options` are those of the run. Throws as check_covariance().
+dist::AskMemory covariance_memory(const CovarianceStage& stage, const SurveyInputs& inputs,
+                                  const dist::EngineOptions& options);
 
 /// Throws where the stage could not begin: a layer or module that the model has not.
 void check_covariance(const CovarianceStage& stage, const SurveyInputs& inputs);

@@ -17,7 +17,9 @@
 #include "core/io/atomic_file.h"
 #include "core/io/file_reader.h"
 #include "distributed/comm/agreement.h"
+#include "distributed/planner/machine_presets.h"
 #include "stages/edit/edit_session.h"
+#include "stages/edit/editing_memory.h"
 #include "stages/edit/save_clock.h"
 #include "stages/run/chunk_log.h"
 #include "stages/run/json_lines.h"
@@ -265,6 +267,31 @@ void run_edit(const EditStage& stage, const fs::path& folder, RunContext& contex
 void restore_edit(const EditStage& stage, const fs::path& folder, RunContext& context) {
   if (stage.revert) return context.weights().drop_edits();
   context.weights().use_edits(folder / kEditedFile);
+}
+
+dist::AskMemory edit_memory(const EditStage& stage, const SurveyInputs& inputs,
+                            const dist::EngineOptions& options) {
+  const dist::ModelShape model = dist::shape_of(Decoder(inputs.model.config));
+  dist::AskMemory bytes = dist::predict_asking(
+      model, options, {}, dist::memory_constants(options.device.type(), options.compute_dtype));
+  bytes.weights =
+      dist::asked_weight_bytes(model, options, inputs.place.ranks, weights_held(inputs.recipe));
+  if (stage.revert) return bytes;
+  const std::vector<EditRequest> requests = requests_of(stage.edits, inputs.data.files).edits;
+  EditingWork work{.kind = stage.method,
+                   .editor = stage.editor,
+                   .batches = {},
+                   .edits_together = std::ssize(requests)};
+  const auto count = std::ssize(requests);
+  for (int64_t begin = 0; begin < count; begin += stage.editor.batch) {
+    const int64_t end = std::min(count, begin + stage.editor.batch);
+    work.batches.emplace_back(requests.begin() + begin, requests.begin() + end);
+  }
+  const EditingMemory editing = editing_memory(work, inputs, model, options.compute_dtype);
+  bytes.edits = editing.edits;
+  bytes.editor = editing.editor;
+  bytes.editing = editing.writing;
+  return bytes;
 }
 
 void check_edit(const EditStage& stage, const SurveyInputs& inputs) {

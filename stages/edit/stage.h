@@ -3,6 +3,7 @@
 
 #include <filesystem>
 
+#include "distributed/planner/ask_memory.h"
 #include "stages/edit/keys.h"
 #include "stages/run/run_context.h"
 #include "stages/train/survey.h"
@@ -21,6 +22,11 @@ void run_edit(const EditStage& stage, const std::filesystem::path& folder, RunCo
 
 /// Gives the context the weights that a finished stage left in its `folder`. Collective.
 void restore_edit(const EditStage& stage, const std::filesystem::path& folder, RunContext& context);
+
+/// What a rank holds while it writes the stage's edits, or takes edits back. `options` are those of
+/// the run. Throws as check_edit() does.
+dist::AskMemory edit_memory(const EditStage& stage, const SurveyInputs& inputs,
+                            const dist::EngineOptions& options);
 
 /// Throws where the stage could not begin, as check_editor().
 void check_edit(const EditStage& stage, const SurveyInputs& inputs);

@@ -1,8 +1,10 @@
 #include "stages/evaluate/memory.h"
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
+#include "core/data/language.h"
 #include "core/data/sft_sample.h"
 #include "core/evaluate/eval_chunks.h"
 #include "core/evaluate/eval_questionnaire.h"
@@ -12,7 +14,7 @@
 #include "core/loss/token_loss.h"
 #include "core/model/decoder.h"
 #include "distributed/planner/machine_presets.h"
-#include "stages/evaluate/editing_memory.h"
+#include "stages/edit/editing_memory.h"
 #include "stages/evaluate/questions.h"
 
 namespace xkde::recipe {
@@ -150,15 +152,27 @@ dist::AskMemory judge_memory(const EvaluateStage& stage, const EvalQuestionnaire
   return bytes;
 }
 
-/// As RunWeights holds it: frozen where adapters are all that is trained.
-dist::WeightsHeld held_by(const Recipe& recipe) {
-  bool adapts = !recipe.model.adapter.empty();
-  for (const StagePtr& stage : recipe.stages) {
-    if (!stage->changes_model()) continue;
-    if (stage->adapter() == nullptr) return dist::WeightsHeld::kMasters;
-    adapts = true;
+/// The edits of the evaluation, in the batches that they are written in.
+EditingWork editing_work(const EvaluateStage& stage, const EvalQuestions& questions) {
+  EditingWork work{.kind = *stage.method->editor(),
+                   .editor = stage.editor,
+                   .batches = {},
+                   .is_stream = stage.mode == EditMode::kSequential};
+  for (const EditedWeights& written : questions.asked.edited) {
+    const EvalStream& stream = questions.edits.streams[written.stream];
+    const int64_t step = work.is_stream ? stage.editor.batch : written.end - written.begin;
+    work.edits_together = std::max(work.edits_together, written.end - written.begin);
+    for (int64_t begin = written.begin; begin < written.end; begin += step) {
+      std::vector<EditRequest>& batch = work.batches.emplace_back();
+      for (int64_t at = begin; at < std::min(written.end, begin + step); ++at) {
+        const EvalEdit& one = stream.edits[static_cast<size_t>(at)];
+        const std::string& code =
+            questions.edits.pairs[stream.pairs[static_cast<size_t>(at)]].first;
+        batch.push_back({one.record, language_of(code).iso, one.question, one.subject, one.target});
+      }
+    }
   }
-  return adapts ? dist::WeightsHeld::kAdapted : dist::WeightsHeld::kMasters;
+  return work;
 }
 
 }  // namespace
@@ -175,10 +189,10 @@ EvalMemory evaluate_memory(const EvaluateStage& stage, const SurveyInputs& input
   const dist::AskMemory answering = dist::predict_asking(model, options, all.answered(), constants);
   if (answering.peak() > memory.model.peak()) memory.model = answering;
   memory.model.weights =
-      dist::asked_weight_bytes(model, options, inputs.place.ranks, held_by(inputs.recipe));
+      dist::asked_weight_bytes(model, options, inputs.place.ranks, weights_held(inputs.recipe));
   if (stage.method->editor()) {
-    const EditingMemory editing = editing_memory(stage, questions.edits, questions.asked, inputs,
-                                                 model, options.compute_dtype);
+    const EditingMemory editing =
+        editing_memory(editing_work(stage, questions), inputs, model, options.compute_dtype);
     memory.model.edits = editing.edits;
     memory.model.editor = editing.editor;
     memory.model.editing = editing.writing;

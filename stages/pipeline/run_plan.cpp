@@ -66,13 +66,13 @@ std::vector<AskPlan> plan_asking(const Recipe& recipe, const PretrainedModel& mo
     const StageRunner& runner = runner_of(stage);
     if (runner.memory == nullptr) continue;
     const SurveyInputs inputs{recipe, i, model, chat_template, place, none, data};
-    plans.push_back({i, runner.memory(stage, inputs, options)});
+    plans.push_back({i, runner.memory_title, runner.memory(stage, inputs, options)});
     const int64_t needed = plans.back().memory.peak();
     XKDE_CHECK(needed <= place.bytes, ConfigError, recipe.origin.place_of(concat("stages.", i)),
                ": ", stage.name(), ": a rank needs ", needed, " bytes (",
                dist::in_gigabytes(needed), "), available are ", place.bytes, " (",
                dist::in_gigabytes(place.bytes), "); what would help: ", runner.lighter,
-               ", a smaller judge, or fewer ranks on a host");
+               plans.back().memory.judge ? ", a smaller judge" : "", ", or fewer ranks on a host");
   }
   return plans;
 }

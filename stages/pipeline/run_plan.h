@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "core/model/decoder.h"
@@ -33,9 +34,10 @@ std::optional<RunPlan> plan_run(const Recipe& recipe, const PretrainedModel& mod
                                 const RunPlace& place, RunData& data,
                                 const Artifacts& artifacts = {});
 
-/// What a stage that asks the model makes a rank hold.
+/// What a stage that asks or edits the model makes a rank hold.
 struct AskPlan {
-  size_t stage = 0;  ///< its index in the recipe
+  size_t stage = 0;        ///< its index in the recipe
+  std::string_view title;  ///< StageRunner::memory_title
   EvalMemory memory;
 };
 /// Those of the recipe, as far as is known before it runs. `options` are those of its run. Throws

@@ -98,12 +98,22 @@ constexpr StageRunner kRunners[] = {
     {.name = CovarianceStage::kName,
      .run = call<CovarianceStage, run_covariance>,
      .leaves = LeftFile{ArtifactKind::kCovariance, kCovarianceFile},
+     .memory =
+         [](const Stage& stage, const SurveyInputs& inputs, const dist::EngineOptions& options) {
+           return EvalMemory{covariance_memory(as<CovarianceStage>(stage), inputs, options), {}};
+         },
+     .memory_title = "moments",
      .check = check<CovarianceStage, check_covariance>,
      .check_at_start = check<CovarianceStage, check_covariance>,
      .lighter = "a smaller covariance.max_tokens_per_batch"},
     {.name = EditStage::kName,
      .run = call<EditStage, run_edit>,
      .restore = call<EditStage, restore_edit>,
+     .memory =
+         [](const Stage& stage, const SurveyInputs& inputs, const dist::EngineOptions& options) {
+           return EvalMemory{edit_memory(as<EditStage>(stage), inputs, options), {}};
+         },
+     .memory_title = "editing",
      .check = check<EditStage, check_edit>,
      .check_at_start = check<EditStage, check_edit>,
      .lighter = "a smaller edit.editor.max_tokens_per_batch"},

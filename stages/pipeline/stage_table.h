@@ -41,10 +41,11 @@ struct StageRunner {
                   RunContext& context) = nullptr;
   /// Finds what training asks of a rank; null where the stage does not train.
   TrainWorkload (*survey)(const Stage& stage, const SurveyInputs& inputs) = nullptr;
-  /// What asking the model makes a rank hold; null where the stage does not ask, or it is not
-  /// known.
+  /// What a rank holds while the stage asks or edits the model or watches its products; null where
+  /// the stage does neither, or it is not known.
   EvalMemory (*memory)(const Stage& stage, const SurveyInputs& inputs,
                        const dist::EngineOptions& options) = nullptr;
+  std::string_view memory_title = "asking";  ///< what the stage does then, in an estimate
   /// Turns what the stage reads, as far as it is there before the run, into what it computes with.
   /// Throws what the stage would throw; null where Stage::check_inputs tells all.
   void (*check)(const Stage& stage, const SurveyInputs& inputs) = nullptr;

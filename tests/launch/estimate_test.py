@@ -3,6 +3,7 @@
 usage: estimate_test.py XKDE_DIST SOURCE_DIR MODEL.gguf; needs python3 and mpirun only.
 """
 
+import itertools
 import json
 import os
 import re
@@ -150,6 +151,28 @@ class Estimate(EstimateTest):
                       "      layers: [4, 5, 6, 7, 8]\n")
         self.check_asking(covariance + EVALUATE + "      method: memit\n      mode: batch\n      sizes: [4]\n"
                           "      editor: {steps: 3}\n", "evaluate.records=0:4", stage="02-evaluate")
+
+    def held(self, text, title, stage):
+        """What an estimate says that the stage holds, by kind."""
+        lines = text[re.search(f"^{title} +{stage}: ", text, re.MULTILINE).start():].split("\n")
+        items = [re.fullmatch(r" {9}(.*?) +([\d.]+) GB", line) for line in lines[1:]]
+        return {one.group(1): float(one.group(2)) for one in itertools.takewhile(bool, items)}
+
+    def test_stages_that_edit_and_gather_moments_hold_what_an_evaluation_with_the_editor_does(self):
+        keys = EVALUATE.split("evaluate:\n")[1].replace("      test_languages: [es]\n", "").replace("      bootstrap_resamples: 0\n", "")
+        editor = "      method: memit\n      editor: {steps: 3, batch: 4}\n"
+        stages = ("  - covariance: {texts: [{data: text.txt, lang: en}], layers: [4, 5, 6, 7, 8]}\n  - edit:\n" + keys + editor
+                  + EVALUATE + editor + "      mode: sequential\n      sizes: [16]\n")
+        with open(f"{self.folder}/text.txt", "w") as text:
+            text.write("some words of a text\n")
+        self.write(HEAD.replace("bfloat16", "float32") + "stages:\n" + stages)
+        done = self.estimate()
+        self.assertEqual(done.returncode, 0, done.stderr)
+        edit, evaluation = self.held(done.stdout, "editing", "02-edit"), self.held(done.stdout, "asking", "03-evaluate")
+        self.assertEqual([edit[kind] for kind in ("weights", "edits", "editor", "editing")],
+                         [evaluation[kind] for kind in ("weights", "edits", "editor", "editing")])
+        # Of five layers the sums since the last look and all sums, and five more while they are held against each other.
+        self.assertAlmostEqual(self.held(done.stdout, "moments", "01-covariance")["moments"], 15 * 8 * 1536**2 / 1e9, 2)
 
     def test_refuses_an_evaluation_that_cannot_fit(self):
         self.write(HEAD + "stages:\n" + EVALUATE + "      max_tokens_per_batch: 100000000\n      method: none\n"

@@ -1,4 +1,4 @@
-#include "stages/evaluate/editing_memory.h"
+#include "stages/edit/editing_memory.h"
 
 #include <algorithm>
 #include <numeric>
@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "core/base/error.h"
-#include "core/data/language.h"
 #include "core/editing/editor_options.h"
 #include "core/editing/request_tokens.h"
 #include "core/editing/subject_keys.h"
@@ -56,29 +55,28 @@ struct Sequence {
 
 class Editing {
  public:
-  Editing(const EvaluateStage& stage, const SurveyInputs& inputs, const Decoder& decoder,
+  Editing(const EditingWork& work, const SurveyInputs& inputs, const Decoder& decoder,
           const dist::ModelShape& model, at::ScalarType dtype)
-      : stage_(stage),
-        kind_(*stage.method->editor()),
+      : work_(work),
+        kind_(work.kind),
         entry_(entry_of(kEditors, kind_)),
         inputs_(inputs),
         model_(model),
         dtype_(dtype),
         w_(static_cast<int64_t>(c10::elementSize(dtype))),
-        settings_(editor_settings(kind_, stage.editor, decoder.config())),
+        settings_(editor_settings(kind_, work.editor, decoder.config())),
         matrices_(matrices_of(settings_, decoder)) {}
 
-  /// `edits`: the most that stand together.
-  EditingMemory of(const std::vector<std::vector<Sequence>>& batches, int64_t edits) const {
+  EditingMemory of(const std::vector<std::vector<Sequence>>& batches) const {
     EditingMemory bytes;
     if (!entry_.looks_up) {
       for (const Matrix& matrix : matrices_) bytes.edits += (w_ + kWide) * matrix.numel();
     }
-    bytes.editor = entry_.looks_up ? lookup_bytes(edits) : editor_bytes();
+    bytes.editor = entry_.looks_up ? lookup_bytes(work_.edits_together) : editor_bytes();
     bytes.writing = beginning_bytes();
     for (const std::vector<Sequence>& batch : batches)
       bytes.writing = std::max(bytes.writing, writing_bytes(batch));
-    if (is_of(kValueKinds) && stage_.mode != EditMode::kSequential) {
+    if (is_of(kValueKinds) && !work_.is_stream) {
       // The value vectors of all requests are found before the first batch.
       std::vector<Sequence> all;
       for (const std::vector<Sequence>& batch : batches)
@@ -154,9 +152,9 @@ class Editing {
   }
 
   int64_t contexts() const {
-    const int64_t named = std::ssize(stage_.editor.context_templates);
+    const int64_t named = std::ssize(work_.editor.context_templates);
     if (named > 0) {
-      const bool has_bare = std::ranges::count(stage_.editor.context_templates, kPromptPlace) > 0;
+      const bool has_bare = std::ranges::count(work_.editor.context_templates, kPromptPlace) > 0;
       return named + (has_bare ? 0 : 1);
     }
     if (kind_ == EditorKind::kGrace) return 1;
@@ -174,7 +172,7 @@ class Editing {
     };
     const int64_t most = entry_.one_by_one ? 0
                                            : most_group_rows(sum(rows), device(),
-                                                             stage_.editor.max_tokens_per_batch);
+                                                             work_.editor.max_tokens_per_batch);
     int64_t largest = 0;
     size_t begin = 0;
     for (const int64_t size : group_sizes(rows, most)) {
@@ -227,7 +225,7 @@ class Editing {
       labels += batch[i].targets;
       longest = std::max(longest, batch[i].length);
     }
-    rows = std::min(rows, std::max(longest, stage_.editor.max_tokens_per_batch));
+    rows = std::min(rows, std::max(longest, work_.editor.max_tokens_per_batch));
     dist::EngineOptions options;
     options.compute_dtype = dtype_;
     options.device = device();
@@ -280,7 +278,7 @@ class Editing {
     return held + std::max(widest, pass_bytes(batch, batch.size()));
   }
 
-  const EvaluateStage& stage_;
+  const EditingWork& work_;
   EditorKind kind_;
   const EditorEntry& entry_;
   const SurveyInputs& inputs_;
@@ -291,36 +289,25 @@ class Editing {
   std::vector<Matrix> matrices_;
 };
 
-/// The requests of an evaluation as sequences, in the batches that they are written in.
-std::vector<std::vector<Sequence>> batches_of(const EvaluateStage& stage, const EvalInputs& edits,
-                                              const EvalQuestionnaire& asked,
-                                              const EditableModel& model) {
-  const bool needs_subject = entry_of(kEditors, *stage.method->editor()).needs_subject;
+/// The requests as sequences, in the batches that they are written in.
+std::vector<std::vector<Sequence>> batches_of(const EditingWork& work, const EditableModel& model) {
+  const bool needs_subject = entry_of(kEditors, work.kind).needs_subject;
   std::vector<std::vector<Sequence>> batches;
   size_t tokenized = 0;
-  for (const EditedWeights& written : asked.edited) {
-    const EvalStream& stream = edits.streams[written.stream];
-    const int64_t step =
-        stage.mode == EditMode::kSequential ? stage.editor.batch : written.end - written.begin;
-    for (int64_t begin = written.begin; begin < written.end; begin += step) {
-      std::vector<Sequence> batch;
-      for (int64_t at = begin; at < std::min(written.end, begin + step); ++at) {
-        if (tokenized == kMostRequests) break;
-        const EvalEdit& one = stream.edits[static_cast<size_t>(at)];
-        const std::string& code = edits.pairs[stream.pairs[static_cast<size_t>(at)]].first;
-        const EditRequest request{one.record, language_of(code).iso, one.question, one.subject,
-                                  one.target};
-        if (why_unwritable(model, request, needs_subject)) continue;
-        const RequestTokens tokens = request_tokens(model, request, kPromptPlace, needs_subject);
-        Sequence sequence{.length = std::ssize(tokens.ids),
-                          .before = needs_subject ? tokens.subject_end : tokens.first_prediction,
-                          .targets = std::ssize(tokens.target_ids)};
-        if (needs_subject) sequence.essence = 1;
-        batch.push_back(sequence);
-        ++tokenized;
-      }
-      if (!batch.empty()) batches.push_back(std::move(batch));
+  for (const std::vector<EditRequest>& requests : work.batches) {
+    std::vector<Sequence> batch;
+    for (const EditRequest& request : requests) {
+      if (tokenized == kMostRequests) break;
+      if (why_unwritable(model, request, needs_subject)) continue;
+      const RequestTokens tokens = request_tokens(model, request, kPromptPlace, needs_subject);
+      Sequence sequence{.length = std::ssize(tokens.ids),
+                        .before = needs_subject ? tokens.subject_end : tokens.first_prediction,
+                        .targets = std::ssize(tokens.target_ids)};
+      if (needs_subject) sequence.essence = 1;
+      batch.push_back(sequence);
+      ++tokenized;
     }
+    if (!batch.empty()) batches.push_back(std::move(batch));
     if (tokenized == kMostRequests) break;
   }
   return batches;
@@ -328,12 +315,11 @@ std::vector<std::vector<Sequence>> batches_of(const EvaluateStage& stage, const 
 
 }  // namespace
 
-EditingMemory editing_memory(const EvaluateStage& stage, const EvalInputs& edits,
-                             const EvalQuestionnaire& asked, const SurveyInputs& inputs,
+EditingMemory editing_memory(const EditingWork& work, const SurveyInputs& inputs,
                              const dist::ModelShape& model, at::ScalarType dtype) {
   const Decoder decoder(inputs.model.config);
   const ChatTemplate chat = ChatTemplate::select(
-      stage.editor.chat_template, own_template(inputs.model, inputs.recipe.model.chat_date));
+      work.editor.chat_template, own_template(inputs.model, inputs.recipe.model.chat_date));
   const bool is_plain = chat.format() == ChatTemplate::Format::kPlain;
   const std::vector<int64_t>& ends = inputs.model.config.eos_token_id;
   const EditableModel edited{.decoder = decoder,
@@ -341,11 +327,17 @@ EditingMemory editing_memory(const EvaluateStage& stage, const EvalInputs& edits
                              .chat_template = is_plain ? nullptr : &chat,
                              .weights = {},
                              .end_id = ends.empty() ? std::optional<int64_t>() : ends.front()};
-  const Editing editing(stage, inputs, decoder, model, dtype);
-  int64_t most = 0;
-  for (const EditedWeights& written : asked.edited)
-    most = std::max(most, written.end - written.begin);
-  return editing.of(batches_of(stage, edits, asked, edited), most);
+  return Editing(work, inputs, decoder, model, dtype).of(batches_of(work, edited));
+}
+
+dist::WeightsHeld weights_held(const Recipe& recipe) {
+  bool adapts = !recipe.model.adapter.empty();
+  for (const StagePtr& stage : recipe.stages) {
+    if (!stage->changes_model()) continue;
+    if (stage->adapter() == nullptr) return dist::WeightsHeld::kMasters;
+    adapts = true;
+  }
+  return adapts ? dist::WeightsHeld::kAdapted : dist::WeightsHeld::kMasters;
 }
 
 }  // namespace xkde::recipe
