@@ -67,7 +67,7 @@ std::string report_runs(const ReportCommand& command, size_t most) {
       run["exit_reason"] = recipe::kInterrupted;
   }
   tell_apart(runs);
-  fs::path page = command.runs.front() / "report.html";
+  fs::path page = command.runs.front() / recipe::kReportFile;
   std::vector<report::Survival> survived;
   const report::RunComparison comparison = report::compare_runs(runs);
   if (runs.size() == 1) {
@@ -76,7 +76,7 @@ std::string report_runs(const ReportCommand& command, size_t most) {
     for (const report::RunResults& run : runs) {
       for (report::Survival& one : report::survivals(run)) survived.push_back(std::move(one));
     }
-    page = command.out.empty() ? "report.html" : command.out;
+    page = command.out.empty() ? recipe::kReportFile : command.out;
     fs::path table = page;
     table.replace_extension(".csv");
     check_places(command, page, table);

@@ -13,9 +13,6 @@
 
 namespace xkde {
 
-/// Beside results.json: what was asked and left out, and how far scorers agree.
-inline constexpr const char* kStatisticsFile = "statistics.json";
-
 /// A score of at least this says "right", one below it "wrong".
 inline constexpr double kRightFrom = 0.5;
 

@@ -4,6 +4,7 @@
 #include "core/io/atomic_file.h"
 #include "distributed/comm/agreement.h"
 #include "stages/build_data/built_data.h"
+#include "stages/recipe/run_record.h"
 
 namespace xkde::recipe {
 
@@ -13,7 +14,7 @@ void run_build_data(const BuildDataStage& stage, const std::filesystem::path& fo
     if (!context.is_root()) return;
     const BuiltData& built = built_ahead(stage, context.recipe(), context.data());
     write_conversations(folder / kTrainFile, built.conversations);
-    write_file_atomically(folder / "statistics.json", statistics_of(built).dump(1) + "\n");
+    write_file_atomically(folder / kStatisticsFile, statistics_of(built).dump(1) + "\n");
     log::info("build_data: " + summary_of(built));
     context.data().built.erase(&stage);  // from here on the file is read
   });

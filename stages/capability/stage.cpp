@@ -9,6 +9,7 @@
 #include "core/capability/capability_results.h"
 #include "core/io/atomic_file.h"
 #include "stages/capability/likelihoods.h"
+#include "stages/recipe/run_record.h"
 
 namespace xkde::recipe {
 namespace {
@@ -24,9 +25,9 @@ void tell_cut(const std::vector<CapabilityItem>& items) {
 void write_results(const CapabilityResults& results, const std::filesystem::path& folder) {
   std::string lines;
   for (const Json& one : results.predictions) lines += one.dump() + "\n";
-  write_file_atomically(folder / "predictions.jsonl", lines);
-  write_file_atomically(folder / kCapabilityResultsFile, results_json(results.rows).dump(1) + "\n");
-  write_file_atomically(folder / "statistics.json", results.statistics.dump(1) + "\n");
+  write_file_atomically(folder / kPredictionsFile, lines);
+  write_file_atomically(folder / kResultsFile, results_json(results.rows).dump(1) + "\n");
+  write_file_atomically(folder / kStatisticsFile, results.statistics.dump(1) + "\n");
 }
 
 }  // namespace

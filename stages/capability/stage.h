@@ -9,9 +9,6 @@
 
 namespace xkde::recipe {
 
-/// The file that holds a finished stage's table of results.
-inline constexpr const char* kCapabilityResultsFile = "results.json";
-
 /// Cuts the stage's files into what the model would be asked. Throws what the stage would throw.
 void check_capability(const CapabilityStage& stage, const SurveyInputs& inputs);
 

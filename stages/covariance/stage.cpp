@@ -22,6 +22,7 @@
 #include "stages/covariance/moment_collector.h"
 #include "stages/covariance/text_windows.h"
 #include "stages/edit/editing_memory.h"
+#include "stages/recipe/run_record.h"
 
 namespace xkde::recipe {
 namespace {
@@ -93,7 +94,7 @@ void write(const CovarianceStage& stage, const SecondMomentsByPlace& moments, Js
   write_covariance(folder / kCovarianceFile, moments,
                    {.model = model_digest(context), .texts = names_of_files(stage), .notes = ""});
   statistics["places"] = place_statistics(moments);
-  write_file_atomically(folder / "statistics.json", statistics.dump(1) + "\n");
+  write_file_atomically(folder / kStatisticsFile, statistics.dump(1) + "\n");
 }
 
 void import_moments(const CovarianceStage& stage, const fs::path& folder, RunContext& context) {

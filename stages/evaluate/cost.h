@@ -7,13 +7,10 @@
 #include "core/evaluate/eval_inputs.h"
 #include "core/evaluate/eval_questionnaire.h"
 #include "core/io/json_file.h"
+#include "stages/recipe/run_record.h"
 #include "stages/run/run_context.h"
 
 namespace xkde::recipe {
-
-/// In an evaluation's folder. Times and bytes differ from run to run, so they stand beside
-/// results.json and not in it.
-inline constexpr const char* kCostFile = "cost.json";
 
 /// What an evaluation took beside what the lines of its chunks say.
 struct EvalResources {

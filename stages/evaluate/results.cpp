@@ -11,6 +11,7 @@
 #include "core/evaluate/scorer_agreement.h"
 #include "core/io/atomic_file.h"
 #include "stages/evaluate/events.h"
+#include "stages/recipe/run_record.h"
 
 namespace xkde::recipe {
 namespace {
@@ -88,8 +89,8 @@ void write_eval_results(const EvaluateStage& stage, const EvalInputs& inputs,
   }
   const auto family = published_family(context.decoder().config());
   for (ResultRow& row : results) row.published = published_values(row, stage, family);
-  write_file_atomically(folder / "predictions.jsonl", lines);
-  write_file_atomically(folder / "results.json", results_json(results).dump(1) + "\n");
+  write_file_atomically(folder / kPredictionsFile, lines);
+  write_file_atomically(folder / kResultsFile, results_json(results).dump(1) + "\n");
   write_file_atomically(folder / kStatisticsFile,
                         statistics(stage, inputs, asked, found).dump(1) + "\n");
   if (context.recipe().reports_to(Reporter::kTensorBoard))

@@ -26,6 +26,7 @@
 #include "stages/evaluate/results.h"
 #include "stages/evaluate/retrieval.h"
 #include "stages/recipe/recipe_inputs.h"
+#include "stages/recipe/run_record.h"
 #include "stages/run/chunk_log.h"
 #include "stages/run/output_path.h"
 #include "stages/run/stage_folder.h"

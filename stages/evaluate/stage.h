@@ -11,9 +11,6 @@
 
 namespace xkde::recipe {
 
-/// The file that holds a finished evaluation's table of results.
-inline constexpr const char* kResultsFile = "results.json";
-
 /// Throws ConfigError where free answers are asked in a chat template and there is none, DataError
 /// where the model has no token that ends an answer. `chat_template` is the recipe's.
 void check_free_answers(const EvaluateStage& stage, const PretrainedModel& model,

@@ -8,6 +8,7 @@
 #include "core/io/file_reader.h"
 #include "core/io/gguf.h"
 #include "core/io/json_file.h"
+#include "stages/export/model_card.h"
 
 namespace xkde::recipe {
 namespace {
@@ -115,7 +116,7 @@ BaseModel base_model_of(const fs::path& model) {
   BaseModel base;
   base.name = (path.has_filename() ? path : path.parent_path()).filename().string();
   if (is_folder(model, FileOrigin::kInput)) {
-    read_card_head(model / "README.md", base);
+    read_card_head(model / kModelCard, base);
     read_config(model / "config.json", base);
   } else {
     read_metadata(model, base);

@@ -15,6 +15,7 @@
 #include "core/data/language.h"
 #include "core/evaluate/results/result_rows.h"
 #include "core/io/file_reader.h"
+#include "stages/recipe/run_record.h"
 #include "stages/report/evaluation_blocks.h"
 
 namespace xkde::recipe {
@@ -264,7 +265,7 @@ class Card {
     const std::string& name = stages_[stage];
     const Json keys = keys_of(stage);
     std::vector<std::string> parts;
-    const fs::path file = run_.folder / name / "statistics.json";
+    const fs::path file = run_.folder / name / kStatisticsFile;
     if (const auto told = text_if_there(file, FileOrigin::kOwn)) {
       const Json numbers = parse_json(*told, file.string());
       for (const CountWords& count : kCounts) {

@@ -313,7 +313,7 @@ void end_unfinished(const Recipe& recipe, RunFolder& folder, const std::string& 
       log::warning(concat(what, ": ", error.what()));
     }
   };
-  try_to("run.json", [&] { folder.write_end(reason); });
+  try_to(kRunFile, [&] { folder.write_end(reason); });
   // The page of a run that goes on says so, and must not any longer.
   if (recipe.live_report) try_to("report", [&] { report::write_live_report(recipe.output_dir); });
 }
@@ -345,7 +345,7 @@ void run_pipeline(const Recipe& recipe, const RunFacts& facts, dist::Communicato
   folder->write_end("done");
   const std::vector<report::Survival> survived = report::write_report(recipe.output_dir);
   if (!survived.empty()) print("\n" + report::survival_table(survived, output_columns()));
-  log::info("report: " + (recipe.output_dir / "report.html").string());
+  log::info("report: " + (recipe.output_dir / kReportFile).string());
 }
 
 void restore_last_training(const Recipe& recipe, RunContext& context) {

@@ -16,6 +16,7 @@
 #include "stages/pipeline/stage_parsers.h"
 #include "stages/preference/rank_stage.h"
 #include "stages/preference/sample_stage.h"
+#include "stages/recipe/run_record.h"
 #include "stages/train/orpo_stage.h"
 #include "stages/train/sft_stage.h"
 
@@ -91,7 +92,7 @@ constexpr StageRunner kRunners[] = {
      .lighter = "a smaller evaluate.max_tokens_per_batch or evaluate.judge.max_tokens_per_batch"},
     {.name = CapabilityStage::kName,
      .run = call<CapabilityStage, run_capability>,
-     .leaves = LeftFile{ArtifactKind::kResults, kCapabilityResultsFile},
+     .leaves = LeftFile{ArtifactKind::kResults, kResultsFile},
      .check = check<CapabilityStage, check_capability>,
      .check_at_start = check<CapabilityStage, check_capability>,
      .lighter = "a smaller capability.max_tokens_per_batch or capability.max_length"},

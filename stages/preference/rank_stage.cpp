@@ -21,6 +21,7 @@
 #include "core/reward/reward.h"
 #include "core/text/regex/unicode.h"
 #include "distributed/comm/agreement.h"
+#include "stages/recipe/run_record.h"
 #include "stages/run/chunk_log.h"
 #include "stages/run/work_queue.h"
 
@@ -203,7 +204,7 @@ void write_pairs(const std::vector<SampleRow>& rows,
         {"prompts_whose_answers_are_all_gold", counts.prompts_all_gold},
         {"prompts_without_answers", counts.prompts_without_answers},
         {"prompts_without_pairs", counts.prompts_without_pairs}}}};
-  write_file_atomically(folder / "statistics.json", statistics.dump(1) + "\n");
+  write_file_atomically(folder / kStatisticsFile, statistics.dump(1) + "\n");
   log::info(concat("rank: ", train, " training pairs, ", dev, " dev pairs of ", rows.size(),
                    " prompts; left out: ", left_out));
 }

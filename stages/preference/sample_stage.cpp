@@ -16,6 +16,7 @@
 #include "core/generate/generator.h"
 #include "core/io/atomic_file.h"
 #include "core/io/file_reader.h"
+#include "stages/recipe/run_record.h"
 #include "stages/run/chunk_log.h"
 #include "stages/run/work_queue.h"
 
@@ -137,7 +138,7 @@ void report(const std::filesystem::path& folder) {
                         {"tokens", tokens},
                         {"answers_cut_at_max_new_tokens", cut},
                         {"prompts_longer_than_the_context", without}};
-  write_file_atomically(folder / "statistics.json", statistics.dump(1) + "\n");
+  write_file_atomically(folder / kStatisticsFile, statistics.dump(1) + "\n");
   log::info(concat("sample: ", answers, " answers to ", rows.size(), " prompts, ", cut,
                    " cut at max_new_tokens, ", without,
                    " prompts left out that are longer than the model's context"));

@@ -12,8 +12,20 @@
 
 namespace xkde::recipe {
 
-inline constexpr const char* kRunFile = "run.json";  ///< in a run's folder
-inline constexpr const char* kRunning = "running";   ///< the exit reason until a run ends
+// The names of what a run leaves stand here, as stages write what reports and `watch` read; those
+// that one stage alone knows stand with it.
+inline constexpr const char* kRunFile = "run.json";        ///< in a run's folder
+inline constexpr const char* kReportFile = "report.html";  ///< there, too, as are the next two
+inline constexpr const char* kResultsTableFile = "results.csv";
+inline constexpr const char* kReportFolder = "report";
+/// Figures of a stage's steps or chunks, in its folder, as are the next four.
+inline constexpr const char* kMetricsFile = "metrics.jsonl";
+inline constexpr const char* kResultsFile = "results.json";  ///< rows of core/evaluate/results
+inline constexpr const char* kPredictionsFile = "predictions.jsonl";
+inline constexpr const char* kCostFile = "cost.json";  ///< what an evaluation took
+/// What was asked and left out, how far scorers agree, and what else a stage counted.
+inline constexpr const char* kStatisticsFile = "statistics.json";
+inline constexpr const char* kRunning = "running";  ///< the exit reason until a run ends
 /// That of a run whose process is gone though it says kRunning.
 inline constexpr const char* kInterrupted = "interrupted";
 

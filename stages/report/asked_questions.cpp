@@ -15,6 +15,7 @@
 #include "core/base/error.h"
 #include "core/edit/edit_questions.h"
 #include "core/io/file_reader.h"
+#include "stages/recipe/run_record.h"
 
 namespace xkde::report {
 namespace {
@@ -37,7 +38,7 @@ QuestionKey key_of(const Evaluation& evaluation, const Json& line) {
 
 int64_t each_prediction(const RunResults& run, const Evaluation& evaluation, size_t most,
                         const std::function<void(Json& line, int64_t number)>& use) {
-  const std::filesystem::path file = run.folder / evaluation.stage / "predictions.jsonl";
+  const std::filesystem::path file = run.folder / evaluation.stage / recipe::kPredictionsFile;
   LineReader lines(file, FileOrigin::kOwn);
   int64_t count = 0;
   for (std::string text; static_cast<size_t>(count) < most && lines.next(text); ++count) {

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "core/base/error.h"
+#include "stages/recipe/run_record.h"
 #include "stages/report/csv.h"
 
 namespace xkde::report {
@@ -51,9 +52,8 @@ void each_cost(std::span<const RunResults> runs, std::string (*cell)(const Json&
         for (const Column& column : kColumns)
           cells.push_back(cell(evaluation.cost.at(column.key), column));
       } catch (const Json::exception&) {
-        throw DataError(
-            concat((run.folder / evaluation.stage).string(),
-                   "/cost.json: expected what an evaluation took, found another object"));
+        throw DataError(concat((run.folder / evaluation.stage / recipe::kCostFile).string(),
+                               ": expected what an evaluation took, found another object"));
       }
       add(run, evaluation, std::move(cells));
     }

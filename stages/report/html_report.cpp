@@ -224,7 +224,8 @@ std::string capability_html(const EvaluationBlock& block) {
 /// Whether the edits of an evaluation can be read: pages are written when a run ends.
 bool has_page(const RunResults& run, const Evaluation& evaluation) {
   return run.is_finished ||
-         is_there(run.folder / "report" / edits_page_name(evaluation), FileOrigin::kOwn);
+         is_there(run.folder / recipe::kReportFolder / edits_page_name(evaluation),
+                  FileOrigin::kOwn);
 }
 
 /// Where the edits of a block can be read, by evaluation.

@@ -13,6 +13,7 @@
 
 #include "core/base/error.h"
 #include "core/io/file_reader.h"
+#include "stages/recipe/run_record.h"
 #include "stages/report/asked_questions.h"
 #include "stages/report/evaluation_blocks.h"
 
@@ -36,7 +37,7 @@ struct AskedOnce {
 using Questions = std::map<Group, std::map<Place, AskedOnce>>;
 
 std::optional<Questions> questions_of(const RunResults& run, const Evaluation& evaluation) {
-  if (!is_there(run.folder / evaluation.stage / "predictions.jsonl", FileOrigin::kOwn))
+  if (!is_there(run.folder / evaluation.stage / recipe::kPredictionsFile, FileOrigin::kOwn))
     return std::nullopt;
   Questions all;
   each_prediction(run, evaluation, std::numeric_limits<size_t>::max(), [&](Json& line, int64_t) {

@@ -22,7 +22,7 @@ std::string stage_kind(const std::string& folder) {
 /// Lines that are cut short end the file: a run may be writing them.
 TrainingCurves read_curves(const fs::path& folder) {
   TrainingCurves curves{folder.filename().string(), {}};
-  auto lines = LineReader::open_if_there(folder / "metrics.jsonl", FileOrigin::kOwn);
+  auto lines = LineReader::open_if_there(folder / recipe::kMetricsFile, FileOrigin::kOwn);
   for (std::string line; lines && lines->next(line);) {
     const Json row = Json::parse(line, nullptr, false);
     if (!row.is_object() || !row.contains("step") || !row["step"].is_number()) break;
@@ -106,7 +106,7 @@ RunResults read_run(const fs::path& folder) {
       changed.push_back(type);
       is_rounded = true;
     }
-    const fs::path file = stage / "results.json";
+    const fs::path file = stage / recipe::kResultsFile;
     if (kind != "evaluate" && kind != "capability") continue;
     const auto text = text_if_there(file, FileOrigin::kOwn);
     if (!text) continue;
@@ -115,10 +115,10 @@ RunResults read_run(const fs::path& folder) {
     evaluation.rows = parse_results(parse_json(*text, file.string()), file.string());
     evaluation.label = label_of(changed, evaluation.rows);
     evaluation.is_rounded = is_rounded;
-    const fs::path cost = stage / "cost.json";
+    const fs::path cost = stage / recipe::kCostFile;
     if (const auto told = text_if_there(cost, FileOrigin::kOwn))
       evaluation.cost = parse_json(*told, cost.string());
-    const fs::path statistics = stage / kStatisticsFile;
+    const fs::path statistics = stage / recipe::kStatisticsFile;
     if (const auto told = text_if_there(statistics, FileOrigin::kOwn))
       evaluation.agreement =
           parse_agreement(parse_json(*told, statistics.string()), statistics.string());

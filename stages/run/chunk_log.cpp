@@ -5,6 +5,7 @@
 #include "core/base/error.h"
 #include "core/io/atomic_file.h"
 #include "core/io/file_reader.h"
+#include "stages/recipe/run_record.h"
 #include "stages/run/stage_folder.h"
 
 namespace xkde::recipe {

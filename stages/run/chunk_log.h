@@ -11,6 +11,7 @@
 
 #include "core/io/json_file.h"
 #include "distributed/comm/communicator.h"
+#include "stages/recipe/run_record.h"
 #include "stages/run/json_lines.h"
 
 namespace xkde::recipe {

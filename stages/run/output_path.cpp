@@ -14,6 +14,7 @@
 #include "stages/recipe/run_record.h"
 #include "stages/run/fresh_folder.h"
 #include "stages/run/run_folder.h"
+#include "stages/run/run_lock.h"
 
 namespace xkde::recipe {
 namespace {
@@ -21,11 +22,11 @@ namespace {
 namespace fs = std::filesystem;
 
 /// What a run writes into its folder, beside the folders of its stages.
-constexpr std::string_view kNamesOfARun[] = {"run.json",     kDigestsFile,    ".lock",
-                                             ".lock.holder", "report.html",   "results.csv",
-                                             "report",       kVerdictsFolder, kLogsFolder};
+constexpr std::string_view kNamesOfARun[] = {kRunFile,      kDigestsFile,    kLockFile,
+                                             kHolderFile,   kReportFile,     kResultsTableFile,
+                                             kReportFolder, kVerdictsFolder, kLogsFolder};
 /// Of these, what is replaced at the end of a run.
-constexpr std::string_view kReplaced[] = {"report.html", "results.csv", "report"};
+constexpr std::string_view kReplaced[] = {kReportFile, kResultsTableFile, kReportFolder};
 
 std::optional<fs::path> try_normalised(const fs::path& path, std::error_code& error) {
   fs::path whole = fs::absolute(path, error);

@@ -11,9 +11,6 @@
 
 namespace xkde::recipe {
 
-/// Figures of a stage's steps or chunks, in its folder.
-inline constexpr const char* kMetricsFile = "metrics.jsonl";
-
 /// What a stage's result depends on, as FINGERPRINT in its folder keeps it.
 struct Fingerprint {
   std::string id;  ///< SHA-256 of what it covers; later stages name it

@@ -19,6 +19,7 @@
 #include "core/io/atomic_file.h"
 #include "core/io/file_reader.h"
 #include "core/loss/orpo_loss.h"
+#include "stages/recipe/run_record.h"
 #include "stages/train/finished_training.h"
 #include "stages/train/orpo_batch.h"
 #include "stages/train/run_training.h"
@@ -231,7 +232,7 @@ void run_orpo(const OrpoStage& stage, const std::filesystem::path& folder, RunCo
   PairSet set = read_pair_set(file, stage, context.pretrained(), context.chat_template());
   if (context.is_root()) {
     const Json statistics = statistics_of(set);
-    write_file_atomically(folder / "statistics.json", statistics.dump(1) + "\n");
+    write_file_atomically(folder / kStatisticsFile, statistics.dump(1) + "\n");
     log::info(concat(
         "orpo: ", set.num_trained(), " training pairs of ",
         set.prompt_of.empty() ? 0 : set.prompt_of.back() + 1, " prompts, ", set.dev.size(),

@@ -20,6 +20,7 @@
 #include "distributed/comm/typed_gather.h"
 #include "distributed/sharding/copy_check.h"
 #include "stages/follow/step_profile.h"
+#include "stages/recipe/run_record.h"
 #include "stages/run/json_lines.h"
 #include "stages/run/progress.h"
 #include "stages/run/stage_folder.h"

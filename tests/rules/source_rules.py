@@ -95,6 +95,8 @@ WITHOUT_HEADER = (
     re.compile(r"core/(model/families|evaluate/methods|data/benchmarks|editing/editors)/\w+\.cpp"),
 )
 MOST_LINES, MOST_PARAMETERS = 60, 6  # as in .clang-tidy, which honours the same comment
+# What gives a file its name: a header has it, and all others take it from there.
+FILE_NAME = re.compile(r'^inline constexpr const char\* k\w+ = "([\w.]+\.\w+)";', re.MULTILINE)
 SIZE_REASON = re.compile(r"// NOLINTNEXTLINE\(readability-function-size\): \w")
 SKIPPED_FOLDERS = {".git", ".deps", "build", "runs", "models", "__pycache__"}
 TEXT_SUFFIXES = {".h", ".cpp", ".py", ".sh", ".md", ".txt", ".cmake", ".yaml", ".sbatch", ".in"}
@@ -331,6 +333,19 @@ def crowd_breaches(root):
             yield f"{folder}:1: {count} files, expected at most {MOST_FILES}"
 
 
+def file_name_breaches(root):
+    sources = {path: read(root, path) for path in files_of(root) if path.suffix in (".h", ".cpp") and part_of(path)}
+    homes = {}
+    for path, text in sorted(sources.items()):
+        for name in FILE_NAME.findall(text):
+            homes.setdefault(name, path)
+    for path, text in sources.items():
+        for number, line in enumerate(text.splitlines(), 1):
+            for name in re.findall(r'"([\w.]+\.\w+)"', line.split("//")[0]):
+                if name in homes and not (path == homes[name] and FILE_NAME.match(line)):
+                    yield f'{path}:{number}: "{name}" has its name in {homes[name]}'
+
+
 def pair_breaches(root):
     for path in files_of(root):
         if path.suffix != ".cpp" or not part_of(path):
@@ -458,6 +473,7 @@ RULES = (
     path_query_breaches,
     protocol_breaches,
     crowd_breaches,
+    file_name_breaches,
     pair_breaches,
     path_breaches,
     function_breaches,

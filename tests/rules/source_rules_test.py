@@ -194,6 +194,17 @@ class SeededBreach(unittest.TestCase):
 
         self.assertEqual(found, ["core/io:1: 31 files, expected at most 30"])
 
+    def test_the_name_of_a_file_has_one_home(self):
+        home = header("core/io/x.h").replace("#endif", 'inline constexpr const char* kFile = "metrics.jsonl";\n#endif', 1)
+        clean = 'auto a = kFile;  // "metrics.jsonl"\nauto b = "other.jsonl";\n'
+        self.assertEqual(self.breaches_of({"core/io/x.h": home, "core/io/y.cpp": clean}), [])
+        again = header("core/nn/z.h").replace("#endif", 'inline constexpr const char* kSame = "metrics.jsonl";\n#endif', 1)
+
+        found = self.breaches_of({"core/io/x.h": home, "core/io/y.cpp": 'open("metrics.jsonl");\n', "core/nn/z.h": again})
+
+        self.assertEqual(sorted(message.split(":", 2)[0] + ":" + message.split(":", 2)[2] for message in found),
+                         [f'{path}: "metrics.jsonl" has its name in core/io/x.h' for path in ("core/io/y.cpp", "core/nn/z.h")])
+
     def test_a_source_has_its_header_beside_it(self):
         for path, header_path in (
             ("core/nn/x.cpp", "core/nn/x.h"),
