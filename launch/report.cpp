@@ -1,6 +1,7 @@
 #include "launch/report.h"
 
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,6 +11,7 @@
 #include <CLI/Formatter.hpp>
 
 #include "core/base/error.h"
+#include "core/base/log.h"
 #include "core/base/standard_output.h"
 #include "core/io/atomic_file.h"
 #include "core/io/file.h"
@@ -22,7 +24,7 @@
 #include "stages/report/run_results.h"
 #include "stages/report/write_report.h"
 #include "stages/run/output_path.h"
-#include "stages/run/run_lock.h"
+#include "stages/watch/run_state.h"
 
 namespace xkde {
 
@@ -61,10 +63,13 @@ void check_places(const ReportCommand& command, const fs::path& page, const fs::
 std::string report_runs(const ReportCommand& command, size_t most) {
   std::vector<report::RunResults> runs;
   for (const fs::path& folder : command.runs) {
+    // Before its results, so that one that ends while they are read has not ended without a word.
+    const std::optional<recipe::RunState> state = recipe::state_of_run(folder);
     runs.push_back(report::read_run(folder));
     Json& run = runs.back().run;
-    if (run.value("exit_reason", "") == recipe::kRunning && !recipe::is_in_use(folder))
-      run["exit_reason"] = recipe::kInterrupted;
+    if (!state || run.value("exit_reason", "") != recipe::kRunning) continue;
+    run["exit_reason"] = state->record.exit_reason;
+    if (!state->note.empty()) log::warning(folder.string() + ": " + state->note);
   }
   tell_apart(runs);
   fs::path page = command.runs.front() / recipe::kReportFile;

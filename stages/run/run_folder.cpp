@@ -1,6 +1,5 @@
 #include "stages/run/run_folder.h"
 
-#include <ctime>
 #include <utility>
 
 #include "core/base/error.h"
@@ -25,14 +24,15 @@ const fs::path& made(const fs::path& path) {
 
 }  // namespace
 
-std::string utc_now() {
-  const std::time_t now = std::time(nullptr);
+std::string utc_text(std::time_t time) {
   std::tm parts{};
-  ::gmtime_r(&now, &parts);
+  ::gmtime_r(&time, &parts);
   char text[32];
   std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
   return text;
 }
+
+std::string utc_now() { return utc_text(std::time(nullptr)); }
 
 RunFolder::RunFolder(fs::path path) : path_(std::move(path)), lock_(made(path_)) {
   before_ = read_run_record(path_);

@@ -1,6 +1,7 @@
 #ifndef XKDE_STAGES_RUN_RUN_FOLDER_H_
 #define XKDE_STAGES_RUN_RUN_FOLDER_H_
 
+#include <ctime>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -58,6 +59,7 @@ class RunFolder {
 };
 
 /// "2026-11-23T05:10:00Z"
+std::string utc_text(std::time_t time);
 std::string utc_now();
 
 }  // namespace xkde::recipe

@@ -28,7 +28,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// What holds a lock for a moment only (is_in_use), or has not yet said who it is.
+// What holds a lock for a moment only (use_of), or has not yet said who it is.
 constexpr int kTries = 25;
 constexpr std::chrono::milliseconds kNap(20);
 
@@ -219,13 +219,20 @@ RunLock::~RunLock() {
   for (const fs::path& file : stay) log::warning(file.string() + ": could not be removed");
 }
 
-bool is_in_use(const fs::path& folder) {
+FolderUse use_of(const fs::path& folder) {
+  return use_of(folder, this_process(), reach_in(folder));
+}
+
+FolderUse use_of(const fs::path& folder, const ProcessIdentity& own, LockReach reach) {
   const std::optional<FileHandle> lock = open_if_there(folder / kLockFile, FileOrigin::kOwn);
-  if (!lock) return false;
+  if (!lock) return {};
   const KernelLock kernel = try_flock(*lock, LOCK_SH);
-  if (kernel == KernelLock::kHeld) return true;
   const std::string text = text_of_file(folder / kHolderFile);
-  return !text.empty() && !is_gone(parse_identity(text), this_process(), kernel, reach_in(folder));
+  const std::optional<ProcessIdentity> holder = parse_identity(text);
+  if (kernel == KernelLock::kHeld) return {FolderUse::kHeld, holder};
+  if (text.empty() || is_gone(holder, own, kernel, reach)) return {};
+  const bool is_here = holder && holder->boot == own.boot;
+  return {is_here ? FolderUse::kHeld : FolderUse::kNotSeen, holder};
 }
 
 }  // namespace xkde::recipe

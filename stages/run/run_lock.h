@@ -55,9 +55,19 @@ class RunLock {
   FileHandle lock_;
 };
 
-/// Whether a run writes to the folder at this moment, as far as this host can tell. Throws IoError
-/// where it cannot look.
-bool is_in_use(const std::filesystem::path& folder);
+/// Who writes to a run's folder at this moment, as far as this host can tell.
+struct FolderUse {
+  enum Kind {
+    kFree,     ///< nobody: the kernel's lock is free, and who held it is gone
+    kHeld,     ///< a process that the kernel sees
+    kNotSeen,  ///< perhaps the process of another host, which has left its record
+  };
+  Kind kind = kFree;
+  std::optional<ProcessIdentity> holder = {};  ///< as its record says, where it can be read
+};
+/// Throws IoError where it cannot look. Changes nothing.
+FolderUse use_of(const std::filesystem::path& folder);
+FolderUse use_of(const std::filesystem::path& folder, const ProcessIdentity& own, LockReach reach);
 
 }  // namespace xkde::recipe
 

@@ -9,6 +9,7 @@
 #include "core/io/file_reader.h"
 #include "stages/recipe/run_record.h"
 #include "stages/run/stage_folder.h"
+#include "stages/watch/run_state.h"
 
 namespace xkde::recipe {
 namespace {
@@ -103,16 +104,18 @@ const StageProgress& ProgressReader::read_stage(const std::string& folder) {
 }
 
 RunProgress ProgressReader::read() {
-  const std::optional<RunRecord> record = read_run_record(run_);
-  XKDE_CHECK(record.has_value(), MissingInputError, run_.string(),
+  const std::optional<RunState> found = state_of_run(run_);
+  XKDE_CHECK(found.has_value(), MissingInputError, run_.string(),
              ": expected the folder of a run, found no run.json in it");
-  RunProgress run{.name = record->run_name.empty() ? run_.filename().string() : record->run_name,
-                  .state = record->exit_reason,
-                  .start = text_of(record->json, "start"),
+  const RunRecord& record = found->record;
+  RunProgress run{.name = record.run_name.empty() ? run_.filename().string() : record.run_name,
+                  .state = record.exit_reason,
+                  .note = found->note,
+                  .start = text_of(record.json, "start"),
                   .ranks = 0,
                   .stages = {}};
-  if (const auto ranks = number_at(record->json, "ranks")) run.ranks = static_cast<int64_t>(*ranks);
-  for (const std::string& name : record->stages) run.stages.push_back(read_stage(name));
+  if (const auto ranks = number_at(record.json, "ranks")) run.ranks = static_cast<int64_t>(*ranks);
+  for (const std::string& name : record.stages) run.stages.push_back(read_stage(name));
   return run;
 }
 

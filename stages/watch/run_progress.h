@@ -35,8 +35,9 @@ struct StageProgress {
 /// How far a run is.
 struct RunProgress {
   std::string name;
-  std::string state;  ///< the exit reason of run.json: "running", "done", "error: ..."
-  std::string start;  ///< UTC
+  std::string state;      ///< how it stands (state_of_run): "running", "done", "error: ..."
+  std::string note = {};  ///< what run.json does not say of that (RunState::note)
+  std::string start;      ///< UTC
   int64_t ranks = 0;
   std::vector<StageProgress> stages;
 

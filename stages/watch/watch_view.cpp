@@ -84,6 +84,7 @@ class View {
     const int64_t left = room - length_of(state);
     lines_.push_back(name + "  " + painted(state, colour, options_.colours) +
                      (std::ssize(rest) <= left ? rest : ""));
+    if (!run_.note.empty()) lines_.push_back(cut(run_.note, options_.columns));
   }
 
   void add_stage(const StageProgress& stage, size_t width) {

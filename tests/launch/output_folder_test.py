@@ -206,7 +206,7 @@ class OutputFolder(TinyRunTest):
             return True
 
         self.assertTrue(kill_when(process, refused), "the run ended by itself")
-        self.expect(0, ["report", f"{self.root}/busy"])
+        self.expect(0, ["report", f"{self.root}/busy"], "busy: it ended without a word, and last wrote at ")
         self.assertIn("interrupted", self.text_of("busy", "report.html").decode())
         self.expect(78, [path, "sft.max_steps=3"], "the start before was interrupted", "found ")
         self.assertEqual(json.loads(self.text_of("busy", "run.json"))["exit_reason"], "interrupted")

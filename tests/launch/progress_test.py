@@ -156,6 +156,22 @@ class Watch(TerminalTest):
         self.assertGreater(seen.count("02-sft: loss, now "), 1)
         self.assertIn("60/60", seen)
 
+    def test_a_run_that_was_killed_is_not_said_to_run(self):
+        run = self.start([self.recipe("killed", RECIPE.replace("max_steps: 10", "max_steps: 3000"))])
+        while self.steps("killed") < 2:
+            self.assertIsNone(run.poll())
+        self.assertIn(" running ", self.checked(["watch", f"{self.root}/killed"]).stdout.splitlines()[0])
+        run.kill()
+        run.wait()
+
+        told = self.checked(["watch", f"{self.root}/killed"]).stdout.splitlines()
+
+        self.assertIn(" interrupted ", told[0])
+        self.assertRegex(told[1], r"^it ended without a word, and last wrote at \d{4}-\d\d-\d\dT[\d:]{8}Z$")
+        self.assertTrue(any("02-sft" in line and "ends here" in line for line in told), told)
+        # At a terminal it does not wait for more.
+        self.assertIn("interrupted", self.watched("killed", 100))
+
     def test_it_stays_without_libtorch(self):
         """It may last as long as the run, so it holds no more than it needs."""
         run = self.start([self.recipe("light", RECIPE.replace("max_steps: 10", "max_steps: 3000"))])

@@ -47,12 +47,15 @@ class SharedFolder : public testing::Test {
 };
 
 TEST_F(SharedFolder, IsFreeBeforeAndAfter) {
-  EXPECT_FALSE(is_in_use(root_.path()));
+  EXPECT_EQ(use_of(root_.path()).kind, FolderUse::kFree);
   {
     const RunLock lock(root_.path());
-    EXPECT_TRUE(is_in_use(root_.path()));
+    const FolderUse use = use_of(root_.path());
+    EXPECT_EQ(use.kind, FolderUse::kHeld);
+    ASSERT_TRUE(use.holder.has_value());
+    EXPECT_EQ(use.holder->process, ::getpid());
   }
-  EXPECT_FALSE(is_in_use(root_.path()));
+  EXPECT_EQ(use_of(root_.path()).kind, FolderUse::kFree);
   EXPECT_FALSE(fs::exists(root_.path() / kHolderFile));
 }
 
@@ -115,6 +118,19 @@ TEST_F(SharedFolder, ARecordThatCannotBeReadIsAUsersToRemove) {
   EXPECT_EQ(refusal(here_, LockReach::kAllHosts), "no error");
 }
 
+TEST_F(SharedFolder, WhoLooksTellsAProcessThatIsGoneFromOneItCannotSee) {
+  kill_while_holding(here_);
+  EXPECT_EQ(use_of(root_.path(), here_, LockReach::kThisHost).kind, FolderUse::kFree);
+  fs::remove(root_.path() / kHolderFile);
+
+  kill_while_holding(there_);
+  const FolderUse use = use_of(root_.path(), here_, LockReach::kThisHost);
+  EXPECT_EQ(use.kind, FolderUse::kNotSeen);
+  ASSERT_TRUE(use.holder.has_value());
+  EXPECT_EQ(use.holder->host, "b");
+  EXPECT_EQ(use_of(root_.path(), here_, LockReach::kAllHosts).kind, FolderUse::kFree);
+}
+
 TEST_F(SharedFolder, OfManyStartsAtOnceOneWins) {
   constexpr int kStarts = 8;
   int go[2], done[2];
@@ -158,7 +174,7 @@ TEST_F(SharedFolder, OfManyStartsAtOnceOneWins) {
   while (::wait(nullptr) > 0) {
   }
   EXPECT_TRUE(fs::exists(root_.path() / kHolderFile));
-  EXPECT_FALSE(is_in_use(root_.path()));
+  EXPECT_EQ(use_of(root_.path()).kind, FolderUse::kFree);
   EXPECT_NO_THROW(RunLock(root_.path()));
 }
 

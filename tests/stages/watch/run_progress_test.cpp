@@ -1,6 +1,8 @@
 #include "stages/watch/run_progress.h"
 
+#include <chrono>
 #include <fstream>
+#include <optional>
 #include <string>
 
 #include <gmock/gmock.h>
@@ -8,6 +10,8 @@
 #include <unistd.h>
 
 #include "core/base/error.h"
+#include "stages/run/run_lock.h"
+#include "stages/watch/run_state.h"
 #include "tests/support/message_of.h"
 
 namespace xkde::recipe {
@@ -24,8 +28,12 @@ class RunProgressTest : public testing::Test {
     write("run.json",
           R"({"run_name": "r", "exit_reason": "running", "start": "2026-11-30T00:00:00Z",
               "ranks": 2, "stages": ["01-sft", "02-evaluate", "03-export"]})");
+    lock_.emplace(run_);
   }
-  ~RunProgressTest() override { fs::remove_all(run_); }
+  ~RunProgressTest() override {
+    lock_.reset();
+    fs::remove_all(run_);
+  }
 
   void write(const std::string& name, const std::string& text) const {
     std::ofstream(run_ / name) << text;
@@ -35,6 +43,7 @@ class RunProgressTest : public testing::Test {
   }
 
   fs::path run_;
+  std::optional<RunLock> lock_;  ///< of the run that goes on
 };
 
 constexpr const char* kTwoSteps =
@@ -47,6 +56,7 @@ TEST_F(RunProgressTest, JudgesTheTimeThatTrainingTakes) {
   const RunProgress run = ProgressReader(run_).read();
 
   EXPECT_EQ(run.state, "running");
+  EXPECT_EQ(run.note, "");
   ASSERT_EQ(run.stages.size(), 3U);
   const StageProgress& sft = run.stages[0];
   EXPECT_EQ(run.current(), &sft);
@@ -113,6 +123,44 @@ TEST_F(RunProgressTest, ReadsAFolderThatIsHalfThere) {
 
   EXPECT_EQ(run.stages[0].done, 0);
   EXPECT_FALSE(run.stages[0].seconds_left.has_value());
+}
+
+TEST_F(RunProgressTest, ARunWhoseLockIsFreeHasEndedWithoutAWord) {
+  write("01-sft/metrics.jsonl", kTwoSteps);
+  lock_.reset();
+  const std::chrono::sys_seconds third_hour =
+      std::chrono::sys_days(std::chrono::year(2200) / 1 / 2) + std::chrono::hours(3);
+  const auto written = std::chrono::file_clock::from_sys(third_hour);
+  fs::last_write_time(run_ / "01-sft/metrics.jsonl", written);
+
+  const RunProgress run = ProgressReader(run_).read();
+
+  EXPECT_EQ(run.state, "interrupted");
+  EXPECT_EQ(run.note, "it ended without a word, and last wrote at 2200-01-02T03:00:00Z");
+  // Only the next start writes so.
+  EXPECT_EQ(read_run_record(run_)->exit_reason, "running");
+}
+
+TEST_F(RunProgressTest, ARunThatCannotBeSeenFromHereIsSaidToRun) {
+  const FolderUse use{
+      FolderUse::kNotSeen,
+      ProcessIdentity{
+          .host = "b", .boot = "2", .process = 7, .started = 5, .since = "noon", .job = ""}};
+
+  EXPECT_THAT(note_on(use, run_, *read_run_record(run_)),
+              testing::StartsWith("process 7 on b is not seen from here; it last wrote at 2"));
+  EXPECT_THAT(note_on({FolderUse::kNotSeen, std::nullopt}, run_, *read_run_record(run_)),
+              testing::StartsWith("its process is not seen from here; it last wrote at 2"));
+}
+
+TEST_F(RunProgressTest, ARunThatEndedAsItShouldHasNoNote) {
+  write("run.json", R"({"run_name": "r", "exit_reason": "done", "stages": []})");
+  lock_.reset();
+
+  const RunProgress run = ProgressReader(run_).read();
+
+  EXPECT_EQ(run.state, "done");
+  EXPECT_EQ(run.note, "");
 }
 
 TEST_F(RunProgressTest, AFolderThatIsNoRunsIsNamed) {

@@ -50,6 +50,7 @@ TEST(WatchView, FitsAnyTerminal) {
   run.name += "ünï";
   run.stages[1].seconds_silent = 1e5;
   run.stages[1].ranks[0] = {.chunks = 3, .seconds = 2.0};
+  run.note = "it ended without a word, and last wrote at 2026-11-30T00:09:00Z";
   for (const char* state : {"running", "done", "error: a long reason\nwith a line break"}) {
     run.state = state;
     for (int64_t columns = 1; columns <= 200; ++columns) {
@@ -75,6 +76,13 @@ TEST(WatchView, SaysWhereARunEnded) {
 
   EXPECT_THAT(lines[0], HasSubstr("interrupted"));
   EXPECT_THAT(lines[2], AllOf(HasSubstr("ends here"), HasSubstr("40/120"), Not(HasSubstr("left"))));
+}
+
+TEST(WatchView, SaysWhatIsKnownOfARunThatEndedWithoutAWord) {
+  RunProgress run = trained();
+  run.note = "it ended without a word, and last wrote at 2026-11-30T00:09:00Z";
+
+  EXPECT_EQ(watch_view(run, {.columns = 80})[1], run.note);
 }
 
 TEST(WatchView, SaysThatNothingCame) {
