@@ -23,6 +23,10 @@ namespace {
 constexpr std::string_view kAbout =
     "cross-lingual knowledge editing of language models, on many ranks";
 
+/// In front of a command it asks for what `--help` behind it gives. A recipe of this name is
+/// reached as "./help".
+constexpr std::string_view kHelpWord = "help";
+
 constexpr size_t kColumns = 80;
 constexpr size_t kIndent = 22;  // of a description behind its name
 
@@ -157,7 +161,8 @@ class Parser {
     try {
       check_group();
       check_remaining(command);
-      const std::vector<std::string> names = names_in(commands_);
+      std::vector<std::string> names = names_in(commands_);
+      names.emplace_back(kHelpWord);
       command->check(names);
     } catch (const UsageError& error) {
       throw UsageError(error.what() + hint);
@@ -261,7 +266,16 @@ class Parser {
 
 ParsedCommandLine parse_command_line(const CliCommands& commands, int argc,
                                      const char* const* argv) {
-  return Parser(commands).parse(argc, argv);
+  if (argc < 2 || argv[1] != kHelpWord) return Parser(commands).parse(argc, argv);
+  const std::vector<std::string> names = names_in(commands);
+  const bool is_known = argc == 2 || argv[2] == kHelpWord || *argv[2] == '-' ||
+                        std::ranges::find(names, argv[2]) != names.end();
+  XKDE_CHECK(is_known, UsageError, "help: expected a command, found ", in_quotes(argv[2]),
+             did_you_mean(argv[2], names), " (see xkde_dist --help)");
+  std::vector<const char*> words(argv, argv + argc);
+  words.erase(words.begin() + 1);
+  words.push_back("--help");
+  return Parser(commands).parse(static_cast<int>(words.size()), words.data());
 }
 
 ProgramFacts program_facts(const CliCommands& commands) {
@@ -278,7 +292,9 @@ std::string help_text(const CliCommands& commands) {
   std::string text = concat("xkde_dist: ", kAbout, "\n\nUsage: [mpirun -n N] ",
                             usage_line(*commands.front()), "\n");
   for (size_t i = 1; i < commands.size(); ++i) text += "       " + usage_line(*commands[i]) + "\n";
-  text += "       xkde_dist [COMMAND] --help | --version\n\nCommands:\n";
+  text +=
+      "       xkde_dist help [COMMAND]\n       xkde_dist [COMMAND] --help | "
+      "--version\n\nCommands:\n";
   for (const auto& command : commands) {
     const std::string name(command->name().empty() ? "RECIPE.yaml" : command->name());
     text += entry(name, command->summary());

@@ -20,7 +20,8 @@ struct ParsedCommandLine {
 };
 
 /// Reads the command line; argv[0] is passed over, files are not opened. `--help` behind a command
-/// gives that command's help. Throws UsageError, one line with a hint.
+/// gives that command's help, and so does `help` before it. Throws UsageError, one line with a
+/// hint.
 ParsedCommandLine parse_command_line(const CliCommands& commands, int argc,
                                      const char* const* argv);
 

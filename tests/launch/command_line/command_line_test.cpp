@@ -263,6 +263,7 @@ TEST(CommandLine, ADryRunMayShowSamples) {
 
 TEST(CommandLine, ReadsARecipeNamedLikeACommandByItsPath) {
   EXPECT_EQ(Parsed<RunCommand>({"./env"})->arguments.recipe, "./env");
+  EXPECT_EQ(Parsed<RunCommand>({"./help"})->arguments.recipe, "./help");
 }
 
 TEST(CommandLine, ValueNamedLikeACommandIsNoCommand) {
@@ -309,6 +310,19 @@ TEST(CommandLine, HelpAndVersionAreFoundAnywhere) {
   EXPECT_EQ(printed({"a.yaml", "--help"}), help);
   EXPECT_EQ(printed({"ckpt", "--help"}), help);
   EXPECT_EQ(printed({"--version"}), version_text() + "\n");
+}
+
+TEST(CommandLine, TheWordHelpAsksForHelp) {
+  EXPECT_EQ(printed({"help"}), printed({"--help"}));
+  EXPECT_EQ(printed({"help", "help"}), printed({"--help"}));
+  EXPECT_EQ(printed({"help", "--help"}), printed({"--help"}));
+  EXPECT_EQ(printed({"help", "ckpt"}), printed({"ckpt", "--help"}));
+  EXPECT_EQ(printed({"help", "watch"}), printed({"watch", "--help"}));
+  EXPECT_EQ(printed({"help", "ckpt", "ls"}), printed({"ckpt", "ls", "--help"}));
+  EXPECT_THAT(usage_error({"help", "wacth"}),
+              HasSubstr("help: expected a command, found 'wacth'; did you mean 'watch'?"));
+  EXPECT_THAT(usage_error({"hepl"}),
+              HasSubstr("expected a command or a recipe, found 'hepl'; did you mean 'help'?"));
 }
 
 TEST(CommandLine, EachCommandHasItsOwnHelp) {
