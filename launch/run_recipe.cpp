@@ -100,9 +100,7 @@ void run_recipe(const RunCommand& command, const std::vector<std::string>& argv,
   facts.hosts = mpi.hostnames();
   facts.backend = comm.backend();
   facts.versions = version_report();
-  recipe::run_pipeline(
-      recipe, facts, comm, device,
-      command.fresh ? recipe::ChangedStages::kSetAside : recipe::ChangedStages::kRefuse);
+  recipe::run_pipeline(recipe, facts, comm, device, command.changed_stages());
 }
 
 /// Of a process that its launcher and MPI see differently. One line for all, from the first.
@@ -173,7 +171,10 @@ void RunCommand::define(CLI::App& app) {
   app.add_flag("--fresh", fresh,
                "stages that would end otherwise now begin anew; their folders and exports of other "
                "weights are set aside (02-sft.old-1)");
-  app.add_flag("--dry-run", dry_run, "check all that `validate` checks, and run nothing");
+  app.add_flag(
+      "--dry-run", dry_run,
+      "check all that `validate` checks, and run nothing; with --fresh, but for what would be "
+      "set aside");
   app.add_option("--show-samples", shown_samples,
                  "of a dry run: so many samples of the first stage that trains, token by token, "
                  "with what is trained between marks")
@@ -185,11 +186,14 @@ void RunCommand::check(std::span<const std::string> names) {
   arguments.check("xkde_dist", names);
   XKDE_CHECK(dry_run || shown_samples == 0, UsageError,
              "expected --dry-run beside --show-samples, found none");
-  XKDE_CHECK(!dry_run || !fresh, UsageError, "expected --dry-run or --fresh, found both");
+}
+
+recipe::ChangedStages RunCommand::changed_stages() const {
+  return fresh ? recipe::ChangedStages::kSetAside : recipe::ChangedStages::kRefuse;
 }
 
 int RunCommand::rehearse() const {
-  print(validate_recipe(arguments.recipe, arguments.overrides));
+  print(validate_recipe(arguments.recipe, arguments.overrides, changed_stages()));
   if (shown_samples > 0) {
     const recipe::Recipe recipe =
         recipe::read_recipe(arguments.recipe, recipe::kStageParsers, arguments.overrides);

@@ -8,6 +8,7 @@
 
 #include "launch/command_line/cli_command.h"
 #include "launch/command_line/recipe_arguments.h"
+#include "stages/pipeline/stage_places.h"
 
 namespace xkde {
 
@@ -29,6 +30,8 @@ class RunCommand : public CliCommand {
   bool only_prints() const override { return dry_run; }
   /// Errors are caught while MPI is still up: a rank that fails ends the others.
   int run() override;
+
+  recipe::ChangedStages changed_stages() const;
 
   RecipeArguments arguments;
   bool fresh = false;  ///< what stages would not go on with is set aside

@@ -9,6 +9,7 @@
 #include "core/model/pretrained/peft_adapter.h"
 #include "core/model/pretrained/pretrained.h"
 #include "core/text/chat_template.h"
+#include "stages/pipeline/stage_covers.h"
 #include "stages/pipeline/stage_parsers.h"
 #include "stages/pipeline/stage_table.h"
 #include "stages/recipe/recipe.h"
@@ -60,7 +61,8 @@ void check_stage(const recipe::Recipe& recipe, size_t stage, const PretrainedMod
 }  // namespace
 
 std::string validate_recipe(const std::filesystem::path& file,
-                            const std::vector<std::string>& overrides) {
+                            const std::vector<std::string>& overrides,
+                            recipe::ChangedStages changed) {
   const recipe::Recipe recipe = recipe::read_recipe(file, recipe::kStageParsers, overrides);
   std::optional<PretrainedModel> model;  // once it has been opened
   std::optional<ChatTemplate> chat_template;
@@ -76,12 +78,14 @@ std::string validate_recipe(const std::filesystem::path& file,
       [&](const recipe::NamedPath& output) { recipe::check_output(recipe, output); },
       model_checks(recipe, model, chat_template),
       [&](size_t stage) { check_stage(recipe, stage, *model, *chat_template, data); });
+  if (changed == recipe::ChangedStages::kRefuse)
+    recipe::check_places(recipe, model->files, data.files);
   return file.string() + ": valid, " + std::to_string(recipe.stages.size()) + " stages\n";
 }
 
 std::string_view ValidateCommand::summary() const {
   return "check the recipe, open its inputs and look at where it writes; reports every mistake at "
-         "once";
+         "once, and what would keep a start from going on with the work that is there";
 }
 
 std::vector<std::string_view> ValidateCommand::examples() const {
@@ -90,7 +94,7 @@ std::vector<std::string_view> ValidateCommand::examples() const {
 }
 
 int ValidateCommand::run() {
-  print(validate_recipe(arguments.recipe, arguments.overrides));
+  print(validate_recipe(arguments.recipe, arguments.overrides, recipe::ChangedStages::kRefuse));
   return 0;
 }
 

@@ -115,6 +115,14 @@ const std::string& DigestCache::digest_of(const fs::path& path) {
   return entry.sha256;
 }
 
+int64_t DigestCache::bytes_to_read(const fs::path& path) const {
+  const std::string key = fs::absolute(path).string();
+  if (known_.contains(key) || !is_there(path, FileOrigin::kInput)) return 0;
+  const FileState state = state_of(path);
+  const auto kept = kept_.find(key);
+  return kept != kept_.end() && kept->second.state == state ? 0 : state.bytes;
+}
+
 const std::string& DigestCache::derived(const std::string& key,
                                         const std::function<std::string()>& make) {
   const auto known = derived_.find(key);

@@ -11,6 +11,9 @@
 
 namespace xkde {
 
+/// So many bytes of files a check may read, which shall be there at once.
+inline constexpr int64_t kQuickBytes = int64_t{128} << 20;
+
 /// SHA-256 digests of files, kept on disk from one start to the next, so that a file that did not
 /// change is read once. A kept digest holds for a file of the same path, size, device, inode, time
 /// of modification and time of change of status. Not thread-safe.
@@ -32,6 +35,8 @@ class DigestCache {
   /// The digest of a file as sha256_of_file gives it; reads the file at most once. Throws
   /// MissingInputError or IoError.
   const std::string& digest_of(const std::filesystem::path& path);
+  /// The bytes that digest_of() would read: 0 where it knows the file as it is, or there is none.
+  int64_t bytes_to_read(const std::filesystem::path& path) const;
   /// A digest that follows from what `key` names: contents by their digests, and settings. `make`
   /// is called where no earlier start kept one.
   const std::string& derived(const std::string& key, const std::function<std::string()>& make);

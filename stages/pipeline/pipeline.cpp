@@ -23,14 +23,13 @@
 #include "core/evaluate/scorer_agreement.h"
 #include "core/io/digest_cache.h"
 #include "core/io/file_reader.h"
-#include "core/io/sha256.h"
 #include "distributed/comm/agreement.h"
 #include "distributed/comm/typed_gather.h"
 #include "stages/edit/keys.h"
 #include "stages/follow/live_report.h"
 #include "stages/follow/rank_log.h"
-#include "stages/pipeline/covered_keys.h"
 #include "stages/pipeline/run_plan.h"
+#include "stages/pipeline/stage_covers.h"
 #include "stages/pipeline/stage_table.h"
 #include "stages/recipe/run_record.h"
 #include "stages/report/write_report.h"
@@ -112,31 +111,14 @@ class Pipeline {
   void take_places(RunFolder& folder, const RunFacts& facts, ChangedStages changed) {
     DigestCache digests(recipe_.output_dir / kDigestsFile, {.trust_kept = !recipe_.verify_inputs});
     std::map<fs::path, std::string> inputs;
-    const DigestOf digest_of = [&](const fs::path& file) {
-      return inputs[file] = digests.digest_of(file);
-    };
-    std::vector<Json> covers;
-    for (size_t i = 0; i < recipe_.stages.size(); ++i)
-      covers.push_back(covered_keys(recipe_, i, context_.pretrained().files, digest_of));
-    for (size_t i = 0; i < recipe_.stages.size(); ++i)
-      cover_left_out(*recipe_.stages[i], digests, digest_of, covers[i]);
+    const std::vector<Json> covers = covers_of_stages(recipe_, context_.pretrained().files,
+                                                      context_.data().files, digests, inputs);
     digests.save();
     places_ = place_stages(recipe_, covers, folder.before(), changed);
     std::vector<std::string> names;
     for (const StagePlace& place : places_) names.push_back(place.folder);
     folder.write_start(recipe_, facts, names);
     folder.add_inputs(inputs);
-  }
-
-  /// Adds what a stage leaves out because others ask it. Data is read where no start before knew
-  /// the same files and keys.
-  void cover_left_out(const Stage& stage, DigestCache& digests, const DigestOf& digest_of,
-                      Json& covers) {
-    const auto left_out = runner_of(stage).left_out;
-    if (left_out == nullptr) return;
-    const Json all{{"covers", covers}, {"asked", asked_questions(recipe_, digest_of)}};
-    covers[concat(stage.name(), ".", kLeftOut)] = digests.derived(
-        sha256_hex(all.dump()), [&] { return left_out(stage, recipe_, context_.data().files); });
   }
 
   /// Tells the other ranks of the places, but for the fingerprints.

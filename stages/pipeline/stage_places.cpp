@@ -232,7 +232,7 @@ std::vector<StagePlace> place_stages(const Recipe& recipe, std::span<const Json>
   if (changed == ChangedStages::kRefuse) {
     std::string text = is_changed ? refusal(recipe, other_run, placement.changed()) : "";
     for (const OtherExport& other : placement.exports())
-      text += (text.empty() ? "" : "\n") + refusal(recipe, other);
+      text += concat(text.empty() ? "" : "\n", refusal(recipe, other));
     XKDE_CHECK(text.empty(), ConfigError, text);
   }
   for (const Changed& one : placement.changed()) set_aside(recipe.output_dir / one.folder);

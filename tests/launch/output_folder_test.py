@@ -51,6 +51,15 @@ class OutputFolder(TinyRunTest):
             self.assertIn(word, result.stderr)
         return result
 
+    def expect_refused(self, arguments, *words):
+        """A start that is refused changes nothing, and is refused alike by those who only look."""
+        start = self.expect(78, arguments, *words)
+        refusal = start.stderr[start.stderr.index("ConfigError"):]
+        for looks in (["validate", *arguments], [*arguments, "--dry-run"]):
+            self.assertEqual(self.expect(78, looks).stderr, refusal)
+        self.expect(0, [*arguments, "--dry-run", "--fresh"])
+        return start
+
     def write(self, name, text):
         os.makedirs(os.path.dirname(f"{self.root}/{name}"), exist_ok=True)
         with open(f"{self.root}/{name}", "w") as file:
@@ -109,10 +118,10 @@ class OutputFolder(TinyRunTest):
         before = self.tree("given")
         refusal = (f"export.path: {self.root}/given: expected nothing there or an earlier export of the same weights, "
                    "found one of others")
-        self.expect(78, [path, "sft.learning_rate=2.0e-2"], "02-sft.old-1 with --fresh", refusal, "(given.old-1)")
+        self.expect_refused([path, "sft.learning_rate=2.0e-2"], "02-sft.old-1 with --fresh", refusal, "(given.old-1)")
         # A run in a folder of its own is refused before any work, too.
         second = [path, "sft.learning_rate=2.0e-2", f"output_dir={self.root}/second"]
-        refused = self.expect(78, second, refusal, "--fresh sets it aside (given.old-1)")
+        refused = self.expect_refused(second, refusal, "--fresh sets it aside (given.old-1)")
         self.assertNotIn("starts", refused.stderr)
         self.assertEqual(self.tree("given"), before)
         self.expect(0, [*second, "--fresh"], "given: set aside as given.old-1")
@@ -147,9 +156,10 @@ class OutputFolder(TinyRunTest):
         self.expect(0, [path])
         before = self.tree("changed")
         shutil.copytree(f"{self.root}/model", f"{self.root}/copy")
-        refused = self.expect(78, [path, "sft.max_steps=3"], "found 2 changed", "--fresh sets it aside",
-                              "02-sft (02-sft.old-1 with --fresh): sft.max_steps 2 : 3",
-                              "03-evaluate (03-evaluate.old-1 with --fresh): builds on what has changed (weights)")
+        self.expect(0, ["validate", path])
+        refused = self.expect_refused([path, "sft.max_steps=3"], "found 2 changed", "--fresh sets it aside",
+                                      "02-sft (02-sft.old-1 with --fresh): sft.max_steps 2 : 3",
+                                      "03-evaluate (03-evaluate.old-1 with --fresh): builds on what has changed (weights)")
         self.assertNotIn("01-evaluate", refused.stderr)
         self.assertEqual(self.tree("changed"), before)
         for keys in (["sft.save_steps=2", "sft.save_total_limit=1", "sft.async_save=false", "logging_steps=1"],
@@ -168,7 +178,7 @@ class OutputFolder(TinyRunTest):
         changed = "01-build_data (01-build_data.old-1 with --fresh): build_data.left_out_questions "
         other = self.expect(78, [path, "evaluate.records=16:"], "02-evaluate (")  # none of them is trained on
         self.assertNotIn("01-build_data", other.stderr)
-        self.expect(78, [path, "evaluate.records=2:"], changed, "02-evaluate (")
+        self.expect_refused([path, "evaluate.records=2:"], changed, "02-evaluate (")
         self.expect(0, [path, "--fresh", "evaluate.records=2:"], "test questions left out")
         rows = [len(json.loads(self.text_of("asked", f"01-build_data{old}/train.json"))) for old in ("", ".old-1")]
         self.assertLess(*rows)
@@ -192,7 +202,7 @@ class OutputFolder(TinyRunTest):
         self.expect(0, [self.recipe("owned", with_steps(1))])
         before = self.tree("owned")
         other = self.recipe("other", "".join(with_steps(1).splitlines(keepends=True)[:6]).replace("tiny", "other"))
-        self.expect(78, [other, out], "expected the run tiny, found other", "run_name=tiny goes on with it")
+        self.expect_refused([other, out], "expected the run tiny, found other", "run_name=tiny goes on with it")
         self.assertEqual(self.tree("owned"), before)
 
     def test_a_run_in_use_is_refused_and_a_killed_one_goes_on(self):

@@ -66,6 +66,19 @@ TEST_F(DigestCacheTest, AnUnchangedFileIsNotReadAtTheNextStart) {
   EXPECT_EQ(next.digest, sha256_hex("some data"));
 }
 
+TEST_F(DigestCacheTest, TellsWhatItWouldHaveToRead) {
+  EXPECT_EQ(DigestCache(kept_, kAtOnce).bytes_to_read(file_), 9);
+  start();
+
+  EXPECT_EQ(DigestCache(kept_, kAtOnce).bytes_to_read(file_), 0);
+  EXPECT_EQ(DigestCache(kept_, kAtOnce).bytes_to_read(folder_.path() / "none"), 0);
+  folder_.write("data", "more data");
+  DigestCache cache(kept_, kAtOnce);
+  EXPECT_EQ(cache.bytes_to_read(file_), 9);
+  cache.digest_of(file_);
+  EXPECT_EQ(cache.bytes_to_read(file_), 0);
+}
+
 TEST_F(DigestCacheTest, AnUnchangedFileStaysKnownOverManyStarts) {
   for (const int64_t reads : {1, 0, 0, 0}) EXPECT_EQ(start().files_read, reads);
 }

@@ -258,7 +258,7 @@ TEST(CommandLine, ADryRunMayShowSamples) {
   EXPECT_EQ(run->shown_samples, 3);
   EXPECT_THAT(run->arguments.overrides, ElementsAre("seed=7"));
   EXPECT_THAT(usage_error({"a.yaml", "--show-samples", "3"}), HasSubstr("expected --dry-run"));
-  EXPECT_THAT(usage_error({"a.yaml", "--dry-run", "--fresh"}), HasSubstr("found both"));
+  EXPECT_EQ(usage_error({"a.yaml", "--dry-run", "--fresh"}), "no error");
 }
 
 TEST(CommandLine, ReadsARecipeNamedLikeACommandByItsPath) {
