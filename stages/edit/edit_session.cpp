@@ -41,6 +41,20 @@ fs::path covariance_of(EditorKind kind, const EditorOptions& options, const RunC
   return files.back();
 }
 
+/// Identifies a model by the contents of its files.
+std::string digest_of(std::span<const fs::path> model_files, DigestCache& digests) {
+  std::string all;
+  for (const fs::path& file : model_files) all += digests.digest_of(file) + " ";
+  return sha256_hex(all);
+}
+
+/// `model`: the digest of the one that is edited.
+void check_source(const CovarianceFile& file, const fs::path& path, const std::string& model) {
+  XKDE_CHECK(file.source().model == model, DataError, path.string(),
+             ": expected second moments of the model ", model.substr(0, 12), ", found those of ",
+             file.source().model.substr(0, 12));
+}
+
 /// The stage that will leave second moments; null: there is none. Stages below this folder know it
 /// by name.
 const Stage* covariance_stage_above(const SurveyInputs& inputs) {
@@ -56,8 +70,16 @@ void check_moments(const EditorEntry& entry, const EditorOptions& options,
   if (!entry.needs_moments) return;
   if (!options.covariance.empty()) {
     const CovarianceFile file = CovarianceFile::open(options.covariance);
+    std::vector<std::string> places;
     for (const int64_t layer : settings.layers())
-      file.check_has(moment_place(layer, settings.modules.front().module));
+      places.push_back(moment_place(layer, settings.modules.front().module));
+    file.check_has(places, inputs.model.config.intermediate_size);
+    DigestCache digests(inputs.recipe.output_dir / kDigestsFile);
+    int64_t bytes = 0;
+    for (const fs::path& model : inputs.model.files) bytes += digests.bytes_to_read(model);
+    // Of a larger model the start finds it out, which reads all of it.
+    if (bytes <= kQuickBytes)
+      check_source(file, options.covariance, digest_of(inputs.model.files, digests));
     return;
   }
   const Stage* above = covariance_stage_above(inputs);
@@ -108,9 +130,7 @@ EditableModel editable_model(RunContext& context, const std::string& chat_key) {
 std::string model_digest(const RunContext& context) {
   const Recipe& recipe = context.recipe();
   DigestCache digests(recipe.output_dir / kDigestsFile, {.trust_kept = !recipe.verify_inputs});
-  std::string all;
-  for (const fs::path& file : context.pretrained().files) all += digests.digest_of(file) + " ";
-  return sha256_hex(all);
+  return digest_of(context.pretrained().files, digests);
 }
 
 void check_editor(EditorKind kind, const EditorOptions& options, const SurveyInputs& inputs,
@@ -166,10 +186,7 @@ EditorParts EditSession::parts() const {
                   .seed = static_cast<uint64_t>(context_.recipe().seed)};
   if (!covariance_.empty()) {
     const CovarianceFile file = CovarianceFile::open(covariance_);
-    const std::string expected = model_digest(context_);
-    XKDE_CHECK(file.source().model == expected, DataError, covariance_.string(),
-               ": expected second moments of the model ", expected.substr(0, 12),
-               ", found those of ", file.source().model.substr(0, 12));
+    check_source(file, covariance_, model_digest(context_));
     all.moments = [file, this](int64_t layer, const std::string& module) {
       const int64_t width = model_.decoder.config().intermediate_size;
       return file.read(moment_place(layer, module), width).mean.to(model_.device);

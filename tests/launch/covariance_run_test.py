@@ -17,7 +17,7 @@ import sys
 import unittest
 import zipfile
 
-from tiny_run import WORDS, TinyRunTest
+from tiny_run import WORDS, TinyRunTest, write_model
 from watching import kill_when
 
 RECIPE = """\
@@ -214,9 +214,17 @@ class CovarianceRun(TinyRunTest):
         with open(f"{self.root}/another/config.json", "a") as file:
             file.write("\n")  # another file
         self.checked([self.recipe("moments", RECIPE)])
-        result = self.run_program([self.recipe("edit", EDIT), f"model.model_name_or_path={self.root}/another"])
+        other = [self.recipe("edit", EDIT), f"model.model_name_or_path={self.root}/another"]
+        for command in (["validate", *other], other):
+            result = self.run_program(command)
+            self.assertEqual(result.returncode, 65, result.stderr)
+            self.assertRegex(result.stderr,
+                             "covariance.h5: expected second moments of the model [0-9a-f]{12}, found those of ")
+            self.assertNotIn("starts", result.stderr)
+        write_model(f"{self.root}/wide", inner=48)
+        result = self.run_program(["validate", self.recipe("edit", EDIT), f"model.model_name_or_path={self.root}/wide"])
         self.assertEqual(result.returncode, 65, result.stderr)
-        self.assertRegex(result.stderr, "covariance.h5: expected second moments of the model [0-9a-f]{12}, found those of ")
+        self.assertIn("layers/1/down_proj: expected a matrix of width 48, found shape [40, 40]", result.stderr)
         self.checked([self.recipe("moments", RECIPE), "covariance.layers=[0]", "--fresh"])
         result = self.run_program([self.recipe("edit", EDIT), "--fresh"])
         self.assertEqual(result.returncode, 65, result.stderr)

@@ -190,6 +190,16 @@ void CovarianceFile::check_has(const std::string& place) const {
              fmt::format("{}", fmt::join(places_, places_.empty() ? "nothing" : ", ")));
 }
 
+void CovarianceFile::check_has(std::span<const std::string> places, int64_t width) const {
+  for (const std::string& place : places) check_has(place);
+  const auto look = [&] {
+    const Hdf5File file = Hdf5File::open(path_, Hdf5Use::kReadingData);
+    for (const std::string& place : places) dataset_of(file, path_, place, width);
+  };
+  try_file(path_, look);
+  look();
+}
+
 SecondMoment CovarianceFile::read(const std::string& place, int64_t width) const {
   check_has(place);
   const auto with_file = [&](const std::function<void(const Hdf5Dataset&)>& use) {

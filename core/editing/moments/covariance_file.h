@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,13 +45,15 @@ class CovarianceFile {
 
   const CovarianceSource& source() const noexcept { return source_; }
   const std::vector<std::string>& places() const noexcept { return places_; }
-  /// Throws where read() would as there is no such place.
-  void check_has(const std::string& place) const;
+  /// Throws where read() would as there is no such place, or its matrix has another width.
+  void check_has(std::span<const std::string> places, int64_t width) const;
   /// `width`: what I must be.
   SecondMoment read(const std::string& place, int64_t width) const;
   SecondMoment read(const std::string& place) const { return read(place, -1); }
 
  private:
+  void check_has(const std::string& place) const;
+
   std::filesystem::path path_;
   CovarianceSource source_;
   std::vector<std::string> places_;

@@ -125,9 +125,14 @@ TEST_F(CovarianceFileTest, OfAnotherWidthIsRefused) {
   write();
   const CovarianceFile file = CovarianceFile::open(path_);
 
+  const std::string refusal =
+      "layers/3/down_proj: expected a matrix of width 40, found shape [300, 300]";
   EXPECT_THAT(message_of<DataError>([&] { (void)file.read("layers/3/down_proj", 40); }),
-              HasSubstr("layers/3/down_proj: expected a matrix of width 40, found shape "
-                        "[300, 300]"));
+              HasSubstr(refusal));
+  const std::vector<std::string> places{"languages/de/layers/3/down_proj", "layers/3/down_proj"};
+  EXPECT_NO_THROW(file.check_has(places, kWidth));
+  EXPECT_THAT(message_of<DataError>([&] { file.check_has(std::span(places).last(1), 40); }),
+              HasSubstr(refusal));
 }
 
 TEST_F(CovarianceFileTest, WhoseValuesAreNotThoseOfTheirDigestIsRefused) {
