@@ -16,6 +16,7 @@
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/base/standard_output.h"
+#include "core/base/stop_signals.h"
 #include "distributed/comm/collective_call.h"
 #include "distributed/comm/gpu_of_rank.h"
 #include "distributed/comm/mpi_communicator.h"
@@ -115,6 +116,12 @@ int refuse(const dist::LauncherMismatch& mismatch) {
   return static_cast<int>(code);
 }
 
+/// What is said when a run is asked to stop. Of what was saved nothing is lost if it is killed
+/// before it has stopped, as mpirun does a second after Ctrl-C.
+constexpr const char* kAtStop =
+    "asked to stop: ends when it has saved; if it is killed first, what was saved before is kept, "
+    "and the same command goes on from there\n";
+
 /// How long a rank that fails waits for the others to say that they fail alike.
 double patience_for(ExitCode code) {
   switch (code) {
@@ -209,6 +216,7 @@ int RunCommand::run() {
   const auto mismatch = dist::launcher_mismatch(std::getenv, mpi.size(), dist::mpi_library());
   if (mismatch) return refuse(*mismatch);
   log::set_rank(mpi.rank(), mpi.size());
+  if (mpi.rank() == 0) say_at_stop(kAtStop);
   try {
     run_recipe(*this, argv_, mpi, heartbeat);
     return static_cast<int>(ExitCode::kDone);

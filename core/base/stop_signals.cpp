@@ -1,5 +1,7 @@
 #include "core/base/stop_signals.h"
 
+#include <atomic>
+#include <cerrno>
 #include <csignal>
 #include <string_view>
 
@@ -15,13 +17,24 @@ constexpr int kStopSignals[] = {SIGTERM, SIGHUP, SIGUSR1, SIGINT};
 volatile std::sig_atomic_t g_stop = 0;  ///< the signal that asked for it
 volatile std::sig_atomic_t g_save = 0;
 
+std::atomic<const char*> g_line = nullptr;  ///< of say_at_stop()
+static_assert(std::atomic<const char*>::is_always_lock_free);
+
+void say(std::string_view text) {
+  [[maybe_unused]] const auto written = ::write(STDERR_FILENO, text.data(), text.size());
+}
+
 void on_stop(int signal) {
+  const int error = errno;
   if (signal == SIGINT && g_stop == SIGINT) {
-    constexpr std::string_view kLine = "ended at once, as Ctrl-C came twice\n";
-    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, kLine.data(), kLine.size());
+    say("ended at once, as Ctrl-C came twice\n");
     ::_exit(128 + SIGINT);
   }
   g_stop = signal;
+  if (signal != SIGUSR1) {
+    if (const char* const line = g_line.exchange(nullptr)) say(line);
+  }
+  errno = error;
 }
 
 void on_save(int /*signal*/) { g_save = 1; }
@@ -47,6 +60,8 @@ void install_stop_signals() {
   handle(SIGUSR2, on_save);
   handle(SIGPIPE, SIG_IGN);
 }
+
+void say_at_stop(const char* line) noexcept { g_line = line; }
 
 void restore_stop_signals() {
   for (const int signal : kStopSignals) {

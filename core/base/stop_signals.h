@@ -9,6 +9,11 @@ namespace xkde {
 /// To be called first, by main.
 void install_stop_signals();
 
+/// What this process says, once, when SIGTERM, SIGHUP or a first SIGINT asks it to stop: who sent
+/// it may not wait until it ends (mpirun kills a second later), or a user wonders whether it was
+/// heard. nullptr: nothing. Of SIGUSR1 scripts tell themselves. `line` stays as it is from now on.
+void say_at_stop(const char* line) noexcept;
+
 /// The signals do again what they do to a process that knows nothing of them, but for SIGPIPE. One
 /// that came in between is raised again. For commands that keep nothing.
 void restore_stop_signals();

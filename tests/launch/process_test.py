@@ -146,6 +146,15 @@ class Stops(TinyRunTest):
         process.send_signal(signal.SIGUSR1)
         self.expect_stop(process, "together")
 
+    def test_what_mpirun_kills_soon_says_before_what_is_kept(self):
+        """mpirun turns Ctrl-C into SIGTERM, and a second later into SIGKILL."""
+        process = self.trains("interrupted", 2)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=PATIENCE)
+        # mpirun's own exit code is mostly 1, and not always.
+        self.assertEqual(errors.count("asked to stop: ends when it has saved; if it is killed first, what was saved before is "
+                                      "kept, and the same command goes on from there\n"), 1, errors)
+
     def test_a_request_to_save_saves_and_training_goes_on(self):
         process = self.trains("saved", 2)
         process.send_signal(signal.SIGUSR2)

@@ -55,6 +55,19 @@ TEST(StopSignals, ASecondInterruptEndsTheProcessWithALine) {
   EXPECT_EXIT(interrupt_twice(), testing::ExitedWithCode(128 + SIGINT), "Ctrl-C came twice");
 }
 
+void say_by(int signal) {
+  install_stop_signals();
+  say_at_stop("asked to stop\n");
+  std::raise(signal);
+  std::raise(SIGTERM);
+  _exit(0);
+}
+
+TEST(StopSignals, TheFirstThatAsksIsAnsweredWithALine) {
+  for (const int signal : {SIGTERM, SIGHUP, SIGINT, SIGUSR1})
+    EXPECT_EXIT(say_by(signal), testing::ExitedWithCode(0), "^asked to stop\n$") << signal;
+}
+
 void terminate_then_interrupt() {
   install_stop_signals();
   std::raise(SIGTERM);
