@@ -17,6 +17,7 @@
 #include "core/base/standard_output.h"
 #include "core/model/decoder.h"
 #include "core/model/pretrained/pretrained.h"
+#include "core/text/plural.h"
 #include "core/text/text_layout.h"
 #include "distributed/planner/machine_presets.h"
 #include "distributed/planner/machine_probe.h"
@@ -59,15 +60,15 @@ std::string stages_text(const recipe::Recipe& recipe, const RunPlan& run) {
   const recipe::TrainWorkload& work = run.workload;
   text.push_back('\n');
   return text +
-         line("training {}: {} samples, {} steps",
+         line("training {}: {}, {}",
               recipe::stage_folder_name(work.stage, recipe.stages[work.stage]->name()),
-              work.samples, work.steps) +
+              count_of(work.samples, "sample"), count_of(work.steps, "step")) +
          line(
              "         a step has {:.0f} tokens, of which {:.0f} are computed (common prefixes "
              "once)",
              work.tokens, work.computed_tokens) +
-         line("         a rank's largest pack: {} rows, {} labels", work.largest.tokens,
-              work.largest.labels);
+         line("         a rank's largest pack: {}, {}", count_of(work.largest.tokens, "row"),
+              count_of(work.largest.labels, "label"));
 }
 
 std::string adapter_text(const dist::ModelShape& model) {

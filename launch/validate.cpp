@@ -9,6 +9,7 @@
 #include "core/model/pretrained/peft_adapter.h"
 #include "core/model/pretrained/pretrained.h"
 #include "core/text/chat_template.h"
+#include "core/text/plural.h"
 #include "stages/pipeline/stage_covers.h"
 #include "stages/pipeline/stage_parsers.h"
 #include "stages/pipeline/stage_table.h"
@@ -80,7 +81,7 @@ std::string validate_recipe(const std::filesystem::path& file,
       [&](size_t stage) { check_stage(recipe, stage, *model, *chat_template, data); });
   if (changed == recipe::ChangedStages::kRefuse)
     recipe::check_places(recipe, model->files, data.files);
-  return file.string() + ": valid, " + std::to_string(recipe.stages.size()) + " stages\n";
+  return file.string() + ": valid, " + count_of(recipe.stages.size(), "stage") + "\n";
 }
 
 std::string_view ValidateCommand::summary() const {

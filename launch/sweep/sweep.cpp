@@ -13,6 +13,7 @@
 #include "core/base/error.h"
 #include "core/base/standard_output.h"
 #include "core/io/file.h"
+#include "core/text/plural.h"
 #include "core/text/text_layout.h"
 #include "launch/command_line/folder_argument.h"
 #include "launch/shell/shell_word.h"
@@ -234,9 +235,10 @@ std::string make_sweep(const SweepCommand& command) {
   const std::vector<Point> points = points_of(command, folder);
   std::string text = table_of(*command.grid, points);
   if (command.only_checks)
-    return text + concat("\n", points.size(), " recipes, valid; --dry-run writes none of them\n");
+    return text + concat("\n", count_of(points.size(), "recipe"),
+                         ", valid; --dry-run writes none of them\n");
   recipe::make_new_folder(folder, [&](const fs::path& filled) { write(points, filled); });
-  return text + concat("\n", points.size(), " recipes in ", folder.string(), "\n\n") +
+  return text + concat("\n", count_of(points.size(), "recipe"), " in ", folder.string(), "\n\n") +
          what_to_do(points, folder);
 }
 

@@ -13,6 +13,7 @@
 #include "core/edit/edit_questions.h"
 #include "core/edit/quadrants.h"
 #include "core/io/sha256.h"
+#include "core/text/plural.h"
 
 namespace xkde::recipe {
 namespace {
@@ -210,8 +211,8 @@ std::string summary_of(const BuiltData& built) {
       quadrants += concat(quadrants.empty() ? " (" : ", ", name, " ", count.get<int64_t>());
     quadrants += ")";
   }
-  return concat(built.conversations.size(), " samples", quadrants, ", ",
-                built.removed_test_questions, " test questions left out");
+  return concat(count_of(built.conversations.size(), "sample"), quadrants, ", ",
+                count_of(built.removed_test_questions, "test question"), " left out");
 }
 
 }  // namespace xkde::recipe

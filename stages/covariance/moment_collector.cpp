@@ -13,6 +13,7 @@
 #include "core/base/stop_signals.h"
 #include "core/io/file_reader.h"
 #include "core/model/token_tree.h"
+#include "core/text/plural.h"
 #include "distributed/comm/agreement.h"
 #include "distributed/comm/typed_gather.h"
 #include "stages/run/progress.h"
@@ -104,7 +105,7 @@ void MomentCollector::run() {
     XKDE_CHECK(is_whole || !stops, StopRequested, "stopped on request, sums kept in ",
                file_.parent_path().string());
   }
-  log::info(concat("covariance: ", tokens_ - first, " tokens, ",
+  log::info(concat("covariance: ", count_of(tokens_ - first, "token"), ", ",
                    tokens_per_second(tokens_ - first, all.seconds())));
 }
 

@@ -17,6 +17,7 @@
 #include "core/evaluate/scorer_agreement.h"
 #include "core/io/digest_cache.h"
 #include "core/io/file_reader.h"
+#include "core/text/plural.h"
 #include "distributed/comm/agreement.h"
 #include "distributed/comm/typed_gather.h"
 #include "stages/evaluate/judge_model.h"
@@ -130,7 +131,8 @@ class JudgePass {
     for (const JudgeQuestion& one : questions_) known_.push_back(cache_->find(one));
     const auto num_known = std::count_if(known_.begin(), known_.end(),
                                          [](const auto& verdict) { return verdict.has_value(); });
-    log::info(concat("judge: ", questions_.size(), " answers, ", num_known, " judged before"));
+    log::info(concat("judge: ", count_of(questions_.size(), "answer"), ", ", num_known,
+                     " judged before"));
   }
 
   /// Tells the other ranks the questions and what is known.

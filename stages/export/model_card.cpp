@@ -15,6 +15,7 @@
 #include "core/data/language.h"
 #include "core/evaluate/results/result_rows.h"
 #include "core/io/file_reader.h"
+#include "core/text/plural.h"
 #include "stages/recipe/run_record.h"
 #include "stages/report/evaluation_blocks.h"
 
@@ -291,11 +292,13 @@ class Card {
     const auto losses = curves.series.find("loss");
     if (losses == curves.series.end()) return;
     const auto& points = losses->second;
-    parts.push_back(fmt::format("{} steps", report::counted(std::llround(points.back().first))));
+    const auto steps = std::llround(points.back().first);
+    parts.push_back(fmt::format("{} {}", report::counted(steps), plural("step", steps)));
     if (const auto samples = curves.series.find("samples"); samples != curves.series.end()) {
       double sum = 0;
       for (const auto& [step, count] : samples->second) sum += count;
-      parts.push_back(fmt::format("{} samples seen", report::counted(std::llround(sum))));
+      const auto seen = std::llround(sum);
+      parts.push_back(fmt::format("{} {} seen", report::counted(seen), plural("sample", seen)));
     }
     parts.push_back(
         fmt::format("loss {:.4f} → {:.4f}", points.front().second, points.back().second));

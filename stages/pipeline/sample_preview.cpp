@@ -8,6 +8,7 @@
 #include "core/base/error.h"
 #include "core/model/pretrained/pretrained.h"
 #include "core/text/chat_template.h"
+#include "core/text/plural.h"
 #include "stages/recipe/errors.h"
 #include "stages/recipe/run_record.h"
 #include "stages/run/artifacts.h"
@@ -33,8 +34,8 @@ std::string text_of_token(const Tokenizer& tokenizer, int64_t id) {
 
 /// "143 tokens, 12 trained; cut from 160 tokens".
 std::string counts(size_t tokens, int64_t trained, size_t whole) {
-  std::string text = concat(tokens, " tokens, ", trained, " trained");
-  if (whole > tokens) text += concat("; cut from ", whole, " tokens");
+  std::string text = concat(count_of(tokens, "token"), ", ", trained, " trained");
+  if (whole > tokens) text += "; cut from " + count_of(whole, "token");
   return text + "\n";
 }
 
@@ -48,7 +49,8 @@ std::string shown_samples(const SftStage& stage, const SurveyInputs& inputs, int
         whole_sample(all[i], stage, inputs.model.tokenizer, inputs.chat_template);
     const auto sample = limited_sample(all[i], stage, inputs.model, inputs.chat_template);
     if (!sample) {
-      text += concat(": left out, as its question alone has ", whole.prompt_length(), " tokens\n");
+      text += concat(": left out, as its question alone has ",
+                     count_of(whole.prompt_length(), "token"), "\n");
       continue;
     }
     text += ": " + counts(sample->ids.size(), sample->num_trained(), whole.ids.size()) +

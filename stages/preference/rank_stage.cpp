@@ -19,6 +19,7 @@
 #include "core/reward/encoder_reward.h"
 #include "core/reward/nllb_reward.h"
 #include "core/reward/reward.h"
+#include "core/text/plural.h"
 #include "core/text/regex/unicode.h"
 #include "distributed/comm/agreement.h"
 #include "stages/recipe/run_record.h"
@@ -182,11 +183,11 @@ void write_pairs(const std::vector<SampleRow>& rows,
       ++(is_dev[i] ? dev : train);
     }
   }
-  const std::string left_out =
-      concat(counts.answers_equal_to_gold, " answers equal to the gold one, ",
-             counts.dropped.repeated_answers, " repeated, ", counts.dropped.equal_scores,
-             " pairs with equal scores, ", counts.dropped.equal_texts, " with equal texts, ",
-             counts.prompts_without_answers, " prompts without answers");
+  const std::string left_out = concat(
+      count_of(counts.answers_equal_to_gold, "answer"), " equal to the gold one, ",
+      counts.dropped.repeated_answers, " repeated, ", count_of(counts.dropped.equal_scores, "pair"),
+      " with equal scores, ", counts.dropped.equal_texts, " with equal texts, ",
+      count_of(counts.prompts_without_answers, "prompt"), " without answers");
   XKDE_CHECK(train + dev > 0, DataError, samples.string(),
              ": expected at least one preference pair, found none (left out: ", left_out, ")");
   write_file_atomically(folder / kPairsFile, lines);

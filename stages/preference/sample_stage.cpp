@@ -16,6 +16,7 @@
 #include "core/generate/generator.h"
 #include "core/io/atomic_file.h"
 #include "core/io/file_reader.h"
+#include "core/text/plural.h"
 #include "stages/recipe/run_record.h"
 #include "stages/run/chunk_log.h"
 #include "stages/run/work_queue.h"
@@ -139,9 +140,9 @@ void report(const std::filesystem::path& folder) {
                         {"answers_cut_at_max_new_tokens", cut},
                         {"prompts_longer_than_the_context", without}};
   write_file_atomically(folder / kStatisticsFile, statistics.dump(1) + "\n");
-  log::info(concat("sample: ", answers, " answers to ", rows.size(), " prompts, ", cut,
-                   " cut at max_new_tokens, ", without,
-                   " prompts left out that are longer than the model's context"));
+  log::info(concat("sample: ", count_of(answers, "answer"), " to ", count_of(rows.size(), "prompt"),
+                   ", ", cut, " cut at max_new_tokens, ", count_of(without, "prompt"),
+                   " left out for lack of room in the model's context"));
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include <fmt/format.h>
 
 #include "core/io/file_reader.h"
+#include "core/text/plural.h"
 #include "stages/recipe/run_record.h"
 #include "stages/report/age_charts.h"
 #include "stages/report/cost_table.h"
@@ -42,7 +43,8 @@ std::string cell(const ResultRow* row, bool is_best) {
     text += ", 95 %: " + value_text(*row->low, row->metric) + " to " +
             value_text(*row->high, row->metric);
   if (row->scope.run_seed) text += ", seed of the run: " + std::to_string(*row->scope.run_seed);
-  if (row->num_seeds > 0) text += ", mean over " + counted(row->num_seeds) + " seeds";
+  if (row->num_seeds > 0)
+    text += ", mean over " + counted(row->num_seeds) + " " + plural("seed", row->num_seeds);
   text += "\">" + value_text(*row->value, row->metric);
   if (row->spread) text += " <small>±" + value_text(*row->spread, row->metric) + "</small>";
   if (row->low && row->high && row->n > 1) {
@@ -419,7 +421,7 @@ std::string run_html(const RunResults& run) {
       run.is_finished ? "finished" : "not finished: " + escaped(text_of(run.run, "exit_reason"));
   text += ", " + escaped(text_of(run.run, "start")) + " to " + escaped(text_of(run.run, "end"));
   if (const auto hosts = run.run.find("hosts"); hosts != run.run.end() && hosts->is_array())
-    text += ", " + counted(std::ssize(*hosts)) + " ranks";
+    text += ", " + counted(std::ssize(*hosts)) + " " + plural("rank", std::ssize(*hosts));
   text += ", git " + escaped(text_of(run.run, "git_commit")) + "</p>\n";
   const auto recipe = run.run.find("recipe");
   if (recipe == run.run.end()) return text;

@@ -13,6 +13,7 @@
 
 #include "core/base/error.h"
 #include "core/io/file_reader.h"
+#include "core/text/plural.h"
 #include "stages/recipe/run_record.h"
 #include "stages/report/asked_questions.h"
 #include "stages/report/evaluation_blocks.h"
@@ -145,10 +146,15 @@ std::string warning_of(const Match& match) {
   const auto add = [&parts](int64_t count, std::string_view what) {
     if (count > 0) parts.push_back(counted(count) + std::string(what));
   };
-  add(match.only_first, " questions are asked by the first alone");
-  add(match.only_other, " questions are asked by the other alone");
-  add(match.other_text, " have another text or target");
-  add(match.other_prompt, " have another prompt, and nothing tells whether they ask the same");
+  const auto questions_are = [](int64_t count) {
+    return concat(' ', plural("question", count), count == 1 ? " is" : " are");
+  };
+  const auto have = [](int64_t count) { return count == 1 ? " has" : " have"; };
+  add(match.only_first, questions_are(match.only_first) + " asked by the first alone");
+  add(match.only_other, questions_are(match.only_other) + " asked by the other alone");
+  add(match.other_text, concat(have(match.other_text), " another text or target"));
+  add(match.other_prompt, concat(have(match.other_prompt),
+                                 " another prompt, and nothing tells whether they ask the same"));
   return fmt::format("{}", fmt::join(parts, ", "));
 }
 
@@ -213,8 +219,9 @@ void compare_evaluations(const Side& first, const Side& other, RunComparison& co
   }
   const std::string warning = warning_of(match);
   if (!warning.empty())
-    comparison.warnings.push_back(
-        fmt::format("{}{}; {} are compared", titles, warning, counted(match.common)));
+    comparison.warnings.push_back(fmt::format("{}{}; {} {} compared", titles, warning,
+                                              counted(match.common),
+                                              match.common == 1 ? "is" : "are"));
 }
 
 /// "zsre, sequential" and when a stream is asked: what two evaluations must share.

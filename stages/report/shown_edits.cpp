@@ -14,6 +14,7 @@
 #include "core/evaluate/extra_metrics.h"
 #include "core/io/json_file.h"
 #include "core/text/did_you_mean.h"
+#include "core/text/plural.h"
 #include "core/text/regex/unicode.h"
 #include "core/text/text_layout.h"
 #include "stages/recipe/errors.h"
@@ -220,7 +221,7 @@ std::string shown_edits(const fs::path& run, const ShownQuestions& shown, size_t
   const size_t count =
       shown.limit > 0 ? std::min(wanted.size(), static_cast<size_t>(shown.limit)) : wanted.size();
   std::string out = fmt::format(
-      "{} of {} questions{}\n", wanted.size(), asked.size(),
+      "{} of {}{}\n", wanted.size(), count_of(asked.size(), "question"),
       count < wanted.size() ? fmt::format(", the first {} shown (--limit 0 shows all)", count)
                             : "");
   for (size_t i = 0; i < count; ++i) {

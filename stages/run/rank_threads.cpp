@@ -12,6 +12,7 @@
 #include "core/base/control_groups.h"
 #include "core/base/host_threads.h"
 #include "core/base/log.h"
+#include "core/text/plural.h"
 #include "distributed/comm/typed_gather.h"
 #include "stages/run/run_place.h"
 
@@ -31,9 +32,7 @@ bool openmp_binds_threads() {
 
 bool mpirun_bound_us() { return environment("OMPI_MCA_orte_bound_at_launch") == "1"; }
 
-std::string cpus_text(size_t count) {
-  return fmt::format("{} CPU{}", count, count == 1 ? "" : "s");
-}
+std::string cpus_text(size_t count) { return count_of(count, "CPU"); }
 
 /// The CPUs of all ranks of a host together.
 std::set<int> cpus_of_host(const std::vector<std::vector<int>>& cpus,

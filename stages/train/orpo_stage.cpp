@@ -19,6 +19,7 @@
 #include "core/io/atomic_file.h"
 #include "core/io/file_reader.h"
 #include "core/loss/orpo_loss.h"
+#include "core/text/plural.h"
 #include "stages/recipe/run_record.h"
 #include "stages/train/finished_training.h"
 #include "stages/train/orpo_batch.h"
@@ -233,12 +234,13 @@ void run_orpo(const OrpoStage& stage, const std::filesystem::path& folder, RunCo
   if (context.is_root()) {
     const Json statistics = statistics_of(set);
     write_file_atomically(folder / kStatisticsFile, statistics.dump(1) + "\n");
-    log::info(concat(
-        "orpo: ", set.num_trained(), " training pairs of ",
-        set.prompt_of.empty() ? 0 : set.prompt_of.back() + 1, " prompts, ", set.dev.size(),
-        " dev pairs; left out: ", set.equal_texts, " with equal texts, ", set.prompts_differ,
-        " whose prompts differ, ", set.empty_texts, " with a prompt or an answer without a token, ",
-        set.dev_over_limit, " dev pairs over max_dev_pairs; ", set.truncated, " truncated"));
+    log::info(concat("orpo: ", count_of(set.num_trained(), "training pair"), " of ",
+                     count_of(set.prompt_of.empty() ? 0 : set.prompt_of.back() + 1, "prompt"), ", ",
+                     count_of(set.dev.size(), "dev pair"), "; left out: ", set.equal_texts,
+                     " with equal texts, ", set.prompts_differ, " whose prompts differ, ",
+                     set.empty_texts, " with a prompt or an answer without a token, ",
+                     count_of(set.dev_over_limit, "dev pair"), " over max_dev_pairs; ",
+                     set.truncated, " truncated"));
   }
   const bool has_dev = !set.dev.empty();
   OrpoTask task(stage, context, std::move(set));

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "core/text/plural.h"
 #include "core/text/regex/unicode.h"
 #include "stages/recipe/run_record.h"
 #include "stages/run/progress.h"
@@ -76,7 +77,7 @@ class View {
                           : run_.state == "done" ? Colour::kGreen
                                                  : Colour::kRed;
     const std::string rest =
-        fmt::format("  since {}  {} rank{}", run_.start, run_.ranks, run_.ranks == 1 ? "" : "s");
+        fmt::format("  since {}  {}", run_.start, count_of(run_.ranks, "rank"));
     const std::string name = cut(run_.name, options_.columns / 2);
     const int64_t room = options_.columns - length_of(name) - 2;
     if (room < 1) return lines_.push_back(cut(name + "  ", options_.columns));
@@ -159,9 +160,10 @@ class View {
 
   void add_ranks(const StageProgress& stage) {
     for (const auto& [rank, work] : stage.ranks) {
-      lines_.push_back(cut(fmt::format("{}: rank {}: {} chunks in {}", stage.folder, rank,
-                                       work.chunks, minutes_and_seconds(work.seconds)),
-                           options_.columns));
+      lines_.push_back(
+          cut(fmt::format("{}: rank {}: {} in {}", stage.folder, rank,
+                          count_of(work.chunks, "chunk"), minutes_and_seconds(work.seconds)),
+              options_.columns));
     }
   }
 

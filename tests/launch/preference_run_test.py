@@ -167,7 +167,7 @@ class PreferenceRun(TinyRunTest):
         self.assertEqual(result.returncode, 65)
         self.assertIn("expected at least one preference pair, found none (left out: 2 answers equal to the gold one",
                       result.stderr)
-        self.assertIn("1 prompts without answers", result.stderr)
+        self.assertIn("1 prompt without answers", result.stderr)
 
     def test_pairs_with_equal_texts_are_left_out_and_counted(self):
         pair = dict(prompt="<|im_start|>user\nq<|im_end|>\n", chosen="one", rejected="two")
@@ -175,7 +175,7 @@ class PreferenceRun(TinyRunTest):
         keys = "max_steps: 1, eval_steps: 0, save_steps: 0"
         result = self.run_alone("equal", f"orpo: {{{{pairs: {path}, {keys}}}}}")
         self.assertEqual(result.returncode, 0, result.stderr)
-        self.assertIn("1 training pairs of 1 prompts, 0 dev pairs; left out: 1 with equal texts", result.stderr)
+        self.assertIn("1 training pair of 1 prompt, 0 dev pairs; left out: 1 with equal texts", result.stderr)
         only = self.write("only_equal.jsonl", [dict(pair, rejected="one")])
         result = self.run_alone("only_equal", f"orpo: {{{{pairs: {only}, {keys}}}}}")
         self.assertEqual(result.returncode, 65)
@@ -188,7 +188,7 @@ class PreferenceRun(TinyRunTest):
             json.dump(rows, file)
         result = self.run_alone("long", f"sample: {{{{train_data: {self.root}/long.json, max_new_tokens: 3}}}}")
         self.assertEqual(result.returncode, 0, result.stderr)
-        self.assertIn("1 prompts left out that are longer than the model's context", result.stderr)
+        self.assertIn("1 prompt left out for lack of room in the model's context", result.stderr)
         self.assertEqual([len(row["answers"]) for row in self.lines("long", "01-sample/samples.jsonl")], [5, 0, 5])
 
     def test_a_field_of_another_kind_is_named_with_its_line(self):

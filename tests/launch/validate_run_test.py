@@ -185,6 +185,7 @@ class ValidateRun(TinyRunTest):
     def test_what_the_run_can_do(self):
         self.both_accept("asks", ASK.replace("0}}", "0, extra_metrics: [f1, fluency]}}"))
         self.both_accept("gguf", "  - export: {{path: {out}/x, format: gguf}}\n")
+        self.assertTrue(self.checked(["validate", f"{self.root}/gguf.yaml"]).stdout.endswith(": valid, 1 stage\n"))
         self.both_accept("good", build("0:3") + sft(", lora: {{r: 2, alpha: 4}}") + "  - export: {{adapter: {out}/peft}}\n")
 
 

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "core/base/error.h"
+#include "core/text/plural.h"
 
 namespace xkde {
 
@@ -144,7 +145,7 @@ std::string records_text(const ResultRow& row) {
   std::string text = std::to_string(scope.records);
   if (scope.order != kDrawnOrder) return text + " in file order";
   text += " drawn by ";
-  return text + (scope.seed ? concat("seed ", *scope.seed) : concat(row.num_seeds, " seeds"));
+  return text + (scope.seed ? concat("seed ", *scope.seed) : count_of(row.num_seeds, "seed"));
 }
 
 Json result_json(const ResultRow& row) {

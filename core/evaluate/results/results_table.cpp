@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "core/base/error.h"
+#include "core/text/plural.h"
 
 namespace xkde {
 
@@ -44,7 +45,7 @@ bool is_shown(const std::string& metric) {
 std::string title_of(const EvalScope& scope) {
   std::string title = scope.benchmark + ", " + scope.mode;
   if (!scope.asks_edits()) return title;
-  if (scope.mode != "single") title += ", " + std::to_string(scope.size) + " edits";
+  if (scope.mode != "single") title += ", " + count_of(scope.size, "edit");
   if (scope.eval_when == "immediate") title += ", each asked at once";
   if (scope.method != "xkde") title += ", method " + scope.method;
   return title;

@@ -117,10 +117,10 @@ TEST_F(Comparison, WarnsOfOtherQuestionsAndLeavesThemOut) {
   ASSERT_EQ(found.warnings.size(), 1U);
   EXPECT_THAT(
       found.warnings[0],
-      AllOf(HasSubstr("a, 01-evaluate and b, 01-evaluate: 1 questions are asked by the first "
-                      "alone, 1 questions are asked by the other alone, 1 have another text or "
+      AllOf(HasSubstr("a, 01-evaluate and b, 01-evaluate: 1 question is asked by the first "
+                      "alone, 1 question is asked by the other alone, 1 has another text or "
                       "target"),
-            HasSubstr("; 1 are compared")));
+            HasSubstr("; 1 is compared")));
   EXPECT_EQ(found.differences.at(0).records, 1);
   EXPECT_EQ(found.differences[0].first_records, 3);
 }
@@ -128,7 +128,7 @@ TEST_F(Comparison, WarnsOfOtherQuestionsAndLeavesThemOut) {
 TEST_F(Comparison, WarnsWhereOnlyPromptsTellAndDiffer) {
   add("a", {{.record = 0, .prompt = "p"}});
   add("b", {{.record = 0, .prompt = "q"}});
-  EXPECT_THAT(compare_runs(runs_).warnings.at(0), HasSubstr("1 have another prompt"));
+  EXPECT_THAT(compare_runs(runs_).warnings.at(0), HasSubstr("1 has another prompt"));
 }
 
 TEST_F(Comparison, OfARunWithoutPredictionsIsAWarning) {
