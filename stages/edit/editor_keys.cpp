@@ -1,5 +1,6 @@
 #include "stages/edit/editor_keys.h"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,16 +15,24 @@ constexpr Condition<std::string> kTemplate{
     "a text with {} where the prompt goes",
     [](const std::string& text) { return text.find("{}") != std::string::npos; }, "\\{\\}"};
 
-void read(StrictMap& map, EditorKind kind, const EditorNumber<int64_t>& number, int64_t& value) {
-  map.optional(number.key, value, number.may_be_zero_of(kind) ? kNotNegative : kPositive);
+/// Nothing where it is not known: then the keys of any may be there.
+using Method = std::optional<EditorKind>;
+
+template <typename Number>
+bool may_be_zero(const Number& number, Method method) {
+  return !method || number.may_be_zero_of(*method);
 }
 
-void read(StrictMap& map, EditorKind kind, const EditorNumber<double>& number, double& value) {
+void read(StrictMap& map, Method method, const EditorNumber<int64_t>& number, int64_t& value) {
+  map.optional(number.key, value, may_be_zero(number, method) ? kNotNegative : kPositive);
+}
+
+void read(StrictMap& map, Method method, const EditorNumber<double>& number, double& value) {
   map.optional(number.key, value,
-               number.may_be_zero_of(kind) ? kNotNegativeNumber : kPositiveNumber);
+               may_be_zero(number, method) ? kNotNegativeNumber : kPositiveNumber);
 }
 
-void read(StrictMap& map, EditorKind /*kind*/, const EditorNumber<bool>& number, bool& value) {
+void read(StrictMap& map, Method /*method*/, const EditorNumber<bool>& number, bool& value) {
   map.optional(number.key, value);
 }
 
@@ -40,15 +49,15 @@ void refuse_key(StrictMap& map, std::string_view key, EditorKind kind, const Loo
 }
 
 template <typename Numbers>
-void each_number(StrictMap& map, EditorKind kind, const Numbers& numbers, EditorOptions& options) {
+void each_number(StrictMap& map, Method method, const Numbers& numbers, EditorOptions& options) {
   for (const auto& number : numbers) {
-    if (!number.is_of(kind)) {
-      refuse_key(map, number.key, kind,
+    if (method && !number.is_of(*method)) {
+      refuse_key(map, number.key, *method,
                  [&](const EditorEntry& entry) { return number.is_of(entry.value); });
       continue;
     }
     auto& value = options.*number.option;
-    if (map.asks(number.key, value)) read(map, kind, number, *value);
+    if (map.asks(number.key, value)) read(map, method, number, *value);
   }
 }
 
@@ -88,33 +97,33 @@ void describe_editor(StrictMap& stage) {
   for (Json& rule : rules) stage.add_rule(std::move(rule));
 }
 
-void each_editor_key(StrictMap map, EditorKind kind, EditorOptions& options) {
-  const EditorEntry& entry = entry_of(kEditors, kind);
+void each_editor_key(StrictMap map, std::optional<EditorKind> method, EditorOptions& options) {
+  const EditorEntry* const entry = method ? &entry_of(kEditors, *method) : nullptr;
   map.optional_or_auto("preset", options.preset, kEditorPresetNames);
   if (map.asks("layers", options.layers)) map.optional("layers", *options.layers, kNotNegative);
   if (map.asks("modules", options.modules)) map.optional("modules", *options.modules);
-  each_number(map, kind, kEditorCounts, options);
-  each_number(map, kind, kEditorNumbers, options);
-  each_number(map, kind, kEditorSwitches, options);
+  each_number(map, method, kEditorCounts, options);
+  each_number(map, method, kEditorNumbers, options);
+  each_number(map, method, kEditorSwitches, options);
   const std::vector<std::string_view> templates = ChatTemplate::keys();
   map.optional("chat_template", options.chat_template, Names{templates});
-  if (entry.uses_contexts) {
+  if (entry == nullptr || entry->uses_contexts) {
     map.written_if(!options.context_templates.empty(), "context_templates",
                    options.context_templates, kTemplate);
   } else {
-    refuse_key(map, "context_templates", kind,
+    refuse_key(map, "context_templates", entry->value,
                [](const EditorEntry& other) { return other.uses_contexts; });
   }
-  if (kind == EditorKind::kWise) {
+  if (entry == nullptr || entry->value == EditorKind::kWise) {
     map.written_if(!options.unrelated.empty(), "unrelated", options.unrelated);
   } else {
-    refuse_key(map, "unrelated", kind,
+    refuse_key(map, "unrelated", entry->value,
                [](const EditorEntry& other) { return other.value == EditorKind::kWise; });
   }
-  if (entry.needs_moments) {
+  if (entry == nullptr || entry->needs_moments) {
     map.written_if(!options.covariance.empty(), "covariance", options.covariance);
   } else {
-    refuse_key(map, "covariance", kind,
+    refuse_key(map, "covariance", entry->value,
                [](const EditorEntry& other) { return other.needs_moments; });
   }
   map.optional("batch", options.batch, kPositive);

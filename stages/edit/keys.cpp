@@ -10,6 +10,7 @@ namespace xkde::recipe {
 
 void EditStage::each_key(StrictMap map) {
   map.written_if(revert, "revert", revert);
+  if (!map.knows("revert")) return;  // it says which keys there may be
   if (revert) return map.done();
   const auto names = benchmark_names(&BenchmarkSource::is_evaluated);
   each_edited_key(map, Names{names}, edits);
@@ -27,7 +28,8 @@ void EditStage::each_key(StrictMap map) {
     describe_editor(map);
     map.excuse("revert");
   } else {
-    each_editor_key(map.map("editor"), method, editor);
+    const bool is_known = map.knows("method");
+    each_editor_key(map.map("editor"), is_known ? std::optional(method) : std::nullopt, editor);
   }
   map.done();
 }

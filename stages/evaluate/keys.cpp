@@ -36,6 +36,7 @@ bool has_averaging(const std::string& benchmark) {
 
 /// What a mode asks of the keys beside it.
 void check_mode(StrictMap& map, const EvaluateStage& stage) {
+  if (!map.knows("mode")) return;
   const bool is_single = stage.mode == EditMode::kSingle;
   if (is_single && stage.sizes != std::vector<int64_t>{1})
     map.add_error("sizes", "expected [1], the only size of mode single, found others");
@@ -46,7 +47,7 @@ void check_mode(StrictMap& map, const EvaluateStage& stage) {
                                       name_of(kEditModeNames, stage.mode)));
   const bool is_asked_at_end =
       stage.mode == EditMode::kSequential && stage.eval_when != EvalWhen::kImmediate;
-  if (stage.by_age && !is_asked_at_end)
+  if (stage.by_age && !is_asked_at_end && map.knows("eval_when"))
     map.add_error(
         "by_age",
         concat("expected mode: sequential and eval_when: end or at_sizes beside true, found ",
@@ -73,17 +74,19 @@ std::string demonstrating_methods() {
 
 void check_method(StrictMap& map, const EvaluateStage& stage) {
   const std::string name(stage.method->name());
-  if (stage.demonstrations && stage.method->demonstrator() == nullptr)
+  const bool is_known = map.knows("method");
+  if (is_known && stage.demonstrations && stage.method->demonstrator() == nullptr)
     map.add_error("demonstrations", "expected method: " + demonstrating_methods() +
                                         " beside this key, found " + name);
-  if (stage.method->shows_one_fact() && stage.retriever && stage.retriever->k != 1)
+  if (is_known && stage.method->shows_one_fact() && stage.retriever && stage.retriever->k != 1)
     map.add_error("retriever", "expected k: 1 beside method: " + name + ", found more");
   if (stage.scoring == Scoring::kEasyEdit && map.has("chat_template"))
     map.add_error("chat_template",
                   "expected scoring: xkde beside this key, found easyedit, which has none");
-  if (stage.prompt_language == PromptLanguage::kNative && stage.method != &xkde_method())
+  const bool is_native = stage.prompt_language == PromptLanguage::kNative;
+  if (is_known && is_native && stage.method != &xkde_method())
     map.add_error("prompt_language", "expected method: xkde beside native, found " + name);
-  if (!has_averaging(stage.benchmark) && map.has("averaging"))
+  if (map.knows("benchmark") && !has_averaging(stage.benchmark) && map.has("averaging"))
     map.add_error("averaging",
                   "expected a benchmark of KnowEdit beside this key, found " + stage.benchmark);
 }
@@ -117,7 +120,8 @@ void check_instructions(StrictMap& map, const EvaluateStage& stage) {
 void check_seeds(StrictMap& map, const EvaluateStage& stage) {
   if (stage.sample > 0 && !map.has("seeds"))
     map.add_error("sample", "expected the key seeds beside it, found none");
-  if (!stage.seeds.empty() && stage.sample == 0 && stage.mode == EditMode::kSingle)
+  const bool is_known = map.knows("sample") && map.knows("mode");
+  if (is_known && !stage.seeds.empty() && stage.sample == 0 && stage.mode == EditMode::kSingle)
     map.add_error("seeds",
                   "expected the key sample beside it in mode single, where the order of records "
                   "says nothing, found none");
@@ -193,6 +197,7 @@ void describe_weight_keys(StrictMap& map) {
 
 void each_weight_key(StrictMap& map, EvaluateStage& stage) {
   if (map.describes()) return describe_weight_keys(map);
+  if (!map.knows("method")) return each_editor_key(map.map("editor"), {}, stage.editor);
   const std::optional<EditorKind> kind = stage.method->editor();
   if (kind) return each_editor_key(map.map("editor"), *kind, stage.editor);
   if (map.has("editor"))

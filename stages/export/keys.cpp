@@ -73,7 +73,7 @@ void ExportStage::each_key(StrictMap map) {
     if (is_gguf && map.has(key))
       map.add_error(key, "expected format: huggingface beside this key, found gguf");
   }
-  if (!is_gguf && map.has("gguf_type")) {
+  if (!is_gguf && map.knows("format") && map.has("gguf_type")) {
     map.add_error("gguf_type", "expected format: gguf beside this key, found huggingface");
   }
   map.written_if(!memory.empty(), "memory", memory);

@@ -36,11 +36,13 @@ void RankStage::each_key(StrictMap map) {
   const RewardEntry& entry = reward_entry();
   const bool has_model = map.has("model_name_or_path");
   map.written_if(entry.files != nullptr, "model_name_or_path", model_name_or_path);
-  if (entry.files != nullptr && !has_model) {
+  const bool is_known = map.knows("reward");
+  if (is_known && entry.files != nullptr && !has_model) {
     map.add_error("reward", concat("expected model_name_or_path beside reward: ", entry.name,
                                    ", found none"));
   }
   const auto add_wrong_reward = [&](const char* key, const std::string& expected) {
+    if (!is_known) return;
     map.add_error(key,
                   concat("expected reward: ", expected, " beside this key, found ", entry.name));
   };

@@ -87,7 +87,8 @@ void each_key_of(StrictMap& map, const Names& benchmarks, EditSelection& edits,
   if (source != nullptr && source->has_one_language()) only.emplace_back(source->languages[0]);
   if (map.reads()) edits.edit_languages = edits.test_languages = only;
   for (const auto& [key, codes] : languages) {
-    read_languages(map, key, only.empty() && !map.describes(), *codes);
+    const bool has_several = only.empty() && map.knows("benchmark");
+    read_languages(map, key, has_several && !map.describes(), *codes);
     if (!only.empty() && *codes != only)
       map.add_error(key, "expected [" + only[0] + "], the only language of " + edits.benchmark +
                              ", found others");

@@ -28,12 +28,19 @@ void RecipeErrors::add(Place place, const std::string& path, const std::string& 
   if (std::find(closed_.begin(), closed_.end(), place) != closed_.end()) return;
   std::string line = text_of(place) + ": ";
   if (!path.empty()) line += printable(path, kLongestPath) + ": ";
-  errors_.push_back({place, line + what});
+  errors_.push_back({place, path, line + what});
 }
 
 void RecipeErrors::add_last(Place place, const std::string& path, const std::string& what) {
   add(place, path, what);
   closed_.push_back(place);
+}
+
+bool RecipeErrors::is_wrong(std::string_view path) const {
+  return std::ranges::any_of(errors_, [path](const Mistake& mistake) {
+    const std::string_view own = mistake.path;
+    return own.starts_with(path) && (own.size() == path.size() || own[path.size()] == '.');
+  });
 }
 
 std::string RecipeErrors::text_of(Place place) const {

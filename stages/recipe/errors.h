@@ -29,6 +29,8 @@ class RecipeErrors {
   /// The same for a value that is then known to be wrong: what else is added there is left out.
   void add_last(Place place, const std::string& path, const std::string& what);
   bool empty() const noexcept { return errors_.empty(); }
+  /// Whether a mistake was added at `path` or below it.
+  bool is_wrong(std::string_view path) const;
   /// "file:line:column" or "command line".
   std::string text_of(Place place) const;
   const std::string& file() const noexcept { return file_; }
@@ -39,6 +41,7 @@ class RecipeErrors {
  private:
   struct Mistake {
     Place place;
+    std::string path;
     std::string line;
   };
   std::string file_;

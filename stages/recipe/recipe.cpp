@@ -149,9 +149,14 @@ void parse_stages(StrictMap& map, StageParsers parsers, Recipe& recipe) {
     const std::vector<std::string> keys = item.keys();
     names.push_back(keys.size() == 1 ? keys.front() : "");
   }
+  // Of a stage of no known kind nobody can tell what it leaves to those below it.
+  bool knows_above = true;
   for (size_t i = 0; i < items.size(); ++i) {
     const StageParser* parser = parser_for(items[i], parsers);
-    if (parser == nullptr) continue;
+    if (parser == nullptr) {
+      knows_above = false;
+      continue;
+    }
     const std::string name(parser->name);
     StrictMap body = items[i].map(name);
     // The shortest path that is also a valid override.
@@ -159,8 +164,11 @@ void parse_stages(StrictMap& map, StageParsers parsers, Recipe& recipe) {
     recipe.origin.stage_paths.push_back(body.path());
     StrictMap checked = body;
     StagePtr stage = parser->parse(std::move(body));
-    check_source(*stage, recipe.stages, checked);
-    check_base(*stage, recipe.stages, checked);
+    knows_above = knows_above && checked.knows("lora");
+    if (knows_above) {
+      check_source(*stage, recipe.stages, checked);
+      check_base(*stage, recipe.stages, checked);
+    }
     recipe.stages.push_back(std::move(stage));
   }
 }

@@ -141,6 +141,10 @@ void StrictMap::finish_schema() {
 
 bool StrictMap::has(std::string_view key) const { return node_->find(key) != nullptr; }
 
+bool StrictMap::knows(std::string_view key) const {
+  return !reads() || !errors_->is_wrong(path_of(key));
+}
+
 std::vector<std::string> StrictMap::keys() const {
   std::vector<std::string> keys;
   for (const YamlNode::Entry& entry : node_->entries) keys.push_back(entry.key);

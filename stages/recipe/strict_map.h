@@ -62,6 +62,10 @@ class StrictMap {
   std::vector<std::string> keys() const;  ///< as written, asked for or not
   const std::string& file() const noexcept { return errors_->file(); }
   const std::string& path() const noexcept { return path_; }
+  /// False where a mistake was noted at the key or below it. Then its variable is as it was, and
+  /// tells nothing of what the keys beside it should be. True for a map that is written or
+  /// described.
+  bool knows(std::string_view key) const;
   /// Names the mapping otherwise in messages from now on.
   void rename(std::string path) { path_ = std::move(path); }
   std::string path_of(std::string_view key) const;

@@ -54,7 +54,8 @@ void OrpoStage::each_key(StrictMap map) {
   each_train_key(map);
   map.optional("max_length", max_length, kPositive);
   map.optional("max_prompt_length", max_prompt_length, kPositive);
-  if (max_prompt_length >= max_length) {
+  const bool knows_lengths = map.knows("max_length") && map.knows("max_prompt_length");
+  if (knows_lengths && max_prompt_length >= max_length) {
     map.add_error("max_prompt_length", "expected less than max_length, found " +
                                            std::to_string(max_prompt_length) + " and " +
                                            std::to_string(max_length));
@@ -67,11 +68,11 @@ void OrpoStage::each_key(StrictMap map) {
   map.optional("load_best_model_at_end", load_best_model_at_end);
   map.optional("early_stopping_patience", early_stopping_patience, kNotNegative);
   const bool needs_dev = load_best_model_at_end || early_stopping_patience > 0;
-  if (eval_steps == 0 && early_stopping_patience > 0)
+  if (eval_steps == 0 && early_stopping_patience > 0 && map.knows("eval_steps"))
     map.add_error("early_stopping_patience",
                   "expected eval_steps above 0 beside this key, found 0");
   // As transformers: the best model must be one that was saved.
-  if (eval_steps > 0 && needs_dev && save_steps % eval_steps != 0) {
+  if (eval_steps > 0 && needs_dev && save_steps % eval_steps != 0 && map.knows("save_steps")) {
     map.add_error("save_steps", "expected 0 or a multiple of eval_steps (" +
                                     std::to_string(eval_steps) + "), found " +
                                     std::to_string(save_steps));

@@ -73,6 +73,15 @@ TEST(EditMistakes, EditNeedsAMethodAndItsKeys) {
     EXPECT_THAT(error_of_edit(keys), testing::HasSubstr(told)) << keys;
 }
 
+TEST(EditMistakes, BesideAnUnknownMethodEveryKeyOfAnyMayStand) {
+  const std::string error = error_of_edit(
+      "method: rom, editor: {epochs: 2, covariance: c, clamp_norm: 0, lora_aplha: 1}");
+
+  EXPECT_THAT(error, testing::HasSubstr("r.yaml: 2 errors\n"));
+  EXPECT_THAT(error, testing::HasSubstr("did you mean 'rome'?"));
+  EXPECT_THAT(error, testing::HasSubstr("lora_aplha: unknown key; did you mean 'lora_alpha'?"));
+}
+
 TEST(EditMistakes, AKeyOfAnotherMethodIsToldOnce) {
   const std::string error =
       error_of_edit("method: rome, editor: {epochs: 2, covariance: c, lora_alpha: 1}");

@@ -85,6 +85,49 @@ TEST(RecipeMistakes, ANameThatIsNotUtf8IsNotTakenFromTheFile) {
   EXPECT_EQ(error_of(text, {}, "runs/r\xFF.yaml"), "");
 }
 
+TEST(RecipeMistakes, AnUnknownValueBringsNoOtherMistakes) {
+  const std::string evaluate =
+      "  - evaluate: {benchmark: bmike53, data: d, edit_languages: [en], test_languages: [de], ";
+  const std::pair<std::string, const char*> stages[] = {
+      {evaluate + "method: romee, editor: {layers: [1], clamp_norm: 0, lora_r: 2}, "
+                  "prompt_language: native}\n",
+       "evaluate.method: expected"},
+      {evaluate + "method: ikee, demonstrations: {benchmark: mzsre, data: d}, retriever: "
+                  "{model_name_or_path: e}}\n",
+       "did you mean 'ike'?"},
+      {evaluate + "mode: sequentail, sizes: [1, 5], eval_when: end, memory: pair, by_age: true, "
+                  "seeds: [1], retriever: {model_name_or_path: e}}\n",
+       "evaluate.mode: expected"},
+      {evaluate + "sample: some, seeds: [1]}\n", "evaluate.sample: expected"},
+      {"  - evaluate: {benchmark: wikiboi, data: d, averaging: lte}\n", "did you mean 'wikibio'?"},
+      {"  - edit: {benchmark: wikiboi, data: d, method: rome}\n", "did you mean 'wikibio'?"},
+      {"  - edit: {benchmark: mzsre, data: d, edit_languages: [en], method: rom, editor: {steps: "
+       "2, "
+       "covariance: c}}\n",
+       "did you mean 'rome'?"},
+      {"  - edit: {revert: tru}\n", "edit.revert: expected true or false"},
+      {"  - build_data: {sources: [{benchmark: mzsr, data: d}]}\n", "did you mean 'mzsre'?"},
+      {"  - rank: {samples: s.jsonl, reward: chrff, source_language: en, prefix: p}\n",
+       "did you mean 'chrf'?"},
+      {"  - export: {path: out, format: guff, gguf_type: Q4_0}\n", "export.format: expected"},
+      {"  - orpo: {pairs: p.jsonl, max_length: many, max_prompt_length: 1000}\n",
+       "orpo.max_length: expected"},
+      {"  - orpo: {pairs: p.jsonl, eval_steps: many, early_stopping_patience: 2}\n",
+       "orpo.eval_steps: expected"},
+      {"  - smaple: {train_data: t.json}\n  - rank: {reward: chrf}\n",
+       "unknown stage; expected build_data"},
+      {"  - sft: {train_data: t.json, lora: {base: q9_0}}\n"
+       "  - orpo: {pairs: p.jsonl, lora: {base: q8_0}}\n",
+       "sft.lora.base: expected"},
+  };
+  for (const auto& [text, told] : stages) {
+    const std::string message = error_of("model: {model_name_or_path: m}\nstages:\n" + text);
+
+    EXPECT_THAT(message, HasSubstr(told)) << text;
+    EXPECT_THAT(message, Not(HasSubstr("\n"))) << text;
+  }
+}
+
 TEST(RecipeMistakes, AnAdapterHasItsOwnNamesOfPeftsKeys) {
   const std::string recipe(kRecipe);
   const auto message = [&](const std::string& lora) {
