@@ -14,8 +14,10 @@ namespace {
 
 constexpr int kStopSignals[] = {SIGTERM, SIGHUP, SIGUSR1, SIGINT};
 
-volatile std::sig_atomic_t g_stop = 0;  ///< the signal that asked for it
-volatile std::sig_atomic_t g_save = 0;
+// A signal comes to any thread, and all of them ask.
+std::atomic<int> g_stop = 0;  ///< the signal that asked for it
+std::atomic<bool> g_save = false;
+static_assert(std::atomic<int>::is_always_lock_free && std::atomic<bool>::is_always_lock_free);
 
 std::atomic<const char*> g_line = nullptr;  ///< of say_at_stop()
 static_assert(std::atomic<const char*>::is_always_lock_free);
@@ -37,7 +39,7 @@ void on_stop(int signal) {
   errno = error;
 }
 
-void on_save(int /*signal*/) { g_save = 1; }
+void on_save(int /*signal*/) { g_save = true; }
 
 void handle(int signal, void (*handler)(int)) {
   struct sigaction action = {};
@@ -77,10 +79,6 @@ void check_stop() {
   if (stop_requested()) throw StopRequested("stopped on request");
 }
 
-bool take_save_request() noexcept {
-  const bool asked = g_save != 0;
-  if (asked) g_save = 0;
-  return asked;
-}
+bool take_save_request() noexcept { return g_save.exchange(false); }
 
 }  // namespace xkde
