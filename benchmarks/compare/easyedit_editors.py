@@ -1,13 +1,14 @@
-"""EasyEdit's own ROME, MEMIT and AlphaEdit, out of a checkout of its repository, on the edits of check_editors.py.
+"""EasyEdit's own FT, ROME, MEMIT, EMMET and AlphaEdit, out of a checkout of its repository, on the edits of check_editors.py.
 
 The code is imported where it lies and not changed. Given to it are what a run of ours used: settings, contexts and second
 moments, in the place of those that it would make or download itself. `METHODS[name](session, requests)` is as in
-plain_editors.py, but notes nothing.
+plain_editors.py, but notes nothing except for the losses of FT.
 """
 import contextlib
 import importlib
 import io
 import pathlib
+import re
 import sys
 import types
 
@@ -51,12 +52,30 @@ def rows_of(requests):
 
 @contextlib.contextmanager
 def quiet():
-    with contextlib.redirect_stdout(io.StringIO()):
-        yield
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        yield said
 
 
 def layer_of(module_name):
     return int(module_name.split(".layers.")[1].split(".")[0])
+
+
+def fine_tuning(objective, padding_side):
+    def edit(session, requests):
+        main, options, tokenizer = part("ft.ft_main"), session.options, session.tokenizer
+        # FT-L leaves out of its loss what is the unknown token, and means the padding.
+        tokenizer.padding_side, tokenizer.pad_token = padding_side, tokenizer.unk_token or tokenizer.eos_token
+        modules = LLAMA | {"rewrite_module_tmp": LLAMA["rewrite_module_tmp"] + ".weight"}
+        settings = main.FTHyperParams(
+            **modules, lm_head_module="lm_head", layers=[layer for layer, _ in options["matrices"]], num_steps=options["steps"],
+            lr=options["learning_rate"], weight_decay=0, kl_factor=0, norm_constraint=options["norm_limit"] or False,
+            device=str(session.model.device), alg_name="FT", model_name="llama", objective_optimization=objective,
+            batch_size=options["batch_size"])
+        with quiet() as said:
+            main.apply_ft_to_model(session.model, tokenizer, rows_of(requests), settings)
+        session.model.requires_grad_(False)
+        return {"losses": [float(loss) for loss in re.findall(r"^Batch loss (.*)$", said.getvalue(), re.MULTILINE)]}
+    return edit
 
 
 def rome(session, requests):
@@ -79,6 +98,16 @@ def memit(session, requests):
         main.apply_memit_to_model(session.model, session.tokenizer, rows_of(requests), settings)
 
 
+def emmet(session, requests):
+    main = part("emmet.emmet_main")
+    main.CONTEXT_TEMPLATES_CACHE = [session.templates[:1], session.templates[1:]]
+    main.get_cov = lambda model, tok, name, *_, **__: session.covariance[layer_of(name)].float()
+    settings = settings_of(session, main.EMMETHyperParams, alg_name="EMMET", layer_selection="all", mom2_adjustment=True,
+                           mom2_update_weight=1, update_norm_lambda=0, emmet_lambda=session.options["emmet_lambda"])
+    with quiet():
+        main.apply_emmet_to_model(session.model, session.tokenizer, rows_of(requests), settings)
+
+
 def alphaedit(session, requests):
     main = part("alphaedit.AlphaEdit_main")
     main.CONTEXT_TEMPLATES_CACHE = [session.templates[:1], session.templates[1:]]
@@ -95,4 +124,11 @@ def alphaedit(session, requests):
         main.apply_AlphaEdit_to_model(session.model, session.tokenizer, rows_of(requests), settings, reset_cache=is_first)
 
 
-METHODS = {"rome": rome, "memit": memit, "alphaedit": alphaedit}
+METHODS = {
+    "ft_l": fine_tuning("prompt_last", "right"),
+    "ft_m": fine_tuning("target_new", "left"),
+    "rome": rome,
+    "memit": memit,
+    "emmet": emmet,
+    "alphaedit": alphaedit,
+}

@@ -440,13 +440,13 @@ def the_check_accepts_a_true_run_and_refuses_a_damaged_one(bench):
             place = pathlib.Path(folder) / "01-edit"
             write_stage(place, session, method, [FACTS[:2], FACTS[2:]])
             model = copy.deepcopy(bench.model)
-            _, summary, bad = check_editors.check_stage(check_editors.Stage(place), model, bench.tokenizer)
+            _, summary, bad = check_editors.check_stage(check_editors.Stage(place), model, bench.tokenizer, METHODS)
             assert not bad and summary["worst_matrix"] < 1e-5 and summary["edits"] == len(FACTS), summary
             with h5py.File(place / "weights.h5", "r+") as file:
                 name = next(name for name, _ in session.matrices())
                 before = check_editors.weights_of(bench.model)[name].numpy()
                 file[f"weights/{name}"][...] = before + 1.002 * (file[f"weights/{name}"][...] - before)
-            rows, summary, bad = check_editors.check_stage(check_editors.Stage(place), model, bench.tokenizer)
+            rows, summary, bad = check_editors.check_stage(check_editors.Stage(place), model, bench.tokenizer, METHODS)
             assert bad and [row["tensor"] for row in rows if row["different"]] == [name], summary
 
 
