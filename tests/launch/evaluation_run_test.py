@@ -311,7 +311,7 @@ class EvaluationRun(TinyRunTest):
         runs = [os.path.join(self.root, name) for name in ("one", "two")]
         page = os.path.join(self.root, "both.html")
         result = self.checked(["report", *runs, "--out", page])
-        self.assertIn("(  +0.00)", result.stdout)
+        self.assertIn("(+0.00)", result.stdout)
         for file in (page, runs[0] + "/report.html"):
             with open(file, encoding="utf-8") as html:
                 Nesting().check(html.read())
