@@ -2,7 +2,7 @@
 """Replays the edits of `xkde_dist` with the plain editors of plain_editors.py, and compares what they made of the weights.
 
 usage: check_editors.py RUN --model DIR [--stage 01] [--dtype float32] [--device cpu] [--time ROUNDS [--padded]]
-                        [--easyedit DIR]
+                        [--easyedit DIR | --ultraedit DIR]
        check_editors.py --self-test
 RUN is the folder of a finished run in float32, DIR the Hugging Face folder of the weights that its first `edit` stage
 found. Every group of every `edit` stage (or up to the named one, which alone is compared) is written anew from
@@ -15,7 +15,7 @@ weights that differ most (`of_most_weights`).
 --time: edits a second of the plain editors, each round from the same weights; nothing is compared. With --padded the contexts
 of a request are one padded batch, as in EasyEdit, and not one after another.
 --easyedit: EasyEdit's own code, of a checkout in DIR, in the place of the plain editors (FT-L, FT-M, ROME, MEMIT, EMMET,
-AlphaEdit).
+AlphaEdit). --ultraedit: likewise the code of UltraEdit's authors, of a checkout of XiaojieGu/UltraEdit.
 --self-test: the plain editors on a tiny random model, against what must hold of them.
 """
 import argparse
@@ -31,6 +31,7 @@ import transformers
 
 import easyedit_editors
 import plain_editors
+import ultraedit_editors
 from common import RandomStream, json_lines, load_model
 
 MOST_OF_A_MATRIX, MOST_OF_A_LOSS, LEAST_LOSS = 1e-3, 1e-4, 0.1
@@ -184,7 +185,7 @@ def time_stage(stage, model, tokenizer, methods, options):
         seconds.append(round(time.perf_counter() - start, 3))
         restore(model, before)
     return {"stage": stage.name, "method": stage.method, "edits": len(stage.edits), "groups": len(stage.groups),
-            "by": "easyedit" if options.easyedit else "plain, padded" if options.padded else "plain", "threads": torch.get_num_threads(), "seconds": seconds,
+            "by": "easyedit" if options.easyedit else "authors" if options.ultraedit else "plain, padded" if options.padded else "plain", "threads": torch.get_num_threads(), "seconds": seconds,
             "edits_per_second": round(len(stage.edits) / statistics.median(seconds), 4)}
 
 
@@ -206,6 +207,9 @@ def check_run(options):
     if options.easyedit:
         easyedit_editors.open_checkout(options.easyedit)
         methods = easyedit_editors.METHODS
+    elif options.ultraedit:
+        ultraedit_editors.open_checkout(options.ultraedit)
+        methods = ultraedit_editors.METHODS
     clean = {name: tensor.clone() for name, tensor in weights_of(model).items()}
     for folder in folders:
         if not (folder / "weights.h5").exists():  # it took back all edits above
@@ -214,7 +218,7 @@ def check_run(options):
         stage = Stage(folder)
         compared = not options.stage or folder == folders[-1]
         if compared and stage.method not in methods:
-            raise SystemExit(f"{folder}: expected one of {', '.join(methods)} for --easyedit, found {stage.method}")
+            raise SystemExit(f"{folder}: expected one of {', '.join(methods)} for their own code, found {stage.method}")
         if compared and options.time:
             print(json.dumps(time_stage(stage, model, tokenizer, methods, options)), flush=True)
         elif compared:
@@ -237,6 +241,7 @@ def main():
     parser.add_argument("--time", type=int, default=0, metavar="ROUNDS")
     parser.add_argument("--padded", action="store_true")
     parser.add_argument("--easyedit", metavar="DIR")
+    parser.add_argument("--ultraedit", metavar="DIR")
     parser.add_argument("--self-test", action="store_true")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)

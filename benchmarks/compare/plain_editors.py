@@ -521,11 +521,24 @@ class Normalizer:
         return normed
 
 
-def rows_of_turn(session, matrices, requests):
-    """Of each matrix: (inputs, gradients of the output) at the places that predict target tokens, as rows; fp64."""
+EDITS_TOGETHER = 10  # of a turn, as the authors' code reads them
+
+
+def tens_of_turn(session, requests):
+    """The turn's sequences, the longest first, in tens."""
+    sequences = [target_sequence(session, request.prompt, request.target) for request in requests]
+    sequences.sort(key=lambda sequence: -len(sequence.ids))
+    return [sequences[begin:begin + EDITS_TOGETHER] for begin in range(0, len(sequences), EDITS_TOGETHER)]
+
+
+def rows_of_ten(session, matrices, sequences):
+    """Of each matrix: (inputs, gradients of the output) at the places that predict target tokens, as rows; fp64.
+
+    The loss is the mean over all target tokens of the ten.
+    """
     rows, total = [([], []) for _ in matrices], 0.0
-    for request in requests:
-        sequence = target_sequence(session, request.prompt, request.target)
+    targets = sum(len(sequence.targets) for sequence in sequences)
+    for sequence in sequences:
         taken, probes = [None] * len(matrices), [None] * len(matrices)
         with contextlib.ExitStack() as hooks:
             for i, (_, linear) in enumerate(matrices):
@@ -533,7 +546,7 @@ def rows_of_turn(session, matrices, requests):
                     taken[i], probes[i] = inputs.detach(), torch.zeros_like(output, requires_grad=True)
                     return output + probes[i]
                 hooks.enter_context(hooked(linear, watch))
-            loss = target_loss(session, sequence)
+            loss = target_loss(session, sequence) * len(sequence.targets) / targets
         total += loss.item()
         for (inputs, gradients), h, g in zip(rows, taken, torch.autograd.grad(loss, probes), strict=True):
             inputs.append(h[sequence.begin - 1:].double())
@@ -550,18 +563,20 @@ def ultraedit_change(inputs, values, ridge=1):
 
 def ultraedit(session, requests):
     """One turn: all matrices from one pass, normalised by what all turns so far have shown."""
-    matrices = session.matrices()
-    rows, total = rows_of_turn(session, matrices, requests)
-    for (_, linear), (inputs, gradients) in zip(matrices, rows, strict=True):
-        shape, both = tuple(linear.weight.shape), torch.cat([inputs, gradients], 1)
-        whole = gradients.shape[1] if session.options.get("whiten") else 0
-        session.normalizers.setdefault(shape, Normalizer(both.shape[1], both, whole)).grow(both)
+    matrices, tens = session.matrices(), []
+    for ten in tens_of_turn(session, requests):
+        tens.append(rows_of_ten(session, matrices, ten))
+        for (_, linear), (inputs, gradients) in zip(matrices, tens[-1][0], strict=True):
+            shape, both = tuple(linear.weight.shape), torch.cat([inputs, gradients], 1)
+            whole = gradients.shape[1] if session.options.get("whiten") else 0
+            session.normalizers.setdefault(shape, Normalizer(both.shape[1], both, whole)).grow(both)
+    rows = [[torch.cat(parts) for parts in zip(*of_tens)] for of_tens in zip(*(rows for rows, _ in tens))]
     for (_, linear), (inputs, gradients) in zip(matrices, rows, strict=True):
         normed = session.normalizers[tuple(linear.weight.shape)].normed(torch.cat([inputs, gradients], 1))
         h, g = normed.split([inputs.shape[1], gradients.shape[1]], 1)
         values = -session.options["learning_rate"] * (h ** 2).sum(1, keepdim=True) * g
         add(linear, ultraedit_change(inputs, values, session.options.get("ridge", 1)))
-    return {"losses": [total / len(requests)]}
+    return {"losses": [total for _, total in tens]}
 
 
 METHODS = {

@@ -46,7 +46,7 @@ struct Preparation {
 struct EditNotes {
   std::vector<int64_t> steps;                ///< of each request
   std::vector<double> losses;                ///< of each request, the last
-  std::vector<double> step_losses;           ///< of each step over all requests
+  std::vector<double> step_losses;           ///< of each step, over all that it read
   std::vector<std::vector<int64_t>> orders;  ///< of requests, in each epoch
   std::vector<double> value_norms = {};      ///< of each request, before it was scaled
   double anchor = 0.0;                       ///< what they were scaled to; 0: they were not

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <numeric>
 #include <utility>
 
 #include <ATen/ATen.h>
@@ -17,6 +18,10 @@
 
 namespace xkde {
 namespace {
+
+/// So many edits of a turn share a mean loss, and are counted together: dataset.batch_size of the
+/// authors' code (XiaojieGu/UltraEdit, config/dataset).
+constexpr int64_t kEditsTogether = 10;
 
 /// Keeps inputs and outputs of products with a few weights, for their gradients.
 class ProductTap final : public BlockProducts {
@@ -114,11 +119,15 @@ class UltraEdit final : public Editor {
                     .losses = std::vector<double>(requests.size()),
                     .step_losses = {},
                     .orders = {}};
-    const std::vector<Rows> rows = collect(requests, notes, team);
+    const std::vector<Batch> batches = batches_of(requests);
+    const std::vector<Rows> rows = collect(requests, batches, notes, team);
     // All statistics of the turn are counted before any is used.
-    for (size_t i = 0; i < matrices_.size(); ++i) {
-      moments_[shape_of(matrices_[i])].add(rows[i].both(),
-                                           parts_.settings.whiten ? rows[i].gradients.size(1) : 0);
+    for (const Batch& batch : batches) {
+      for (size_t i = 0; i < matrices_.size(); ++i) {
+        moments_[shape_of(matrices_[i])].add(
+            rows[i].part(batch.first_row, batch.num_rows).both(),
+            parts_.settings.whiten ? rows[i].gradients.size(1) : 0);
+      }
     }
     std::map<std::string, at::Tensor> whitening;
     for (const auto& [shape, moments] : moments_) whitening[shape] = moments.whitening();
@@ -159,8 +168,43 @@ class UltraEdit final : public Editor {
     at::Tensor inputs;     ///< [n, I]
     at::Tensor gradients;  ///< [n, O]
 
+    Rows part(int64_t first, int64_t count) const {
+      return {inputs.narrow(0, first, count), gradients.narrow(0, first, count)};
+    }
     at::Tensor both() const { return at::cat({inputs, gradients}, 1).to(at::kDouble); }
   };
+
+  /// Edits of a turn that are read together.
+  struct Batch {
+    std::vector<size_t> requests;
+    std::vector<RequestTokens> tokens;  ///< of each
+    int64_t first_row = 0;              ///< among those of the turn
+    int64_t num_rows = 0;               ///< target tokens
+  };
+
+  /// The turn in batches, the longest first, as the authors' loader hands them out.
+  std::vector<Batch> batches_of(std::span<const EditRequest> requests) const {
+    std::vector<RequestTokens> tokens;
+    for (const EditRequest& request : requests)
+      tokens.push_back(request_tokens(model_, request, kPromptPlace, /*with_subject=*/false));
+    std::vector<size_t> order(requests.size());
+    std::iota(order.begin(), order.end(), size_t{0});
+    std::ranges::stable_sort(
+        order, [&](size_t a, size_t b) { return tokens[a].ids.size() > tokens[b].ids.size(); });
+    std::vector<Batch> batches;
+    int64_t rows = 0;
+    for (const size_t request : order) {
+      if (batches.empty() || std::ssize(batches.back().requests) == kEditsTogether)
+        batches.push_back({.requests = {}, .tokens = {}, .first_row = rows});
+      Batch& batch = batches.back();
+      const auto count = std::ssize(tokens[request].target_ids);
+      batch.requests.push_back(request);
+      batch.tokens.push_back(std::move(tokens[request]));
+      batch.num_rows += count;
+      rows += count;
+    }
+    return batches;
+  }
 
   std::string shape_of(const MatrixPlace& matrix) const {
     const at::Tensor whole = model_.weights(matrix.unit)[matrix.parameter];
@@ -183,15 +227,21 @@ class UltraEdit final : public Editor {
     return system.change(rows.inputs.to(at::kDouble).t(), values.t());
   }
 
-  std::vector<Rows> collect(std::span<const EditRequest> requests, EditNotes& notes, Team& team) {
-    std::vector<TreeSequence> sequences;
+  std::vector<Rows> collect(std::span<const EditRequest> requests,
+                            const std::vector<Batch>& batches, EditNotes& notes, Team& team) {
+    std::vector<TreeSequence> sequences(requests.size());
+    std::vector<int64_t> first_row(requests.size());
+    std::vector<double> shares(requests.size());  // of a batch's loss
     int64_t total = 0;
-    std::vector<int64_t> first_row;
-    for (const EditRequest& request : requests) {
-      RequestTokens tokens = request_tokens(model_, request, kPromptPlace, /*with_subject=*/false);
-      first_row.push_back(total);
-      total += std::ssize(tokens.target_ids);
-      sequences.push_back(labelled(std::move(tokens)));
+    for (const Batch& batch : batches) {
+      for (size_t i = 0; i < batch.requests.size(); ++i) {
+        const size_t request = batch.requests[i];
+        const auto count = std::ssize(batch.tokens[i].target_ids);
+        first_row[request] = total;
+        shares[request] = static_cast<double>(count) / static_cast<double>(batch.num_rows);
+        sequences[request] = labelled(batch.tokens[i], shares[request]);
+        total += count;
+      }
     }
     std::vector<Rows> rows;
     const at::TensorOptions single = at::TensorOptions(model_.device).dtype(at::kFloat);
@@ -219,9 +269,13 @@ class UltraEdit final : public Editor {
     for (size_t i = 0; i < requests.size(); ++i) {
       XKDE_CHECK(std::isfinite(values[i]), NumericError, "record ", requests[i].record, " (",
                  requests[i].language, "): expected a finite loss of the edit, found ", values[i]);
-      notes.losses[i] = values[i];
+      notes.losses[i] = values[i] / shares[i];
     }
-    notes.step_losses.push_back(losses.mean().item<double>());
+    for (const Batch& batch : batches) {
+      double loss = 0.0;
+      for (const size_t request : batch.requests) loss += values[request];
+      notes.step_losses.push_back(loss);
+    }
     return rows;
   }
 

@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -17,7 +19,7 @@ namespace {
 /// Rows of down_proj of the last block, as UltraEdit collects them, found apart from it: fp64.
 struct TokenRows {
   at::Tensor inputs;     ///< [n, F]
-  at::Tensor gradients;  ///< [n, D]
+  at::Tensor gradients;  ///< [n, D], of the mean over all target tokens
 };
 
 TokenRows token_rows(const EditableModel& model, std::span<const EditRequest> requests) {
@@ -41,9 +43,11 @@ TokenRows token_rows(const EditableModel& model, std::span<const EditRequest> re
         at::matmul(model.decoder.final_norm(top, model.weights(model.decoder.head_unit()).front()),
                    model.weights(model.decoder.output_unit()).back().t());
     const at::Tensor loss = at::cross_entropy_loss(logits, batch.label_targets);
-    gradients.push_back(torch::autograd::grad({loss}, {top}).front().to(at::kDouble));
+    gradients.push_back(torch::autograd::grad({loss}, {top}).front().to(at::kDouble) *
+                        static_cast<double>(tokens.target_ids.size()));
   }
-  return {at::cat(inputs), at::cat(gradients)};
+  const at::Tensor all = at::cat(gradients);
+  return {at::cat(inputs), all / static_cast<double>(all.size(0))};
 }
 
 /// The statistics of one matrix's turns, with the whole covariance of the gradients.
@@ -51,8 +55,7 @@ struct DenseTurns {
   double count = 0.0;
   at::Tensor mean, squares;
 
-  at::Tensor change(const TokenRows& rows, const EditorSettings& settings) {
-    const int64_t width = rows.gradients.size(1);
+  void grow(const TokenRows& rows) {
     const at::Tensor both = at::cat({rows.inputs, rows.gradients}, 1);
     const auto fresh = static_cast<double>(both.size(0));
     const at::Tensor own = both.mean(0);
@@ -63,6 +66,11 @@ struct DenseTurns {
               at::outer(delta, delta) * (fresh * count / (fresh + count));
     mean = mean + delta * (fresh / (fresh + count));
     count += fresh;
+  }
+
+  at::Tensor change(const TokenRows& rows, const EditorSettings& settings) const {
+    const int64_t width = rows.gradients.size(1);
+    const at::Tensor both = at::cat({rows.inputs, rows.gradients}, 1);
     const at::Tensor covariance = squares / (count - 1.0);
     const at::Tensor deviation = covariance.diagonal().sqrt() + 0x1p-23;
     const at::Tensor diagonal = (both - mean) / deviation;
@@ -109,7 +117,9 @@ TEST(StableEdit, IsItsDenseFormBeforeAndBehindEnoughRows) {
     for (const auto& [begin, count] : {std::pair{0, 1}, std::pair{1, 3}, std::pair{4, 1}}) {
       const auto group =
           std::span(requests).subspan(static_cast<size_t>(begin), static_cast<size_t>(count));
-      const at::Tensor expected = dense.change(token_rows(editable, group), parts.settings);
+      const TokenRows rows = token_rows(editable, group);
+      dense.grow(rows);
+      const at::Tensor expected = dense.change(rows, parts.settings);
       is_whitened.push_back(dense.count > 32.0);  // rows of down_proj
       const at::Tensor before = overlay.value(down).to(at::kDouble);
 
@@ -120,6 +130,65 @@ TEST(StableEdit, IsItsDenseFormBeforeAndBehindEnoughRows) {
     }
     EXPECT_EQ(is_whitened, (std::vector<bool>{false, true, true}));
   }
+}
+
+/// Thirteen requests, the short ones first.
+std::vector<EditRequest> requests_of_many_lengths() {
+  std::vector<EditRequest> requests;
+  for (int64_t i = 0; i < 13; ++i) {
+    EditRequest request = some_requests()[static_cast<size_t>(i % 5)];
+    request.record = i;
+    for (int64_t more = 0; more < i / 2; ++more) request.target += " of the far shore";
+    requests.push_back(std::move(request));
+  }
+  return requests;
+}
+
+TEST(UltraEdit, ReadsATurnInTensTheLongestFirst) {
+  const Bench bench;
+  const EditableModel editable = bench.editable();
+  const std::vector<EditRequest> requests = requests_of_many_lengths();
+  EditorParts parts = bench.parts(EditorKind::kUltraEdit);
+  const int64_t last = bench.model.decoder.num_blocks() - 1;
+  parts.settings.modules = {{"down_proj", {last}}};
+  parts.max_tokens = 64;
+  const MatrixPlace down = find_matrix(bench.model.decoder, last, "down_proj", "x");
+
+  std::vector<EditRequest> sorted = requests;
+  const auto length = [&](const EditRequest& request) {
+    return request_tokens(editable, request, kPromptPlace, false).ids.size();
+  };
+  std::ranges::stable_sort(sorted, std::ranges::greater(), length);
+  const TokenRows ten = token_rows(editable, std::span(sorted).first(10));
+  const TokenRows rest = token_rows(editable, std::span(sorted).last(3));
+  DenseTurns dense;
+  dense.grow(ten);
+  dense.grow(rest);
+  const at::Tensor expected =
+      dense.change({at::cat({ten.inputs, rest.inputs}), at::cat({ten.gradients, rest.gradients})},
+                   parts.settings);
+
+  Crew crew(2);
+  const std::vector<Bench> benches(2);
+  std::vector<at::Tensor> found(2);
+  std::vector<EditNotes> notes(2);
+  std::vector<std::jthread> threads;
+  for (int rank = 0; rank < 2; ++rank) {
+    threads.emplace_back([&, rank] {
+      const auto at = static_cast<size_t>(rank);
+      const EditableModel one = benches[at].editable();
+      WeightOverlay overlay(one);
+      Crew::Member member(crew, rank);
+      const at::Tensor before = overlay.value(down).to(at::kDouble);
+      notes[at] = make_editor(EditorKind::kUltraEdit, one, parts)->write(requests, overlay, member);
+      found[at] = overlay.value(down).to(at::kDouble) - before;
+    });
+  }
+  threads.clear();
+  EXPECT_TRUE(at::equal(found[0], found[1]));
+  EXPECT_LT(distance(found[0], expected), 1e-3);  // weights and gradients are fp32
+  EXPECT_EQ(notes[0].step_losses.size(), 2U);
+  EXPECT_EQ(notes[0].step_losses, notes[1].step_losses);
 }
 
 /// With no more rows than the gradients are wide there is nothing to whiten with.
