@@ -1,6 +1,7 @@
 #include "launch/command_line/command_line.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <string_view>
 #include <utility>
@@ -26,6 +27,8 @@ constexpr std::string_view kAbout =
 /// In front of a command it asks for what `--help` behind it gives. A recipe of this name is
 /// reached as "./help".
 constexpr std::string_view kHelpWord = "help";
+constexpr std::string_view kHelpUsages[] = {"xkde_dist help [COMMAND]",
+                                            "xkde_dist [COMMAND] --help | --version"};
 
 constexpr size_t kColumns = 80;
 constexpr size_t kIndent = 22;  // of a description behind its name
@@ -283,6 +286,7 @@ ProgramFacts program_facts(const CliCommands& commands) {
   program.version = version_text();
   program.about = concat("xkde_dist - ", kAbout);
   for (const auto& command : commands) program.commands.push_back(facts_of(*command));
+  program.help_usages.assign(std::begin(kHelpUsages), std::end(kHelpUsages));
   for (const auto& [code, meaning] : kExitCodes)
     program.exit_codes.emplace_back(static_cast<int>(code), meaning);
   return program;
@@ -292,9 +296,8 @@ std::string help_text(const CliCommands& commands) {
   std::string text = concat("xkde_dist: ", kAbout, "\n\nUsage: [mpirun -n N] ",
                             usage_line(*commands.front()), "\n");
   for (size_t i = 1; i < commands.size(); ++i) text += "       " + usage_line(*commands[i]) + "\n";
-  text +=
-      "       xkde_dist help [COMMAND]\n       xkde_dist [COMMAND] --help | "
-      "--version\n\nCommands:\n";
+  for (const std::string_view usage : kHelpUsages) text += concat("       ", usage, "\n");
+  text += "\nCommands:\n";
   for (const auto& command : commands) {
     const std::string name(command->name().empty() ? "RECIPE.yaml" : command->name());
     text += entry(name, command->summary());

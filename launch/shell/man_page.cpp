@@ -76,6 +76,7 @@ std::string man_page(const ProgramFacts& program) {
                      "\n.SH SYNOPSIS\n.nf\n";
   for (const CommandFacts& command : program.commands)
     text += ".B " + roff(man_usage(command)) + "\n";
+  for (const std::string& usage : program.help_usages) text += ".B " + roff(usage) + "\n";
   text += ".fi\n.SH COMMANDS\n";
   for (const CommandFacts& command : program.commands) text += man_section(command);
   text += ".SH EXAMPLES\n.nf\n";

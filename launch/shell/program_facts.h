@@ -30,6 +30,7 @@ struct ProgramFacts {
   std::string version;
   std::string about;  ///< a line
   std::vector<CommandFacts> commands;
+  std::vector<std::string> help_usages;  ///< command lines that ask for help or the version
   std::vector<std::pair<int, std::string>> exit_codes;
 };
 
