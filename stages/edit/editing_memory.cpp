@@ -170,9 +170,9 @@ class Editing {
     const auto sum = [](std::span<const int64_t> all) {
       return std::accumulate(all.begin(), all.end(), int64_t{0});
     };
-    const int64_t most = entry_.one_by_one ? 0
-                                           : most_group_rows(sum(rows), device(),
-                                                             work_.editor.max_tokens_per_batch);
+    const int64_t most =
+        entry_.one_by_one ? 0
+                          : most_group_rows(sum(rows), device(), work_.editor.max_tokens_per_batch);
     int64_t largest = 0;
     size_t begin = 0;
     for (const int64_t size : group_sizes(rows, most)) {
