@@ -88,10 +88,16 @@ def rome(session, requests):
             main.apply_rome_to_model(session.model, session.tokenizer, [row], settings)
 
 
-def memit(session, requests):
-    main = part("memit.memit_main")
+def solving_part(name, session):
+    """The module of an editor that solves with second moments, with the session's contexts and moments in it."""
+    main = part(name)
     main.CONTEXT_TEMPLATES_CACHE = [session.templates[:1], session.templates[1:]]
     main.get_cov = lambda model, tok, name, *_, **__: session.covariance[layer_of(name)].float()
+    return main
+
+
+def memit(session, requests):
+    main = solving_part("memit.memit_main", session)
     settings = settings_of(session, main.MEMITHyperParams, alg_name="MEMIT", layer_selection="all", mom2_adjustment=True,
                            mom2_update_weight=session.options["cov_weight"])
     with quiet():
@@ -99,9 +105,7 @@ def memit(session, requests):
 
 
 def emmet(session, requests):
-    main = part("emmet.emmet_main")
-    main.CONTEXT_TEMPLATES_CACHE = [session.templates[:1], session.templates[1:]]
-    main.get_cov = lambda model, tok, name, *_, **__: session.covariance[layer_of(name)].float()
+    main = solving_part("emmet.emmet_main", session)
     settings = settings_of(session, main.EMMETHyperParams, alg_name="EMMET", layer_selection="all", mom2_adjustment=True,
                            mom2_update_weight=1, update_norm_lambda=0, emmet_lambda=session.options["emmet_lambda"])
     with quiet():
@@ -109,9 +113,7 @@ def emmet(session, requests):
 
 
 def alphaedit(session, requests):
-    main = part("alphaedit.AlphaEdit_main")
-    main.CONTEXT_TEMPLATES_CACHE = [session.templates[:1], session.templates[1:]]
-    main.get_cov = lambda model, tok, name, *_, **__: session.covariance[layer_of(name)].float()
+    main = solving_part("alphaedit.AlphaEdit_main", session)
     settings = settings_of(session, main.AlphaEditHyperParams, alg_name="AlphaEdit", layer_selection="all",
                            mom2_adjustment=True, mom2_update_weight=0.0, P_loc=__file__, L2=session.options["l2"],
                            nullspace_threshold=session.options["null_threshold"])
