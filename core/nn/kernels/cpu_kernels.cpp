@@ -154,32 +154,38 @@ XKDE_INLINE void rotate_body(const X* __restrict x, const T* __restrict cos,
   for (int64_t i = width.turning; i < width.whole; ++i) store(out + i, load(x + i));
 }
 
+/// The largest of [0, n), n > 0, in kLanes partial ones.
+template <typename T>
+XKDE_INLINE float lane_max(const T* x, int64_t n) {
+  float lanes[kLanes];
+  for (float& lane : lanes) lane = -INFINITY;
+  const auto take = [](float& largest, float value) {
+    largest = value > largest ? value : largest;
+  };
+  const int64_t whole = n - n % kLanes;
+  for (int64_t i = 0; i < whole; i += kLanes) {
+    for (int64_t lane = 0; lane < kLanes; ++lane) take(lanes[lane], load(x + i + lane));
+  }
+  float largest = -INFINITY;
+  for (int64_t i = whole; i < n; ++i) take(largest, load(x + i));
+  for (const float lane : lanes) take(largest, lane);
+  return largest;
+}
+
 template <typename T>
 XKDE_INLINE void masked_softmax_body(T* scores, int64_t begin, int64_t end, int64_t width,
                                      float scale) {
-  float largest = -INFINITY;
-  for (int64_t i = begin; i < end; ++i) {
-    const float value = load(scores + i);
-    largest = value > largest ? value : largest;
-  }
-  for (int64_t i = 0; i < begin; ++i) store(scores + i, 0.0F);
-  const int64_t count = end - begin;
   T* row = scores + begin;
+  const int64_t count = end - begin;
+  const float largest = lane_max(row, count);
   // The row may be rounded: its sum is that of the exact values.
-  float lanes[kLanes] = {};
-  const int64_t whole = count - count % kLanes;
-  for (int64_t i = 0; i < whole; i += kLanes) {
-    for (int64_t lane = 0; lane < kLanes; ++lane) {
-      lanes[lane] += exponential(scale * (load(row + i + lane) - largest));
-    }
-  }
-  float sum = 0.0F;
-  for (int64_t i = whole; i < count; ++i) sum += exponential(scale * (load(row + i) - largest));
-  for (int64_t lane = 0; lane < kLanes; ++lane) sum += lanes[lane];
-  const float inverse = 1.0F / sum;
+  float weights[kLongestSoftmax];
   for (int64_t i = 0; i < count; ++i) {
-    store(row + i, exponential(scale * (load(row + i) - largest)) * inverse);
+    weights[i] = exponential(scale * (load(row + i) - largest));
   }
+  const float inverse = 1.0F / lane_sum(count, [&weights](int64_t i) { return weights[i]; });
+  for (int64_t i = 0; i < count; ++i) store(row + i, weights[i] * inverse);
+  for (int64_t i = 0; i < begin; ++i) store(scores + i, 0.0F);
   for (int64_t i = end; i < width; ++i) store(scores + i, 0.0F);
 }
 

@@ -69,7 +69,10 @@ void rotate_back(const float* x, const c10::BFloat16* cos, const c10::BFloat16* 
                  c10::BFloat16* out, HeadWidth width);
 void rotate_back(const float* x, const float* cos, const float* sin, float* out, HeadWidth width);
 
-/// In place: scores[begin, end) become softmax(scale * scores), the rest of [0, width) zero.
+/// What masked_softmax() takes: its row of fp32 stays on the stack.
+inline constexpr int64_t kLongestSoftmax = 1024;
+/// In place: scores[begin, end), at least one and at most kLongestSoftmax, become
+/// softmax(scale * scores), the rest of [0, width) zero.
 void masked_softmax(float* scores, int64_t begin, int64_t end, int64_t width, float scale);
 void masked_softmax(c10::BFloat16* scores, int64_t begin, int64_t end, int64_t width, float scale);
 /// In place: the gradient of the probabilities becomes that of the unscaled scores.

@@ -69,11 +69,13 @@ TEST_F(SubjectRowsTest, AreTheSameWhereTheirRowsAreNotKept) {
   SubjectRows few(editable_, requests, {"{}"}, 4096, solo_);
   SubjectRows many(editable_, requests, {"{}"}, 1, solo_);
 
+  // Values up to 9, computed in fp32 by products of other sizes.
+  const double rounding = 2e-5;
   for (const int64_t layer : {0, 2}) {
     few.advance_to(layer);
     many.advance_to(layer);
-    EXPECT_TRUE(at::allclose(many.keys(), few.keys(), 1e-5, 1e-6)) << layer;
-    EXPECT_TRUE(at::allclose(many.outputs(2), few.outputs(2), 1e-5, 1e-6)) << layer;
+    EXPECT_TRUE(at::allclose(many.keys(), few.keys(), 1e-5, rounding)) << layer;
+    EXPECT_TRUE(at::allclose(many.outputs(2), few.outputs(2), 1e-5, rounding)) << layer;
   }
 }
 

@@ -18,6 +18,10 @@ constexpr int64_t kHeadDim = 10;
 const std::vector<AttentionSegment> kSegments = {
     {21, {{4, -1}, {3, 0}, {1, 1}, {2, 1}, {9, 0}, {1, 0}, {1, 0}}}, {6, {}}, {1, {}}};
 constexpr int64_t kRows = 28;
+/// The same with branches so unlike that padding them costs more than a group of their own.
+const std::vector<AttentionSegment> kLongSegments = {
+    {281, {{90, -1}, {40, 0}, {1, 1}, {2, 1}, {146, 0}, {1, 0}, {1, 0}}}, {96, {}}, {1, {}}};
+constexpr int64_t kLongRows = 378;
 
 struct Tensors {
   at::Tensor out, grad;
@@ -26,7 +30,7 @@ struct Tensors {
 /// `turning`: the entries of a head that turn.
 Tensors with_gradient(const at::Tensor& qkv, const AttentionShape& shape, const AttentionPlan& plan,
                       int64_t turning = kHeadDim) {
-  const at::Tensor positions = at::arange(kRows, at::kLong).remainder(7);
+  const at::Tensor positions = at::arange(qkv.size(0), at::kLong).remainder(7);
   const at::Tensor frequencies = at::tensor(inverse_frequencies(turning, 10000.0));
   const RotaryTable table = rotary_table(positions, frequencies, qkv.scalar_type());
   const at::Tensor leaf = qkv.clone().requires_grad_(true);
@@ -45,13 +49,14 @@ TEST(PathAttention, EqualsMaskedAttentionInFp32) {
   for (const int64_t kv_heads : {1, 2, 4}) {
     at::manual_seed(3);
     const AttentionShape shape{4, kv_heads, kHeadDim};
-    const at::Tensor qkv = at::randn({kRows, (4 + 2 * kv_heads) * kHeadDim});
-    const AttentionPlan paths = plan_attention(kSegments, shape, at::kFloat, at::kCPU);
+    const at::Tensor qkv = at::randn({kLongRows, (4 + 2 * kv_heads) * kHeadDim});
+    const AttentionPlan paths = plan_attention(kLongSegments, shape, at::kFloat, at::kCPU);
     ASSERT_TRUE(paths.paths);
     EXPECT_GT(paths.paths->groups.size(), 1U);  // paths of unlike length
 
     const Tensors got = with_gradient(qkv, shape, paths);
-    const Tensors expected = with_gradient(qkv, shape, plan_masked_attention(kSegments, at::kCPU));
+    const Tensors expected =
+        with_gradient(qkv, shape, plan_masked_attention(kLongSegments, at::kCPU));
 
     EXPECT_LT(distance(got.out, expected.out), 2e-6) << kv_heads;
     EXPECT_LT(distance(got.grad, expected.grad), 5e-6) << kv_heads;
@@ -124,6 +129,19 @@ TEST(PathAttention, ComputesEachRowOnce) {
   }
   EXPECT_EQ(own, 10);
   EXPECT_EQ(plan->rows, 10);
+}
+
+/// Small paths wait for the calls of a group longer than for some padding; large ones do not.
+TEST(PathAttention, GroupsPathsByWhatPaddingCosts) {
+  const auto groups = [](int64_t length) {
+    const auto plan = make_path_plan({{length, -1}, {length / 2, -1}, {length / 4, -1}});
+    std::vector<int64_t> paths;
+    for (const PathGroup& group : plan->groups) paths.push_back(group.paths);
+    return paths;
+  };
+  EXPECT_EQ(groups(8), (std::vector<int64_t>{3}));
+  EXPECT_EQ(groups(80), (std::vector<int64_t>{1, 2}));
+  EXPECT_EQ(groups(400), (std::vector<int64_t>{1, 1, 1}));
 }
 
 TEST(PathAttention, LeavesVeryLongSequencesToOthers) {
