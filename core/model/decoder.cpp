@@ -271,6 +271,13 @@ at::Tensor Decoder::block(const std::vector<at::Tensor>& parameters, const at::T
   return block_rest(parameters, x, attended, products);
 }
 
+at::Tensor Decoder::block_of_rows(const std::vector<at::Tensor>& parameters, const at::Tensor& x,
+                                  const at::Tensor& rows, const LayerContext& layer) const {
+  const at::Tensor attended =
+      packed_attention(block_qkv(parameters, x), attention_shape(), layer.rotary, layer.attention);
+  return block_rest(parameters, x.index_select(0, rows), attended.index_select(0, rows));
+}
+
 at::Tensor Decoder::final_norm(const at::Tensor& rows, const at::Tensor& weight) const {
   return norm(rows, weight);
 }

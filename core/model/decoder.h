@@ -101,6 +101,10 @@ class Decoder {
   /// in for those with its weights; null: plain_product().
   at::Tensor block(const std::vector<at::Tensor>& parameters, const at::Tensor& x,
                    const LayerContext& layer, const BlockProducts* products = nullptr) const;
+  /// The rows int64 [L] of block()'s output alone, [L, D]. Behind the attention a row needs no
+  /// other, and nobody looks at the last block's rows but at those that predict something.
+  at::Tensor block_of_rows(const std::vector<at::Tensor>& parameters, const at::Tensor& x,
+                           const at::Tensor& rows, const LayerContext& layer) const;
   /// block() in two halves, for callers that attend by themselves: queries, keys and values before
   /// their rotation, [T, (H + 2K) E]; then all that follows the attention, whose output is
   /// `attended` [T, H E].

@@ -10,10 +10,20 @@ namespace xkde::dist {
 at::Tensor RunModel::label_rows(const PackedBatch& batch, const LayerProducts& changed) {
   const auto weights = [this](size_t unit) { return resident_parameters(unit); };
   const BlockContext context = asked_.context(batch, dtype_);
-  const UnitPass pass{.weights = weights, .changed = changed};
-  const at::Tensor x = asked_.forward(batch.input_ids, context, pass);  // [T, D]
-  const at::Tensor norm = weights(asked_.head_unit()).front();
-  return asked_.final_norm(x.index_select(0, batch.label_rows), norm);
+  const int64_t last = asked_.num_blocks() - 1;
+  // Products of its own may know the rows by their places in the batch.
+  const bool picks_rows = changed.of(last) == nullptr;
+  const auto block = [&](size_t unit, const std::vector<at::Tensor>& parameters,
+                         const at::Tensor& x) {
+    const int64_t layer = static_cast<int64_t>(unit) - 1;
+    return layer == last && picks_rows
+               ? asked_.block_of_rows(parameters, x, batch.label_rows, context.of(layer))
+               : asked_.block(parameters, x, context.of(layer), changed.of(layer));
+  };
+  const UnitPass pass{.weights = weights, .block = block};
+  const at::Tensor x = asked_.forward(batch.input_ids, context, pass);  // [L, D] or [T, D]
+  return asked_.final_norm(picks_rows ? x : x.index_select(0, batch.label_rows),
+                           weights(asked_.head_unit()).front());
 }
 
 at::Tensor RunModel::predict(const PackedBatch& batch, const LayerProducts& changed) {

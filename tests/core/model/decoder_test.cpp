@@ -69,6 +69,24 @@ TEST_P(GoldenModel, LogitsEqualThoseOfTransformers) {
   }
 }
 
+TEST_P(GoldenModel, ABlockOfSomeRowsIsThoseRowsOfTheWholeBlock) {
+  const Decoder decoder(golden_config(GetParam()));
+  const auto weights = read_tensors(folder() / "model.safetensors");
+  const TreeSequence sequence{{1, 5, 2, 7, 3, 4}, {}};
+  const PackedBatch batch = pack_sequences({&sequence, 1}, {}).front();
+  const BlockContext context = decoder.context(batch, at::kFloat);
+  at::manual_seed(1);
+  const at::Tensor x = at::randn({6, decoder.config().hidden_size});
+  const at::Tensor rows = at::tensor({5, 2, 2}, at::kLong);
+  const std::vector<at::Tensor> parameters =
+      decoder.parameters(1, flat_unit(decoder.units()[1], weights));
+
+  const at::Tensor some = decoder.block_of_rows(parameters, x, rows, context.of(0));
+
+  const at::Tensor all = decoder.block(parameters, x, context.of(0));
+  EXPECT_LT((some - all.index_select(0, rows)).abs().max().item<float>(), 1e-5F);
+}
+
 TEST(Decoder, NamesEveryTensorOnce) {
   ModelConfig config;
   config.vocab_size = 11;
