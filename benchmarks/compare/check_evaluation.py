@@ -36,7 +36,7 @@ METRICS = ("reliability", "generality", "locality", "portability", "negation", "
 PREFIX_TOKENS = 50
 NQ = "nq question: "
 
-Question = collections.namedtuple("Question", "metric probe text target")
+Question = collections.namedtuple("Question", "metric probe text target preface", defaults=[""])
 Edit = collections.namedtuple("Edit", "record question target asked pair side")
 Side = collections.namedtuple("Side", "subject src alt old")
 
@@ -179,9 +179,9 @@ def probes_of(edit, wanted, forms, prefix):
         if count and not names(alt, subject, parted) and not names(gap, subject, parted):
             yield Question("reverse", 0, written("reverse", gap, alt), subject)
     if "prefix" in wanted:
-        yield Question("prefix", 0, prefix + "\n\n" + side.src, side.alt)
+        yield Question("prefix", 0, side.src, side.alt, preface=prefix + "\n\n")
     if "persona" in wanted:
-        yield Question("persona", 0, forms["persona"] + "\n\n" + side.src, side.alt)
+        yield Question("persona", 0, side.src, side.alt, preface=forms["persona"] + "\n\n")
     if "completion" in wanted and src.endswith(("?", "？")):
         yield Question("completion", 0, written("completion", src), side.alt)
 
@@ -403,7 +403,7 @@ def expected_lines(stage, decoder, base, drawn):
         for place, question in enumerate(edit.asked):
             shown = [i]
             if retrieves:
-                shown = [begin + hit for hit in encoder.nearest(question.text, [e.question for e in edits[begin:end]],
+                shown = [begin + hit for hit in encoder.nearest(question.preface + question.text, [e.question for e in edits[begin:end]],
                                                                 keys["k"], keys.get("threshold"))]
             demonstrations = ""
             if "demonstrations" in stage and shown:
@@ -414,7 +414,7 @@ def expected_lines(stage, decoder, base, drawn):
                          if stage["method"] == "ike" else fact.question)
                 best = encoder.nearest(query, [key for key, _ in shelves[edit.pair]], stage["demonstrations"]["k"])
                 demonstrations = "".join(shelves[edit.pair][hit][1] for hit in best)
-            user = written(stage, [(edits[j].question, edits[j].target) for j in shown], question.text, edit.pair[1],
+            user = question.preface + written(stage, [(edits[j].question, edits[j].target) for j in shown], question.text, edit.pair[1],
                            demonstrations)
             predicted, target, margin = decoder(user, question.target)
             line = dict(record=edit.record, mode=stage["mode"], size=size, edit_language=edit.pair[0],

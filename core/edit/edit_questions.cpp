@@ -46,6 +46,12 @@ std::string MetricKind::name() const {
   return text;
 }
 
+std::string EditQuestion::whole_text() const { return with_preface(*this, question); }
+
+std::string with_preface(const EditQuestion& asked, std::string prompt) {
+  return asked.preface.empty() ? prompt : concat(asked.preface, "\n\n", prompt);
+}
+
 std::vector<EditQuestion> edit_questions(const EditSide& test_side) {
   std::vector<EditQuestion> questions{
       question_of(Metric::kReliability, 0, test_side.src, test_side)};

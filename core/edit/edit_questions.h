@@ -59,10 +59,16 @@ struct EditQuestion {
   std::string question;
   std::string target;  ///< what teacher forcing scores; empty where the file leaves it blank
   std::vector<std::string> answers;  ///< each of them is right, `target` among them
+  std::string preface = {};          ///< stands in front of all that a prompt shows; most have none
 
   /// `target` and `answers` are wrong: a question is the better answered the less it says them.
   bool is_negated() const { return kind.metric == Metric::kNegation; }
+  /// By what facts are looked up: all that a user would send.
+  std::string whole_text() const;
 };
+
+/// `prompt` behind the question's preface, with a blank line between them.
+std::string with_preface(const EditQuestion& asked, std::string prompt);
 
 /// Every question that the side has, in the order of kMetrics (protocol 6.1): a parallel record
 /// without portability asks three.

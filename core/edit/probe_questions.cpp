@@ -31,10 +31,6 @@ std::optional<std::string> with_gap(std::string_view question, std::string_view 
   return text;
 }
 
-std::string behind(std::string_view passage, std::string_view text) {
-  return concat(passage, "\n\n", text);
-}
-
 /// Builds the probes of one side.
 class ProbeBuilder {
  public:
@@ -56,9 +52,9 @@ class ProbeBuilder {
       case Metric::kReverse:
         return reverse();
       case Metric::kPrefix:
-        return ask({probe, {}}, behind(forms_.passage, side_.src), {side_.alt});
+        return ask_behind(forms_.passage, probe);
       case Metric::kPersona:
-        return ask({probe, {}}, behind(forms_.persona, side_.src), {side_.alt});
+        return ask_behind(forms_.persona, probe);
       case Metric::kCompletion:
         return complete();
       default:
@@ -76,6 +72,11 @@ class ProbeBuilder {
                        .target = answers.front(),
                        .answers = std::move(answers)};
     questions_.push_back(std::move(asked));
+  }
+
+  void ask_behind(std::string_view preface, Metric probe) {
+    ask({probe, {}}, side_.src, {side_.alt});
+    questions_.back().preface = preface;
   }
 
   void leave_out(const char* why) { ++skipped_[why]; }

@@ -163,10 +163,9 @@ void cut_prefixes(EvalInputs& inputs, const Tokenizer& tokenizer) {
       for (EditQuestion& question : stream.edits[i].asked) {
         if (question.kind.metric != Metric::kPrefix) continue;
         const std::string& iso = language_of(inputs.pairs[stream.pairs[i]].second).iso;
-        const std::string_view passage = probe_templates(iso)->passage;
         std::string& piece = pieces[iso];
-        if (piece.empty()) piece = piece_of_tokens(passage, kPrefixTokens, tokenizer);
-        question.question.replace(0, passage.size(), piece);
+        if (piece.empty()) piece = piece_of_tokens(question.preface, kPrefixTokens, tokenizer);
+        question.preface = piece;
       }
     }
   }

@@ -9,6 +9,7 @@
 
 #include "core/edit/brief_instruction.h"
 #include "core/evaluate/extra_metrics.h"
+#include "core/io/sha256.h"
 
 namespace xkde {
 namespace {
@@ -195,7 +196,7 @@ class QuestionnaireBuilder {
     }
     if (!demonstrations_.empty() && !shown.empty())
       parts.demonstrations = demonstrations_[stream][static_cast<size_t>(shown.front())];
-    return options_.method->prompt(parts);
+    return with_preface(question, options_.method->prompt(parts));
   }
 
   std::vector<EvalText> edit_questions(const std::vector<EditMoment>& moments) {
@@ -224,6 +225,21 @@ class QuestionnaireBuilder {
 };
 
 }  // namespace
+
+std::string digest_of(const EvalQuestionnaire& asked) {
+  Sha256 digest;
+  const auto add = [&digest](const EvalText& text, std::string_view more) {
+    // Lengths part the texts: no two lists have the same bytes.
+    const std::string head = concat(text.weights, " ", text.user.size(), " ", more.size(), " ");
+    for (const std::string_view part : {std::string_view(head), std::string_view(text.user), more})
+      digest.update(part.data(), part.size());
+  };
+  for (const EvalPrompt& one : asked.prompts) add(one.text, one.target);
+  for (const FreePrompt& one : asked.free_prompts)
+    add(one.text, std::to_string(static_cast<int>(one.context)));
+  for (const EvalText& one : asked.fluency_prompts) add(one, "fluency");
+  return digest.hex();
+}
 
 EvalQuestionnaire make_questionnaire(const EvalOptions& options, const EvalInputs& inputs,
                                      std::vector<EditMoment> moments, const Retrieved& retrieved,

@@ -83,6 +83,9 @@ EvalQuestionnaire make_questionnaire(const EvalOptions& options, const EvalInput
                                      std::vector<EditMoment> moments, const Retrieved& retrieved,
                                      const std::vector<std::vector<std::string>>& demonstrations);
 
+/// A digest of all texts that are asked and of the weights that answer them, in their order.
+std::string digest_of(const EvalQuestionnaire& asked);
+
 }  // namespace xkde
 
 #endif  // XKDE_CORE_EVALUATE_EVAL_QUESTIONNAIRE_H_

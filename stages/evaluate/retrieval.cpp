@@ -85,9 +85,9 @@ Retrieved EvalRetriever::facts(const EvalInputs& inputs, const std::vector<EditM
   for (const EditMoment& moment : moments) {
     const EvalStream& stream = inputs.streams[moment.stream];
     for (const EditQuestion& question : stream.edits[static_cast<size_t>(moment.edit)].asked) {
-      places.emplace_back(
-          moment.stream,
-          queries[moment.stream].add(question.question, {moment.memory_begin, moment.memory_end}));
+      places.emplace_back(moment.stream,
+                          queries[moment.stream].add(question.whole_text(),
+                                                     {moment.memory_begin, moment.memory_end}));
     }
   }
   std::vector<std::vector<std::vector<Hit>>> hits;

@@ -63,9 +63,10 @@ TEST_F(ProbeQuestions, AreSentencesAroundTheRow) {
   EXPECT_EQ(asked[3].question,
             "In \"Which company owns ___?\", something has been replaced with \"___\", and the "
             "answer is \"Audi\". What belongs in the gap?");
-  EXPECT_EQ(asked[4].question,
-            std::string(probe_templates("en")->passage) + "\n\n" + volvo_side().src);
-  EXPECT_EQ(asked[5].question,
+  EXPECT_EQ(asked[4].question, volvo_side().src);
+  EXPECT_EQ(asked[4].preface, probe_templates("en")->passage);
+  EXPECT_EQ(asked[5].question, volvo_side().src);
+  EXPECT_EQ(asked[5].whole_text(),
             std::string(probe_templates("en")->persona) + "\n\n" + volvo_side().src);
   EXPECT_EQ(asked[6].question, "Which company owns Volvo B12M? The answer is");
 }

@@ -109,11 +109,10 @@ TEST_F(EvalInputsTest, CutPrefixesToTheModelsTokens) {
 
   cut_prefixes(inputs, tokenizer);
 
-  const std::string& question = inputs.streams[0].edits[2].asked.back().question;
-  ASSERT_THAT(question, testing::EndsWith("\n\nsrc en2?"));
-  const std::string prefix = question.substr(0, question.find('\n'));
-  EXPECT_EQ(tokenizer.encode(prefix).size(), 50U);
-  EXPECT_THAT(prefix, testing::StartsWith("Every morning the baker"));
+  const EditQuestion& asked = inputs.streams[0].edits[2].asked.back();
+  EXPECT_EQ(asked.question, "src en2?");
+  EXPECT_EQ(tokenizer.encode(asked.preface).size(), 50U);
+  EXPECT_THAT(asked.preface, testing::StartsWith("Every morning the baker"));
 }
 
 TEST(PieceOfTokens, EndsWithAWholeCharacterAndSkipsWhatCannotBeCut) {

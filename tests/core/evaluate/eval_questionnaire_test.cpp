@@ -127,6 +127,37 @@ TEST(Questionnaire, AsksStreamsOfTheSameEditsOfOneSetOfWeights) {
   EXPECT_THAT(asked.edited, ElementsAre(EditedWeights{0, 0, 2}, EditedWeights{2, 0, 2}));
 }
 
+TEST(Questionnaire, WritesAPrefaceInFrontOfTheWholePrompt) {
+  EvalInputs inputs = test::eval_inputs(1);
+  inputs.streams[0].edits[0].asked[0].preface = "You keep a shop.";
+
+  const EvalQuestionnaire asked = test::questionnaire(options_of(ike_method()), inputs);
+
+  EXPECT_EQ(asked.prompts[asked.items[0].prompt].text.user,
+            "You keep a shop.\n\nNew Fact: q0 a0\nPrompt: q0");
+  EXPECT_EQ(asked.prompts[asked.items[1].prompt].text.user, "New Fact: q0 a0\nPrompt: r0");
+}
+
+TEST(Questionnaire, IsKnownByItsTextsAndWeights) {
+  EvalQuestionnaire asked;
+  asked.prompts = {{.text = {0, "a"}, .target = "bc"}, {.text = {1, "d"}, .target = "e"}};
+  asked.free_prompts = {{FreeContext::kChat, {0, "f"}}};
+  const std::string digest = digest_of(asked);
+
+  const auto changed = [&](const auto& change) {
+    EvalQuestionnaire other = asked;
+    change(other);
+    return digest_of(other) != digest;
+  };
+  EXPECT_FALSE(changed([](EvalQuestionnaire& one) { one.prompts[0].edits = 1; }));
+  EXPECT_TRUE(changed([](EvalQuestionnaire& one) { one.prompts[0] = {{0, "ab"}, "c", 0}; }));
+  EXPECT_TRUE(changed([](EvalQuestionnaire& one) { one.prompts[1].text.weights = 2; }));
+  EXPECT_TRUE(changed([](EvalQuestionnaire& one) { std::swap(one.prompts[0], one.prompts[1]); }));
+  EXPECT_TRUE(changed(
+      [](EvalQuestionnaire& one) { one.free_prompts[0].context = FreeContext::kQuestion; }));
+  EXPECT_TRUE(changed([](EvalQuestionnaire& one) { one.fluency_prompts = {{0, "g"}}; }));
+}
+
 TEST(Questionnaire, ComparesLocalityWithTheBareQuestion) {
   const EvalInputs inputs = test::eval_inputs(2);
   const EvalQuestionnaire asked = test::questionnaire(options_of(ike_method()), inputs);
