@@ -1,50 +1,29 @@
 #include "core/evaluate/eval_chunks.h"
 
-#include <algorithm>
 #include <functional>
-#include <string_view>
 
 namespace xkde {
 namespace {
 
-/// Bytes of text for one token of a batch, about: what a chunk is measured by before it is
-/// tokenised.
-constexpr size_t kBytesPerToken = 3;
 /// Answers generated in one chunk.
 constexpr size_t kGeneratedPerChunk = 64;
 
-size_t common_prefix(std::string_view left, std::string_view right) {
-  const size_t length = std::min(left.size(), right.size());
-  return static_cast<size_t>(
-      std::mismatch(left.begin(), left.begin() + static_cast<std::ptrdiff_t>(length), right.begin())
-          .first -
-      left.begin());
-}
-
-/// Cuts `size` prompts, sorted, where their bytes exceed `budget`.
-void cut(std::vector<EvalChunk>& chunks, ChunkKind kind, size_t size, size_t budget,
-         const std::function<const EvalPrompt&(size_t)>& prompt_at) {
-  size_t first = 0, bytes = 0;
+/// Cuts prompts, sorted, where their tokens exceed `max_tokens`.
+void cut(std::vector<EvalChunk>& chunks, ChunkKind kind, const std::vector<PromptTokens>& tokens,
+         int64_t max_tokens, const std::function<size_t(size_t)>& weights_of) {
+  size_t first = 0;
+  int64_t sum = 0;
   const auto close = [&](size_t end) {
-    if (first < end) chunks.push_back({kind, first, end - first, prompt_at(first).text.weights});
+    if (first < end) chunks.push_back({kind, first, end - first, weights_of(first)});
     first = end;
-    bytes = 0;
+    sum = 0;
   };
-  for (size_t i = 0; i < size; ++i) {
-    const EvalPrompt& prompt = prompt_at(i);
-    const size_t whole = prompt.text.user.size() + prompt.target.size();
-    size_t own = whole;
-    if (i > first) {
-      const EvalText& before = prompt_at(i - 1).text;
-      own -= common_prefix(prompt.text.user, before.user);
-      if (bytes + own > budget || prompt.text.weights != before.weights) {
-        close(i);
-        own = whole;
-      }
-    }
-    bytes += own;
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    const int64_t own = tokens[i].whole - tokens[i].shared;
+    if (i > first && (sum + own > max_tokens || weights_of(i) != weights_of(i - 1))) close(i);
+    sum += i > first ? own : tokens[i].whole;
   }
-  close(size);
+  close(tokens.size());
 }
 
 /// What the texts of a chunk to continue have in common.
@@ -65,21 +44,20 @@ void cut_evenly(std::vector<EvalChunk>& chunks, ChunkKind kind, size_t size,
 
 }  // namespace
 
-std::vector<EvalChunk> eval_chunks(const EvalQuestionnaire& asked, bool asks_references,
+std::vector<EvalChunk> eval_chunks(const EvalQuestionnaire& asked, const EvalTokens& tokens,
                                    int64_t max_tokens) {
-  const size_t budget = static_cast<size_t>(max_tokens) * kBytesPerToken;
   const auto how = [](const FreePrompt& prompt) {
     return AnsweredAlike{prompt.context, prompt.text.weights};
   };
   std::vector<EvalChunk> chunks;
-  if (asks_references) {
-    cut(chunks, ChunkKind::kReferences, asked.references.size(), budget,
-        [&](size_t i) -> const EvalPrompt& { return asked.prompts[asked.references[i]]; });
+  if (!tokens.references.empty()) {
+    cut(chunks, ChunkKind::kReferences, tokens.references, max_tokens,
+        [&](size_t i) { return asked.prompts[asked.references[i]].text.weights; });
     cut_evenly(chunks, ChunkKind::kFreeReferences, asked.free_references.size(),
                [&](size_t i) { return how(asked.free_prompts[asked.free_references[i]]); });
   }
-  cut(chunks, ChunkKind::kPrompts, asked.prompts.size(), budget,
-      [&](size_t i) -> const EvalPrompt& { return asked.prompts[i]; });
+  cut(chunks, ChunkKind::kPrompts, tokens.prompts, max_tokens,
+      [&](size_t i) { return asked.prompts[i].text.weights; });
   cut_evenly(chunks, ChunkKind::kFree, asked.free_prompts.size(),
              [&](size_t i) { return how(asked.free_prompts[i]); });
   cut_evenly(chunks, ChunkKind::kFluency, asked.fluency_prompts.size(), [&](size_t i) {

@@ -7,6 +7,7 @@
 
 #include "core/base/named.h"
 #include "core/evaluate/eval_questionnaire.h"
+#include "core/evaluate/scored_prompts.h"
 
 namespace xkde {
 
@@ -29,10 +30,16 @@ struct EvalChunk {
   size_t weights = 0;
 };
 
+/// What the scored texts of a questionnaire come to. Both lists have one entry for each of theirs.
+struct EvalTokens {
+  std::vector<PromptTokens> prompts;
+  std::vector<PromptTokens> references;  ///< empty: these are not asked, nor those to continue
+};
+
 /// The whole questionnaire cut into chunks, references first. Scored texts are cut where they,
-/// common beginnings counted once, come to about `max_tokens` tokens; texts to continue are cut
-/// after a fixed number. `asks_references`: otherwise there are no chunks of them.
-std::vector<EvalChunk> eval_chunks(const EvalQuestionnaire& asked, bool asks_references,
+/// common beginnings counted once, would come to more than `max_tokens` tokens, so that a chunk of
+/// more than one text is one batch; texts to continue are cut after a fixed number.
+std::vector<EvalChunk> eval_chunks(const EvalQuestionnaire& asked, const EvalTokens& tokens,
                                    int64_t max_tokens);
 
 }  // namespace xkde

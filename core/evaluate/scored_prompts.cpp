@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <numeric>
 #include <set>
+#include <utility>
 
+#include "core/base/common_prefix.h"
 #include "core/base/error.h"
 #include "core/data/at_row.h"
 
@@ -39,6 +42,23 @@ ScoredSequence ScoredPrompts::at(size_t prompt) const {
                                  asked.target);
   };
   return at_row([&] { return place_of(prompt); }, make);
+}
+
+std::vector<size_t> ScoredPrompts::numbers() const {
+  std::vector<size_t> numbers(asked_.prompts.size());
+  std::iota(numbers.begin(), numbers.end(), size_t{0});
+  return numbers;
+}
+
+std::vector<PromptTokens> ScoredPrompts::tokens(std::span<const size_t> prompts) const {
+  std::vector<PromptTokens> all;
+  std::vector<int64_t> before;
+  for (const size_t prompt : prompts) {
+    std::vector<int64_t> ids = at(prompt).ids;
+    all.push_back({std::ssize(ids), common_prefix(before, ids)});
+    before = std::move(ids);
+  }
+  return all;
 }
 
 int64_t ScoredPrompts::prompt_length(size_t prompt, const ScoredSequence& scored) const {

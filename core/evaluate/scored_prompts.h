@@ -2,7 +2,10 @@
 #define XKDE_CORE_EVALUATE_SCORED_PROMPTS_H_
 
 #include <cstddef>
+#include <cstdint>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "core/edit/scored_sequence.h"
 #include "core/evaluate/eval_questionnaire.h"
@@ -10,6 +13,12 @@
 #include "core/text/tokenizer/tokenizer.h"
 
 namespace xkde {
+
+/// Ids of one of several prompts in a row, and with how many of them the one before it begins, too.
+struct PromptTokens {
+  int64_t whole = 0;
+  int64_t shared = 0;
+};
 
 /// The prompts of a questionnaire with their targets as token ids, by the options' scoring.
 class ScoredPrompts {
@@ -29,6 +38,9 @@ class ScoredPrompts {
   ScoredSequence at(size_t prompt) const;
   /// How many ids of at(prompt), which is `scored`, are those that a free answer begins behind.
   int64_t prompt_length(size_t prompt, const ScoredSequence& scored) const;
+  std::vector<size_t> numbers() const;  ///< of all prompts
+  /// Of the prompts with these numbers, one after another. Throws as at().
+  std::vector<PromptTokens> tokens(std::span<const size_t> prompts) const;
   const ChatTemplate& chat_template() const noexcept { return writer_.chat_template; }
 
  private:

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <span>
 #include <utility>
 
 #include <ATen/ATen.h>
@@ -48,7 +49,7 @@ class AnswerRunner {
         fluency_template_(ChatTemplate::select("chatml_no_system", "")),
         plain_(ChatTemplate::select("plain", "")) {
     const bool asks_references = stage.base_locality && context.artifacts().weights_changed();
-    chunks_ = eval_chunks(asked, asks_references, stage.max_tokens_per_batch);
+    chunks_ = eval_chunks(asked, count_tokens(asks_references), stage.max_tokens_per_batch);
     num_reference_chunks_ = std::count_if(chunks_.begin(), chunks_.end(), [](const EvalChunk& c) {
       return c.kind == ChunkKind::kReferences || c.kind == ChunkKind::kFreeReferences;
     });
@@ -57,7 +58,7 @@ class AnswerRunner {
   void run(const std::filesystem::path& folder) {
     std::vector<int64_t> rows;
     for (const EvalChunk& chunk : chunks_) rows.push_back(static_cast<int64_t>(chunk.count));
-    ChunkLog log(folder / kAnswersFile, std::move(rows), context_.comm());
+    ChunkLog log(folder / kAnswersFile, std::move(rows), context_.comm(), digest_of(asked_));
     const auto total = std::ssize(chunks_);
     WorkQueue queue("evaluate", total, context_.comm(), log);
     bool references_left = false;
@@ -80,6 +81,31 @@ class AnswerRunner {
   }
 
  private:
+  /// Each rank counts a part of a list, whose first prompt may share with the last one before it.
+  std::vector<PromptTokens> count_tokens(std::span<const size_t> prompts) const {
+    dist::Communicator& comm = context_.comm();
+    const auto rank = static_cast<size_t>(comm.rank());
+    const auto ranks = static_cast<size_t>(comm.size());
+    const size_t begin = prompts.size() * rank / ranks;
+    const size_t end = prompts.size() * (rank + 1) / ranks;
+    const size_t before = begin < end && begin > 0 ? 1 : 0;
+    std::vector<PromptTokens> own =
+        scored_.tokens(prompts.subspan(begin - before, end - begin + before));
+    own.erase(own.begin(), own.begin() + static_cast<std::ptrdiff_t>(before));
+    std::vector<PromptTokens> all;
+    for (const std::vector<PromptTokens>& part : dist::gather(comm, own))
+      all.insert(all.end(), part.begin(), part.end());
+    if (!stage_.token_tree) {
+      for (PromptTokens& one : all) one.shared = 0;
+    }
+    return all;
+  }
+
+  EvalTokens count_tokens(bool asks_references) const {
+    return {count_tokens(scored_.numbers()),
+            asks_references ? count_tokens(asked_.references) : std::vector<PromptTokens>()};
+  }
+
   void run_chunks(int64_t begin, int64_t end, ChunkLog& log, WorkQueue& queue) {
     context_.model().make_resident();
     queue.run(begin, end, "answers", [&](int64_t next) { return run_chunk(next, log); });

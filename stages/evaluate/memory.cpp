@@ -54,7 +54,8 @@ class AskedOfModel {
         inputs_(inputs),
         chat_(questions.chat_template),
         scored_(stage, questions.edits, asked_, {inputs.model.tokenizer, chat_}),
-        chunks_(eval_chunks(asked_, /*asks_references=*/false, stage.max_tokens_per_batch)) {}
+        chunks_(eval_chunks(asked_, {scored_.tokens(scored_.numbers()), {}},
+                            stage.max_tokens_per_batch)) {}
 
   dist::AskShape scored() const {
     const EvalChunk* chunk = largest_chunk(

@@ -5,6 +5,7 @@
 #include "core/base/error.h"
 #include "core/io/atomic_file.h"
 #include "core/io/file_reader.h"
+#include "core/io/sha256.h"
 #include "stages/recipe/run_record.h"
 #include "stages/run/stage_folder.h"
 
@@ -31,10 +32,12 @@ void append_bytes(const fs::path& path, const std::string& bytes) {
 
 }  // namespace
 
-ChunkLog::ChunkLog(fs::path file, std::vector<int64_t> rows_of_chunk, dist::Communicator& comm)
+ChunkLog::ChunkLog(fs::path file, std::vector<int64_t> rows_of_chunk, dist::Communicator& comm,
+                   std::string_view work)
     : file_(std::move(file)),
       parts_(file_.string() + ".parts"),
       rows_of_chunk_(std::move(rows_of_chunk)),
+      work_(sha256_hex(Json{rows_of_chunk_, work}.dump()).substr(0, 16)),
       comm_(comm) {
   std::string done;
   if (comm_.rank() == 0) {
@@ -48,14 +51,27 @@ ChunkLog::ChunkLog(fs::path file, std::vector<int64_t> rows_of_chunk, dist::Comm
 
 fs::path ChunkLog::part_of(int rank) const { return parts_ / ("rank-" + std::to_string(rank)); }
 
+bool ChunkLog::is_of_this_work(const Json& metrics) const {
+  return metrics.is_object() && metrics.value("work", Json()) == work_;
+}
+
+/// The last chunk of which metrics are there; -1: none, or they are of other work.
+int64_t ChunkLog::last_told(const fs::path& metrics) const {
+  auto lines = LineReader::open_if_there(metrics, FileOrigin::kOwn);
+  std::string first;
+  const bool is_ours = lines && lines->next(first) && lines->is_whole() &&
+                       is_of_this_work(Json::parse(first, nullptr, false));
+  const int64_t last = is_ours ? std::ssize(rows_of_chunk_) - 1 : -1;
+  return keep_lines_up_to(metrics, "chunk", last).value_or(-1);
+}
+
 /// Cuts the common file to whole chunks and keeps what parts have beyond them in one file, so that
 /// this run's ranks, however many, begin with empty ones.
 void ChunkLog::take_over() {
   fs::create_directories(parts_);
   const fs::path metrics = file_.parent_path() / kMetricsFile;
   // A power cut may take lines of either file: a chunk is done where both have it.
-  const int64_t last = std::ssize(rows_of_chunk_) - 1;
-  const int64_t told = keep_lines_up_to(metrics, "chunk", last).value_or(-1);
+  const int64_t told = last_told(metrics);
   auto lines = LineReader::open_if_there(file_, FileOrigin::kOwn);
   std::string kept, chunk, line;
   int64_t rows = 0;
@@ -90,7 +106,7 @@ void ChunkLog::read_parts() {
     for (std::string text; lines.next(text) && lines.is_whole();) {
       offset = lines.end();
       const Json line = Json::parse(text, nullptr, false);
-      if (!is_chunk(line)) continue;
+      if (!is_chunk(line) || !is_of_this_work(line["metrics"])) continue;
       const auto number = line["chunk"].get<int64_t>();
       if (number < next_) continue;
       waiting_[number] = {line["rows"], line["metrics"]};
@@ -116,6 +132,7 @@ void ChunkLog::write_ready() {
 void ChunkLog::append(int64_t chunk, const std::vector<Json>& rows, const Json& metrics) {
   Json told = metrics;
   told["chunks"] = std::ssize(rows_of_chunk_);
+  told["work"] = work_;
   own_->append({{"chunk", chunk}, {"rows", rows}, {"metrics", told}});
   if (comm_.rank() != 0) return;
   read_parts();

@@ -7,6 +7,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/io/json_file.h"
@@ -24,11 +25,12 @@ namespace xkde::recipe {
 class ChunkLog {
  public:
   /// Fills `file` and kMetricsFile beside it, whose lines have "chunk". A chunk has as many rows
-  /// as rows_of_chunk says. Takes over the chunks that an earlier run finished. A line of a part
-  /// that was cut short, or that is no chunk of this format, is ignored: its chunk is done again.
-  /// Collective.
-  ChunkLog(std::filesystem::path file, std::vector<int64_t> rows_of_chunk,
-           dist::Communicator& comm);
+  /// as rows_of_chunk says; `work` tells what all chunks do beyond what the stage's fingerprint
+  /// covers. Takes over the chunks that an earlier run finished. A line of a part that was cut
+  /// short, or that is no chunk of this format, is ignored: its chunk is done again. So are all
+  /// where an earlier program had other work, or cut it otherwise. Collective.
+  ChunkLog(std::filesystem::path file, std::vector<int64_t> rows_of_chunk, dist::Communicator& comm,
+           std::string_view work = {});
 
   /// Whether an earlier run finished this chunk.
   bool is_done(int64_t chunk) const { return done_.contains(chunk); }
@@ -45,12 +47,15 @@ class ChunkLog {
     Json metrics;
   };
   std::filesystem::path part_of(int rank) const;
+  bool is_of_this_work(const Json& metrics) const;
+  int64_t last_told(const std::filesystem::path& metrics) const;
   void take_over();
   void read_parts();
   void write_ready();
 
   std::filesystem::path file_, parts_;
   std::vector<int64_t> rows_of_chunk_;
+  std::string work_;  ///< the beginning of a digest of all that; in each line of metrics
   dist::Communicator& comm_;
   std::set<int64_t> done_;
   std::unique_ptr<JsonLinesWriter> own_;

@@ -23,19 +23,31 @@ EvalPrompt prompt(const std::string& user, size_t weights = 0) {
   return {.text = {weights, user}, .target = "", .edits = 0};
 }
 
+/// As many prompts of one token that share nothing as there are.
+EvalTokens tokens_of(const EvalQuestionnaire& asked, bool asks_references = false) {
+  EvalTokens tokens;
+  tokens.prompts.assign(asked.prompts.size(), {1, 0});
+  if (asks_references) tokens.references.assign(asked.references.size(), {1, 0});
+  return tokens;
+}
+
 TEST(EvalChunks, CountCommonBeginningsOnce) {
   EvalQuestionnaire asked;
-  // A token is taken for three bytes: 3 tokens hold 9 bytes.
-  asked.prompts = {prompt("aaaaaa"), prompt("aaaaaabb"), prompt("aaaaaacc"), prompt("d")};
+  asked.prompts = {prompt("a"), prompt("ab"), prompt("ac"), prompt("ad")};
+  const EvalTokens tokens{.prompts = {{6, 0}, {8, 6}, {8, 6}, {9, 6}}, .references = {}};
 
-  EXPECT_THAT(texts_of(eval_chunks(asked, false, 3)), ElementsAre("prompts 0+2", "prompts 2+2"));
+  EXPECT_THAT(texts_of(eval_chunks(asked, tokens, 10)), ElementsAre("prompts 0+3", "prompts 3+1"));
+  // What begins a chunk has nothing to share.
+  EXPECT_THAT(texts_of(eval_chunks(asked, tokens, 9)),
+              ElementsAre("prompts 0+2", "prompts 2+1", "prompts 3+1"));
 }
 
 TEST(EvalChunks, HoldAtLeastOnePrompt) {
   EvalQuestionnaire asked;
-  asked.prompts = {prompt("aaaaaaaaaaaa"), prompt("bbbbbbbbbbbb")};
+  asked.prompts = {prompt("a"), prompt("b")};
+  const EvalTokens tokens{.prompts = {{12, 0}, {12, 0}}, .references = {}};
 
-  EXPECT_THAT(texts_of(eval_chunks(asked, false, 1)), ElementsAre("prompts 0+1", "prompts 1+1"));
+  EXPECT_THAT(texts_of(eval_chunks(asked, tokens, 1)), ElementsAre("prompts 0+1", "prompts 1+1"));
 }
 
 TEST(EvalChunks, BeginWithReferencesWhereTheyAreAsked) {
@@ -46,10 +58,10 @@ TEST(EvalChunks, BeginWithReferencesWhereTheyAreAsked) {
   asked.free_references = {3};
   asked.fluency_prompts.assign(1, {0, "g"});
 
-  EXPECT_THAT(texts_of(eval_chunks(asked, true, 100)),
+  EXPECT_THAT(texts_of(eval_chunks(asked, tokens_of(asked, true), 100)),
               ElementsAre("references 0+2", "free_references 0+1", "prompts 0+3",
                           "free_running 0+64", "free_running 64+1", "fluency 0+1"));
-  EXPECT_THAT(texts_of(eval_chunks(asked, false, 100)).front(), "prompts 0+3");
+  EXPECT_THAT(texts_of(eval_chunks(asked, tokens_of(asked), 100)).front(), "prompts 0+3");
 }
 
 TEST(EvalChunks, AreAnsweredInOneContext) {
@@ -58,7 +70,7 @@ TEST(EvalChunks, AreAnsweredInOneContext) {
                         {FreeContext::kQuestion, {0, "b"}},
                         {FreeContext::kChat, {0, "a"}}};
 
-  EXPECT_THAT(texts_of(eval_chunks(asked, false, 100)),
+  EXPECT_THAT(texts_of(eval_chunks(asked, tokens_of(asked), 100)),
               ElementsAre("free_running 0+2", "free_running 2+1"));
 }
 
@@ -67,7 +79,7 @@ TEST(EvalChunks, AreAnsweredByOneSetOfWeights) {
   asked.prompts = {prompt("a"), prompt("a", 1), prompt("b", 1)};
   asked.free_prompts = {{FreeContext::kExact, {0, "a"}}, {FreeContext::kExact, {1, "a"}}};
 
-  EXPECT_THAT(texts_of(eval_chunks(asked, false, 100)),
+  EXPECT_THAT(texts_of(eval_chunks(asked, tokens_of(asked), 100)),
               ElementsAre("prompts 0+1", "prompts 1+2 edited", "free_running 0+1",
                           "free_running 1+1 edited"));
 }

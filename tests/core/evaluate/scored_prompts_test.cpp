@@ -16,7 +16,9 @@ namespace {
 using test::byte_ids;
 using test::byte_tokenizer;
 using test::message_of;
+using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Pair;
 using testing::StartsWith;
 
 /// Two edits, rows 10 and 11 of a file that none of these tests read.
@@ -52,6 +54,22 @@ TEST_F(PromptsOfEdits, AreThoseOfTheFormatAndOfTheScoring) {
 
   options_.scoring = Scoring::kEasyEdit;
   EXPECT_EQ(prompts.at(0).ids, byte_ids("far "));
+}
+
+TEST_F(PromptsOfEdits, CountWhatEachSharesWithTheOneBefore) {
+  options_.method = &none_method();
+  options_.scoring = Scoring::kEasyEdit;  // "far l", "q0 a0", "q1 a1", "r0 a0", "r1 a1"
+  const EvalQuestionnaire asked = test::questionnaire(options_, inputs_);
+  const ScoredPrompts prompts(options_, inputs_, asked,
+                              {tokenizer_, ChatTemplate::select("plain", "")});
+
+  std::vector<std::pair<int64_t, int64_t>> counts;
+  for (const PromptTokens& one : prompts.tokens(prompts.numbers()))
+    counts.emplace_back(one.whole, one.shared);
+  EXPECT_THAT(counts, ElementsAre(Pair(4, 0), Pair(4, 0), Pair(4, 1), Pair(4, 0), Pair(4, 1)));
+
+  const std::vector<size_t> some{2, 4};
+  EXPECT_EQ(prompts.tokens(some)[1].shared, 0);
 }
 
 TEST_F(PromptsOfEdits, ATargetWithoutATokenIsNamedByItsRow) {

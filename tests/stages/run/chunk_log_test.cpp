@@ -9,6 +9,7 @@
 
 #include "core/base/error.h"
 #include "core/io/file.h"
+#include "core/io/sha256.h"
 #include "distributed/comm/thread_communicator.h"
 #include "tests/support/message_of.h"
 #include "tests/support/temp_folder.h"
@@ -37,10 +38,14 @@ std::string lines_of(std::vector<int64_t> chunks) {
   return lines;
 }
 
+/// As every line of metrics names it.
+std::string digest_of(const std::vector<int64_t>& rows, const std::string& work = "") {
+  return sha256_hex(Json{rows, work}.dump()).substr(0, 16);
+}
 std::string metrics_of(std::vector<int64_t> chunks) {
   std::string lines;
   for (const int64_t chunk : chunks)
-    lines += "{\"chunk\":" + std::to_string(chunk) + ",\"chunks\":4}\n";
+    lines += Json{{"chunk", chunk}, {"chunks", 4}, {"work", digest_of(kRowsOfChunk)}}.dump() + "\n";
   return lines;
 }
 
@@ -128,6 +133,22 @@ TEST_F(ChunkLogTest, TakesOverWhatAnEarlierRunFinished) {
   expect_whole_file();
 }
 
+/// Chunks 0, in the common file, and 2, which waits in a part, of an earlier program.
+TEST_F(ChunkLogTest, DoesAgainWhatWasOtherWorkOrWasCutOtherwise) {
+  const std::vector<int64_t> cut_otherwise{2, 1, 2, 2};
+  for (const bool has_other_rows : {false, true}) {
+    run(1, [](ChunkLog& log, Communicator&) { append(log, {0, 2}); });
+
+    dist::run_ranks(1, [&](Communicator& comm) {
+      ChunkLog log(file(), has_other_rows ? cut_otherwise : kRowsOfChunk, comm,
+                   has_other_rows ? "" : "more questions");
+      EXPECT_EQ(log.num_done(), 0);
+      EXPECT_EQ(text_of_file(file()), "");
+      EXPECT_EQ(metrics(), "");
+    });
+  }
+}
+
 TEST_F(ChunkLogTest, AFinishedFileHasAllItsChunks) {
   run(1, [](ChunkLog& log, Communicator&) {
     append(log, {0, 1, 2, 3});
@@ -173,7 +194,8 @@ TEST_F(ChunkLogTest, CutsTheFileToWholeChunks) {
 
 TEST_F(ChunkLogTest, ATornLineOfAPartIsIgnored) {
   const std::string line =
-      Json{{"chunk", 1}, {"rows", rows_of(1)}, {"metrics", {{"chunk", 1}, {"chunks", 4}}}}.dump();
+      Json{{"chunk", 1}, {"rows", rows_of(1)}, {"metrics", parse_json(metrics_of({1}), "line")}}
+          .dump();
   write_part("rank-0", line + "\n" + line.substr(0, line.size() / 2));
   write_part("rank-1", line.substr(0, 20) + "\n");
 
