@@ -9,32 +9,12 @@
 #include <c10/core/GradMode.h>
 
 #include "core/editing/row_pass.h"
-#include "core/model/block_products.h"
 #include "core/nn/device_copy.h"
 #include "core/nn/layers.h"
 #include "core/nn/products.h"
 
 namespace xkde {
 namespace {
-
-/// Adds vectors to rows of down_proj's output, or looks at them.
-class MlpOutput final : public BlockProducts {
- public:
-  MlpOutput(const at::Tensor& rows, const at::Tensor& vectors) : rows_(rows), vectors_(vectors) {}
-  at::Tensor product(TensorRole role, const at::Tensor& x, const at::Tensor& weight,
-                     const at::Tensor& bias) const override {
-    const at::Tensor out = plain_product(x, weight, bias);
-    if (role != TensorRole::kDown) return out;
-    if (!vectors_.defined()) found_ = out.index_select(0, rows_);
-    return vectors_.defined() ? out.index_add(0, rows_, vectors_.to(out.scalar_type())) : out;
-  }
-  const at::Tensor& found() const { return found_; }
-
- private:
-  const at::Tensor& rows_;
-  const at::Tensor& vectors_;
-  mutable at::Tensor found_;
-};
 
 /// Sequences packed with a label at each position from `begin` on; the rows of those labels by
 /// sequence and position.
@@ -95,14 +75,8 @@ void SuffixPass::compute_suffixes(int64_t max_tokens) {
     base_.index_copy_(0, to_device(places, model_.device),
                       all.index_select(0, pass.batch().label_rows));
   }
-  if (place_ == VectorPlace::kBlockOutput) {
-    at_place_ = base_.index_select(0, first_rows_);
-    return;
-  }
-  const at::Tensor nothing;
-  const MlpOutput tap(first_rows_, nothing);
-  model_.decoder.block_mlp(model_.weights(static_cast<size_t>(layer_) + 1), base_, &tap);
-  at_place_ = tap.found();
+  if (place_ == VectorPlace::kMlpOutput)
+    down_ = model_.decoder.block_down(model_.weights(static_cast<size_t>(layer_) + 1), base_);
 }
 
 void SuffixPass::compute_past(int64_t max_tokens) {
@@ -240,23 +214,29 @@ at::Tensor SuffixPass::attend(int64_t layer, const at::Tensor& qkv) const {
 }
 
 at::Tensor SuffixPass::value(size_t sequence) const {
-  return at_place_[static_cast<int64_t>(sequence)].to(at::kFloat);
+  const at::Tensor& place = place_ == VectorPlace::kMlpOutput ? down_ : base_;
+  return place[rows_of_[sequence]].to(at::kFloat);
 }
 
-at::Tensor SuffixPass::mlp_with(const at::Tensor& vectors) const {
-  const MlpOutput adds(first_rows_, vectors);
-  return model_.decoder.block_mlp(model_.weights(static_cast<size_t>(layer_) + 1), base_, &adds);
+at::Tensor SuffixPass::block_with(const at::Tensor& vectors) const {
+  const at::Tensor added = vectors.index_select(0, vector_of_).to(base_.scalar_type());  // [S, D]
+  if (place_ == VectorPlace::kBlockOutput) return base_.index_add(0, first_rows_, added);
+  return model_.decoder.block_output(model_.weights(static_cast<size_t>(layer_) + 1), base_,
+                                     down_.index_add(0, first_rows_, added));
 }
 
-at::Tensor SuffixPass::forward(const at::Tensor& vectors) const {
-  const at::Tensor added = vectors.index_select(0, vector_of_);  // [S, D]
-  at::Tensor x = place_ == VectorPlace::kMlpOutput
-                     ? mlp_with(added)
-                     : base_.index_add(0, first_rows_, added.to(base_.scalar_type()));
-  for (int64_t layer = layer_ + 1; layer < model_.decoder.num_blocks(); ++layer) {
+at::Tensor SuffixPass::forward(const at::Tensor& vectors, const at::Tensor& rows) const {
+  const int64_t last = model_.decoder.num_blocks() - 1;
+  at::Tensor x = block_with(vectors);
+  if (layer_ == last) return x.index_select(0, rows);
+  for (int64_t layer = layer_ + 1; layer <= last; ++layer) {
     const std::vector<at::Tensor> parameters = model_.weights(static_cast<size_t>(layer) + 1);
-    const at::Tensor qkv = model_.decoder.block_qkv(parameters, x);
-    x = model_.decoder.block_rest(parameters, x, attend(layer, qkv));
+    at::Tensor attended = attend(layer, model_.decoder.block_qkv(parameters, x));
+    if (layer == last) {
+      x = x.index_select(0, rows);
+      attended = attended.index_select(0, rows);
+    }
+    x = model_.decoder.block_rest(parameters, x, attended);
   }
   return x;
 }

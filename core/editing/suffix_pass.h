@@ -23,9 +23,9 @@ struct SuffixSequence {
 enum class VectorPlace { kMlpOutput, kBlockOutput };
 
 /// Forward passes of sequences that differ in what is added at one position of each. Rows before
-/// that position, and what is below the block, never change: keys and values of those rows and the
-/// rows at the block are computed once. A pass computes the rows from the position on, from the
-/// block up, with a graph that leads to the vectors.
+/// that position, and what is below the place, never change: keys and values of those rows and the
+/// rows at the place are computed once. A pass computes the rows from the position on, from the
+/// place up, with a graph that leads to the vectors.
 class SuffixPass {
  public:
   /// `model` outlives it. `max_tokens`: rows of one pass of those that never change.
@@ -39,8 +39,8 @@ class SuffixPass {
   }
   /// What stands at the position of a sequence at the place of the vectors, fp32 [D].
   at::Tensor value(size_t sequence) const;
-  /// The rows behind the last block, [num_rows(), D]; `vectors` fp32 [n, D].
-  at::Tensor forward(const at::Tensor& vectors) const;
+  /// The rows int64 [L] of those behind the last block, [L, D]; `vectors` fp32 [n, D].
+  at::Tensor forward(const at::Tensor& vectors, const at::Tensor& rows) const;
 
  private:
   /// Of the rows before the position: rotated keys, and values.
@@ -51,7 +51,7 @@ class SuffixPass {
   void compute_past(int64_t max_tokens);
   void plan_attention();
   at::Tensor attend(int64_t layer, const at::Tensor& qkv) const;
-  at::Tensor mlp_with(const at::Tensor& vectors) const;
+  at::Tensor block_with(const at::Tensor& vectors) const;
 
   const EditableModel& model_;
   std::vector<SuffixSequence> sequences_;
@@ -59,7 +59,7 @@ class SuffixPass {
   VectorPlace place_;
   std::vector<int64_t> rows_of_;       ///< first row of each sequence, then their number
   at::Tensor base_;                    ///< [N, D]: the block's middle or its output
-  at::Tensor at_place_;                ///< [S, D]: what stands where vectors are added
+  at::Tensor down_;                    ///< [N, D]: the MLP's output where vectors are added to it
   at::Tensor first_rows_, vector_of_;  ///< int64 [S]
   BlockContext rotations_;
   std::vector<Past> past_;                       ///< of the blocks above `layer_`

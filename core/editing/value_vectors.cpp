@@ -88,31 +88,35 @@ class Group {
   /// What stands in the place of the vectors without them, fp32 [G, D].
   const at::Tensor& before() const { return before_; }
 
-  /// Losses of the requests without weight decay, fp32 [G], and the gradient of their sum [G, D].
-  std::pair<at::Tensor, at::Tensor> loss(const at::Tensor& vectors, double kl_factor) {
-    at::Tensor leaf = vectors.detach().requires_grad_(true);
-    at::Tensor normed;
+  /// Losses of the requests without weight decay, fp32 [G].
+  at::Tensor losses(const at::Tensor& vectors, double kl_factor) {
+    leaf_ = vectors.detach().requires_grad_(true);
     {
       const c10::AutoGradMode with_graph(true);
-      const at::Tensor top = pass_->forward(leaf).index_select(0, rows_);
-      normed = model_.decoder.final_norm(top, model_.weights(model_.decoder.head_unit()).front());
+      normed_ = model_.decoder.final_norm(pass_->forward(leaf_, rows_),
+                                          model_.weights(model_.decoder.head_unit()).front());
     }
     const OutputLayer output(model_.weights(model_.decoder.output_unit()).back(),
                              model_.decoder.logit_cap());
-    const at::Tensor hidden = normed.detach();
+    const at::Tensor hidden = normed_.detach();
     at::Tensor no_gradient;
     const TokenLoss tokens = linear_cross_entropy(hidden.narrow(0, 0, num_labels_), output,
                                                   targets_, weights_, no_gradient);
-    const at::Tensor losses = at::zeros({size_}, weights_.options());
+    at::Tensor losses = at::zeros({size_}, weights_.options());
     losses.index_add_(0, owners_, -tokens.log_probs * weights_);
-    at::Tensor grad = tokens.hidden_grad;
+    normed_grad_ = tokens.hidden_grad;
     if (num_essences_ > 0) {
       at::Tensor essence_grad;
       losses.add_(essence_loss(hidden.narrow(0, num_labels_, num_essences_), output, kl_factor,
                                essence_grad));
-      grad = at::cat({grad, essence_grad});
+      normed_grad_ = at::cat({normed_grad_, essence_grad});
     }
-    return {losses, torch::autograd::grad({normed}, {leaf}, {grad}).front()};
+    return losses;
+  }
+
+  /// The gradient of the sum of what losses() found, fp32 [G, D]; once.
+  at::Tensor gradient() {
+    return torch::autograd::grad({std::exchange(normed_, {})}, {leaf_}, {normed_grad_}).front();
   }
 
  private:
@@ -141,7 +145,8 @@ class Group {
   std::optional<SuffixPass> pass_;
   int64_t num_labels_ = 0, num_essences_ = 0;
   at::Tensor rows_, targets_, owners_, weights_, before_;
-  at::Tensor essence_;  ///< log-probabilities without vectors, [G, V]
+  at::Tensor essence_;                      ///< log-probabilities without vectors, [G, V]
+  at::Tensor leaf_, normed_, normed_grad_;  ///< of the last losses()
 };
 
 /// A group on its way: vectors with their moments, those that are done and those that go on.
@@ -159,14 +164,16 @@ class Search {
 
   /// `may_stop`: nobody waits for what is found.
   void run(std::span<const EditRequest> requests, bool may_stop, ValueVectors& found) {
-    for (int64_t step = 1; step <= settings_.steps && active_.any().item<bool>(); ++step) {
+    for (int64_t step = 1; step <= settings_.steps; ++step) {
       if (may_stop) check_stop();
-      auto [losses, grad] = group_.loss(vectors_, settings_.kl_factor);
+      const at::Tensor losses = group_.losses(vectors_, settings_.kl_factor);
       const at::Tensor lengths = vectors_.norm(2, 1);
       const at::Tensor decay = settings_.weight_decay / norms_.square();
       const at::Tensor all = (losses + decay * lengths).cpu();
       note(all, step, requests, found);
-      if (step == settings_.steps) break;
+      // What will not be moved needs no gradient.
+      if (step == settings_.steps || !active_.any().item<bool>()) break;
+      at::Tensor grad = group_.gradient();
       // A norm has no slope at 0.
       grad.add_((decay / lengths).masked_fill(lengths == 0.0, 0.0).unsqueeze(1) * vectors_);
       update(grad);

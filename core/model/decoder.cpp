@@ -255,13 +255,23 @@ at::Tensor Decoder::block_middle(const std::vector<at::Tensor>& parameters, cons
 
 at::Tensor Decoder::block_mlp(const std::vector<at::Tensor>& parameters, const at::Tensor& middle,
                               const BlockProducts* products) const {
+  return block_output(parameters, middle, block_down(parameters, middle, products));
+}
+
+at::Tensor Decoder::block_output(const std::vector<at::Tensor>& parameters,
+                                 const at::Tensor& middle, const at::Tensor& down) const {
+  const BlockParameters p(parameters_[1], parameters, /*products=*/nullptr);
+  return middle + norm_or(down, p[TensorRole::kDownNorm]);
+}
+
+at::Tensor Decoder::block_down(const std::vector<at::Tensor>& parameters, const at::Tensor& middle,
+                               const BlockProducts* products) const {
   const BlockParameters p(parameters_[1], parameters, products);
   const at::Tensor gate_up = p.linear(norm(middle, p[TensorRole::kPostNorm]), TensorRole::kGateUp,
                                       TensorRole::kGateUpBias);  // [T, 2F]
   const bool is_silu = config_.family->arithmetic.activation == Activation::kSilu;
-  const at::Tensor down = p.linear(is_silu ? swiglu(gate_up) : geglu(gate_up), TensorRole::kDown,
-                                   TensorRole::kDownBias);  // [T, D]
-  return middle + norm_or(down, p[TensorRole::kDownNorm]);
+  return p.linear(is_silu ? swiglu(gate_up) : geglu(gate_up), TensorRole::kDown,
+                  TensorRole::kDownBias);
 }
 
 at::Tensor Decoder::block(const std::vector<at::Tensor>& parameters, const at::Tensor& x,

@@ -119,6 +119,12 @@ class Decoder {
                           const BlockProducts* products = nullptr) const;
   at::Tensor block_mlp(const std::vector<at::Tensor>& parameters, const at::Tensor& middle,
                        const BlockProducts* products = nullptr) const;
+  /// block_mlp() in two halves: the MLP's output, [T, D]; then all that follows, where it is
+  /// `down`.
+  at::Tensor block_down(const std::vector<at::Tensor>& parameters, const at::Tensor& middle,
+                        const BlockProducts* products = nullptr) const;
+  at::Tensor block_output(const std::vector<at::Tensor>& parameters, const at::Tensor& middle,
+                          const at::Tensor& down) const;
   AttentionShape attention_shape() const;
   /// Of each layer: the nearest tokens that a token sees, itself included; 0: all.
   std::vector<int64_t> windows() const;

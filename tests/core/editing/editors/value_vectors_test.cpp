@@ -47,8 +47,9 @@ class PlainLoss {
 
  private:
   at::Tensor log_probs(const at::Tensor& vector) const {
-    const at::Tensor normed = bench_.model.decoder.final_norm(
-        pass_->forward(vector), model_.weights(bench_.model.decoder.head_unit()).front());
+    const at::Tensor normed =
+        bench_.model.decoder.final_norm(pass_->forward(vector, at::arange(pass_->num_rows())),
+                                        model_.weights(bench_.model.decoder.head_unit()).front());
     return at::log_softmax(
         normed.matmul(model_.weights(bench_.model.decoder.output_unit()).back().t()), 1);
   }
