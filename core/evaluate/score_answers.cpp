@@ -111,7 +111,7 @@ class Scorer {
     scored.probe = question.probe;
     scored.prompt = asked_.prompts[item.prompt].text.user;
     scored.fact = fact_text(edit.question, edit.target);
-    scored.question = question.question;
+    scored.question = question.whole_text();
     scored.target = question.target;
     scored.target_ids = item.reference ? bare(*item.reference).predicted_ids : answer.target_ids;
     scored.predicted_ids = answer.predicted_ids;

@@ -199,9 +199,11 @@ class EvaluationRun(TinyRunTest):
             self.assertEqual(set(line["free"]), {"chat", "instruction"})
             self.assertEqual("verdict" in line["free"]["chat"], line["metric"] == "fact_check.new")
             if line["metric"] == "prefix":
-                prefix = line["prompt"].split("\n\n")[0]  # in front of the facts
+                prefix, question = line["question"].split("\n\n")
                 self.assertEqual(len(prefix.encode()), 50)  # the model's tokens are bytes
-                self.assertIn("Tessel" if line["record"] < 5 else "?", line["question"])
+                self.assertIn("Tessel" if line["record"] < 5 else "?", question)
+                self.assertTrue(line["prompt"].startswith(prefix + "\n\n"))  # in front of the facts
+                self.assertTrue(line["prompt"].endswith(question))
             if line["metric"] == "reverse":
                 self.assertEqual(line["target"], f"Tessel{line['record']}")
                 self.assertNotIn("Tessel", line["question"])
