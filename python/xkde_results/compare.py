@@ -186,7 +186,7 @@ def check_same_data(one, other):
     if not common:
         raise DifferentQuestionsError(
             f"{one.title} and {other.title}: nothing tells whether they ask the same: their prompts differ, their "
-            "predictions have no `question` (free_answers would write it), and run.json names no common data file")
+            "predictions have no `question` (an older program wrote them), and run.json names no common data file")
     for name in sorted(common):
         if mine[name] != theirs[name]:
             raise DifferentQuestionsError(f"{one.title} and {other.title}: {name} has other contents: "
