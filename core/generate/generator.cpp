@@ -168,8 +168,11 @@ class Generator::Run {
     std::optional<PromptProducts> lookup;
     if (options_.lookup != nullptr)
       lookup.emplace(*options_.lookup, lookup_rows(batch, prompt_lengths(first)));
-    const at::Tensor x = attended_rows(batch.input_ids, context, attend,
-                                       changed(lookup ? &*lookup : nullptr));  // [T, D]
+    std::vector<int64_t> ends;
+    for (const CachedPrompt& prompt : cached) ends.push_back(prompt.rows.back());
+    const at::Tensor x =
+        attended_rows(batch.input_ids, context, attend, changed(lookup ? &*lookup : nullptr),
+                      to_device(ends, device_));  // [prompts, D]
     const at::Tensor found = lookup ? lookup->found().cpu() : at::Tensor();
     std::vector<int64_t> last_rows;
     std::vector<LiveAnswer> fresh;
@@ -182,12 +185,8 @@ class Generator::Run {
                          RandomStream(seed_, "sample", stream)});
       }
     }
-    std::vector<int64_t> ends;
-    for (const CachedPrompt& prompt : cached) ends.push_back(prompt.rows.back());
     // One row of logits a prompt, drawn from once for each answer.
-    const at::Tensor logits =
-        in_host_memory(decoder_.logits(x.index_select(0, to_device(ends, device_)), weights_));
-    draw(logits, last_rows, std::move(fresh));
+    draw(in_host_memory(decoder_.logits(x, weights_)), last_rows, std::move(fresh));
   }
 
   void step() {
@@ -283,17 +282,25 @@ class Generator::Run {
   }
 
   /// Decoder::forward with attention of the caller's own: `attend(layer, qkv)` takes [T, (H + 2K)
-  /// E] and gives [T, H E].
+  /// E] and gives [T, H E]. `rows` int64 [L]: those that are wanted behind the last block, the only
+  /// ones that go through its MLP; undefined: all.
   template <typename Attend>
   at::Tensor attended_rows(const at::Tensor& ids, const BlockContext& context, const Attend& attend,
-                           const LayerProducts& changed) const {
+                           const LayerProducts& changed, const at::Tensor& rows = {}) const {
+    const int64_t last = decoder_.num_blocks() - 1;
+    // Products of its own may know the rows by their places.
+    const bool picks_early = rows.defined() && changed.of(last) == nullptr;
     UnitPass pass{.weights = weights_};
     pass.block = [&](size_t unit, const std::vector<at::Tensor>& parameters, const at::Tensor& x) {
       const int64_t layer = static_cast<int64_t>(unit) - 1;
-      const at::Tensor qkv = decoder_.block_qkv(parameters, x);
-      return decoder_.block_rest(parameters, x, attend(layer, qkv), changed.of(layer));
+      const at::Tensor attended = attend(layer, decoder_.block_qkv(parameters, x));
+      if (layer != last || !picks_early)
+        return decoder_.block_rest(parameters, x, attended, changed.of(layer));
+      return decoder_.block_rest(parameters, x.index_select(0, rows),
+                                 attended.index_select(0, rows));
     };
-    return decoder_.forward(ids, context, pass);
+    const at::Tensor x = decoder_.forward(ids, context, pass);
+    return rows.defined() && !picks_early ? x.index_select(0, rows) : x;
   }
 
   static at::Tensor in_host_memory(const at::Tensor& logits) {
