@@ -32,11 +32,11 @@ KNOWEDIT = dict(zsre="ZsRE", wikibio="WikiBio", recent="wiki_recent", counterfac
 GROUPS = (("locality", ("Relation_Specificity", "Forgetfulness")),
           ("portability", ("Reasoning", "Subject_Aliasing", "Logical_Generalization")))
 METRICS = ("reliability", "generality", "locality", "portability", "negation", "fact_check", "reverse", "prefix", "persona",
-           "completion")
+           "completion", "distance")
 PREFIX_TOKENS = 50
 NQ = "nq question: "
 
-Question = collections.namedtuple("Question", "metric probe text target preface", defaults=[""])
+Question = collections.namedtuple("Question", "metric probe text target preface before", defaults=["", ""])
 Edit = collections.namedtuple("Edit", "record question target asked pair side")
 Side = collections.namedtuple("Side", "subject src alt old")
 
@@ -184,6 +184,8 @@ def probes_of(edit, wanted, forms, prefix):
         yield Question("persona", 0, side.src, side.alt, preface=forms["persona"] + "\n\n")
     if "completion" in wanted and src.endswith(("?", "？")):
         yield Question("completion", 0, written("completion", src), side.alt)
+    if "distance" in wanted:
+        yield Question("distance", 0, side.src, side.alt, before=prefix + "\n\n")
 
 
 def with_probes(stage, edits, tokenizer):
@@ -192,7 +194,7 @@ def with_probes(stage, edits, tokenizer):
     forms, prefixes, all_edits = probe_forms(), {}, []
     for edit in edits:
         iso = ISO.get(edit.pair[1], edit.pair[1])
-        if "prefix" in stage["probes"] and iso not in prefixes:
+        if {"prefix", "distance"} & set(stage["probes"]) and iso not in prefixes:
             prefixes[iso] = cut_to_tokens(forms[iso]["passage"], tokenizer)
         more = list(probes_of(edit, stage["probes"], forms[iso], prefixes.get(iso)))
         all_edits.append(edit._replace(asked=edit.asked + more))
@@ -403,7 +405,7 @@ def expected_lines(stage, decoder, base, drawn):
         for place, question in enumerate(edit.asked):
             shown = [i]
             if retrieves:
-                shown = [begin + hit for hit in encoder.nearest(question.preface + question.text, [e.question for e in edits[begin:end]],
+                shown = [begin + hit for hit in encoder.nearest(question.preface + question.before + question.text, [e.question for e in edits[begin:end]],
                                                                 keys["k"], keys.get("threshold"))]
             demonstrations = ""
             if "demonstrations" in stage and shown:
@@ -414,8 +416,8 @@ def expected_lines(stage, decoder, base, drawn):
                          if stage["method"] == "ike" else fact.question)
                 best = encoder.nearest(query, [key for key, _ in shelves[edit.pair]], stage["demonstrations"]["k"])
                 demonstrations = "".join(shelves[edit.pair][hit][1] for hit in best)
-            user = question.preface + written(stage, [(edits[j].question, edits[j].target) for j in shown], question.text, edit.pair[1],
-                           demonstrations)
+            user = question.preface + written(stage, [(edits[j].question, edits[j].target) for j in shown],
+                                              question.before + question.text, edit.pair[1], demonstrations)
             predicted, target, margin = decoder(user, question.target)
             line = dict(record=edit.record, mode=stage["mode"], size=size, edit_language=edit.pair[0],
                         test_language=edit.pair[1], metric=question.metric, probe=question.probe, prompt=user)

@@ -20,6 +20,10 @@ EditQuestion question_of(Metric metric, int64_t position, const std::string& que
   return asked;
 }
 
+std::string behind(const std::string& preface, const std::string& text) {
+  return preface.empty() ? text : concat(preface, "\n\n", text);
+}
+
 /// The plain kinds of parallel edits are whole metrics; the others are parts of one.
 MetricKind kind_of(ProbeKind probe) {
   const Metric metric = is_locality(probe) ? Metric::kLocality : Metric::kPortability;
@@ -46,10 +50,14 @@ std::string MetricKind::name() const {
   return text;
 }
 
-std::string EditQuestion::whole_text() const { return with_preface(*this, question); }
+std::string EditQuestion::whole_text() const { return behind(preface, question); }
 
-std::string with_preface(const EditQuestion& asked, std::string prompt) {
-  return asked.preface.empty() ? prompt : concat(asked.preface, "\n\n", prompt);
+std::string EditQuestion::shown_text() const {
+  return preface_place == PrefacePlace::kQuestion ? whole_text() : question;
+}
+
+std::string EditQuestion::prompt_of(const std::string& shown) const {
+  return preface_place == PrefacePlace::kPrompt ? behind(preface, shown) : shown;
 }
 
 std::vector<EditQuestion> edit_questions(const EditSide& test_side) {

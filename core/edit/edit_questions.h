@@ -27,7 +27,8 @@ enum class Metric {
   kReverse,
   kPrefix,
   kPersona,
-  kCompletion
+  kCompletion,
+  kDistance
 };
 /// As results.json has them.
 inline constexpr Named<Metric> kMetricNames[] = {
@@ -35,7 +36,8 @@ inline constexpr Named<Metric> kMetricNames[] = {
     {"locality", Metric::kLocality},       {"portability", Metric::kPortability},
     {"negation", Metric::kNegation},       {"fact_check", Metric::kFactCheck},
     {"reverse", Metric::kReverse},         {"prefix", Metric::kPrefix},
-    {"persona", Metric::kPersona},         {"completion", Metric::kCompletion}};
+    {"persona", Metric::kPersona},         {"completion", Metric::kCompletion},
+    {"distance", Metric::kDistance}};
 /// Those that a benchmark's rows ask themselves.
 inline constexpr Metric kMetrics[] = {Metric::kReliability, Metric::kGenerality, Metric::kLocality,
                                       Metric::kPortability};
@@ -52,6 +54,10 @@ struct MetricKind {
   auto operator<=>(const MetricKind&) const = default;
 };
 
+/// What the preface of a question stands in front of: all that a prompt shows, as a system text
+/// would, or the question, behind the facts.
+enum class PrefacePlace { kPrompt, kQuestion };
+
 /// One question of one record, without any edit: question and target in the test language.
 struct EditQuestion {
   MetricKind kind;
@@ -59,16 +65,18 @@ struct EditQuestion {
   std::string question;
   std::string target;  ///< what teacher forcing scores; empty where the file leaves it blank
   std::vector<std::string> answers;  ///< each of them is right, `target` among them
-  std::string preface = {};          ///< stands in front of all that a prompt shows; most have none
+  std::string preface = {};          ///< a text that is no part of the question; most have none
+  PrefacePlace preface_place = PrefacePlace::kPrompt;
 
   /// `target` and `answers` are wrong: a question is the better answered the less it says them.
   bool is_negated() const { return kind.metric == Metric::kNegation; }
-  /// By what facts are looked up: all that a user would send.
+  /// The question behind its preface, with a blank line between them: by what facts are looked up.
   std::string whole_text() const;
+  /// The text that prompts show as the question.
+  std::string shown_text() const;
+  /// The prompt of what a method shows, which has shown_text().
+  std::string prompt_of(const std::string& shown) const;
 };
-
-/// `prompt` behind the question's preface, with a blank line between them.
-std::string with_preface(const EditQuestion& asked, std::string prompt);
 
 /// Every question that the side has, in the order of kMetrics (protocol 6.1): a parallel record
 /// without portability asks three.

@@ -52,11 +52,13 @@ class ProbeBuilder {
       case Metric::kReverse:
         return reverse();
       case Metric::kPrefix:
-        return ask_behind(forms_.passage, probe);
+        return ask_behind(forms_.passage, probe, PrefacePlace::kPrompt);
       case Metric::kPersona:
-        return ask_behind(forms_.persona, probe);
+        return ask_behind(forms_.persona, probe, PrefacePlace::kPrompt);
       case Metric::kCompletion:
         return complete();
+      case Metric::kDistance:
+        return ask_behind(forms_.passage, probe, PrefacePlace::kQuestion);
       default:
         throw InternalError("probe: not one that is built");
     }
@@ -74,9 +76,10 @@ class ProbeBuilder {
     questions_.push_back(std::move(asked));
   }
 
-  void ask_behind(std::string_view preface, Metric probe) {
+  void ask_behind(std::string_view preface, Metric probe, PrefacePlace place) {
     ask({probe, {}}, side_.src, {side_.alt});
     questions_.back().preface = preface;
+    questions_.back().preface_place = place;
   }
 
   void leave_out(const char* why) { ++skipped_[why]; }

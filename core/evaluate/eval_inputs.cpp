@@ -161,7 +161,8 @@ void cut_prefixes(EvalInputs& inputs, const Tokenizer& tokenizer) {
   for (EvalStream& stream : inputs.streams) {
     for (size_t i = 0; i < stream.edits.size(); ++i) {
       for (EditQuestion& question : stream.edits[i].asked) {
-        if (question.kind.metric != Metric::kPrefix) continue;
+        const Metric metric = question.kind.metric;
+        if (metric != Metric::kPrefix && metric != Metric::kDistance) continue;
         const std::string& iso = language_of(inputs.pairs[stream.pairs[i]].second).iso;
         std::string& piece = pieces[iso];
         if (piece.empty()) piece = piece_of_tokens(question.preface, kPrefixTokens, tokenizer);

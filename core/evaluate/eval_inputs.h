@@ -36,13 +36,13 @@ struct EvalInputs {
 /// that is asked for. Prefixes are not cut yet.
 EvalInputs read_eval_inputs(const EvalOptions& options, LoadedData& files);
 
-/// How long the text of the probe "prefix" is, in tokens of the model.
+/// How long the text of the probes "prefix" and "distance" is, in tokens of the model.
 inline constexpr int64_t kPrefixTokens = 50;
 /// The longest piece of `passage` that is exactly `tokens` tokens on its own, as near to its
 /// beginning as there is one; it ends with a whole character and begins with a whole word where
 /// words are parted by blanks. Throws ConfigError where there is none.
 std::string piece_of_tokens(std::string_view passage, int64_t tokens, const Tokenizer& tokenizer);
-/// Cuts what stands before the questions of the probe "prefix" to kPrefixTokens.
+/// Cuts what stands before the questions of the probes "prefix" and "distance" to kPrefixTokens.
 void cut_prefixes(EvalInputs& inputs, const Tokenizer& tokenizer);
 
 }  // namespace xkde

@@ -184,8 +184,9 @@ class QuestionnaireBuilder {
 
   std::string words(size_t stream, size_t pair, const EditQuestion& question,
                     const std::vector<int64_t>& shown) const {
+    const std::string text = question.shown_text();
     PromptParts parts{.facts = {},
-                      .question = question.question,
+                      .question = text,
                       .language = &language_of(inputs_.pairs[pair].second),
                       .prompt_language = options_.prompt_language,
                       .demonstrations = {},
@@ -196,7 +197,7 @@ class QuestionnaireBuilder {
     }
     if (!demonstrations_.empty() && !shown.empty())
       parts.demonstrations = demonstrations_[stream][static_cast<size_t>(shown.front())];
-    return with_preface(question, options_.method->prompt(parts));
+    return question.prompt_of(options_.method->prompt(parts));
   }
 
   std::vector<EvalText> edit_questions(const std::vector<EditMoment>& moments) {

@@ -179,7 +179,7 @@ class EvaluationRun(TinyRunTest):
         with open(path, "w") as file:
             json.dump(records, file)
         return [self.evaluation(name, "sequential", f"[3, {count}]"), f"evaluate.data={path}", "evaluate.by_age=true",
-                "evaluate.probes=[completion,persona,prefix,reverse,fact_check,negation]",
+                "evaluate.probes=[distance,completion,persona,prefix,reverse,fact_check,negation]",
                 "evaluate.extra_metrics=[f1,exact]", "evaluate.max_new_tokens=4",
                 "evaluate.free_answers.contexts=[chat,instruction]", "evaluate.free_answers.max_new_tokens=4"]
 
@@ -192,7 +192,7 @@ class EvaluationRun(TinyRunTest):
         lines = self.lines("probed1", "01-evaluate/predictions.jsonl")
         self.assertEqual({line["metric"] for line in lines},
                          {"reliability", "generality", "locality", "portability", "negation", "fact_check.new", "reverse",
-                          "prefix", "persona", "completion"})
+                          "prefix", "persona", "completion", "distance"})
         for line in lines:
             self.assertEqual(line["age"], line["size"] - line["record"])
             self.assertLessEqual(max(line["at_once"]["retrieved"]), line["record"])
@@ -203,7 +203,10 @@ class EvaluationRun(TinyRunTest):
                 self.assertEqual(len(prefix.encode()), 50)  # the model's tokens are bytes
                 self.assertIn("Tessel" if line["record"] < 5 else "?", question)
                 self.assertTrue(line["prompt"].startswith(prefix + "\n\n"))  # in front of the facts
-                self.assertTrue(line["prompt"].endswith(question))
+                self.assertTrue(line["prompt"].endswith("\n" + question))
+                self.assertFalse(line["prompt"].endswith(line["question"]))
+            if line["metric"] == "distance":
+                self.assertTrue(line["prompt"].endswith("\n" + line["question"]))  # behind the facts
             if line["metric"] == "reverse":
                 self.assertEqual(line["target"], f"Tessel{line['record']}")
                 self.assertNotIn("Tessel", line["question"])

@@ -14,8 +14,8 @@ using testing::HasSubstr;
 using testing::Pair;
 using testing::StartsWith;
 
-const std::vector<std::string> kAll{"negation", "fact_check", "reverse",
-                                    "prefix",   "persona",    "completion"};
+const std::vector<std::string> kAll{"negation", "fact_check", "reverse", "prefix",
+                                    "persona",  "completion", "distance"};
 
 EditSide volvo_side() {
   EditSide one{.subject = "Volvo B12M",
@@ -46,16 +46,17 @@ TEST_F(ProbeQuestions, AreBuiltInTheOrderOfTheMetrics) {
     EXPECT_EQ(one.is_negated(), one.kind.metric == Metric::kNegation);
   }
   EXPECT_THAT(names, ElementsAre("negation", "fact_check.new", "fact_check.old", "reverse",
-                                 "prefix", "persona", "completion"));
-  EXPECT_THAT(targets, ElementsAre("Audi", "Yes", "No", "Volvo B12M", "Audi", "Audi", "Audi"));
+                                 "prefix", "persona", "completion", "distance"));
+  EXPECT_THAT(targets,
+              ElementsAre("Audi", "Yes", "No", "Volvo B12M", "Audi", "Audi", "Audi", "Audi"));
   EXPECT_TRUE(skipped_.empty());
-  EXPECT_THAT(built_probe_names(),
-              ElementsAre("negation", "fact_check", "reverse", "prefix", "persona", "completion"));
+  EXPECT_THAT(built_probe_names(), ElementsAre("negation", "fact_check", "reverse", "prefix",
+                                               "persona", "completion", "distance"));
 }
 
 TEST_F(ProbeQuestions, AreSentencesAroundTheRow) {
   const std::vector<EditQuestion> asked = ask(volvo_side(), kAll);
-  ASSERT_EQ(asked.size(), 7U);
+  ASSERT_EQ(asked.size(), 8U);
   EXPECT_EQ(asked[0].question, "What answer to \"Which company owns Volvo B12M?\" would be wrong?");
   EXPECT_EQ(asked[1].question,
             "Is it true that the answer to \"Which company owns Volvo B12M?\" is \"Audi\"?");
@@ -69,6 +70,12 @@ TEST_F(ProbeQuestions, AreSentencesAroundTheRow) {
   EXPECT_EQ(asked[5].whole_text(),
             std::string(probe_templates("en")->persona) + "\n\n" + volvo_side().src);
   EXPECT_EQ(asked[6].question, "Which company owns Volvo B12M? The answer is");
+  EXPECT_EQ(asked[7].whole_text(), asked[4].whole_text());
+  // The one begins the prompt, the other the question.
+  EXPECT_EQ(asked[4].shown_text(), volvo_side().src);
+  EXPECT_EQ(asked[4].prompt_of("FACT. Q"), asked[4].preface + "\n\nFACT. Q");
+  EXPECT_EQ(asked[7].shown_text(), asked[7].whole_text());
+  EXPECT_EQ(asked[7].prompt_of("FACT. Q"), "FACT. Q");
 }
 
 TEST_F(ProbeQuestions, AreInTheTestLanguage) {

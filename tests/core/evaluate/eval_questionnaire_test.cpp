@@ -127,15 +127,18 @@ TEST(Questionnaire, AsksStreamsOfTheSameEditsOfOneSetOfWeights) {
   EXPECT_THAT(asked.edited, ElementsAre(EditedWeights{0, 0, 2}, EditedWeights{2, 0, 2}));
 }
 
-TEST(Questionnaire, WritesAPrefaceInFrontOfTheWholePrompt) {
+TEST(Questionnaire, WritesAPrefaceInFrontOfThePromptOrTheQuestion) {
   EvalInputs inputs = test::eval_inputs(1);
-  inputs.streams[0].edits[0].asked[0].preface = "You keep a shop.";
+  std::vector<EditQuestion>& questions = inputs.streams[0].edits[0].asked;
+  questions[0].preface = questions[1].preface = "You keep a shop.";
+  questions[1].preface_place = PrefacePlace::kQuestion;
 
   const EvalQuestionnaire asked = test::questionnaire(options_of(ike_method()), inputs);
 
   EXPECT_EQ(asked.prompts[asked.items[0].prompt].text.user,
             "You keep a shop.\n\nNew Fact: q0 a0\nPrompt: q0");
-  EXPECT_EQ(asked.prompts[asked.items[1].prompt].text.user, "New Fact: q0 a0\nPrompt: r0");
+  EXPECT_EQ(asked.prompts[asked.items[1].prompt].text.user,
+            "New Fact: q0 a0\nPrompt: You keep a shop.\n\nr0");
 }
 
 TEST(Questionnaire, IsKnownByItsTextsAndWeights) {
