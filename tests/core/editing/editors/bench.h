@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <ATen/ATen.h>
@@ -162,6 +163,24 @@ struct Bench {
   const Tokenizer tokenizer = test::byte_tokenizer();
   TinyModel model;
 };
+
+/// Calls body(rank, bench, model, overlay, team) as each of two ranks, which are threads with
+/// models of their own, and waits for both.
+template <typename Body>
+void as_two_ranks(const Body& body) {
+  Crew crew(2);
+  const std::vector<Bench> benches(2);
+  std::vector<std::jthread> threads;
+  for (int rank = 0; rank < 2; ++rank) {
+    threads.emplace_back([&, rank] {
+      const auto at = static_cast<size_t>(rank);
+      const EditableModel model = benches[at].editable();
+      WeightOverlay overlay(model);
+      Crew::Member member(crew, rank);
+      body(at, benches[at], model, overlay, member);
+    });
+  }
+}
 
 }  // namespace xkde
 

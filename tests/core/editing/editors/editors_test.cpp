@@ -1,7 +1,6 @@
 #include "core/editing/editors/editors.h"
 
 #include <exception>
-#include <thread>
 
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
@@ -59,22 +58,13 @@ TEST_P(EditorOf, WritesTheSameInATeam) {
   const auto one = make_editor(GetParam(), editable, alone.parts(GetParam()));
   one->write(requests_, overlay_of_one, solo);
 
-  Crew crew(2);
-  const std::vector<Bench> benches(2);
   std::vector<std::map<std::string, at::Tensor>> found(2);
-  std::vector<std::jthread> threads;
-  for (int rank = 0; rank < 2; ++rank) {
-    threads.emplace_back([&, rank] {
-      const auto at = static_cast<size_t>(rank);
-      const EditableModel own = benches[at].editable();
-      WeightOverlay overlay(own);
-      Crew::Member member(crew, rank);
-      const auto editor = make_editor(GetParam(), own, benches[at].parts(GetParam()));
-      editor->write(requests_, overlay, member);
-      found[at] = written(*editor, overlay);
-    });
-  }
-  threads.clear();
+  as_two_ranks([&](size_t rank, const Bench& bench, const EditableModel& model,
+                   WeightOverlay& overlay, Team& team) {
+    const auto editor = make_editor(GetParam(), model, bench.parts(GetParam()));
+    editor->write(requests_, overlay, team);
+    found[rank] = written(*editor, overlay);
+  });
 
   const auto expected = written(*one, overlay_of_one);
   EXPECT_FALSE(expected.empty());

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -168,23 +167,14 @@ TEST(UltraEdit, ReadsATurnInTensTheLongestFirst) {
       dense.change({at::cat({ten.inputs, rest.inputs}), at::cat({ten.gradients, rest.gradients})},
                    parts.settings);
 
-  Crew crew(2);
-  const std::vector<Bench> benches(2);
   std::vector<at::Tensor> found(2);
   std::vector<EditNotes> notes(2);
-  std::vector<std::jthread> threads;
-  for (int rank = 0; rank < 2; ++rank) {
-    threads.emplace_back([&, rank] {
-      const auto at = static_cast<size_t>(rank);
-      const EditableModel one = benches[at].editable();
-      WeightOverlay overlay(one);
-      Crew::Member member(crew, rank);
-      const at::Tensor before = overlay.value(down).to(at::kDouble);
-      notes[at] = make_editor(EditorKind::kUltraEdit, one, parts)->write(requests, overlay, member);
-      found[at] = overlay.value(down).to(at::kDouble) - before;
-    });
-  }
-  threads.clear();
+  as_two_ranks([&](size_t rank, const Bench&, const EditableModel& model, WeightOverlay& overlay,
+                   Team& team) {
+    const at::Tensor before = overlay.value(down).to(at::kDouble);
+    notes[rank] = make_editor(EditorKind::kUltraEdit, model, parts)->write(requests, overlay, team);
+    found[rank] = overlay.value(down).to(at::kDouble) - before;
+  });
   EXPECT_TRUE(at::equal(found[0], found[1]));
   EXPECT_LT(distance(found[0], expected), 1e-3);  // weights and gradients are fp32
   EXPECT_EQ(notes[0].step_losses.size(), 2U);

@@ -3,7 +3,6 @@
 #include <memory>
 #include <span>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include <ATen/ATen.h>
@@ -96,25 +95,16 @@ TEST_P(VariantOf, WritesTheSameInATeam) {
   single->write(first_, expected, solo);
   single->write(rest_, expected, solo);
 
-  Crew crew(2);
-  const std::vector<Bench> benches(2);
   std::vector<std::map<MatrixPlace, at::Tensor>> found(2);
   std::vector<std::map<std::string, at::Tensor>> states(2);
-  std::vector<std::jthread> threads;
-  for (int rank = 0; rank < 2; ++rank) {
-    threads.emplace_back([&, rank] {
-      const auto at = static_cast<size_t>(rank);
-      const EditableModel one = benches[at].editable();
-      WeightOverlay overlay(one);
-      Crew::Member member(crew, rank);
-      const auto editor = made(benches[at], one);
-      editor->write(first_, overlay, member);
-      editor->write(rest_, overlay, member);
-      found[at] = overlay.changed();
-      states[at] = editor->state();
-    });
-  }
-  threads.clear();
+  as_two_ranks([&](size_t rank, const Bench& bench, const EditableModel& model,
+                   WeightOverlay& overlay, Team& team) {
+    const auto editor = made(bench, model);
+    editor->write(first_, overlay, team);
+    editor->write(rest_, overlay, team);
+    found[rank] = overlay.changed();
+    states[rank] = editor->state();
+  });
 
   for (const auto& [matrix, value] : expected.changed()) {
     EXPECT_TRUE(at::equal(found[0].at(matrix), found[1].at(matrix))) << matrix.name;
