@@ -32,6 +32,7 @@ struct EditMemory::Impl {
   MemoryIds ids;    ///< of the file
   std::string id;   ///< of all facts: the file's after the next fold
   std::optional<Journal> journal;
+  bool is_journal_taken = true;  ///< all that was read of the journal is in the file
 
   int64_t size() const { return std::ssize(facts); }
 
@@ -67,6 +68,7 @@ struct EditMemory::Impl {
     const bool is_own = read.place.file == ids.own;
     // A fold that was killed after it had renamed its file leaves entries that are in it.
     if (end <= size() && (is_own || read.place.file == ids.before)) return;
+    is_journal_taken = false;
     XKDE_CHECK(
         is_own, DataError, name, ": expected facts of the memory ", file.filename().string(),
         " as it is, found those of another one; a memory and its journal are copied together");
@@ -148,6 +150,8 @@ EditMemory EditMemory::open(const fs::path& file, const MemoryKind& kind, Access
   read_file();
   if (appends) {
     impl.journal.emplace(std::move(journal));
+    // A fold that was killed is ended here: its entries would be strangers to the next file.
+    if (impl.is_journal_taken && impl.journal->bytes() > 0) impl.journal->clear();
   } else {
     impl.file.clear();
   }

@@ -95,6 +95,23 @@ TEST_F(EditMemoryTest, EntriesThatAFoldHasTakenAreNotTakenTwice) {
   expect_first_facts(open(), 7);
 }
 
+TEST_F(EditMemoryTest, FoldsThatAreKilledOneAfterAnotherLoseNothing) {
+  create();
+  for (int64_t facts = 1; facts <= 9; facts += 2) {
+    std::string journal;
+    {
+      EditMemory memory = open();
+      grow(memory, facts == 1 ? 1 : 2);
+      journal = bytes_of(journal_);
+      memory.save();
+    }
+    folder_.write("memory.h5.journal", journal);  // as if killed before the journal was cleared
+
+    expect_first_facts(open(EditMemory::Access::kRead), facts);
+    EXPECT_EQ(bytes_of(journal_), journal);  // a reader leaves it
+  }
+}
+
 TEST_F(EditMemoryTest, AJournalThatWasCutOffLosesItsLastAppendOnly) {
   {
     EditMemory memory = create();
