@@ -16,11 +16,11 @@ void reset_peak_bytes(c10::Device device);
 /// What all processes may use together: host_memory_bytes(), or all of a GPU's memory.
 int64_t device_bytes(c10::Device device);
 
-/// How many shapes of bf16 products on a CPU LibTorch and oneDNN keep code for. A pass has some 70,
-/// and the next pack, with other rows, has others. Both keep 1,024 unless told.
-inline constexpr int64_t kCachedProducts = 128;
-/// What they keep for one, as measured with AVX-512.
-inline constexpr int64_t kCachedProductBytes = 750'000;
+/// How many shapes of bf16 products on a CPU LibTorch and oneDNN keep code for: those of a pass,
+/// about; the next pack, with other rows, has others. Both keep 1,024 unless told.
+inline constexpr int64_t kCachedProducts = 64;
+/// What they keep for one after long trainings, as measured with AVX-512 BF16.
+inline constexpr int64_t kCachedProductBytes = 1'700'000;
 /// What they keep for so many shapes: nothing where widens_products().
 int64_t cached_product_bytes(int64_t shapes);
 /// Tells them, by variables of the environment that they read at the first product. A variable that
